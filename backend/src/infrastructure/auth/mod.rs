@@ -1,0 +1,1 @@
+//! Who is calling: passwords, access tokens and the caller of a request.

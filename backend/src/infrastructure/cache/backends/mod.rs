@@ -1,0 +1,94 @@
+//! Where entries are kept: one small trait, three implementations.
+//!
+//! A backend knows bytes under keys and nothing of HTTP, entries or policies. Deadlines, the circuit
+//! breaker and recovery stand in front of it, so an implementation reports an error and is done.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+/// What a backend found under a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The stored bytes; empty where the server holds something that cannot be read as bytes.
+    pub value: Bytes,
+    /// Identifies exactly this value for [`CacheBackend::compare_and_set`].
+    pub version: Version,
+}
+
+/// What a compare-and-set expects to find under the key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// Nothing.
+    Absent,
+    /// A value that begins with these bytes (Redis compares the unique head of an entry).
+    Head(Bytes),
+    /// A value with this number (Memcached's CAS, the memory backend's counter).
+    Number(u64),
+    /// Whatever is there. Only for what stores no data, such as a claim over a foreign value.
+    Anything,
+}
+
+/// Why an operation did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum BackendError {
+    /// The backend cannot delete by pattern.
+    #[error(
+        "PatternMatchingNotSupportedError: {0} has no pattern matching; use groups or to_invalidate_extra"
+    )]
+    PatternMatchingNotSupported(&'static str),
+    /// The value is larger than the server takes, or the server is full.
+    #[error("not stored: {0}")]
+    NotStored(String),
+    /// Anything that says the backend is not there or not well.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+/// How long the unique head of every stored value is, in bytes: `cache/1 ` and 16 hexadecimal digits.
+pub const HEAD_BYTES: usize = 24;
+
+/// A store of bytes under keys.
+///
+/// Every method is safe to call from many tasks at once and to drop half-way. Keys are complete
+/// (namespace included) and at most [`CacheBackend::max_key_bytes`] long.
+#[async_trait]
+pub trait CacheBackend: Send + Sync + 'static {
+    /// The name in logs and errors: `redis`, `memcached`, `memory`.
+    fn name(&self) -> &'static str;
+
+    /// The longest key the server takes.
+    fn max_key_bytes(&self) -> usize;
+
+    /// The value under the key, in one round trip.
+    async fn get(&self, key: &str) -> Result<Option<Found>, BackendError>;
+
+    /// Stores the value if the key holds what is expected; answers the stored value's version, or
+    /// `None` where something else was there. The expiration is written with the value.
+    async fn compare_and_set(
+        &self,
+        key: &str,
+        expected: &Version,
+        value: Bytes,
+        expiration: Duration,
+    ) -> Result<Option<Version>, BackendError>;
+
+    /// Stores the value whatever was there.
+    async fn set(&self, key: &str, value: Bytes, expiration: Duration) -> Result<(), BackendError>;
+
+    /// Deletes the keys; absent ones are no error. Two calls in a row use different connections
+    /// where there are several, so that a retry does not meet the fault of the first.
+    async fn delete(&self, keys: &[String]) -> Result<(), BackendError>;
+
+    /// Deletes what matches the Redis glob and answers how many that were.
+    async fn delete_pattern(&self, pattern: &str) -> Result<u64, BackendError>;
+
+    /// Deletes the stored values whose key begins with `prefix` (`""`: all) and whose value begins
+    /// with `cache/1 `, as far as the server can list them; nothing else that shares the server.
+    async fn clear(&self, prefix: &str) -> Result<(), BackendError>;
+
+    /// Asks the server who it is: the answer changes when the server restarts or another takes its
+    /// place. Serves as the health probe too.
+    async fn server_identity(&self) -> Result<String, BackendError>;
+}

@@ -1,0 +1,256 @@
+//! The policy: how one resource is cached, declared once as a constant and wrapped around its routes.
+//!
+//! ```
+//! use backend::infrastructure::cache::CachePolicy;
+//!
+//! /// One widget, the same for every caller.
+//! const WIDGET: CachePolicy = CachePolicy::new("widget").resource_id_name("widget_id").expiration(600).shared();
+//! /// What a write adds, on the writing route's copy.
+//! const WIDGET_WRITE: CachePolicy = WIDGET.to_invalidate_extra(&[("widget_count", "global")]);
+//! ```
+//!
+//! Parameter names are those of the documented `@cache` decorator (`spec` clauses C1–C19). Every
+//! method is a `const fn`, so a malformed template in a constant does not compile:
+//!
+//! ```compile_fail
+//! use backend::infrastructure::cache::CachePolicy;
+//!
+//! const BROKEN: CachePolicy = CachePolicy::new("widget_{owner");
+//! ```
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::query::{QueryReader, read_query};
+use super::template::check_template;
+
+/// What kind of value may be inferred as the resource id (C7).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ResourceIdType {
+    /// A 64-bit integer; the default.
+    #[default]
+    Integer,
+    /// Any text.
+    String,
+    /// A UUID.
+    Uuid,
+}
+
+/// Where the resource id comes from.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum ResourceId {
+    Inferred,
+    Argument(&'static str),
+    Literal(&'static str),
+}
+
+/// Who may share an answer (C13).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Audience {
+    /// Not said: requests with credentials are not cached.
+    Unspecified,
+    /// The same answer for every caller.
+    Shared,
+    /// The caller is part of the key.
+    PerCaller,
+}
+
+/// How one resource is cached, and what a write to it invalidates.
+///
+/// Defaults: inferred integer id, `DEFAULT_CACHE_EXPIRATION`, the default backend, no query, and
+/// requests with credentials are not cached.
+#[derive(Clone, Copy, Debug)]
+pub struct CachePolicy {
+    pub(super) key_prefix: &'static str,
+    pub(super) resource_id: ResourceId,
+    pub(super) resource_id_type: ResourceIdType,
+    pub(super) expiration: Option<u64>,
+    pub(super) audience: Audience,
+    pub(super) query: Option<QueryReader>,
+    pub(super) backend_name: Option<&'static str>,
+    pub(super) group: Option<&'static str>,
+    pub(super) extra: &'static [(&'static str, &'static str)],
+    pub(super) groups: &'static [&'static str],
+    pub(super) patterns: &'static [&'static str],
+    pub(super) freshness: Freshness,
+}
+
+/// What an entry may still be used for when it is no longer fresh, and how it is kept fresh.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Freshness {
+    pub(super) stale_while_revalidate: u64,
+    pub(super) stale_if_error: u64,
+    pub(super) early_refresh: bool,
+    pub(super) negative: u64,
+}
+
+impl CachePolicy {
+    /// A policy whose keys are `{key_prefix}:{resource_id}` (C1). `{name}` in the prefix is replaced
+    /// by the argument of that name.
+    ///
+    /// # Panics
+    /// Where the template is malformed or ambiguous (C3): in a constant, the program does not compile.
+    #[must_use]
+    pub const fn new(key_prefix: &'static str) -> Self {
+        check_template(key_prefix);
+        Self {
+            key_prefix,
+            resource_id: ResourceId::Inferred,
+            resource_id_type: ResourceIdType::Integer,
+            expiration: None,
+            audience: Audience::Unspecified,
+            query: None,
+            backend_name: None,
+            group: None,
+            extra: &[],
+            groups: &[],
+            patterns: &[],
+            freshness: Freshness {
+                stale_while_revalidate: 0,
+                stale_if_error: 0,
+                early_refresh: false,
+                negative: 0,
+            },
+        }
+    }
+
+    /// The argument that holds the resource id.
+    #[must_use]
+    pub const fn resource_id_name(mut self, argument: &'static str) -> Self {
+        self.resource_id = ResourceId::Argument(argument);
+        self
+    }
+
+    /// A fixed resource id, as in `widget_count:global`.
+    #[must_use]
+    pub const fn resource_id(mut self, literal: &'static str) -> Self {
+        self.resource_id = ResourceId::Literal(literal);
+        self
+    }
+
+    /// What an inferred resource id must look like; integers by default.
+    #[must_use]
+    pub const fn resource_id_type(mut self, resource_id_type: ResourceIdType) -> Self {
+        self.resource_id_type = resource_id_type;
+        self
+    }
+
+    /// Seconds after which an entry is no longer used.
+    ///
+    /// # Panics
+    /// For 0, which would mean "for ever" on one server and an error on another (C12).
+    #[must_use]
+    pub const fn expiration(mut self, seconds: u64) -> Self {
+        assert!(
+            seconds > 0,
+            "a cache expiration of 0 seconds is refused: leave the policy out, or name a time"
+        );
+        self.expiration = Some(seconds);
+        self
+    }
+
+    /// The answer is the same for every caller: requests with credentials are cached too.
+    #[must_use]
+    pub const fn shared(mut self) -> Self {
+        self.audience = Audience::Shared;
+        self
+    }
+
+    /// Every caller has an entry of its own: the key must hold `{caller}`, which an authenticating
+    /// middleware outside the policy binds.
+    #[must_use]
+    pub const fn per_caller(mut self) -> Self {
+        self.audience = Audience::PerCaller;
+        self
+    }
+
+    /// The type of the route's query (C14): its fields, serialised in order, become arguments.
+    #[must_use]
+    pub const fn query<Q: Serialize + DeserializeOwned + 'static>(mut self) -> Self {
+        self.query = Some(read_query::<Q>);
+        self
+    }
+
+    /// One of several registered backends; an unknown name behaves as one that is away (C22).
+    #[must_use]
+    pub const fn backend_name(mut self, name: &'static str) -> Self {
+        self.backend_name = Some(name);
+        self
+    }
+
+    /// The group that the entries belong to (C36), such as `user_{username}_widgets` for the pages
+    /// of a list. [`to_invalidate_groups`](Self::to_invalidate_groups) ends all of them at once.
+    #[must_use]
+    pub const fn group(mut self, template: &'static str) -> Self {
+        check_template(template);
+        self.group = Some(template);
+        self
+    }
+
+    /// Further keys that a write invalidates: prefix to the name of an argument, or else a literal (C16).
+    #[must_use]
+    pub const fn to_invalidate_extra(
+        mut self,
+        extra: &'static [(&'static str, &'static str)],
+    ) -> Self {
+        let mut index = 0;
+        while index < extra.len() {
+            check_template(extra[index].0);
+            index += 1;
+        }
+        self.extra = extra;
+        self
+    }
+
+    /// Groups that a write invalidates, in the same time however many keys they have (C36).
+    #[must_use]
+    pub const fn to_invalidate_groups(mut self, groups: &'static [&'static str]) -> Self {
+        let mut index = 0;
+        while index < groups.len() {
+            check_template(groups[index]);
+            index += 1;
+        }
+        self.groups = groups;
+        self
+    }
+
+    /// Redis globs whose keys a write invalidates (C17); Memcached has none (C18).
+    #[must_use]
+    pub const fn pattern_to_invalidate_extra(mut self, patterns: &'static [&'static str]) -> Self {
+        let mut index = 0;
+        while index < patterns.len() {
+            check_template(patterns[index]);
+            index += 1;
+        }
+        self.patterns = patterns;
+        self
+    }
+
+    /// For this many seconds after expiry the old answer is given at once and refreshed in the
+    /// background (RFC 5861, C38).
+    #[must_use]
+    pub const fn stale_while_revalidate(mut self, seconds: u64) -> Self {
+        self.freshness.stale_while_revalidate = seconds;
+        self
+    }
+
+    /// For this many seconds after expiry the old answer covers a handler that fails (RFC 5861, C38).
+    #[must_use]
+    pub const fn stale_if_error(mut self, seconds: u64) -> Self {
+        self.freshness.stale_if_error = seconds;
+        self
+    }
+
+    /// A hot entry is refreshed before it expires, at a time drawn for each reader (XFetch, C39).
+    #[must_use]
+    pub const fn early_refresh(mut self) -> Self {
+        self.freshness.early_refresh = true;
+        self
+    }
+
+    /// Answers with status 404 are stored for this many seconds (C41).
+    #[must_use]
+    pub const fn negative(mut self, seconds: u64) -> Self {
+        self.freshness.negative = seconds;
+        self
+    }
+}

@@ -1,0 +1,1 @@
+//! The shape of every HTTP answer: errors, request ids, extractors and pages.

@@ -1,0 +1,89 @@
+//! The settings of the response cache (`CACHE_*`).
+
+use secrecy::SecretString;
+use serde::Deserialize;
+
+/// Which server holds the entries.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum CacheBackendKind {
+    /// Redis, shared by every instance.
+    Redis,
+    /// Memcached, shared by every instance.
+    Memcached,
+    /// This process's memory: one instance, development and tests.
+    Memory,
+}
+
+/// Settings of the response cache.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default)]
+pub struct CacheSettings {
+    /// `CACHE_ENABLED`: whether answers are cached at all.
+    pub cache_enabled: bool,
+    /// `CACHE_BACKEND`: `redis`, `memcached` or `memory`.
+    pub cache_backend: CacheBackendKind,
+    /// `DEFAULT_CACHE_EXPIRATION`: seconds, where a policy names none; not 0.
+    pub default_cache_expiration: u64,
+    /// `CACHE_NAMESPACE`: stands before every key.
+    pub cache_namespace: String,
+    /// `CACHE_REDIS_HOST`.
+    pub cache_redis_host: String,
+    /// `CACHE_REDIS_PORT`.
+    pub cache_redis_port: u16,
+    /// `CACHE_REDIS_DB`: number of the database.
+    pub cache_redis_db: i64,
+    /// `CACHE_REDIS_PASSWORD`: empty for none.
+    pub cache_redis_password: SecretString,
+    /// `CACHE_REDIS_CONNECT_TIMEOUT`: seconds.
+    pub cache_redis_connect_timeout: u64,
+    /// `CACHE_REDIS_POOL_SIZE`: shared connections.
+    pub cache_redis_pool_size: usize,
+    /// `CACHE_MEMCACHED_HOST`.
+    pub cache_memcached_host: String,
+    /// `CACHE_MEMCACHED_PORT`.
+    pub cache_memcached_port: u16,
+    /// `CACHE_MEMCACHED_POOL_SIZE`: connections.
+    pub cache_memcached_pool_size: usize,
+    /// `CACHE_MEMCACHED_CONNECT_TIMEOUT`: seconds.
+    pub cache_memcached_connect_timeout: u64,
+    /// `CACHE_MEMORY_MAX_BYTES`: bound of the memory backend.
+    pub cache_memory_max_bytes: u64,
+    /// `CACHE_OPERATION_TIMEOUT_MS`: deadline of one cache operation.
+    pub cache_operation_timeout_ms: u64,
+    /// `CACHE_MAX_BODY_BYTES`: larger bodies are not stored.
+    pub cache_max_body_bytes: usize,
+    /// `CACHE_STATUS_HEADER`: whether answers carry `Cache-Status`.
+    pub cache_status_header: bool,
+    /// `CACHE_COLLAPSE_WAIT_MS`: how long a request waits for another instance's answer.
+    pub cache_collapse_wait_ms: u64,
+    /// `CACHE_EXPIRATION_JITTER_PERCENT`: expirations are shortened by up to this much.
+    pub cache_expiration_jitter_percent: u8,
+}
+
+impl Default for CacheSettings {
+    fn default() -> Self {
+        Self {
+            cache_enabled: true,
+            cache_backend: CacheBackendKind::Redis,
+            default_cache_expiration: 3600,
+            cache_namespace: String::new(),
+            cache_redis_host: "localhost".to_owned(),
+            cache_redis_port: 6379,
+            cache_redis_db: 0,
+            cache_redis_password: SecretString::default(),
+            cache_redis_connect_timeout: 5,
+            cache_redis_pool_size: 10,
+            cache_memcached_host: "localhost".to_owned(),
+            cache_memcached_port: 11211,
+            cache_memcached_pool_size: 10,
+            cache_memcached_connect_timeout: 5,
+            cache_memory_max_bytes: 64 * 1024 * 1024,
+            cache_operation_timeout_ms: 250,
+            cache_max_body_bytes: 1024 * 1024,
+            cache_status_header: true,
+            cache_collapse_wait_ms: 1000,
+            cache_expiration_jitter_percent: 5,
+        }
+    }
+}
