@@ -1,8 +1,13 @@
 //! Arguments: the named values known for a request, from which keys are built (C2).
 
+use std::borrow::Cow;
 use std::future::{Ready, ready};
 
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, dev::Payload};
+use percent_encoding::percent_decode_str;
+
+use super::key::strong_hash;
+use super::policy::ResourceIdType;
 
 /// Values bound on a request by a handler or an outer middleware.
 #[derive(Debug, Default)]
@@ -48,4 +53,154 @@ impl FromRequest for CacheArguments {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(Ok(Self(request.clone())))
     }
+}
+
+/// The argument that names the caller. Only an authenticating middleware or the handler can give
+/// it: no path and no query does.
+pub(super) const CALLER: &str = "caller";
+
+/// The hash of the declared query.
+pub(super) const QUERY_HASH: &str = "query_hash";
+
+/// Every argument of one request.
+pub(super) struct Arguments<'a> {
+    bound: Vec<(&'static str, String)>,
+    path: Vec<(&'a str, Cow<'a, str>)>,
+    query: &'a [(String, String)],
+    query_hash: Option<String>,
+    resource_id_type: ResourceIdType,
+}
+
+impl<'a> Arguments<'a> {
+    /// Collects what is known for the request: bound values, path parameters and the fields of the
+    /// declared query.
+    pub(super) fn collect(
+        request: &'a HttpRequest,
+        query: &'a [(String, String)],
+        resource_id_type: ResourceIdType,
+    ) -> Self {
+        let bound = request
+            .extensions()
+            .get::<BoundArguments>()
+            .map_or_else(Vec::new, |bound| bound.0.clone());
+        let path = request
+            .match_info()
+            .iter()
+            .filter_map(|(name, value)| Some((name, percent_decode_str(value).decode_utf8().ok()?)))
+            .collect();
+        Self {
+            bound,
+            path,
+            query,
+            query_hash: None,
+            resource_id_type,
+        }
+    }
+
+    /// Adds the hash of the declared query (C2).
+    pub(super) fn with_query_hash(mut self) -> Self {
+        let normalised: String = self
+            .query
+            .iter()
+            .map(|(name, value)| format!("{}:{name}={}:{value};", name.len(), value.len()))
+            .collect();
+        self.query_hash = Some(strong_hash(&normalised));
+        self
+    }
+
+    /// The value of an argument. What was bound goes before what the client sent.
+    pub(super) fn value(&self, name: &str) -> Option<Cow<'_, str>> {
+        let bound = self
+            .bound
+            .iter()
+            .rev()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| value.as_str());
+        if bound.is_some() || name == CALLER {
+            return bound.map(Cow::Borrowed);
+        }
+        if let Some((_, value)) = self.path.iter().find(|(known, _)| *known == name) {
+            return Some(Cow::Borrowed(value));
+        }
+        if name == QUERY_HASH {
+            return self.query_hash.as_deref().map(Cow::Borrowed);
+        }
+        self.query
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| Cow::Borrowed(value.as_str()))
+    }
+
+    /// Every value of an argument, for invalidation: all that was bound and the one that was sent.
+    /// An integer that was sent as `042` stands for `42` too, since the handler took it for that.
+    pub(super) fn values(&self, name: &str) -> Vec<Cow<'_, str>> {
+        let mut values: Vec<Cow<'_, str>> = self
+            .bound
+            .iter()
+            .filter(|(known, _)| *known == name)
+            .map(|(_, value)| Cow::Borrowed(value.as_str()))
+            .collect();
+        if name != CALLER
+            && let Some((_, value)) = self.path.iter().find(|(known, _)| *known == name)
+        {
+            if let Some(canonical) = usual_form(value, self.resource_id_type) {
+                values.push(Cow::Owned(canonical));
+            }
+            values.push(Cow::Borrowed(value));
+        }
+        if values.is_empty() {
+            values.extend(self.value(name));
+        }
+        values.dedup();
+        values
+    }
+
+    /// Whether a path parameter is an id in an unusual form (`042`, `+42`, a UUID in capitals): its
+    /// entry would have another key than the one that writes invalidate.
+    pub(super) fn has_unusual_id(&self) -> bool {
+        self.path
+            .iter()
+            .any(|(_, value)| usual_form(value, self.resource_id_type).is_some())
+    }
+
+    /// The usual forms of ids that were sent in an unusual one.
+    pub(super) fn usual_forms(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        self.path
+            .iter()
+            .filter_map(|(_, value)| usual_form(value, self.resource_id_type).map(Cow::Owned))
+    }
+
+    /// The resource id, where the policy names none (C7).
+    pub(super) fn infer_resource_id(
+        &self,
+        resource_id_type: ResourceIdType,
+    ) -> Option<Cow<'_, str>> {
+        let fits = |value: &str| match resource_id_type {
+            ResourceIdType::Integer => value.parse::<i64>().is_ok(),
+            ResourceIdType::String => !value.is_empty(),
+            ResourceIdType::Uuid => uuid::Uuid::try_parse(value).is_ok(),
+        };
+        let is_id = |name: &str| name == "id" || name.ends_with("_id");
+        let path = || self.path.iter().filter(|(_, value)| fits(value));
+        path()
+            .find(|(name, _)| is_id(name))
+            .or_else(|| path().next())
+            .map(|(_, value)| Cow::Borrowed(value.as_ref()))
+            .or_else(|| {
+                self.query
+                    .iter()
+                    .find(|(name, value)| is_id(name) && fits(value))
+                    .map(|(_, value)| Cow::Borrowed(value.as_str()))
+            })
+    }
+}
+
+/// The usual form of an id that is written otherwise.
+fn usual_form(value: &str, resource_id_type: ResourceIdType) -> Option<String> {
+    let usual = match resource_id_type {
+        ResourceIdType::Integer => value.parse::<i64>().ok()?.to_string(),
+        ResourceIdType::Uuid => uuid::Uuid::try_parse(value).ok()?.to_string(),
+        ResourceIdType::String => return None,
+    };
+    (usual != value).then_some(usual)
 }

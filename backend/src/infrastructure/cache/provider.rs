@@ -1,6 +1,36 @@
-//! The provider: the cache as services, jobs and start-up use it.
+//! The provider: the cache as services, jobs, scripts and start-up use it (C22–C24).
+//!
+//! ```no_run
+//! # async fn example(cache: &backend::infrastructure::cache::Cache) -> Result<(), backend::infrastructure::cache::CacheError> {
+//! use std::time::Duration;
+//!
+//! cache.set("config:site_name", &"My App", Some(Duration::from_secs(3600))).await?;
+//! let name: Option<String> = cache.get("config:site_name").await?;
+//! cache.delete("config:site_name").await?;
+//! # Ok(())
+//! # }
+//! ```
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::answer::{CompleteAnswer, Provenance, entity_tag};
+use super::backends::CacheBackend;
+use super::clock::{Clock, saturating_milliseconds};
+use super::entry::{Entry, StoredValue, ValueId, read_value, write_entry};
+use super::flight::Flights;
+use super::guard::{Availability, BackendGuard, DeletionError, Unavailable};
+use super::lookup::group_key;
+use super::recovery::Supervisor;
+use super::warnings::Once;
 use crate::infrastructure::settings::CacheSettings;
+
+/// The name of the backend that `CACHE_BACKEND` chooses.
+pub(super) const DEFAULT_BACKEND: &str = "default";
 
 /// Whether the cache can be used, as readiness reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,29 +43,335 @@ pub enum CacheHealth {
     Disabled,
 }
 
-/// The response cache of this process.
+/// Why the provider could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum CacheError {
+    /// The backend is away. What was to be deleted is kept and delivered when it is back.
+    #[error("Cache backend not available: {0}")]
+    Unavailable(#[from] Unavailable),
+    /// The backend cannot delete by pattern (C18).
+    #[error(
+        "PatternMatchingNotSupportedError: {0} has no pattern matching; use groups or to_invalidate_extra"
+    )]
+    PatternMatchingNotSupported(&'static str),
+    /// The value cannot be written as JSON, or what is stored is not of the wanted type.
+    #[error("the cached value does not fit the type: {0}")]
+    Value(#[from] serde_json::Error),
+    /// An expiration of less than a millisecond, which servers take for "for ever" or refuse.
+    #[error("an expiration of 0 is refused: leave it out for the default, or name a time")]
+    Expiration,
+}
+
+impl From<DeletionError> for CacheError {
+    fn from(error: DeletionError) -> Self {
+        match error {
+            DeletionError::PatternMatchingNotSupported(backend) => {
+                Self::PatternMatchingNotSupported(backend)
+            }
+            DeletionError::Unavailable(error) => Self::Unavailable(error),
+        }
+    }
+}
+
+/// The response cache of this process. Clones share everything.
 #[derive(Clone, Debug)]
 pub struct Cache {
-    enabled: bool,
+    pub(super) shared: Arc<Shared>,
+}
+
+/// What all clones share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) enabled: bool,
+    pub(super) expose_keys: bool,
+    pub(super) status_header: bool,
+    pub(super) max_body_bytes: usize,
+    pub(super) default_expiration: u64,
+    pub(super) jitter_percent: u8,
+    pub(super) collapse_wait: Duration,
+    pub(super) clock: Clock,
+    pub(super) warned: Once,
+    backends: BTreeMap<String, Registered>,
+}
+
+/// One backend and what belongs to it.
+#[derive(Debug)]
+pub(super) struct Registered {
+    pub(super) guard: Arc<BackendGuard>,
+    pub(super) flights: Arc<Flights>,
+    _supervisor: Supervisor,
 }
 
 impl Cache {
     /// Builds the cache that the settings describe. A backend that is away is no error: it is picked
-    /// up when it comes. `expose_keys` adds keys to `Cache-Status`.
-    pub async fn connect(settings: &CacheSettings, expose_keys: bool) -> Self {
-        let _ = expose_keys;
+    /// up when it comes (C29). `expose_keys` adds keys to `Cache-Status`.
+    ///
+    /// # Errors
+    /// Where the settings cannot describe a backend at all.
+    pub async fn connect(
+        settings: &CacheSettings,
+        expose_keys: bool,
+    ) -> Result<Self, super::backends::BackendError> {
+        let mut backends: Vec<(String, Arc<dyn CacheBackend>)> = Vec::new();
+        if settings.cache_enabled {
+            backends.push((
+                DEFAULT_BACKEND.to_owned(),
+                super::backends::from_settings(settings)?,
+            ));
+        }
+        Ok(Self::with_backends(settings, expose_keys, backends, Clock::System).await)
+    }
+
+    /// Builds a cache on the given backends (C22), the first of which is the default.
+    pub async fn with_backends(
+        settings: &CacheSettings,
+        expose_keys: bool,
+        backends: Vec<(String, Arc<dyn CacheBackend>)>,
+        clock: Clock,
+    ) -> Self {
+        let deadline = Duration::from_millis(settings.cache_operation_timeout_ms);
+        let mut registered = BTreeMap::new();
+        for (name, backend) in backends {
+            let shown = if name == DEFAULT_BACKEND {
+                backend.name().to_owned()
+            } else {
+                name.clone()
+            };
+            let guard = Arc::new(BackendGuard::new(
+                shown,
+                backend,
+                deadline,
+                &settings.cache_namespace,
+            ));
+            let supervisor = Supervisor::start(Arc::clone(&guard)).await;
+            registered.insert(
+                name,
+                Registered {
+                    guard,
+                    flights: Arc::default(),
+                    _supervisor: supervisor,
+                },
+            );
+        }
         Self {
-            enabled: settings.cache_enabled,
+            shared: Arc::new(Shared {
+                enabled: settings.cache_enabled,
+                expose_keys,
+                status_header: settings.cache_status_header,
+                max_body_bytes: settings.cache_max_body_bytes,
+                default_expiration: settings.default_cache_expiration,
+                jitter_percent: settings.cache_expiration_jitter_percent,
+                collapse_wait: Duration::from_millis(settings.cache_collapse_wait_ms),
+                clock,
+                warned: Once::default(),
+                backends: registered,
+            }),
+        }
+    }
+
+    /// The provider over another registered backend (C22).
+    #[must_use]
+    pub fn backend(&self, name: &str) -> Provider<'_> {
+        Provider {
+            shared: &self.shared,
+            registered: self.shared.backend(Some(name)),
         }
     }
 
     /// How the default backend is.
     #[must_use]
     pub fn health(&self) -> CacheHealth {
-        if self.enabled {
-            CacheHealth::Up
+        if !self.shared.enabled {
+            return CacheHealth::Disabled;
+        }
+        match self
+            .shared
+            .backend(None)
+            .map(|registered| registered.guard.availability())
+        {
+            None | Some(Availability::Away) => CacheHealth::Down,
+            Some(_) => CacheHealth::Up,
+        }
+    }
+
+    /// The value under the key. What a route stored is read under the route's key.
+    pub async fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, CacheError> {
+        self.default_provider().get(key).await
+    }
+
+    /// Stores a value; without an expiration, for `DEFAULT_CACHE_EXPIRATION`.
+    pub async fn set<T: Serialize + ?Sized>(
+        &self,
+        key: &str,
+        value: &T,
+        expiration: Option<Duration>,
+    ) -> Result<(), CacheError> {
+        self.default_provider().set(key, value, expiration).await
+    }
+
+    /// Whether the key holds an answer.
+    pub async fn exists(&self, key: &str) -> Result<bool, CacheError> {
+        self.default_provider().exists(key).await
+    }
+
+    /// Deletes the key.
+    pub async fn delete(&self, key: &str) -> Result<(), CacheError> {
+        self.default_provider().delete(key).await
+    }
+
+    /// Deletes what matches the Redis glob.
+    pub async fn delete_pattern(&self, pattern: &str) -> Result<(), CacheError> {
+        self.default_provider().delete_pattern(pattern).await
+    }
+
+    /// Ends a group: none of its entries is an answer any more.
+    pub async fn invalidate_group(&self, group: &str) -> Result<(), CacheError> {
+        self.default_provider().invalidate_group(group).await
+    }
+
+    /// Removes the entries of this cache and nothing else that shares the server (C24).
+    pub async fn clear(&self) -> Result<(), CacheError> {
+        self.default_provider().clear().await
+    }
+
+    fn default_provider(&self) -> Provider<'_> {
+        Provider {
+            shared: &self.shared,
+            registered: self.shared.backend(None),
+        }
+    }
+}
+
+impl Shared {
+    /// The backend of that name, or the default one.
+    pub(super) fn backend(&self, name: Option<&str>) -> Option<&Registered> {
+        self.backends.get(name.unwrap_or(DEFAULT_BACKEND))
+    }
+}
+
+/// The operations on one backend.
+#[derive(Clone, Copy, Debug)]
+pub struct Provider<'a> {
+    shared: &'a Shared,
+    registered: Option<&'a Registered>,
+}
+
+impl Provider<'_> {
+    /// See [`Cache::get`].
+    pub async fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, CacheError> {
+        match self.entry(key).await? {
+            Some(entry) => Ok(Some(serde_json::from_slice(&entry.body)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// See [`Cache::set`].
+    pub async fn set<T: Serialize + ?Sized>(
+        &self,
+        key: &str,
+        value: &T,
+        expiration: Option<Duration>,
+    ) -> Result<(), CacheError> {
+        let expiration =
+            expiration.unwrap_or_else(|| Duration::from_secs(self.shared.default_expiration));
+        let fresh = saturating_milliseconds(expiration);
+        if fresh == 0 {
+            return Err(CacheError::Expiration);
+        }
+        let guard = self.guard()?;
+        let body = bytes::Bytes::from(serde_json::to_vec(value)?);
+        let answer = CompleteAnswer {
+            status: actix_web::http::StatusCode::OK,
+            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+            etag: entity_tag(&body),
+            body,
+        };
+        let entry = answer.into_entry(Provenance {
+            id: ValueId::random(),
+            stored: self.shared.clock.milliseconds(),
+            fresh,
+            cost: 0,
+            generation: guard.generation(),
+            group: None,
+        });
+        match write_entry(&entry) {
+            Some(value) => Ok(guard.set(&guard.full_key(key), value, expiration).await?),
+            None => Ok(()),
+        }
+    }
+
+    /// See [`Cache::exists`].
+    pub async fn exists(&self, key: &str) -> Result<bool, CacheError> {
+        Ok(self.entry(key).await?.is_some())
+    }
+
+    /// See [`Cache::delete`].
+    pub async fn delete(&self, key: &str) -> Result<(), CacheError> {
+        let guard = self.known()?;
+        Ok(guard.invalidate(vec![guard.full_key(key)]).await?)
+    }
+
+    /// See [`Cache::delete_pattern`].
+    pub async fn delete_pattern(&self, pattern: &str) -> Result<(), CacheError> {
+        let guard = self.known()?;
+        let full = guard.full_pattern(pattern);
+        Ok(Arc::clone(guard).invalidate_pattern(full).await?)
+    }
+
+    /// See [`Cache::invalidate_group`].
+    pub async fn invalidate_group(&self, group: &str) -> Result<(), CacheError> {
+        self.delete(&group_key(group)).await
+    }
+
+    /// See [`Cache::clear`].
+    pub async fn clear(&self) -> Result<(), CacheError> {
+        let guard = self.known()?;
+        Ok(super::recovery::clear(guard).await?)
+    }
+
+    /// The entry under the key, if it is still an answer: of this generation and, where it belongs to
+    /// a group, of the group's.
+    async fn entry(&self, key: &str) -> Result<Option<Entry>, CacheError> {
+        let guard = self.guard()?;
+        let generation = guard.generation();
+        let Some(found) = guard.get(&guard.full_key(key)).await? else {
+            return Ok(None);
+        };
+        let Some(StoredValue::Entry(entry)) = read_value(&found.value) else {
+            return Ok(None);
+        };
+        if entry.metadata.generation != generation
+            || entry.metadata.fresh_until() <= self.shared.clock.milliseconds()
+        {
+            return Ok(None);
+        }
+        if let Some(stamp) = &entry.metadata.group {
+            let record = guard.get(&guard.full_key(&group_key(&stamp.name))).await?;
+            if record.as_ref().and_then(super::lookup::read_generation) != Some(stamp.generation) {
+                return Ok(None);
+            }
+        }
+        Ok(Some(entry))
+    }
+
+    /// The backend, if it may be read and filled.
+    fn guard(&self) -> Result<&Arc<BackendGuard>, CacheError> {
+        let guard = self.known()?;
+        if guard.is_ready() {
+            Ok(guard)
         } else {
-            CacheHealth::Disabled
+            Err(Unavailable(format!("{} is away", guard.registered_name)).into())
+        }
+    }
+
+    /// The backend, if there is one: deletions are kept for one that is away.
+    fn known(&self) -> Result<&Arc<BackendGuard>, CacheError> {
+        match self.registered {
+            Some(registered) => Ok(&registered.guard),
+            None if self.shared.enabled => {
+                Err(Unavailable("no backend of that name is registered".to_owned()).into())
+            }
+            None => Err(Unavailable("CACHE_ENABLED is false".to_owned()).into()),
         }
     }
 }

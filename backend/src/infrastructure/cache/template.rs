@@ -1,5 +1,9 @@
 //! Templates: text with `{name}` placeholders, checked before the program serves anything (C3).
 
+use std::borrow::Cow;
+
+use super::key::push_escaped;
+
 /// Whether escaping (C4) leaves this byte as it is.
 pub(super) const fn is_plain(byte: u8) -> bool {
     matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'.' | b'~' | b'@' | b'+')
@@ -82,5 +86,203 @@ const fn refuse(problem: &'static str, template: &'static str) -> ! {
     match core::str::from_utf8(message.split_at(length).0) {
         Ok(message) => panic!("{}", message),
         Err(_) => panic!("{}", problem),
+    }
+}
+
+/// One piece of a parsed template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Literal(&'static str),
+    Placeholder(&'static str),
+}
+
+/// A parsed template, ready to be filled in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Template(Vec<Part>);
+
+impl Template {
+    /// Parses a template that [`check_template`] has let pass.
+    pub(super) fn parse(template: &'static str) -> Self {
+        check_template(template);
+        let mut parts = Vec::new();
+        let mut rest = template;
+        while let Some((literal, after)) = rest.split_once('{') {
+            let (name, tail) = after.split_once('}').unwrap_or((after, ""));
+            if !literal.is_empty() {
+                parts.push(Part::Literal(literal));
+            }
+            parts.push(Part::Placeholder(name));
+            rest = tail;
+        }
+        if !rest.is_empty() {
+            parts.push(Part::Literal(rest));
+        }
+        Self(parts)
+    }
+
+    /// Whether the template places the argument.
+    pub(super) fn places(&self, name: &str) -> bool {
+        self.0
+            .iter()
+            .any(|part| matches!(part, Part::Placeholder(placed) if *placed == name))
+    }
+
+    /// Appends the template with each placeholder replaced by the escaped value that `value` gives.
+    ///
+    /// # Errors
+    /// The name of the first argument that has no value.
+    pub(super) fn push<'a>(
+        &self,
+        key: &mut String,
+        value: impl Fn(&'static str) -> Option<Cow<'a, str>>,
+    ) -> Result<(), MissingArgument> {
+        for part in &self.0 {
+            match part {
+                Part::Literal(literal) => key.push_str(literal),
+                Part::Placeholder(name) => {
+                    push_escaped(key, &value(name).ok_or(MissingArgument(name))?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The template for every combination of the values that `values` gives. Where there are more
+    /// than `limit`, `limit + 1` of them, so that the caller can tell.
+    ///
+    /// # Errors
+    /// The name of the first argument that has no value.
+    pub(super) fn expand<'a>(
+        &self,
+        limit: usize,
+        values: impl Fn(&'static str) -> Vec<Cow<'a, str>>,
+    ) -> Result<Vec<String>, MissingArgument> {
+        let mut keys = vec![String::new()];
+        for part in &self.0 {
+            match part {
+                Part::Literal(literal) => keys.iter_mut().for_each(|key| key.push_str(literal)),
+                Part::Placeholder(name) => {
+                    let values = values(name);
+                    if values.is_empty() {
+                        return Err(MissingArgument(name));
+                    }
+                    keys = keys
+                        .iter()
+                        .flat_map(|key| {
+                            values.iter().map(move |value| {
+                                let mut key = key.clone();
+                                push_escaped(&mut key, value);
+                                key
+                            })
+                        })
+                        .take(limit + 1)
+                        .collect();
+                }
+            }
+        }
+        Ok(keys)
+    }
+}
+
+/// A placeholder for which the request has no value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct MissingArgument(pub(super) &'static str);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn fill(template: &'static str, values: &[(&str, &str)]) -> Result<String, MissingArgument> {
+        let mut key = String::new();
+        Template::parse(template)
+            .push(&mut key, |name| {
+                values
+                    .iter()
+                    .find(|(known, _)| *known == name)
+                    .map(|(_, value)| Cow::Borrowed(*value))
+            })
+            .map(|()| key)
+    }
+
+    #[test]
+    fn c02_placeholders_are_replaced_by_the_arguments_of_their_names() {
+        let values = [
+            ("username", "johndoe"),
+            ("page", "1"),
+            ("items_per_page", "10"),
+        ];
+        assert_eq!(
+            fill(
+                "user_{username}_widgets:page_{page}:size_{items_per_page}",
+                &values
+            )
+            .unwrap(),
+            "user_johndoe_widgets:page_1:size_10"
+        );
+    }
+
+    #[test]
+    fn c06_a_missing_argument_is_named() {
+        assert_eq!(
+            fill("user_{username}", &[]),
+            Err(MissingArgument("username"))
+        );
+    }
+
+    #[test]
+    fn c03_malformed_and_ambiguous_templates_are_refused_with_their_name() {
+        for template in [
+            "widget_{id",
+            "widget_{}",
+            "widget_}id",
+            "{a}{b}",
+            "{a}_{b}",
+            "{a}-x.{b}",
+            "{a b}",
+            "{{a}}",
+            "{a}%{b}",
+        ] {
+            let panic = std::panic::catch_unwind(|| check_template(template)).unwrap_err();
+            let message = panic.downcast_ref::<String>().cloned().unwrap_or_default();
+            assert!(message.contains(template), "{template}: {message}");
+        }
+    }
+
+    #[test]
+    fn c03_separated_placeholders_are_accepted() {
+        for template in ["widget", "{a}:{b}", "x_{a}_y:{b}_z", "{a}/{b}", "a*{b}", ""] {
+            check_template(template);
+        }
+    }
+
+    #[test]
+    fn c02_an_argument_bound_twice_gives_a_key_for_each_value() {
+        let keys = Template::parse("user_{a}:{b}").expand(10, |name| match name {
+            "a" => vec![Cow::Borrowed("1"), Cow::Borrowed("2")],
+            _ => vec![Cow::Borrowed("x:y")],
+        });
+        assert_eq!(
+            keys,
+            Ok(vec!["user_1:x%3Ay".to_owned(), "user_2:x%3Ay".to_owned()])
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn c04_different_arguments_never_give_the_same_key(
+            a in any::<(String, String)>(), b in any::<(String, String)>(),
+        ) {
+            let key = |(first, second): &(String, String)| fill("u_{x}_w:p_{y}", &[("x", first), ("y", second)]);
+            prop_assert_eq!(a == b, key(&a) == key(&b));
+        }
+
+        #[test]
+        fn c03_checking_any_text_either_passes_or_names_the_problem(text in "[a-z{}:_%]{0,12}") {
+            let text: &'static str = Box::leak(text.into_boxed_str());
+            if let Err(panic) = std::panic::catch_unwind(|| check_template(text)) {
+                prop_assert!(panic.downcast_ref::<String>().is_some_and(|message| message.contains(text)));
+            }
+        }
     }
 }

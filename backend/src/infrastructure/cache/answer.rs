@@ -1,0 +1,235 @@
+//! From a handler's response to an entry and back (C8–C10, C42).
+
+use std::sync::Arc;
+
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::dev::ServiceResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
+use super::entry::{Entry, GroupStamp, Metadata, ValueId};
+use super::key::hexadecimal;
+
+/// A handler's answer whose body is complete and at hand.
+pub(super) struct CompleteAnswer {
+    pub(super) status: StatusCode,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) etag: String,
+    pub(super) body: Bytes,
+}
+
+/// What an entry records besides the answer.
+pub(super) struct Provenance {
+    pub(super) id: ValueId,
+    pub(super) stored: u64,
+    pub(super) fresh: u64,
+    pub(super) cost: u64,
+    pub(super) generation: u64,
+    pub(super) group: Option<GroupStamp>,
+}
+
+impl CompleteAnswer {
+    /// The entry to be stored.
+    pub(super) fn into_entry(self, provenance: Provenance) -> Entry {
+        Entry {
+            id: provenance.id,
+            metadata: Metadata {
+                length: self.body.len(),
+                status: self.status.as_u16(),
+                stored: provenance.stored,
+                fresh: provenance.fresh,
+                cost: provenance.cost,
+                generation: provenance.generation,
+                group: provenance.group,
+                etag: self.etag,
+                headers: self.headers,
+            },
+            body: self.body,
+        }
+    }
+}
+
+/// Takes from a response what may be stored, if all of it may (C9), and hands the response on
+/// unharmed. `negative` lets 404 pass too (C41).
+pub(super) fn take_storable(
+    response: ServiceResponse<BoxBody>,
+    max_body_bytes: usize,
+    negative: bool,
+) -> (ServiceResponse<BoxBody>, Option<CompleteAnswer>) {
+    let status = response.status();
+    let storable_status = status == StatusCode::OK || (negative && status == StatusCode::NOT_FOUND);
+    let length = match response.response().body().size() {
+        BodySize::None => Some(0),
+        BodySize::Sized(length) => usize::try_from(length).ok(),
+        BodySize::Stream => None,
+    };
+    let small = length.is_some_and(|length| length <= max_body_bytes);
+    if !storable_status || !small || forbids_storing(response.headers()) {
+        return (response, None);
+    }
+    let Some(headers) = storable_headers(response.headers()) else {
+        return (response, None);
+    };
+    let (request, response) = response.into_parts();
+    let (mut head, body) = response.into_parts();
+    match body.try_into_bytes() {
+        Ok(body) => {
+            let etag = match head
+                .headers()
+                .get(header::ETAG)
+                .and_then(|etag| etag.to_str().ok())
+            {
+                Some(etag) => etag.to_owned(),
+                None => entity_tag(&body),
+            };
+            if let Ok(value) = HeaderValue::from_str(&etag) {
+                head.headers_mut().insert(header::ETAG, value);
+            }
+            let answer = CompleteAnswer {
+                status,
+                headers,
+                etag,
+                body: body.clone(),
+            };
+            (
+                ServiceResponse::new(request, head.set_body(BoxBody::new(body))),
+                Some(answer),
+            )
+        }
+        Err(body) => (ServiceResponse::new(request, head.set_body(body)), None),
+    }
+}
+
+/// A strong entity tag of the bytes (RFC 9110, section 8.8.3).
+pub(super) fn entity_tag(body: &[u8]) -> String {
+    format!("\"{}\"", hexadecimal(&Sha256::digest(body)[..16]))
+}
+
+/// The response that an entry stands for: the stored one, with `Age` and `ETag`, or 304 where the
+/// client has it already.
+pub(super) fn respond(request: &HttpRequest, entry: &Arc<Entry>, now: u64) -> HttpResponse {
+    let metadata = &entry.metadata;
+    let status = StatusCode::from_u16(metadata.status).unwrap_or(StatusCode::OK);
+    let not_modified = status == StatusCode::OK && matches_none(request.headers(), &metadata.etag);
+    let mut builder = HttpResponseBuilder::new(if not_modified {
+        StatusCode::NOT_MODIFIED
+    } else {
+        status
+    });
+    for (name, value) in &metadata.headers {
+        if not_modified && !kept_in_304(name) {
+            continue;
+        }
+        builder.append_header((name.as_str(), value.as_str()));
+    }
+    builder.insert_header((header::ETAG, metadata.etag.as_str()));
+    builder.insert_header((header::AGE, now.saturating_sub(metadata.stored) / 1000));
+    if not_modified {
+        builder.finish()
+    } else {
+        builder.body(entry.body.clone())
+    }
+}
+
+/// Turns a fresh 200 into 304 where the client has that very representation (C42).
+pub(super) fn answer_conditionally(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    let matches = response.status() == StatusCode::OK
+        && response
+            .headers()
+            .get(header::ETAG)
+            .and_then(|etag| etag.to_str().ok())
+            .is_some_and(|etag| matches_none(response.request().headers(), etag));
+    if !matches {
+        return response;
+    }
+    let (request, mut response) = response.into_parts();
+    *response.status_mut() = StatusCode::NOT_MODIFIED;
+    let dropped: Vec<HeaderName> = response
+        .headers()
+        .keys()
+        .filter(|name| !kept_in_304(name.as_str()))
+        .cloned()
+        .collect();
+    for name in dropped {
+        response.headers_mut().remove(name);
+    }
+    ServiceResponse::new(request, response.set_body(BoxBody::new(())))
+}
+
+/// Whether `If-None-Match` names the tag, by the weak comparison of RFC 9110, section 13.1.2.
+fn matches_none(headers: &HeaderMap, etag: &str) -> bool {
+    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    let wanted = opaque(etag);
+    headers
+        .get_all(header::IF_NONE_MATCH)
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|tag| tag.trim() == "*" || opaque(tag) == wanted)
+}
+
+/// What describes the representation's body is left out of a 304 (RFC 9110, section 15.4.5).
+fn kept_in_304(name: &str) -> bool {
+    !matches!(
+        name,
+        "content-length"
+            | "content-type"
+            | "content-encoding"
+            | "content-language"
+            | "content-range"
+    )
+}
+
+/// Whether the handler said that nobody else may have this answer, or that it depends on more than
+/// the key knows.
+fn forbids_storing(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::SET_COOKIE)
+        || headers.contains_key(header::VARY)
+        || headers.contains_key(header::CONTENT_RANGE)
+        || headers
+            .get_all(header::CACHE_CONTROL)
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .map(|directive| {
+                directive
+                    .split('=')
+                    .next()
+                    .unwrap_or_default()
+                    .trim()
+                    .to_ascii_lowercase()
+            })
+            .any(|directive| directive == "no-store" || directive == "private")
+}
+
+/// The handler's own headers; `None` where one is not text.
+fn storable_headers(headers: &HeaderMap) -> Option<Vec<(String, String)>> {
+    headers
+        .iter()
+        .filter(|(name, _)| is_storable_header(name.as_str()))
+        .map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+        .collect()
+}
+
+/// Hop-by-hop headers (RFC 9110, section 7.6.1) and those of one request are not stored.
+fn is_storable_header(name: &str) -> bool {
+    !matches!(
+        name,
+        "connection"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+            | "content-length"
+            | "date"
+            | "age"
+            | "etag"
+            | "cache-status"
+            | "x-request-id"
+    )
+}

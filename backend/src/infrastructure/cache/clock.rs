@@ -1,0 +1,53 @@
+//! The time, as entries record it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Where the cache takes the time from.
+#[derive(Clone, Debug, Default)]
+pub enum Clock {
+    /// The system's clock.
+    #[default]
+    System,
+    /// A clock that a test moves.
+    Manual(ManualClock),
+}
+
+/// A clock that stands still until it is moved.
+#[derive(Clone, Debug)]
+pub struct ManualClock(Arc<AtomicU64>);
+
+impl ManualClock {
+    /// A clock that shows the present.
+    #[must_use]
+    pub fn now() -> Self {
+        Self(Arc::new(AtomicU64::new(Clock::System.milliseconds())))
+    }
+
+    /// Moves the clock forward.
+    pub fn advance(&self, by: Duration) {
+        self.0
+            .fetch_add(saturating_milliseconds(by), Ordering::SeqCst);
+    }
+}
+
+impl Clock {
+    /// Milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn milliseconds(&self) -> u64 {
+        match self {
+            Self::System => saturating_milliseconds(
+                SystemTime::now()
+                    .duration_since(UNIX_EPOCH)
+                    .unwrap_or_default(),
+            ),
+            Self::Manual(clock) => clock.0.load(Ordering::SeqCst),
+        }
+    }
+}
+
+/// A duration in whole milliseconds.
+pub(super) fn saturating_milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,105 @@
+//! Flights: one run of a handler that several requests of this process wait for (C34).
+//!
+//! A flight has the id of the claim (or of the ageing entry) that it answers for. A request may join
+//! it only after it has *seen* that id in the backend: a write that was acknowledged earlier has
+//! deleted it, so nobody joins a flight from before a write.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::watch;
+
+use super::entry::{Entry, ValueId};
+
+/// More flights than this are not registered: their requests run alone.
+const MAX_FLIGHTS: usize = 10_000;
+
+/// How a flight ended for those that waited.
+type Landing = Option<Arc<Entry>>;
+
+/// The flights under way in this process.
+#[derive(Debug, Default)]
+pub(super) struct Flights(Mutex<HashMap<ValueId, watch::Receiver<Landing>>>);
+
+/// Held by the request that runs the handler. When it is dropped without an answer, for whatever
+/// reason, those that wait run on their own.
+#[derive(Debug)]
+pub(super) struct Flight {
+    flights: Arc<Flights>,
+    id: ValueId,
+    sender: watch::Sender<Landing>,
+}
+
+impl Flights {
+    /// Registers a flight; `None` where one of that id is under way already, or there are too many.
+    pub(super) fn start(self: &Arc<Self>, id: ValueId) -> Option<Flight> {
+        let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if flights.len() >= MAX_FLIGHTS || flights.contains_key(&id) {
+            return None;
+        }
+        let (sender, receiver) = watch::channel(None);
+        flights.insert(id, receiver);
+        Some(Flight {
+            flights: Arc::clone(self),
+            id,
+            sender,
+        })
+    }
+
+    /// The flight of that id, if this process runs it.
+    pub(super) fn find(&self, id: ValueId) -> Option<watch::Receiver<Landing>> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&id)
+            .cloned()
+    }
+}
+
+impl Flight {
+    /// Gives the answer to everybody who waits.
+    pub(super) fn land(&self, entry: Arc<Entry>) {
+        self.sender.send_replace(Some(entry));
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.flights
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.id);
+    }
+}
+
+/// Waits for the flight to land; `None` where it ended without an answer that may be shared.
+pub(super) async fn join(mut receiver: watch::Receiver<Landing>) -> Landing {
+    receiver
+        .wait_for(Option::is_some)
+        .await
+        .ok()
+        .and_then(|landing| landing.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn c34_a_flight_that_is_dropped_hangs_nobody() {
+        let flights = Arc::new(Flights::default());
+        let flight = flights.start(ValueId(1)).unwrap();
+        let receiver = flights.find(ValueId(1)).unwrap();
+        drop(flight);
+        assert!(join(receiver).await.is_none());
+        assert!(flights.find(ValueId(1)).is_none());
+    }
+
+    #[tokio::test]
+    async fn c34_a_second_flight_of_the_same_claim_is_refused() {
+        let flights = Arc::new(Flights::default());
+        let _flight = flights.start(ValueId(1)).unwrap();
+        assert!(flights.start(ValueId(1)).is_none());
+    }
+}

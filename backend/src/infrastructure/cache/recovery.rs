@@ -1,0 +1,270 @@
+//! The supervisor of a backend: probes it, finds out when it is back, and brings it back into trust.
+//!
+//! The states and the reasons are told in [`super::guard`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use super::backends::{HEAD_BYTES, Version};
+use super::guard::{Availability, BackendGuard, PROBE_INTERVAL, QUARANTINE, Unavailable};
+
+/// The key of the namespace's generation.
+const GENERATION_KEY: &str = "~generation";
+/// The generation is read twice a second and set anew when it is gone.
+const GENERATION_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Between attempts to confirm a doubtful backend.
+const CONFIRMATION_PAUSE: Duration = Duration::from_millis(10);
+/// Deletions delivered under one deadline.
+const DELIVERY_BATCH: usize = 500;
+
+/// Keeps the supervisor running for as long as it is held.
+#[derive(Debug)]
+pub(super) struct Supervisor(JoinHandle<()>);
+
+impl Supervisor {
+    /// Tries once to reach the backend, then watches over it.
+    pub(super) async fn start(guard: Arc<BackendGuard>) -> Self {
+        let met_outage = recover(&guard, false).await.is_err();
+        Self(tokio::spawn(supervise(guard, met_outage)))
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn supervise(guard: Arc<BackendGuard>, mut met_outage: bool) {
+    let mut probe_at = Instant::now() + PROBE_INTERVAL;
+    loop {
+        match guard.availability() {
+            Availability::Away => {
+                if met_outage {
+                    sleep_until(probe_at).await;
+                }
+                probe_at = Instant::now() + PROBE_INTERVAL;
+                met_outage = true;
+                // Its error is in the log already, if it is time for one.
+                let _ = recover(&guard, true).await;
+            }
+            Availability::Recovering => {
+                let ended = async {
+                    while guard.availability() == Availability::Recovering {
+                        guard.wake.notified().await;
+                    }
+                };
+                if timeout(QUARANTINE, ended).await.is_err() {
+                    confirm(&guard, Availability::Recovering).await;
+                }
+            }
+            Availability::Doubtful => {
+                met_outage = false;
+                if !confirm(&guard, Availability::Doubtful).await {
+                    sleep(CONFIRMATION_PAUSE).await;
+                }
+            }
+            Availability::Ready => {
+                // The first probe after a healthy time comes at once.
+                met_outage = false;
+                let _ = timeout(PROBE_INTERVAL, guard.wake.notified()).await;
+                while guard.availability() == Availability::Ready
+                    && !confirm(&guard, Availability::Ready).await
+                {
+                    sleep(CONFIRMATION_PAUSE).await;
+                }
+            }
+        }
+    }
+}
+
+/// Brings a backend that is away back: delivers what it is owed, then distrusts what it holds.
+async fn recover(guard: &BackendGuard, met_outage: bool) -> Result<(), Unavailable> {
+    let identity = guard.observe(guard.backend.server_identity()).await?;
+    let recorded = read_generation(guard).await?;
+    if !met_outage {
+        // At the start there is nothing to make good, unless the server is not the one it was.
+        let generation = match recorded {
+            Some(recorded) if recorded.identity == identity => Some(recorded.generation),
+            Some(_) => None,
+            None => claim_generation(guard, &identity).await?,
+        };
+        if let Some(generation) = generation {
+            guard.set_generation(generation);
+            guard.advance(Availability::Away, Availability::Ready);
+            return Ok(());
+        }
+    }
+    deliver(guard).await?;
+    let generation: u64 = rand::random();
+    guard
+        .set(
+            &guard.full_key(GENERATION_KEY),
+            write_generation(generation, &identity),
+            GENERATION_LIFETIME,
+        )
+        .await?;
+    let undelivered = guard.undelivered();
+    if undelivered.keys.is_empty() && !undelivered.overflowed {
+        guard.set_generation(generation);
+        guard.set_availability(Availability::Recovering);
+    }
+    Ok(())
+}
+
+/// Distrusts all that the namespace holds, then removes it where the server can list it (C24).
+pub(super) async fn clear(guard: &BackendGuard) -> Result<(), Unavailable> {
+    let generation: u64 = rand::random();
+    let key = guard.full_key(GENERATION_KEY);
+    let Some(identity) = read_generation(guard)
+        .await?
+        .map(|recorded| recorded.identity)
+    else {
+        return Err(Unavailable(
+            "the namespace has no generation yet".to_owned(),
+        ));
+    };
+    guard
+        .backend
+        .clear(&guard.namespace)
+        .await
+        .map_err(|error| Unavailable(error.to_string()))?;
+    guard
+        .set(
+            &key,
+            write_generation(generation, &identity),
+            GENERATION_LIFETIME,
+        )
+        .await?;
+    guard.set_generation(generation);
+    Ok(())
+}
+
+/// Delivers the deletions that are owed; those that fail are kept.
+async fn deliver(guard: &BackendGuard) -> Result<(), Unavailable> {
+    let owed = std::mem::take(&mut *guard.undelivered());
+    let mut keys = owed.keys.into_iter();
+    loop {
+        let batch: Vec<String> = keys.by_ref().take(DELIVERY_BATCH).collect();
+        if batch.is_empty() {
+            return Ok(());
+        }
+        if let Err(error) = guard.observe(guard.backend.delete(&batch)).await {
+            let mut undelivered = guard.undelivered();
+            undelivered.keys.extend(batch.into_iter().chain(keys));
+            undelivered.overflowed |= owed.overflowed;
+            return Err(error);
+        }
+    }
+}
+
+/// Asks whether the server is still the one that the generation was set on, and takes over the
+/// generation. Answers whether it could be asked.
+async fn confirm(guard: &BackendGuard, from: Availability) -> bool {
+    let identity = guard.observe(guard.backend.server_identity()).await;
+    let recorded = read_generation(guard).await;
+    let (Ok(identity), Ok(recorded)) = (identity, recorded) else {
+        return false;
+    };
+    let generation = match recorded {
+        Some(recorded) if recorded.identity == identity => Some(recorded.generation),
+        // Flushed or evicted: what is gone is not stale.
+        None => match claim_generation(guard, &identity).await {
+            Ok(generation) => generation,
+            Err(_) => return false,
+        },
+        Some(_) => None,
+    };
+    match generation {
+        Some(generation) => {
+            guard.set_generation(generation);
+            if from != Availability::Ready {
+                guard.advance(from, Availability::Ready);
+            }
+        }
+        None => {
+            tracing::warn!(
+                backend = guard.registered_name,
+                "the cache server is another than before"
+            );
+            guard.set_availability(Availability::Away);
+        }
+    }
+    true
+}
+
+/// Sets a first generation where there is none; `None` where another instance was faster and the
+/// answer has to be read again.
+async fn claim_generation(
+    guard: &BackendGuard,
+    identity: &str,
+) -> Result<Option<u64>, Unavailable> {
+    let generation: u64 = rand::random();
+    let key = guard.full_key(GENERATION_KEY);
+    let record = write_generation(generation, identity);
+    if guard
+        .compare_and_set(&key, &Version::Absent, record, GENERATION_LIFETIME)
+        .await?
+        .is_some()
+    {
+        return Ok(Some(generation));
+    }
+    Ok(read_generation(guard)
+        .await?
+        .filter(|recorded| recorded.identity == identity)
+        .map(|recorded| recorded.generation))
+}
+
+struct RecordedGeneration {
+    generation: u64,
+    identity: String,
+}
+
+async fn read_generation(guard: &BackendGuard) -> Result<Option<RecordedGeneration>, Unavailable> {
+    let found = guard.get(&guard.full_key(GENERATION_KEY)).await?;
+    Ok(found.and_then(|found| parse_generation(&found.value)))
+}
+
+/// One readable line, with the head that every stored value has.
+fn write_generation(generation: u64, identity: &str) -> Bytes {
+    Bytes::from(format!("cache/1 {generation:016x} generation {identity}\n"))
+}
+
+fn parse_generation(value: &[u8]) -> Option<RecordedGeneration> {
+    let text = std::str::from_utf8(value).ok()?;
+    let generation =
+        u64::from_str_radix(text.get(..HEAD_BYTES)?.strip_prefix("cache/1 ")?, 16).ok()?;
+    let identity = text
+        .get(HEAD_BYTES..)?
+        .strip_prefix(" generation ")?
+        .strip_suffix('\n')?
+        .to_owned();
+    Some(RecordedGeneration {
+        generation,
+        identity,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_generation_is_read_back() {
+        let recorded = parse_generation(&write_generation(12, "run-1")).unwrap();
+        assert_eq!(
+            (recorded.generation, recorded.identity.as_str()),
+            (12, "run-1")
+        );
+    }
+
+    #[test]
+    fn a_foreign_value_is_no_generation() {
+        assert!(parse_generation(b"cache/1 000000000000000c other x\n").is_none());
+        assert!(parse_generation(b"").is_none());
+    }
+}

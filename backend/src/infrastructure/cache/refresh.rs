@@ -1,0 +1,160 @@
+//! Entries that age: refreshed early, refreshed while the old answer is given, or kept as a cover
+//! for a handler that fails (C38, C39).
+//!
+//! A refresh replaces exactly the entry it saw, so an invalidation meanwhile makes it store nothing.
+//! Within a process one refresh of an entry runs at a time.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
+use actix_web::{Error, error, rt};
+use tokio::time::timeout;
+use tracing::Instrument as _;
+
+use super::answer::respond;
+use super::backends::Version;
+use super::entry::Entry;
+use super::fill::Fill;
+use super::lookup::Lookup;
+use super::middleware::{Handler, finish};
+use super::plan::CompiledPolicy;
+use super::provider::Cache;
+use super::status::Outcome;
+
+/// Whether an entry should be refreshed now, by chance and the more likely the nearer its end is and
+/// the more its handler costs: XFetch with β = 1 (Vattani, Chierichetti and Lowenstein, "Optimal
+/// Probabilistic Cache Stampede Prevention", VLDB 2015).
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "milliseconds need no more than 52 bits"
+)]
+pub(super) fn is_due(entry: &Entry, now: u64) -> bool {
+    let chance: f64 = 1.0 - rand::random::<f64>();
+    let head_start = entry.metadata.cost.max(1) as f64 * -chance.ln();
+    now as f64 + head_start >= entry.metadata.fresh_until() as f64
+}
+
+/// What a refresh needs besides the handler and the request.
+pub(super) struct Ageing<'a> {
+    pub(super) cache: &'a Cache,
+    pub(super) policy: &'a Rc<CompiledPolicy>,
+    pub(super) lookup: &'a Lookup<'a>,
+    pub(super) key: &'a str,
+    pub(super) entry: Arc<Entry>,
+    pub(super) version: Version,
+}
+
+/// What became of a request that met an expired entry.
+pub(super) enum Aged {
+    /// The old answer serves, for whatever reason is given.
+    Serve(Outcome),
+    /// The handler's answer, or another request's.
+    Answer(Result<ServiceResponse<BoxBody>, Error>),
+    /// The entry is of no use: the request goes on as with a vacant key.
+    Useless,
+}
+
+impl Ageing<'_> {
+    /// Refreshes the entry in the background, unless that is under way.
+    pub(super) fn refresh_in_background<S, B>(&self, handler: Handler<S>, request: &ServiceRequest)
+    where
+        S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+        B: MessageBody + 'static,
+    {
+        if let Some(fill) = self.fill() {
+            let request = ServiceRequest::from_request(request.request().clone());
+            rt::spawn(async move { fill.run(handler, request).await.map(drop) }.in_current_span());
+        }
+    }
+
+    /// For how many milliseconds the entry has not been fresh.
+    fn staleness(&self) -> u64 {
+        self.cache
+            .shared
+            .clock
+            .milliseconds()
+            .saturating_sub(self.entry.metadata.fresh_until())
+    }
+
+    /// Decides what an expired entry is still good for.
+    pub(super) async fn serve_stale<S, B>(
+        &self,
+        handler: Handler<S>,
+        request: &ServiceRequest,
+    ) -> Aged
+    where
+        S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+        B: MessageBody + 'static,
+    {
+        let freshness = self.policy.policy.freshness;
+        if self.staleness() < freshness.stale_while_revalidate.saturating_mul(1000) {
+            self.refresh_in_background(handler, request);
+            let ttl = i64::try_from(self.staleness() / 1000).unwrap_or(i64::MAX);
+            return Aged::Serve(Outcome::Hit { ttl: -ttl });
+        }
+        if self.staleness() >= freshness.stale_if_error.saturating_mul(1000) {
+            return Aged::Useless;
+        }
+        let Some(fill) = self.fill() else {
+            return match self.lookup.join_refresh(&self.entry).await {
+                Some(entry) => {
+                    let response = respond(
+                        request.request(),
+                        &entry,
+                        self.cache.shared.clock.milliseconds(),
+                    );
+                    let response = ServiceResponse::new(request.request().clone(), response);
+                    let key = Some(self.key.to_owned());
+                    Aged::Answer(Ok(finish(
+                        &self.cache.shared,
+                        response,
+                        Outcome::Collapsed,
+                        key,
+                    )))
+                }
+                None => self.cover().await,
+            };
+        };
+        let fresh_request = ServiceRequest::from_request(request.request().clone());
+        // Spawned: past its deadline the handler goes on, and its answer is stored.
+        let run =
+            rt::spawn(async move { fill.run(handler, fresh_request).await }.in_current_span());
+        match timeout(self.cache.shared.collapse_wait, run).await {
+            Ok(Ok(Ok(response))) if !response.status().is_server_error() => {
+                Aged::Answer(Ok(response))
+            }
+            Ok(Ok(failed)) => match self.cover().await {
+                Aged::Serve(outcome) => Aged::Serve(outcome),
+                _ => Aged::Answer(failed),
+            },
+            Ok(Err(_)) => match self.cover().await {
+                Aged::Serve(outcome) => Aged::Serve(outcome),
+                _ => Aged::Answer(Err(error::ErrorInternalServerError(
+                    "the handler did not finish",
+                ))),
+            },
+            Err(_) => self.cover().await,
+        }
+    }
+
+    /// The old answer, if it was not invalidated meanwhile: deleted is deleted.
+    async fn cover(&self) -> Aged {
+        if self.lookup.still_holds(self.entry.id).await {
+            Aged::Serve(Outcome::StaleIfError)
+        } else {
+            Aged::Useless
+        }
+    }
+
+    fn fill(&self) -> Option<Fill> {
+        Some(Fill {
+            cache: self.cache.clone(),
+            policy: Rc::clone(self.policy),
+            full_key: self.lookup.key.to_owned(),
+            key: self.key.to_owned(),
+            lead: self.lookup.refresh(&self.entry, self.version.clone())?,
+        })
+    }
+}

@@ -1,0 +1,111 @@
+//! `Cache-Status` (RFC 9211): what the cache did for a request (C31).
+
+use std::fmt;
+
+/// What the cache did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// Answered from the cache; seconds of freshness left, negative for an old answer.
+    Hit { ttl: i64 },
+    /// The handler ran, and its answer was stored or not.
+    Miss { stored: bool },
+    /// Another request's run of the handler gave the answer.
+    Collapsed,
+    /// The handler failed and the old answer covers it.
+    StaleIfError,
+    /// The cache was not asked.
+    Bypass(Bypass),
+    /// A method that is not answered from the cache.
+    Method,
+}
+
+/// Why the cache was not asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Bypass {
+    /// `CACHE_ENABLED=false`.
+    Disabled,
+    /// The backend is away.
+    Unavailable,
+    /// Credentials, and nothing says that the answer is the same for everybody.
+    Credentials,
+    /// A query that the policy does not declare.
+    UndeclaredQuery,
+    /// A query that is not of the declared type.
+    InvalidQuery,
+    /// No resource id could be found.
+    NoId,
+    /// A template's argument is missing.
+    MissingArgument,
+    /// No caller, where each has an entry of its own.
+    NoCaller,
+}
+
+impl Bypass {
+    const fn detail(self) -> &'static str {
+        match self {
+            Self::Disabled => "disabled",
+            Self::Unavailable => "unavailable",
+            Self::Credentials => "credentials",
+            Self::UndeclaredQuery => "undeclared-query",
+            Self::InvalidQuery => "invalid-query",
+            Self::NoId => "no-id",
+            Self::MissingArgument => "missing-argument",
+            Self::NoCaller => "no-caller",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hit { ttl } => write!(formatter, "backend; hit; ttl={ttl}"),
+            Self::Miss { stored: true } => formatter.write_str("backend; fwd=uri-miss; stored"),
+            Self::Miss { stored: false } => formatter.write_str("backend; fwd=uri-miss"),
+            Self::Collapsed => formatter.write_str("backend; fwd=uri-miss; collapsed"),
+            Self::StaleIfError => formatter.write_str("backend; fwd=stale; detail=stale-if-error"),
+            Self::Bypass(bypass) => {
+                write!(formatter, "backend; fwd=bypass; detail={}", bypass.detail())
+            }
+            Self::Method => formatter.write_str("backend; fwd=method"),
+        }
+    }
+}
+
+/// The whole header: the outcome, and the key where it is shown.
+pub(super) fn header_value(outcome: Outcome, key: Option<&str>) -> String {
+    match key {
+        // A quoted string of RFC 8941 holds printable ASCII, with `"` and `\` escaped.
+        Some(key) if key.bytes().all(|byte| (0x20..0x7f).contains(&byte)) => {
+            format!(
+                "{outcome}; key=\"{}\"",
+                key.replace('\\', "\\\\").replace('"', "\\\"")
+            )
+        }
+        _ => outcome.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c31_the_header_is_that_of_rfc_9211() {
+        assert_eq!(
+            header_value(Outcome::Hit { ttl: 583 }, None),
+            "backend; hit; ttl=583"
+        );
+        assert_eq!(
+            header_value(Outcome::Miss { stored: true }, Some("widget:42")),
+            "backend; fwd=uri-miss; stored; key=\"widget:42\""
+        );
+        assert_eq!(
+            header_value(Outcome::Bypass(Bypass::UndeclaredQuery), None),
+            "backend; fwd=bypass; detail=undeclared-query"
+        );
+        assert_eq!(
+            header_value(Outcome::Collapsed, Some("a\"b")),
+            "backend; fwd=uri-miss; collapsed; key=\"a\\\"b\""
+        );
+    }
+}
