@@ -1,1 +1,9 @@
 //! Who is calling: passwords, access tokens and the caller of a request.
+
+mod caller;
+mod password;
+mod token;
+
+pub use caller::{Caller, RequireCaller};
+pub use password::Passwords;
+pub use token::{AccessToken, IssuedToken, issue, revoke, revoke_all, revoke_others};

@@ -1,5 +1,6 @@
 //! The settings of the response cache (`CACHE_*`).
 
+use garde::Validate;
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -16,48 +17,68 @@ pub enum CacheBackendKind {
 }
 
 /// Settings of the response cache.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Validate)]
 #[serde(default)]
 pub struct CacheSettings {
     /// `CACHE_ENABLED`: whether answers are cached at all.
+    #[garde(skip)]
     pub cache_enabled: bool,
     /// `CACHE_BACKEND`: `redis`, `memcached` or `memory`.
+    #[garde(skip)]
     pub cache_backend: CacheBackendKind,
     /// `DEFAULT_CACHE_EXPIRATION`: seconds, where a policy names none; not 0.
+    #[garde(range(min = 1, max = 315_360_000))]
     pub default_cache_expiration: u64,
     /// `CACHE_NAMESPACE`: stands before every key.
+    #[garde(length(max = 64), pattern("^[A-Za-z0-9_.-]*$"))]
     pub cache_namespace: String,
     /// `CACHE_REDIS_HOST`.
+    #[garde(length(min = 1))]
     pub cache_redis_host: String,
     /// `CACHE_REDIS_PORT`.
+    #[garde(range(min = 1))]
     pub cache_redis_port: u16,
     /// `CACHE_REDIS_DB`: number of the database.
+    #[garde(range(min = 0))]
     pub cache_redis_db: i64,
     /// `CACHE_REDIS_PASSWORD`: empty for none.
+    #[garde(skip)]
     pub cache_redis_password: SecretString,
     /// `CACHE_REDIS_CONNECT_TIMEOUT`: seconds.
+    #[garde(range(min = 1, max = 300))]
     pub cache_redis_connect_timeout: u64,
     /// `CACHE_REDIS_POOL_SIZE`: shared connections.
+    #[garde(range(min = 1, max = 1000))]
     pub cache_redis_pool_size: usize,
     /// `CACHE_MEMCACHED_HOST`.
+    #[garde(length(min = 1))]
     pub cache_memcached_host: String,
     /// `CACHE_MEMCACHED_PORT`.
+    #[garde(range(min = 1))]
     pub cache_memcached_port: u16,
     /// `CACHE_MEMCACHED_POOL_SIZE`: connections.
+    #[garde(range(min = 1, max = 1000))]
     pub cache_memcached_pool_size: usize,
     /// `CACHE_MEMCACHED_CONNECT_TIMEOUT`: seconds.
+    #[garde(range(min = 1, max = 300))]
     pub cache_memcached_connect_timeout: u64,
     /// `CACHE_MEMORY_MAX_BYTES`: bound of the memory backend.
+    #[garde(range(min = 65_536))]
     pub cache_memory_max_bytes: u64,
     /// `CACHE_OPERATION_TIMEOUT_MS`: deadline of one cache operation.
+    #[garde(range(min = 1, max = 60_000))]
     pub cache_operation_timeout_ms: u64,
     /// `CACHE_MAX_BODY_BYTES`: larger bodies are not stored.
+    #[garde(range(min = 1, max = 536_870_912))]
     pub cache_max_body_bytes: usize,
     /// `CACHE_STATUS_HEADER`: whether answers carry `Cache-Status`.
+    #[garde(skip)]
     pub cache_status_header: bool,
     /// `CACHE_COLLAPSE_WAIT_MS`: how long a request waits for another instance's answer.
+    #[garde(range(max = 10_000))]
     pub cache_collapse_wait_ms: u64,
     /// `CACHE_EXPIRATION_JITTER_PERCENT`: expirations are shortened by up to this much.
+    #[garde(range(max = 100))]
     pub cache_expiration_jitter_percent: u8,
 }
 

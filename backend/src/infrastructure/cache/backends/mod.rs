@@ -3,13 +3,23 @@
 //! A backend knows bytes under keys and nothing of HTTP, entries or policies. Deadlines, the circuit
 //! breaker and recovery stand in front of it, so an implementation reports an error and is done.
 
+pub mod glob;
+mod lanes;
+mod memcached;
+mod memory;
+mod redis;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::infrastructure::settings::CacheSettings;
+pub use memcached::MemcachedBackend;
+pub use memory::MemoryBackend;
+pub use redis::RedisBackend;
+
+use crate::infrastructure::settings::{CacheBackendKind, CacheSettings};
 
 /// What a backend found under a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,8 +101,8 @@ pub trait CacheBackend: Send + Sync + 'static {
     /// with `cache/1 `, as far as the server can list them; nothing else that shares the server.
     async fn clear(&self, prefix: &str) -> Result<(), BackendError>;
 
-    /// Asks the server who it is: the answer changes when the server restarts or another takes its
-    /// place. Serves as the health probe too.
+    /// Asks the server who it is: the answer changes when a server that may remember old values
+    /// restarts, or another takes its place. Serves as the health probe too.
     async fn server_identity(&self) -> Result<String, BackendError>;
 }
 
@@ -101,6 +111,9 @@ pub trait CacheBackend: Send + Sync + 'static {
 /// # Errors
 /// Where the settings cannot describe a connection.
 pub fn from_settings(settings: &CacheSettings) -> Result<Arc<dyn CacheBackend>, BackendError> {
-    let _ = settings;
-    Err(BackendError::Unavailable("to come".to_owned()))
+    Ok(match settings.cache_backend {
+        CacheBackendKind::Redis => Arc::new(RedisBackend::new(settings)?),
+        CacheBackendKind::Memcached => Arc::new(MemcachedBackend::new(settings)),
+        CacheBackendKind::Memory => Arc::new(MemoryBackend::new(settings)),
+    })
 }

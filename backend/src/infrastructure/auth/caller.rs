@@ -1,0 +1,117 @@
+//! The caller of a request: who the access token belongs to.
+
+use std::future::{Ready, ready};
+use std::rc::Rc;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, web};
+use futures_util::future::LocalBoxFuture;
+use sqlx::PgPool;
+
+use super::token::AccessToken;
+use crate::infrastructure::cache::bind_argument;
+use crate::infrastructure::http::ApiError;
+
+/// A signed-in user. As an extractor it answers 401 where there is none.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The user's id.
+    pub id: i64,
+    /// The user's name.
+    pub username: String,
+    /// Whether the user may do everything.
+    pub is_superuser: bool,
+    /// The token of this request.
+    pub token: AccessToken,
+}
+
+impl Caller {
+    /// Who sent the request. The token is checked at every request: what is revoked is refused at
+    /// once.
+    async fn authenticate(request: &HttpRequest) -> Result<Self, ApiError> {
+        if let Some(caller) = request.extensions().get::<Self>() {
+            return Ok(caller.clone());
+        }
+        let token = AccessToken::from_request(request).ok_or(ApiError::Unauthorized)?;
+        let database = request.app_data::<web::Data<PgPool>>().ok_or_else(|| ApiError::internal(&"no database"))?;
+        let user = sqlx::query!(
+            "SELECT users.id, users.username, users.is_superuser
+             FROM access_tokens JOIN users ON users.id = access_tokens.user_id
+             WHERE token_hash = $1 AND expires_at > now() AND users.deleted_at IS NULL",
+            token.hash(),
+        )
+        .fetch_optional(database.get_ref())
+        .await?
+        .ok_or(ApiError::Unauthorized)?;
+        let caller = Self { id: user.id, username: user.username, is_superuser: user.is_superuser, token };
+        request.extensions_mut().insert(caller.clone());
+        Ok(caller)
+    }
+}
+
+impl FromRequest for Caller {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move { Self::authenticate(&request).await })
+    }
+}
+
+/// A middleware that authenticates before anything inside it runs: wrap it around a per-caller cache
+/// policy, so that a hit never skips the check. It binds the argument `caller`.
+///
+/// ```ignore
+/// get().to(read_me).wrap(cache::ME).wrap(RequireCaller)
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct RequireCaller;
+
+impl<S, B> Transform<S, ServiceRequest> for RequireCaller
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<BoxBody>;
+    type Error = Error;
+    type Transform = RequireCallerMiddleware<S>;
+    type InitError = ();
+    type Future = Ready<Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        ready(Ok(RequireCallerMiddleware { service: Rc::new(service) }))
+    }
+}
+
+/// [`RequireCaller`] at work around a route.
+#[derive(Debug)]
+pub struct RequireCallerMiddleware<S> {
+    service: Rc<S>,
+}
+
+impl<S, B> Service<ServiceRequest> for RequireCallerMiddleware<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<BoxBody>;
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self::Response, Error>>;
+
+    forward_ready!(service);
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        let service = Rc::clone(&self.service);
+        Box::pin(async move {
+            match Caller::authenticate(request.request()).await {
+                Ok(caller) => {
+                    bind_argument(&request, "caller", caller.id);
+                    Ok(service.call(request).await?.map_into_boxed_body())
+                }
+                Err(error) => Ok(request.error_response(error)),
+            }
+        })
+    }
+}

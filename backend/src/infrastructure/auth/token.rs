@@ -1,0 +1,84 @@
+//! Access tokens: opaque, 256 random bits, stored only as a hash, valid for 30 days.
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, http::header::HeaderMap};
+use chrono::{DateTime, Duration, SubsecRound, Utc};
+use sha2::{Digest, Sha256};
+use sqlx::{PgExecutor, PgPool};
+
+use crate::infrastructure::http::ApiError;
+
+const LIFETIME_DAYS: i64 = 30;
+
+/// The hash of a token, which is all that is stored. Looking a hash up tells nothing about other
+/// tokens by its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccessToken([u8; 32]);
+
+/// A new token, to be shown once.
+#[derive(Debug)]
+pub struct IssuedToken {
+    /// The token itself: 64 hexadecimal digits.
+    pub token: String,
+    /// When it ends.
+    pub expires_at: DateTime<Utc>,
+}
+
+impl AccessToken {
+    fn of(token: &str) -> Self {
+        Self(Sha256::digest(token.as_bytes()).into())
+    }
+
+    /// The token of the request's `Authorization` header, if it has a bearer token.
+    #[must_use]
+    pub fn from_request(request: &HttpRequest) -> Option<Self> {
+        Self::from_headers(request.headers())
+    }
+
+    fn from_headers(headers: &HeaderMap) -> Option<Self> {
+        let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| Self::of(token.trim()))
+    }
+
+    /// The hash.
+    #[must_use]
+    pub fn hash(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Issues a token, and removes those of the user that have ended.
+pub async fn issue(database: &PgPool, user_id: i64) -> Result<IssuedToken, ApiError> {
+    let token: String = rand::random::<[u8; 32]>().iter().map(|byte| format!("{byte:02x}")).collect();
+    let expires_at = (Utc::now() + Duration::days(LIFETIME_DAYS)).trunc_subsecs(6);
+    sqlx::query!(
+        "WITH ended AS (DELETE FROM access_tokens WHERE user_id = $2 AND expires_at <= now())
+         INSERT INTO access_tokens (token_hash, user_id, expires_at) VALUES ($1, $2, $3)",
+        AccessToken::of(&token).hash(),
+        user_id,
+        expires_at,
+    )
+    .execute(database)
+    .await?;
+    Ok(IssuedToken { token, expires_at })
+}
+
+/// Revokes one token.
+pub async fn revoke(database: impl PgExecutor<'_>, token: &AccessToken) -> Result<(), ApiError> {
+    sqlx::query!("DELETE FROM access_tokens WHERE token_hash = $1", token.hash()).execute(database).await?;
+    Ok(())
+}
+
+/// Revokes all tokens of a user.
+pub async fn revoke_all(database: impl PgExecutor<'_>, user_id: i64) -> Result<(), ApiError> {
+    sqlx::query!("DELETE FROM access_tokens WHERE user_id = $1", user_id).execute(database).await?;
+    Ok(())
+}
+
+/// Revokes all tokens of a user but this one.
+pub async fn revoke_others(database: impl PgExecutor<'_>, user_id: i64, kept: &AccessToken) -> Result<(), ApiError> {
+    sqlx::query!("DELETE FROM access_tokens WHERE user_id = $1 AND token_hash <> $2", user_id, kept.hash())
+        .execute(database)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,143 @@
+//! Lanes: a few Redis connections that every request shares.
+//!
+//! A pooled connection for every operation would cost a round trip more (the pool pings what it
+//! recycles), so the connections are taken from the pool once and clones of them are handed out: what
+//! is sent at the same time shares a packet. A worker thread keeps to its lane for reading; deletions
+//! take the lanes in turn, so that a retry does not meet the fault of the first attempt.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use deadpool_redis::{Connection, Pool};
+use redis::aio::MultiplexedConnection;
+use tokio::sync::Notify;
+
+/// How long a lane that could not be renewed is left alone.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(50);
+
+/// The shared connections of a process.
+#[derive(Clone)]
+pub(super) struct Lanes {
+    pool: Pool,
+    lanes: Arc<[Lane]>,
+    turn: Arc<AtomicUsize>,
+}
+
+#[derive(Default)]
+struct Lane {
+    state: Mutex<LaneState>,
+    renewed: Notify,
+}
+
+#[derive(Default)]
+struct LaneState {
+    connection: Option<Connection>,
+    /// Counts connections, so that a late error of an old one does not end the new one.
+    serial: u64,
+    renewing: bool,
+    failure: Option<(Instant, String)>,
+}
+
+/// A clone of a lane's connection.
+pub(super) struct Ticket {
+    pub(super) connection: MultiplexedConnection,
+    lane: usize,
+    serial: u64,
+}
+
+impl Lanes {
+    pub(super) fn new(pool: Pool, lanes: usize) -> Self {
+        Self { pool, lanes: (0..lanes.max(1)).map(|_| Lane::default()).collect(), turn: Arc::default() }
+    }
+
+    /// The lane of this thread.
+    pub(super) async fn of_thread(&self) -> Result<Ticket, String> {
+        self.ticket(thread_number() % self.lanes.len()).await
+    }
+
+    /// Another lane at every call.
+    pub(super) async fn in_turn(&self) -> Result<Ticket, String> {
+        self.ticket(self.turn.fetch_add(1, Ordering::Relaxed) % self.lanes.len()).await
+    }
+
+    /// Ends a lane whose connection is broken; the next who needs it has it renewed.
+    pub(super) fn clear(&self, ticket: &Ticket) {
+        let mut state = self.lanes[ticket.lane].state();
+        if state.serial == ticket.serial
+            && let Some(connection) = state.connection.take()
+        {
+            // Taken out of the pool, which would otherwise hand it out again.
+            let _ = Connection::take(connection);
+        }
+    }
+
+    async fn ticket(&self, number: usize) -> Result<Ticket, String> {
+        let lane = &self.lanes[number];
+        let renewed = lane.renewed.notified();
+        tokio::pin!(renewed);
+        // Registered before the state is looked at, so that no renewal is missed.
+        renewed.as_mut().enable();
+        if let Some(ticket) = self.take(number)? {
+            return Ok(ticket);
+        }
+        renewed.await;
+        match self.take(number)? {
+            Some(ticket) => Ok(ticket),
+            None => Err("the connection was lost as soon as it was made".to_owned()),
+        }
+    }
+
+    /// A ticket, or nothing while the lane is being renewed.
+    fn take(&self, number: usize) -> Result<Option<Ticket>, String> {
+        let mut state = self.lanes[number].state();
+        if let Some(connection) = &state.connection {
+            let connection = MultiplexedConnection::clone(connection);
+            return Ok(Some(Ticket { connection, lane: number, serial: state.serial }));
+        }
+        if !state.renewing {
+            if let Some((at, error)) = &state.failure
+                && at.elapsed() < PAUSE_AFTER_FAILURE
+            {
+                return Err(error.clone());
+            }
+            state.renewing = true;
+            // A task of its own: whoever waits may give up at its deadline, the renewal goes on.
+            tokio::spawn(self.clone().renew(number));
+        }
+        Ok(None)
+    }
+
+    async fn renew(self, number: usize) {
+        let connected = self.pool.get().await;
+        let lane = &self.lanes[number];
+        {
+            let mut state = lane.state();
+            state.renewing = false;
+            match connected {
+                Ok(connection) => {
+                    state.connection = Some(connection);
+                    state.serial += 1;
+                    state.failure = None;
+                }
+                Err(error) => state.failure = Some((Instant::now(), error.to_string())),
+            }
+        }
+        lane.renewed.notify_waiters();
+    }
+}
+
+impl Lane {
+    fn state(&self) -> MutexGuard<'_, LaneState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Numbers the threads of the process in the order in which they come here.
+fn thread_number() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static NUMBER: usize = NEXT.fetch_add(1, Ordering::Relaxed);
+    }
+    NUMBER.with(|number| *number)
+}

@@ -1,0 +1,249 @@
+//! The Redis backend.
+
+use std::future::Future;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use deadpool_redis::{Manager, Pool, PoolConfig, Runtime, Timeouts};
+use redis::aio::MultiplexedConnection;
+use redis::{
+    AsyncConnectionConfig, ConnectionAddr, FromRedisValue, IntoConnectionInfo, RedisConnectionInfo, RedisError, Script,
+};
+use secrecy::ExposeSecret;
+use tokio::time::timeout;
+
+use super::lanes::{Lanes, Ticket};
+use super::{BackendError, CacheBackend, Found, HEAD_BYTES, Version, glob};
+use crate::infrastructure::settings::CacheSettings;
+
+/// How many keys one SCAN looks at: few enough not to keep other clients waiting.
+const SCAN_COUNT: usize = 5000;
+/// Keys deleted in one pipeline.
+const UNLINK_BATCH: usize = 500;
+/// What every value of this cache begins with.
+const MAGIC: &[u8] = b"cache/1 ";
+
+/// Stores a value if the key holds the one with this head. One key only, so that it runs on Redis
+/// Cluster too; a value of another type is no match.
+const COMPARE_AND_SET: &str = "\
+local head = redis.pcall('GETRANGE', KEYS[1], 0, #ARGV[1] - 1)
+if head == ARGV[1] then
+  redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+  return 1
+end
+return 0";
+
+/// Entries on a Redis server, version 6.2 or later.
+pub struct RedisBackend {
+    lanes: Lanes,
+    compare_and_set: Script,
+    command_timeout: Duration,
+}
+
+impl RedisBackend {
+    /// A backend that connects when it is first used.
+    ///
+    /// # Errors
+    /// Where host, port, database and password make no address.
+    pub fn new(settings: &CacheSettings) -> Result<Self, BackendError> {
+        let connect_timeout = Duration::from_secs(settings.cache_redis_connect_timeout);
+        let mut server = RedisConnectionInfo::default().set_db(settings.cache_redis_db);
+        if !settings.cache_redis_password.expose_secret().is_empty() {
+            server = server.set_password(settings.cache_redis_password.expose_secret());
+        }
+        let address = ConnectionAddr::Tcp(settings.cache_redis_host.clone(), settings.cache_redis_port);
+        let address = address.into_connection_info().map_err(unavailable)?.set_redis_settings(server);
+        // The deadline of an operation is set by whoever waits for it.
+        let connection = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(connect_timeout))
+            .set_response_timeout(None);
+        let manager = Manager::new_with_config(address, connection).map_err(unavailable)?;
+        let timeouts = Timeouts { wait: Some(connect_timeout), create: Some(connect_timeout), recycle: None };
+        let lanes = settings.cache_redis_pool_size;
+        let pool = Pool::builder(manager)
+            .config(PoolConfig { max_size: lanes, timeouts, ..PoolConfig::default() })
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(unavailable)?;
+        Ok(Self {
+            lanes: Lanes::new(pool, lanes),
+            compare_and_set: Script::new(COMPARE_AND_SET),
+            command_timeout: Duration::from_millis(settings.cache_operation_timeout_ms),
+        })
+    }
+
+    /// Sends one command on this thread's lane.
+    async fn command<T: FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, BackendError> {
+        let mut ticket = self.lanes.of_thread().await.map_err(BackendError::Unavailable)?;
+        let answer = command.query_async(&mut ticket.connection).await;
+        answer.map_err(|error| self.failed(&ticket, error))
+    }
+
+    fn failed(&self, ticket: &Ticket, error: RedisError) -> BackendError {
+        if error.is_unrecoverable_error() || error.is_connection_dropped() || error.is_io_error() {
+            self.lanes.clear(ticket);
+        }
+        match error.code() {
+            Some("OOM") => BackendError::NotStored(error.to_string()),
+            _ => unavailable(error),
+        }
+    }
+
+    /// Runs the SCAN with the arguments to its end and unlinks the keys that `choose` leaves.
+    async fn scan_and_unlink<Choice>(
+        &self,
+        pattern: &str,
+        choose: impl Fn(MultiplexedConnection, Vec<Bytes>) -> Choice,
+    ) -> Result<u64, BackendError>
+    where
+        Choice: Future<Output = Result<Vec<Bytes>, RedisError>> + Send,
+    {
+        let ticket = self.lanes.in_turn().await.map_err(BackendError::Unavailable)?;
+        let mut cursor: u64 = 0;
+        let mut deleted = 0;
+        loop {
+            let mut scan = redis::cmd("SCAN");
+            scan.arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(SCAN_COUNT).arg("TYPE").arg("string");
+            let page = self.bounded(&ticket, scan.query_async::<(u64, Vec<Bytes>)>(&mut ticket.connection.clone())).await?;
+            cursor = page.0;
+            for batch in page.1.chunks(UNLINK_BATCH) {
+                let keys = self.bounded(&ticket, choose(ticket.connection.clone(), batch.to_vec())).await?;
+                let mut unlink = redis::pipe();
+                keys.iter().for_each(|key| {
+                    unlink.cmd("UNLINK").arg(&key[..]);
+                });
+                if !keys.is_empty() {
+                    let counts: Vec<u64> = self.bounded(&ticket, unlink.query_async(&mut ticket.connection.clone())).await?;
+                    deleted += counts.iter().sum::<u64>();
+                }
+            }
+            if cursor == 0 {
+                return Ok(deleted);
+            }
+        }
+    }
+
+    /// Each command of a long operation has its own deadline.
+    async fn bounded<T>(
+        &self,
+        ticket: &Ticket,
+        command: impl Future<Output = Result<T, RedisError>>,
+    ) -> Result<T, BackendError> {
+        match timeout(self.command_timeout, command).await {
+            Ok(answer) => answer.map_err(|error| self.failed(ticket, error)),
+            Err(_) => Err(BackendError::Unavailable(format!("no answer within {} ms", self.command_timeout.as_millis()))),
+        }
+    }
+}
+
+#[async_trait]
+impl CacheBackend for RedisBackend {
+    fn name(&self) -> &'static str {
+        "redis"
+    }
+
+    fn max_key_bytes(&self) -> usize {
+        1024
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Found>, BackendError> {
+        let mut ticket = self.lanes.of_thread().await.map_err(BackendError::Unavailable)?;
+        let answer = redis::cmd("GET").arg(key).query_async::<Option<Bytes>>(&mut ticket.connection).await;
+        match answer {
+            Ok(value) => Ok(value.map(|value| Found { version: version_of(&value), value })),
+            // A value of another type is foreign, and a miss.
+            Err(error) if error.code() == Some("WRONGTYPE") => {
+                Ok(Some(Found { value: Bytes::new(), version: Version::Anything }))
+            }
+            Err(error) => Err(self.failed(&ticket, error)),
+        }
+    }
+
+    async fn compare_and_set(
+        &self,
+        key: &str,
+        expected: &Version,
+        value: Bytes,
+        expiration: Duration,
+    ) -> Result<Option<Version>, BackendError> {
+        let lifetime = milliseconds(expiration);
+        let stored = match expected {
+            Version::Head(head) => {
+                let mut ticket = self.lanes.of_thread().await.map_err(BackendError::Unavailable)?;
+                let mut call = self.compare_and_set.key(key);
+                call.arg(&head[..]).arg(&value[..]).arg(lifetime);
+                let answer = call.invoke_async(&mut ticket.connection).await;
+                answer.map_err(|error| self.failed(&ticket, error))?
+            }
+            Version::Absent | Version::Number(_) => {
+                let mut set = redis::cmd("SET");
+                set.arg(key).arg(&value[..]).arg("NX").arg("PX").arg(lifetime);
+                self.command::<Option<String>>(&set).await?.is_some()
+            }
+            Version::Anything => {
+                self.set(key, value.clone(), expiration).await?;
+                true
+            }
+        };
+        Ok(stored.then(|| version_of(&value)))
+    }
+
+    async fn set(&self, key: &str, value: Bytes, expiration: Duration) -> Result<(), BackendError> {
+        let mut set = redis::cmd("SET");
+        set.arg(key).arg(&value[..]).arg("PX").arg(milliseconds(expiration));
+        self.command(&set).await
+    }
+
+    async fn delete(&self, keys: &[String]) -> Result<(), BackendError> {
+        let mut ticket = self.lanes.in_turn().await.map_err(BackendError::Unavailable)?;
+        // A command for each key: on Redis Cluster they live on different servers.
+        let mut unlink = redis::pipe();
+        for key in keys {
+            unlink.cmd("UNLINK").arg(key).ignore();
+        }
+        let answer = unlink.query_async::<()>(&mut ticket.connection).await;
+        answer.map_err(|error| self.failed(&ticket, error))
+    }
+
+    async fn delete_pattern(&self, pattern: &str) -> Result<u64, BackendError> {
+        self.scan_and_unlink(pattern, |_, keys| async { Ok(keys) }).await
+    }
+
+    async fn clear(&self, prefix: &str) -> Result<(), BackendError> {
+        let pattern = format!("{}*", glob::escape(prefix));
+        let ours = |mut connection: MultiplexedConnection, keys: Vec<Bytes>| async move {
+            let mut heads = redis::pipe();
+            keys.iter().for_each(|key| {
+                heads.cmd("GETRANGE").arg(&key[..]).arg(0).arg(MAGIC.len() - 1);
+            });
+            let heads: Vec<Bytes> = heads.query_async(&mut connection).await?;
+            Ok(keys.into_iter().zip(heads).filter(|(_, head)| head == MAGIC).map(|(key, _)| key).collect())
+        };
+        self.scan_and_unlink(&pattern, ours).await.map(|_| ())
+    }
+
+    async fn server_identity(&self) -> Result<String, BackendError> {
+        let information: String = self.command(redis::cmd("INFO").arg("server")).await?;
+        let identity = information.lines().find_map(|line| line.strip_prefix("run_id:"));
+        identity
+            .map(|identity| identity.trim().to_owned())
+            .ok_or_else(|| BackendError::Unavailable("INFO names no run_id".to_owned()))
+    }
+}
+
+fn version_of(value: &Bytes) -> Version {
+    if value.len() >= HEAD_BYTES && value.starts_with(MAGIC) {
+        Version::Head(value.slice(..HEAD_BYTES))
+    } else {
+        Version::Anything
+    }
+}
+
+fn milliseconds(expiration: Duration) -> u64 {
+    u64::try_from(expiration.as_millis()).unwrap_or(u64::MAX).clamp(1, i64::MAX as u64 / 4)
+}
+
+fn unavailable(error: impl std::fmt::Display) -> BackendError {
+    BackendError::Unavailable(error.to_string())
+}

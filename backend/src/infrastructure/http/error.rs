@@ -1,0 +1,115 @@
+//! The one error type, which knows its HTTP answer.
+//!
+//! A handler returns it; [`super::render_problems`] writes it as `application/problem+json`
+//! (RFC 9457) with the request's id. A 500 tells nothing: what happened is in the log under that id.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpResponse, ResponseError};
+use serde::Serialize;
+
+/// What is wrong with one field.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FieldError {
+    /// The path to the field; empty for the whole.
+    pub field: String,
+    /// What would be right.
+    pub message: String,
+}
+
+impl FieldError {
+    /// Something wrong with a field.
+    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { field: field.into(), message: message.into() }
+    }
+}
+
+/// Why a request is not answered as it wished.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// 400
+    #[error("{0}")]
+    BadRequest(String),
+    /// 401
+    #[error("a valid access token is required")]
+    Unauthorized,
+    /// 401 at login: the same words whether or not there is such a user.
+    #[error("the username or the password is wrong")]
+    WrongCredentials,
+    /// 403
+    #[error("{0}")]
+    Forbidden(&'static str),
+    /// 404
+    #[error("there is nothing here")]
+    NotFound,
+    /// 408
+    #[error("the body did not arrive in time")]
+    RequestTimeout,
+    /// 409
+    #[error("{0}")]
+    Conflict(String),
+    /// 413
+    #[error("the body is larger than {0} bytes")]
+    PayloadTooLarge(usize),
+    /// 415
+    #[error("the body must be `application/json`")]
+    UnsupportedMediaType,
+    /// 422
+    #[error("the request is well-formed, but something in it is wrong")]
+    Unprocessable(Vec<FieldError>),
+    /// 500
+    #[error("something went wrong on our side")]
+    Internal,
+    /// 503
+    #[error("the service cannot answer right now; try again")]
+    Unavailable,
+}
+
+impl ApiError {
+    /// 500; the cause goes to the log and nowhere else.
+    pub fn internal(cause: &dyn std::fmt::Display) -> Self {
+        tracing::error!("internal error: {cause}");
+        Self::Internal
+    }
+}
+
+/// What a problem answer says besides its status.
+#[derive(Clone, Debug)]
+pub(super) struct ProblemDetails {
+    pub(super) detail: String,
+    pub(super) errors: Vec<FieldError>,
+}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::Unauthorized | Self::WrongCredentials => StatusCode::UNAUTHORIZED,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::PayloadTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::new(self.status_code());
+        match self {
+            Self::Unauthorized | Self::WrongCredentials => {
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            Self::Unavailable => {
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            _ => {}
+        }
+        let errors = if let Self::Unprocessable(errors) = self { errors.clone() } else { Vec::new() };
+        response.extensions_mut().insert(ProblemDetails { detail: self.to_string(), errors });
+        response
+    }
+}

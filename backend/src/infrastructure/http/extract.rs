@@ -1,0 +1,143 @@
+//! Extractors whose mistakes are the contract's errors.
+
+use std::future::{Ready, ready};
+use std::time::Duration;
+
+use actix_web::dev::Payload;
+use actix_web::http::header;
+use actix_web::{FromRequest, HttpRequest, web};
+use futures_util::future::LocalBoxFuture;
+use garde::Validate;
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+
+use super::error::{ApiError, FieldError};
+
+/// The largest body.
+const MAX_BODY_BYTES: usize = 256 * 1024;
+/// How long a body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A validated JSON body: 415, 413, 400 for what is no JSON, 422 for what is not of the type or not
+/// valid.
+#[derive(Clone, Debug)]
+pub struct Json<T>(pub T);
+
+impl<T> FromRequest for Json<T>
+where
+    T: DeserializeOwned + Validate<Context = ()> + 'static,
+{
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let is_json = is_json(request);
+        let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let payload = web::Payload::from_request(request, payload);
+        Box::pin(async move {
+            if !is_json {
+                return Err(ApiError::UnsupportedMediaType);
+            }
+            if length.is_some_and(|length: usize| length > MAX_BODY_BYTES) {
+                return Err(ApiError::PayloadTooLarge(MAX_BODY_BYTES));
+            }
+            let payload = payload.await.map_err(|error| ApiError::BadRequest(error.to_string()))?;
+            let body = tokio::time::timeout(BODY_TIMEOUT, payload.to_bytes_limited(MAX_BODY_BYTES))
+                .await
+                .map_err(|_| ApiError::RequestTimeout)?
+                .map_err(|_| ApiError::PayloadTooLarge(MAX_BODY_BYTES))?
+                .map_err(|error| ApiError::BadRequest(error.to_string()))?;
+            validated(parse_json(&body)?).map(Self)
+        })
+    }
+}
+
+fn is_json(request: &HttpRequest) -> bool {
+    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = content_type.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/json")
+}
+
+fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        let cause = error.into_inner();
+        if cause.is_data() {
+            let field = if path == "." { String::new() } else { path };
+            ApiError::Unprocessable(vec![FieldError::new(field, cause.to_string())])
+        } else {
+            ApiError::BadRequest(format!("the body is not JSON: {cause}"))
+        }
+    })?;
+    deserializer.end().map_err(|error| ApiError::BadRequest(format!("the body is not JSON: {error}")))?;
+    Ok(value)
+}
+
+/// A validated query: 422 for whatever is wrong with it.
+#[derive(Clone, Debug)]
+pub struct Query<T>(pub T);
+
+impl<T> FromRequest for Query<T>
+where
+    T: DeserializeOwned + Validate<Context = ()>,
+{
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let pairs = form_urlencoded::parse(request.query_string().as_bytes());
+        let deserializer = serde_urlencoded::Deserializer::new(pairs);
+        let parsed = serde_path_to_error::deserialize(deserializer).map_err(|error| {
+            let path = error.path().to_string();
+            let field = if path == "." { String::new() } else { path };
+            ApiError::Unprocessable(vec![FieldError::new(field, error.into_inner().to_string())])
+        });
+        ready(parsed.and_then(validated).map(Self))
+    }
+}
+
+fn validated<T: Validate<Context = ()>>(value: T) -> Result<T, ApiError> {
+    match value.validate() {
+        Ok(()) => Ok(value),
+        Err(report) => Err(ApiError::Unprocessable(
+            report.iter().map(|(path, error)| FieldError::new(path.to_string(), error.message())).collect(),
+        )),
+    }
+}
+
+/// The id in the path: 400 for what is no 64-bit integer, 404 for one that no row can have.
+#[derive(Clone, Copy, Debug)]
+pub struct PathId(pub i64);
+
+impl FromRequest for PathId {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let value = request.match_info().iter().next().map(|(_, value)| value).unwrap_or_default();
+        ready(match value.parse::<i64>() {
+            Ok(id) if id > 0 => Ok(Self(id)),
+            Ok(_) => Err(ApiError::NotFound),
+            Err(_) => Err(ApiError::BadRequest(format!("`{value}` is no id: an id is a 64-bit integer"))),
+        })
+    }
+}
+
+/// For a field of a PATCH that may be left out but not be `null`: `#[serde(default, deserialize_with = "present")]`.
+///
+/// # Errors
+/// Those of the value.
+pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+/// For a field of a PATCH that `null` clears: `None` where it is left out, `Some(None)` for `null`.
+///
+/// # Errors
+/// Those of the value.
+#[expect(clippy::option_option, reason = "left out, cleared and given are three things")]
+pub fn nullable<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::<T>::deserialize(deserializer).map(Some)
+}

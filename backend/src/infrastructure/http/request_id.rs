@@ -1,0 +1,52 @@
+//! `X-Request-Id`: every request has one, in the log and in the answer.
+
+use std::fmt;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage};
+use uuid::Uuid;
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The id of a request: a request extension.
+#[derive(Clone, Debug)]
+pub struct RequestId(HeaderValue);
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.0.to_str().unwrap_or_default())
+    }
+}
+
+/// A middleware that keeps the client's id if it is 1–128 of `[A-Za-z0-9._-]`, draws one otherwise,
+/// and puts it on the answer.
+///
+/// # Errors
+/// Those of the inner service.
+pub async fn assign_request_id(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let id = match request.headers().get(X_REQUEST_ID) {
+        Some(sent) if is_acceptable(sent.as_bytes()) => sent.clone(),
+        _ => new_id(),
+    };
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let mut response = next.call(request).await?;
+    response.headers_mut().insert(X_REQUEST_ID, id);
+    Ok(response)
+}
+
+fn is_acceptable(id: &[u8]) -> bool {
+    (1..=128).contains(&id.len())
+        && id.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+}
+
+fn new_id() -> HeaderValue {
+    let mut buffer = Uuid::encode_buffer();
+    let text = Uuid::now_v7().as_hyphenated().encode_lower(&mut buffer);
+    HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static("none"))
+}

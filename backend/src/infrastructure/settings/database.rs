@@ -1,0 +1,46 @@
+//! The database (`DATABASE_*`).
+
+use garde::Validate;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use sqlx::postgres::PgConnectOptions;
+
+/// Settings of the connection to PostgreSQL.
+#[derive(Clone, Debug, Deserialize, Validate)]
+#[serde(default)]
+pub struct DatabaseSettings {
+    /// `DATABASE_URL`: `postgres://user:password@host:port/database`.
+    #[garde(custom(is_postgres_url))]
+    pub database_url: SecretString,
+    /// `DATABASE_POOL_SIZE`: connections at most.
+    #[garde(range(min = 1, max = 1000))]
+    pub database_pool_size: u32,
+    /// `DATABASE_CONNECT_TIMEOUT`: seconds to wait for a connection.
+    #[garde(range(min = 1, max = 300))]
+    pub database_connect_timeout: u64,
+    /// `DATABASE_AUTO_MIGRATE`: whether `serve` brings the tables up to date first.
+    #[garde(skip)]
+    pub database_auto_migrate: bool,
+}
+
+impl Default for DatabaseSettings {
+    fn default() -> Self {
+        Self {
+            database_url: "postgres://postgres:postgres@localhost:5432/backend".to_owned().into(),
+            database_pool_size: 10,
+            database_connect_timeout: 5,
+            database_auto_migrate: true,
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "garde passes the context by reference")]
+fn is_postgres_url(url: &SecretString, _: &()) -> garde::Result {
+    let url = url.expose_secret();
+    let scheme = url.starts_with("postgres://") || url.starts_with("postgresql://");
+    if scheme && url.parse::<PgConnectOptions>().is_ok() {
+        Ok(())
+    } else {
+        Err(garde::Error::new("not a PostgreSQL URL"))
+    }
+}

@@ -1,0 +1,45 @@
+//! The logs (`LOG_*`).
+
+use garde::Validate;
+use serde::Deserialize;
+use tracing_subscriber::EnvFilter;
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Settings of the logs.
+#[derive(Clone, Debug, Deserialize, Validate)]
+#[serde(default)]
+pub struct LoggingSettings {
+    /// `LOG_LEVEL`: a level, or directives such as `info,backend=debug`.
+    #[garde(custom(is_filter))]
+    pub log_level: String,
+    /// `LOG_FORMAT`: `pretty` or `json`.
+    #[garde(skip)]
+    pub log_format: LogFormat,
+}
+
+impl Default for LoggingSettings {
+    fn default() -> Self {
+        Self { log_level: "info".to_owned(), log_format: LogFormat::Pretty }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "garde passes the context by reference")]
+fn is_filter(directives: &str, _: &()) -> garde::Result {
+    // A lone word is taken for a level, not for the name of a crate.
+    let word = directives.split([',', '=']).count() == 1;
+    let known = !word || directives.parse::<tracing_subscriber::filter::LevelFilter>().is_ok();
+    if known && EnvFilter::builder().parse(directives).is_ok() {
+        Ok(())
+    } else {
+        Err(garde::Error::new("not a log filter"))
+    }
+}

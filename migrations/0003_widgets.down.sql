@@ -1,0 +1,2 @@
+DROP TABLE widgets;
+DROP EXTENSION IF EXISTS pg_trgm;
