@@ -15,13 +15,40 @@ pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
 
 /// What a violated constraint means: the one place that knows their names.
 const CONSTRAINTS: &[(&str, Meaning)] = &[
-    ("users_username_unique", Meaning::Conflict("this username is taken")),
-    ("users_email_unique", Meaning::Conflict("this e-mail address is taken")),
-    ("users_username_valid", Meaning::Field("username", "must be 2 to 32 of a-z, 0-9 and `_`, and not `me`")),
-    ("users_email_lower_case", Meaning::Field("email", "must be a lower-case address of at most 254 characters")),
-    ("users_name_length", Meaning::Field("name", "must have 1 to 80 characters")),
-    ("widgets_name_length", Meaning::Field("name", "must have 1 to 100 characters")),
-    ("widgets_description_length", Meaning::Field("description", "must have at most 2000 characters")),
+    (
+        "users_username_unique",
+        Meaning::Conflict("this username is taken"),
+    ),
+    (
+        "users_email_unique",
+        Meaning::Conflict("this e-mail address is taken"),
+    ),
+    (
+        "users_username_valid",
+        Meaning::Field(
+            "username",
+            "must be 2 to 32 of a-z, 0-9 and `_`, and not `me`",
+        ),
+    ),
+    (
+        "users_email_lower_case",
+        Meaning::Field(
+            "email",
+            "must be a lower-case address of at most 254 characters",
+        ),
+    ),
+    (
+        "users_name_length",
+        Meaning::Field("name", "must have 1 to 80 characters"),
+    ),
+    (
+        "widgets_name_length",
+        Meaning::Field("name", "must have 1 to 100 characters"),
+    ),
+    (
+        "widgets_description_length",
+        Meaning::Field("description", "must have at most 2000 characters"),
+    ),
 ];
 
 enum Meaning {
@@ -49,7 +76,10 @@ pub async fn is_up(pool: &PgPool) -> bool {
     // Two attempts: the first may meet a connection that a restart has made stale.
     for _ in 0..2 {
         let query = sqlx::query("SELECT 1").execute(pool);
-        if matches!(tokio::time::timeout(Duration::from_secs(2), query).await, Ok(Ok(_))) {
+        if matches!(
+            tokio::time::timeout(Duration::from_secs(2), query).await,
+            Ok(Ok(_))
+        ) {
             return true;
         }
     }
@@ -71,20 +101,27 @@ impl From<sqlx::Error> for ApiError {
             sqlx::Error::Database(refusal) => {
                 let code = refusal.code();
                 let code = code.as_deref().unwrap_or_default();
-                let meaning = refusal
-                    .constraint()
-                    .and_then(|name| CONSTRAINTS.iter().find(|(constraint, _)| *constraint == name));
+                let meaning = refusal.constraint().and_then(|name| {
+                    CONSTRAINTS
+                        .iter()
+                        .find(|(constraint, _)| *constraint == name)
+                });
                 match (meaning, code) {
-                    (Some((_, Meaning::Conflict(detail))), _) => Self::Conflict((*detail).to_owned()),
+                    (Some((_, Meaning::Conflict(detail))), _) => {
+                        Self::Conflict((*detail).to_owned())
+                    }
                     (Some((_, Meaning::Field(field, message))), _) => {
                         Self::Unprocessable(vec![FieldError::new(*field, *message)])
                     }
                     // PostgreSQL's text holds no NUL.
-                    (None, "22021") => {
-                        Self::Unprocessable(vec![FieldError::new("", "text must not contain the NUL character")])
-                    }
+                    (None, "22021") => Self::Unprocessable(vec![FieldError::new(
+                        "",
+                        "text must not contain the NUL character",
+                    )]),
                     // Connection exceptions, shutdown, starting up, too many connections.
-                    (None, code) if code.starts_with("08") || code.starts_with("57P") || code == "53300" => {
+                    (None, code)
+                        if code.starts_with("08") || code.starts_with("57P") || code == "53300" =>
+                    {
                         tracing::warn!("database not available: {error}");
                         Self::Unavailable
                     }

@@ -1,1 +1,13 @@
-//! How the world reaches the service: the mount point of the API, and the health checks.
+//! How the world reaches the application: where the API is mounted, and health.
+
+mod health;
+
+use actix_web::web::{self, ServiceConfig};
+
+use crate::modules;
+
+/// Mounts everything that answers.
+pub fn configure(app: &mut ServiceConfig) {
+    health::configure(app);
+    app.service(web::scope("/api/v1").configure(modules::configure));
+}

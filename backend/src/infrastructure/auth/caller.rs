@@ -34,7 +34,9 @@ impl Caller {
             return Ok(caller.clone());
         }
         let token = AccessToken::from_request(request).ok_or(ApiError::Unauthorized)?;
-        let database = request.app_data::<web::Data<PgPool>>().ok_or_else(|| ApiError::internal(&"no database"))?;
+        let database = request
+            .app_data::<web::Data<PgPool>>()
+            .ok_or_else(|| ApiError::internal(&"no database"))?;
         let user = sqlx::query!(
             "SELECT users.id, users.username, users.is_superuser
              FROM access_tokens JOIN users ON users.id = access_tokens.user_id
@@ -44,7 +46,12 @@ impl Caller {
         .fetch_optional(database.get_ref())
         .await?
         .ok_or(ApiError::Unauthorized)?;
-        let caller = Self { id: user.id, username: user.username, is_superuser: user.is_superuser, token };
+        let caller = Self {
+            id: user.id,
+            username: user.username,
+            is_superuser: user.is_superuser,
+            token,
+        };
         request.extensions_mut().insert(caller.clone());
         Ok(caller)
     }
@@ -81,7 +88,9 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        ready(Ok(RequireCallerMiddleware { service: Rc::new(service) }))
+        ready(Ok(RequireCallerMiddleware {
+            service: Rc::new(service),
+        }))
     }
 }
 

@@ -1,9 +1,11 @@
-//! Who is calling: passwords, access tokens and the caller of a request.
+//! Who is calling: usernames, passwords, access tokens and the caller of a request.
 
 mod caller;
 mod password;
 mod token;
+mod username;
 
 pub use caller::{Caller, RequireCaller};
 pub use password::Passwords;
 pub use token::{AccessToken, IssuedToken, issue, revoke, revoke_all, revoke_others};
+pub use username::Username;

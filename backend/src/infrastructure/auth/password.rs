@@ -28,14 +28,26 @@ pub struct Passwords {
 }
 
 impl Passwords {
+    /// Whether a password may be chosen: 8–128 characters.
+    #[must_use]
+    pub fn is_acceptable(password: &SecretString) -> bool {
+        (8..=128).contains(&password.expose_secret().chars().count())
+    }
+
     /// Work for half of the cores.
     ///
     /// # Errors
     /// Where the system gives no random numbers.
     pub fn new() -> Result<Self, argon2::password_hash::Error> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let decoy = Argon2::default().hash_password(&rand::random::<[u8; 32]>())?.to_string();
-        Ok(Self { turns: Arc::new(Semaphore::new((cores / 2).max(1))), waiting: Arc::default(), decoy: decoy.into() })
+        let decoy = Argon2::default()
+            .hash_password(&rand::random::<[u8; 32]>())?
+            .to_string();
+        Ok(Self {
+            turns: Arc::new(Semaphore::new((cores / 2).max(1))),
+            waiting: Arc::default(),
+            decoy: decoy.into(),
+        })
     }
 
     /// The hash of a new password, in PHC format.
@@ -51,26 +63,40 @@ impl Passwords {
 
     /// Whether the password is the one that was hashed. Without a hash the answer is no, after the
     /// same time.
-    pub async fn verify(&self, password: SecretString, hash: Option<String>) -> Result<bool, ApiError> {
+    pub async fn verify(
+        &self,
+        password: SecretString,
+        hash: Option<String>,
+    ) -> Result<bool, ApiError> {
         let known = hash.is_some();
         let hash = hash.unwrap_or_else(|| self.decoy.to_string());
         self.work(move || {
             let hash = PasswordHash::new(&hash).map_err(|error| ApiError::internal(&error))?;
-            let matches = Argon2::default().verify_password(password.expose_secret().as_bytes(), &hash).is_ok();
+            let matches = Argon2::default()
+                .verify_password(password.expose_secret().as_bytes(), &hash)
+                .is_ok();
             Ok(known && matches)
         })
         .await?
     }
 
-    async fn work<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
+    async fn work<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, ApiError> {
         let _place = Place::take(&self.waiting)?;
-        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|error| ApiError::internal(&error))?;
+        let turn = Arc::clone(&self.turns)
+            .acquire_owned()
+            .await
+            .map_err(|error| ApiError::internal(&error))?;
         // The turn goes along: a client that leaves does not let another hash start beside this one.
         let job = move || {
             let _turn = turn;
             job()
         };
-        web::block(job).await.map_err(|error| ApiError::internal(&error))
+        web::block(job)
+            .await
+            .map_err(|error| ApiError::internal(&error))
     }
 }
 

@@ -36,8 +36,14 @@ impl AccessToken {
     }
 
     fn from_headers(headers: &HeaderMap) -> Option<Self> {
-        let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| Self::of(token.trim()))
+        let (scheme, token) = headers
+            .get(header::AUTHORIZATION)?
+            .to_str()
+            .ok()?
+            .split_once(' ')?;
+        scheme
+            .eq_ignore_ascii_case("bearer")
+            .then(|| Self::of(token.trim()))
     }
 
     /// The hash.
@@ -48,37 +54,68 @@ impl AccessToken {
 }
 
 /// Issues a token, and removes those of the user that have ended.
-pub async fn issue(database: &PgPool, user_id: i64) -> Result<IssuedToken, ApiError> {
-    let token: String = rand::random::<[u8; 32]>().iter().map(|byte| format!("{byte:02x}")).collect();
+///
+/// `password_hash` is what the user was checked against: if it has been changed since, or the user
+/// deleted, there is no token, however close the two come.
+pub async fn issue(
+    database: &PgPool,
+    user_id: i64,
+    password_hash: &str,
+) -> Result<Option<IssuedToken>, ApiError> {
+    let token: String = rand::random::<[u8; 32]>()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     let expires_at = (Utc::now() + Duration::days(LIFETIME_DAYS)).trunc_subsecs(6);
-    sqlx::query!(
-        "WITH ended AS (DELETE FROM access_tokens WHERE user_id = $2 AND expires_at <= now())
-         INSERT INTO access_tokens (token_hash, user_id, expires_at) VALUES ($1, $2, $3)",
-        AccessToken::of(&token).hash(),
+    let hash = AccessToken::of(&token);
+    let issued = sqlx::query!(
+        "WITH ended AS (DELETE FROM access_tokens WHERE user_id = $2 AND expires_at <= now()),
+              holder AS (
+                  SELECT id FROM users WHERE id = $2 AND password_hash = $4 AND deleted_at IS NULL FOR SHARE
+              )
+         INSERT INTO access_tokens (token_hash, user_id, expires_at) SELECT $1, id, $3 FROM holder",
+        hash.hash(),
         user_id,
         expires_at,
+        password_hash,
     )
     .execute(database)
-    .await?;
-    Ok(IssuedToken { token, expires_at })
+    .await?
+    .rows_affected();
+    Ok((issued == 1).then_some(IssuedToken { token, expires_at }))
 }
 
 /// Revokes one token.
 pub async fn revoke(database: impl PgExecutor<'_>, token: &AccessToken) -> Result<(), ApiError> {
-    sqlx::query!("DELETE FROM access_tokens WHERE token_hash = $1", token.hash()).execute(database).await?;
+    sqlx::query!(
+        "DELETE FROM access_tokens WHERE token_hash = $1",
+        token.hash()
+    )
+    .execute(database)
+    .await?;
     Ok(())
 }
 
 /// Revokes all tokens of a user.
 pub async fn revoke_all(database: impl PgExecutor<'_>, user_id: i64) -> Result<(), ApiError> {
-    sqlx::query!("DELETE FROM access_tokens WHERE user_id = $1", user_id).execute(database).await?;
+    sqlx::query!("DELETE FROM access_tokens WHERE user_id = $1", user_id)
+        .execute(database)
+        .await?;
     Ok(())
 }
 
 /// Revokes all tokens of a user but this one.
-pub async fn revoke_others(database: impl PgExecutor<'_>, user_id: i64, kept: &AccessToken) -> Result<(), ApiError> {
-    sqlx::query!("DELETE FROM access_tokens WHERE user_id = $1 AND token_hash <> $2", user_id, kept.hash())
-        .execute(database)
-        .await?;
+pub async fn revoke_others(
+    database: impl PgExecutor<'_>,
+    user_id: i64,
+    kept: &AccessToken,
+) -> Result<(), ApiError> {
+    sqlx::query!(
+        "DELETE FROM access_tokens WHERE user_id = $1 AND token_hash <> $2",
+        user_id,
+        kept.hash()
+    )
+    .execute(database)
+    .await?;
     Ok(())
 }

@@ -20,7 +20,10 @@ pub struct FieldError {
 impl FieldError {
     /// Something wrong with a field.
     pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { field: field.into(), message: message.into() }
+        Self {
+            field: field.into(),
+            message: message.into(),
+        }
     }
 }
 
@@ -101,15 +104,26 @@ impl ResponseError for ApiError {
         let mut response = HttpResponse::new(self.status_code());
         match self {
             Self::Unauthorized | Self::WrongCredentials => {
-                response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+                response
+                    .headers_mut()
+                    .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
             Self::Unavailable => {
-                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+                response
+                    .headers_mut()
+                    .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
             _ => {}
         }
-        let errors = if let Self::Unprocessable(errors) = self { errors.clone() } else { Vec::new() };
-        response.extensions_mut().insert(ProblemDetails { detail: self.to_string(), errors });
+        let errors = if let Self::Unprocessable(errors) = self {
+            errors.clone()
+        } else {
+            Vec::new()
+        };
+        response.extensions_mut().insert(ProblemDetails {
+            detail: self.to_string(),
+            errors,
+        });
         response
     }
 }

@@ -31,7 +31,10 @@ where
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let is_json = is_json(request);
-        let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let length = request
+            .headers()
+            .get(header::CONTENT_LENGTH)
+            .and_then(|length| length.to_str().ok()?.parse().ok());
         let payload = web::Payload::from_request(request, payload);
         Box::pin(async move {
             if !is_json {
@@ -40,7 +43,9 @@ where
             if length.is_some_and(|length: usize| length > MAX_BODY_BYTES) {
                 return Err(ApiError::PayloadTooLarge(MAX_BODY_BYTES));
             }
-            let payload = payload.await.map_err(|error| ApiError::BadRequest(error.to_string()))?;
+            let payload = payload
+                .await
+                .map_err(|error| ApiError::BadRequest(error.to_string()))?;
             let body = tokio::time::timeout(BODY_TIMEOUT, payload.to_bytes_limited(MAX_BODY_BYTES))
                 .await
                 .map_err(|_| ApiError::RequestTimeout)?
@@ -52,8 +57,14 @@ where
 }
 
 fn is_json(request: &HttpRequest) -> bool {
-    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = content_type.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
+    let content_type = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let essence = content_type
+        .and_then(|value| value.split(';').next())
+        .unwrap_or_default()
+        .trim();
     essence.eq_ignore_ascii_case("application/json")
 }
 
@@ -69,7 +80,9 @@ fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
             ApiError::BadRequest(format!("the body is not JSON: {cause}"))
         }
     })?;
-    deserializer.end().map_err(|error| ApiError::BadRequest(format!("the body is not JSON: {error}")))?;
+    deserializer
+        .end()
+        .map_err(|error| ApiError::BadRequest(format!("the body is not JSON: {error}")))?;
     Ok(value)
 }
 
@@ -100,7 +113,10 @@ fn validated<T: Validate<Context = ()>>(value: T) -> Result<T, ApiError> {
     match value.validate() {
         Ok(()) => Ok(value),
         Err(report) => Err(ApiError::Unprocessable(
-            report.iter().map(|(path, error)| FieldError::new(path.to_string(), error.message())).collect(),
+            report
+                .iter()
+                .map(|(path, error)| FieldError::new(path.to_string(), error.message()))
+                .collect(),
         )),
     }
 }
@@ -114,11 +130,18 @@ impl FromRequest for PathId {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let value = request.match_info().iter().next().map(|(_, value)| value).unwrap_or_default();
+        let value = request
+            .match_info()
+            .iter()
+            .next()
+            .map(|(_, value)| value)
+            .unwrap_or_default();
         ready(match value.parse::<i64>() {
             Ok(id) if id > 0 => Ok(Self(id)),
             Ok(_) => Err(ApiError::NotFound),
-            Err(_) => Err(ApiError::BadRequest(format!("`{value}` is no id: an id is a 64-bit integer"))),
+            Err(_) => Err(ApiError::BadRequest(format!(
+                "`{value}` is no id: an id is a 64-bit integer"
+            ))),
         })
     }
 }
@@ -127,7 +150,9 @@ impl FromRequest for PathId {
 ///
 /// # Errors
 /// Those of the value.
-pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
@@ -135,9 +160,28 @@ pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) 
 ///
 /// # Errors
 /// Those of the value.
-#[expect(clippy::option_option, reason = "left out, cleared and given are three things")]
+#[expect(
+    clippy::option_option,
+    reason = "left out, cleared and given are three things"
+)]
 pub fn nullable<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<T>>, D::Error> {
     Option::<T>::deserialize(deserializer).map(Some)
+}
+
+/// For text that is to be stored: PostgreSQL's holds no NUL. `#[garde(custom(without_nul))]`.
+///
+/// # Errors
+/// Where there is a NUL.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "garde passes the context by reference"
+)]
+pub fn without_nul(text: &str, _: &()) -> garde::Result {
+    if text.contains('\0') {
+        Err(garde::Error::new("must not contain the NUL character"))
+    } else {
+        Ok(())
+    }
 }

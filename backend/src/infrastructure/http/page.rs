@@ -8,24 +8,34 @@ use serde::{Deserialize, Serialize};
 #[serde(default)]
 pub struct PageQuery {
     /// From 1.
-    #[garde(range(min = 1, max = 1_000_000_000))]
+    #[garde(range(min = 1, max = Self::MAX_PAGE))]
     pub page: i64,
     /// 1–100, 10 by default.
-    #[garde(range(min = 1, max = 100))]
+    #[garde(range(min = 1, max = Self::MAX_ITEMS_PER_PAGE))]
     pub items_per_page: i64,
 }
 
 impl Default for PageQuery {
     fn default() -> Self {
-        Self { page: 1, items_per_page: 10 }
+        Self {
+            page: 1,
+            items_per_page: 10,
+        }
     }
 }
 
 impl PageQuery {
+    /// The last page that can be asked for.
+    pub const MAX_PAGE: i64 = 1_000_000_000;
+    /// The most items on one page.
+    pub const MAX_ITEMS_PER_PAGE: i64 = 100;
+
     /// How many rows come before the page.
     #[must_use]
     pub fn offset(&self) -> i64 {
-        self.page.saturating_sub(1).saturating_mul(self.items_per_page)
+        self.page
+            .saturating_sub(1)
+            .saturating_mul(self.items_per_page)
     }
 }
 

@@ -24,7 +24,7 @@ struct Problem<'a> {
 }
 
 /// A middleware that gives every answer of status 400 and above its problem body, whoever made it: a
-/// handler, an extractor, the router or a stored answer.
+/// handler, an extractor, the router or a stored answer. A handler's own JSON stays as it is.
 ///
 /// # Errors
 /// Those of the inner service that are no answers.
@@ -32,26 +32,40 @@ pub async fn render_problems(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let plain = request.request().clone();
-    let response = match next.call(request).await {
-        Ok(response) => response.map_into_boxed_body(),
-        Err(error) => ServiceResponse::from_err(error, plain),
-    };
+    let response = next.call(request).await?.map_into_boxed_body();
     let status = response.status();
-    if status.is_client_error() || status.is_server_error() {
-        return Ok(render(response, status));
+    let is_error = status.is_client_error() || status.is_server_error();
+    let is_json = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|own| own == "application/json");
+    if is_error && !is_json {
+        Ok(render(response, status))
+    } else {
+        Ok(response)
     }
-    Ok(response)
 }
 
 fn render(response: ServiceResponse<BoxBody>, status: StatusCode) -> ServiceResponse<BoxBody> {
-    let misused = response.response().error().and_then(|error| error.as_error::<InvalidRequestError>()).is_some();
+    let misused = response
+        .response()
+        .error()
+        .and_then(|error| error.as_error::<InvalidRequestError>())
+        .is_some();
     let (request, mut response) = response.into_parts();
     let details = response.extensions_mut().remove::<ProblemDetails>();
-    let request_id = request.extensions().get::<RequestId>().map(RequestId::to_string).unwrap_or_default();
+    let request_id = request
+        .extensions()
+        .get::<RequestId>()
+        .map(RequestId::to_string)
+        .unwrap_or_default();
     let misuse = InvalidRequestError.to_string();
     let problem = Problem {
-        r#type: if misused { "InvalidRequestError" } else { "about:blank" },
+        r#type: if misused {
+            "InvalidRequestError"
+        } else {
+            "about:blank"
+        },
         title: status.canonical_reason().unwrap_or("Error"),
         status: status.as_u16(),
         detail: match &details {
@@ -60,13 +74,23 @@ fn render(response: ServiceResponse<BoxBody>, status: StatusCode) -> ServiceResp
             None => usual_detail(status),
         },
         request_id: &request_id,
-        errors: details.as_ref().map(|details| details.errors.as_slice()).unwrap_or_default(),
+        errors: details
+            .as_ref()
+            .map(|details| details.errors.as_slice())
+            .unwrap_or_default(),
     };
     let body = serde_json::to_vec(&problem).unwrap_or_default();
-    for name in [header::CONTENT_LENGTH, header::ETAG, header::TRANSFER_ENCODING] {
+    for name in [
+        header::CONTENT_LENGTH,
+        header::ETAG,
+        header::TRANSFER_ENCODING,
+    ] {
         response.headers_mut().remove(name);
     }
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
     ServiceResponse::new(request, response.set_body(BoxBody::new(body)))
 }
 

@@ -19,6 +19,8 @@ pub fn get() -> Route {
 /// ```
 pub fn allow(methods: &'static str) -> Route {
     web::route().to(move || async move {
-        HttpResponse::MethodNotAllowed().insert_header((header::ALLOW, methods)).finish()
+        HttpResponse::MethodNotAllowed()
+            .insert_header((header::ALLOW, methods))
+            .finish()
     })
 }

@@ -4,6 +4,8 @@ use garde::Validate;
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use crate::infrastructure::auth::Passwords;
+
 /// The superuser that `serve` creates if there is none of that name. All three or none.
 #[derive(Clone, Debug, Default, Deserialize, Validate)]
 #[serde(default)]
@@ -19,14 +21,15 @@ pub struct AdministratorSettings {
     pub admin_password: Option<SecretString>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "garde passes the context by reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "garde passes the context by reference"
+)]
 #[expect(clippy::ref_option, reason = "garde passes the field by reference")]
 fn is_password(password: &Option<SecretString>, _: &()) -> garde::Result {
-    use secrecy::ExposeSecret;
-    match password {
-        Some(password) if !(8..=128).contains(&password.expose_secret().chars().count()) => {
-            Err(garde::Error::new("not 8 to 128 characters"))
-        }
-        _ => Ok(()),
+    if password.as_ref().is_none_or(Passwords::is_acceptable) {
+        Ok(())
+    } else {
+        Err(garde::Error::new("not 8 to 128 characters"))
     }
 }

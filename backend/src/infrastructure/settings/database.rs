@@ -26,7 +26,9 @@ pub struct DatabaseSettings {
 impl Default for DatabaseSettings {
     fn default() -> Self {
         Self {
-            database_url: "postgres://postgres:postgres@localhost:5432/backend".to_owned().into(),
+            database_url: "postgres://postgres:postgres@localhost:5432/backend"
+                .to_owned()
+                .into(),
             database_pool_size: 10,
             database_connect_timeout: 5,
             database_auto_migrate: true,
@@ -34,7 +36,10 @@ impl Default for DatabaseSettings {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "garde passes the context by reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "garde passes the context by reference"
+)]
 fn is_postgres_url(url: &SecretString, _: &()) -> garde::Result {
     let url = url.expose_secret();
     let scheme = url.starts_with("postgres://") || url.starts_with("postgresql://");

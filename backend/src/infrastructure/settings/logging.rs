@@ -28,15 +28,24 @@ pub struct LoggingSettings {
 
 impl Default for LoggingSettings {
     fn default() -> Self {
-        Self { log_level: "info".to_owned(), log_format: LogFormat::Pretty }
+        Self {
+            log_level: "info".to_owned(),
+            log_format: LogFormat::Pretty,
+        }
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "garde passes the context by reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "garde passes the context by reference"
+)]
 fn is_filter(directives: &str, _: &()) -> garde::Result {
     // A lone word is taken for a level, not for the name of a crate.
     let word = directives.split([',', '=']).count() == 1;
-    let known = !word || directives.parse::<tracing_subscriber::filter::LevelFilter>().is_ok();
+    let known = !word
+        || directives
+            .parse::<tracing_subscriber::filter::LevelFilter>()
+            .is_ok();
     if known && EnvFilter::builder().parse(directives).is_ok() {
         Ok(())
     } else {

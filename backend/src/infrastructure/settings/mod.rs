@@ -68,11 +68,19 @@ impl Settings {
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
         let file = match dotenvy::from_path_iter(".env") {
-            Ok(lines) => lines.collect::<Result<Values, _>>().map_err(|error| SettingsError {
-                mistakes: vec![format!(".env cannot be read: {error}")],
-            })?,
-            Err(dotenvy::Error::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => Values::new(),
-            Err(error) => return Err(SettingsError { mistakes: vec![format!(".env cannot be read: {error}")] }),
+            Ok(lines) => lines
+                .collect::<Result<Values, _>>()
+                .map_err(|error| SettingsError {
+                    mistakes: vec![format!(".env cannot be read: {error}")],
+                })?,
+            Err(dotenvy::Error::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => {
+                Values::new()
+            }
+            Err(error) => {
+                return Err(SettingsError {
+                    mistakes: vec![format!(".env cannot be read: {error}")],
+                });
+            }
         };
         Self::from_values(environment, file)
     }
@@ -86,23 +94,40 @@ impl Settings {
         let mut warnings = Vec::new();
         for name in file.keys().filter(|name| variables::find(name).is_none()) {
             mistakes.push(match variables::nearest(name) {
-                Some(meant) => format!("{name} in .env is not a variable of this service; did you mean {}?", meant.name),
-                None => format!("{name} in .env is not a variable of this service; .env.example lists them all"),
+                Some(meant) => format!(
+                    "{name} in .env is not a variable of this service; did you mean {}?",
+                    meant.name
+                ),
+                None => format!(
+                    "{name} in .env is not a variable of this service; .env.example lists them all"
+                ),
             });
         }
-        for name in environment.keys().filter(|name| variables::find(name).is_none()) {
+        for name in environment
+            .keys()
+            .filter(|name| variables::find(name).is_none())
+        {
             match variables::nearest(name) {
                 Some(meant) => {
-                    mistakes.push(format!("{name} is not a variable of this service; did you mean {}?", meant.name));
+                    mistakes.push(format!(
+                        "{name} is not a variable of this service; did you mean {}?",
+                        meant.name
+                    ));
                 }
                 None if variables::has_our_prefix(name) => {
-                    warnings.push(format!("{name} is set, but is not a variable of this service"));
+                    warnings.push(format!(
+                        "{name} is set, but is not a variable of this service"
+                    ));
                 }
                 None => {}
             }
         }
         let mut values = file;
-        values.extend(environment.into_iter().filter(|(_, value)| !value.is_empty()));
+        values.extend(
+            environment
+                .into_iter()
+                .filter(|(_, value)| !value.is_empty()),
+        );
         values.retain(|name, value| variables::find(name).is_some() && !value.is_empty());
         let settings = Self {
             server: read(&values, &mut mistakes),
@@ -113,13 +138,20 @@ impl Settings {
             warnings,
         };
         let administrator = ["ADMIN_USERNAME", "ADMIN_EMAIL", "ADMIN_PASSWORD"];
-        let given = administrator.iter().filter(|name| values.contains_key(**name)).count();
+        let given = administrator
+            .iter()
+            .filter(|name| values.contains_key(**name))
+            .count();
         if given != 0 && given != administrator.len() {
             mistakes.extend(administrator.iter().filter(|name| !values.contains_key(**name)).map(|name| {
                 format!("{name} is not set; ADMIN_USERNAME, ADMIN_EMAIL and ADMIN_PASSWORD belong together")
             }));
         }
-        if mistakes.is_empty() { Ok(settings) } else { Err(SettingsError { mistakes }) }
+        if mistakes.is_empty() {
+            Ok(settings)
+        } else {
+            Err(SettingsError { mistakes })
+        }
     }
 }
 
@@ -133,7 +165,9 @@ where
         let alone = Values::from([(name.clone(), value.clone())]);
         let problem = match deserialize::<T>(alone) {
             Ok(settings) => settings.validate().err().is_some_and(|report| {
-                report.iter().any(|(path, _)| path.to_string().split(['[', '.']).next() == Some(&name.to_lowercase()))
+                report.iter().any(|(path, _)| {
+                    path.to_string().split(['[', '.']).next() == Some(&name.to_lowercase())
+                })
             }),
             Err(_) => true,
         };
@@ -149,13 +183,24 @@ where
 fn deserialize<T: DeserializeOwned>(values: Values) -> Result<T, config::ConfigError> {
     // Not `try_parsing`: it would turn the password `007` into `7`.
     let source = EnvironmentSource::default().source(Some(values.into_iter().collect()));
-    Config::builder().add_source(source).build()?.try_deserialize()
+    Config::builder()
+        .add_source(source)
+        .build()?
+        .try_deserialize()
 }
 
 fn mistake(name: &str, value: &str) -> String {
-    let (allowed, secret) = variables::find(name).map_or(("", true), |variable| (variable.allowed, variable.secret));
-    let shown: String = if secret { "***".to_owned() } else { value.chars().take(80).collect() };
-    format!("{name} holds `{}`; it may hold {allowed}", shown.escape_debug())
+    let (allowed, secret) =
+        variables::find(name).map_or(("", true), |variable| (variable.allowed, variable.secret));
+    let shown: String = if secret {
+        "***".to_owned()
+    } else {
+        value.chars().take(80).collect()
+    };
+    format!(
+        "{name} holds `{}`; it may hold {allowed}",
+        shown.escape_debug()
+    )
 }
 
 #[cfg(test)]

@@ -8,7 +8,10 @@ use serde::de::{self, Visitor};
 use super::*;
 
 fn values(pairs: &[(&str, &str)]) -> Values {
-    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    pairs
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
 }
 
 fn load(pairs: &[(&str, &str)]) -> Result<Settings, SettingsError> {
@@ -16,7 +19,10 @@ fn load(pairs: &[(&str, &str)]) -> Result<Settings, SettingsError> {
 }
 
 fn mistakes(pairs: &[(&str, &str)]) -> Vec<String> {
-    load(pairs).err().map(|error| error.mistakes).unwrap_or_default()
+    load(pairs)
+        .err()
+        .map(|error| error.mistakes)
+        .unwrap_or_default()
 }
 
 /// Learns the names of a struct's fields from its `Deserialize`.
@@ -60,14 +66,22 @@ fn example() -> Vec<(String, String)> {
     include_str!("../../../../.env.example")
         .lines()
         .filter_map(|line| line.trim_start_matches('#').split_once('='))
-        .filter(|(name, _)| !name.is_empty() && name.chars().all(|character| character.is_ascii_uppercase() || character == '_'))
+        .filter(|(name, _)| {
+            !name.is_empty()
+                && name
+                    .chars()
+                    .all(|character| character.is_ascii_uppercase() || character == '_')
+        })
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
 }
 
 #[test]
 fn every_field_is_a_variable_of_the_table_and_of_the_example_in_the_same_order() {
-    let table: Vec<_> = VARIABLES.iter().map(|variable| variable.name.to_owned()).collect();
+    let table: Vec<_> = VARIABLES
+        .iter()
+        .map(|variable| variable.name.to_owned())
+        .collect();
     let example: Vec<_> = example().into_iter().map(|(name, _)| name).collect();
     assert_eq!(fields(), table);
     assert_eq!(example, table);
@@ -85,8 +99,15 @@ fn every_default_in_the_example_is_the_default() {
 fn every_line_of_the_example_has_a_meaning_above_it() {
     let text = include_str!("../../../../.env.example");
     let lines: Vec<_> = text.lines().collect();
-    for (number, line) in lines.iter().enumerate().filter(|(_, line)| line.contains('=') && !line.starts_with("# ")) {
-        assert!(lines[number - 1].starts_with("# "), "no meaning above {line}");
+    for (number, line) in lines
+        .iter()
+        .enumerate()
+        .filter(|(_, line)| line.contains('=') && !line.starts_with("# "))
+    {
+        assert!(
+            lines[number - 1].starts_with("# "),
+            "no meaning above {line}"
+        );
     }
 }
 
@@ -116,10 +137,20 @@ fn every_mistake_is_reported_at_once_with_what_would_be_right() {
 
 #[test]
 fn secrets_are_never_shown() {
-    let mistakes = mistakes(&[("DATABASE_URL", "mysql://root:hunter2@x"), ("ADMIN_PASSWORD", "hunter2")]).join("\n");
+    let mistakes = mistakes(&[
+        ("DATABASE_URL", "mysql://root:hunter2@x"),
+        ("ADMIN_PASSWORD", "hunter2"),
+    ])
+    .join("\n");
     assert!(mistakes.contains("DATABASE_URL holds `***`"), "{mistakes}");
     assert!(!mistakes.contains("hunter2"), "{mistakes}");
-    assert!(!format!("{:?}", load(&[("CACHE_REDIS_PASSWORD", "hunter2")]).unwrap()).contains("hunter2"));
+    assert!(
+        !format!(
+            "{:?}",
+            load(&[("CACHE_REDIS_PASSWORD", "hunter2")]).unwrap()
+        )
+        .contains("hunter2")
+    );
 }
 
 #[test]
@@ -129,19 +160,36 @@ fn the_environment_wins_over_the_file_and_empty_means_not_set() {
         values(&[("SERVER_PORT", "7000"), ("SERVER_HOST", "0.0.0.0")]),
     )
     .unwrap();
-    assert_eq!((settings.server.server_port, settings.server.server_host.as_str()), (9000, "0.0.0.0"));
+    assert_eq!(
+        (
+            settings.server.server_port,
+            settings.server.server_host.as_str()
+        ),
+        (9000, "0.0.0.0")
+    );
 }
 
 #[test]
 fn an_unknown_name_in_the_file_is_a_mistake() {
     let error = Settings::from_values(Values::new(), values(&[("COLOUR", "red")])).unwrap_err();
-    assert_eq!(error.to_string(), "COLOUR in .env is not a variable of this service; .env.example lists them all");
+    assert_eq!(
+        error.to_string(),
+        "COLOUR in .env is not a variable of this service; .env.example lists them all"
+    );
 }
 
 #[test]
 fn a_name_that_an_orchestrator_injects_is_a_warning() {
-    let settings = load(&[("CACHE_PORT", "tcp://10.0.0.1:6379"), ("HOME", "/root"), ("PATH", "/bin")]).unwrap();
-    assert_eq!(settings.warnings, ["CACHE_PORT is set, but is not a variable of this service"]);
+    let settings = load(&[
+        ("CACHE_PORT", "tcp://10.0.0.1:6379"),
+        ("HOME", "/root"),
+        ("PATH", "/bin"),
+    ])
+    .unwrap();
+    assert_eq!(
+        settings.warnings,
+        ["CACHE_PORT is set, but is not a variable of this service"]
+    );
 }
 
 #[test]
@@ -153,8 +201,13 @@ fn a_password_of_digits_keeps_its_zeros() {
 #[test]
 fn the_administrator_is_given_whole_or_not_at_all() {
     assert_eq!(
-        mistakes(&[("ADMIN_USERNAME", "root"), ("ADMIN_EMAIL", "root@example.com")]),
-        ["ADMIN_PASSWORD is not set; ADMIN_USERNAME, ADMIN_EMAIL and ADMIN_PASSWORD belong together"]
+        mistakes(&[
+            ("ADMIN_USERNAME", "root"),
+            ("ADMIN_EMAIL", "root@example.com")
+        ]),
+        [
+            "ADMIN_PASSWORD is not set; ADMIN_USERNAME, ADMIN_EMAIL and ADMIN_PASSWORD belong together"
+        ]
     );
 }
 

@@ -48,7 +48,11 @@ pub(super) struct Ticket {
 
 impl Lanes {
     pub(super) fn new(pool: Pool, lanes: usize) -> Self {
-        Self { pool, lanes: (0..lanes.max(1)).map(|_| Lane::default()).collect(), turn: Arc::default() }
+        Self {
+            pool,
+            lanes: (0..lanes.max(1)).map(|_| Lane::default()).collect(),
+            turn: Arc::default(),
+        }
     }
 
     /// The lane of this thread.
@@ -58,7 +62,8 @@ impl Lanes {
 
     /// Another lane at every call.
     pub(super) async fn in_turn(&self) -> Result<Ticket, String> {
-        self.ticket(self.turn.fetch_add(1, Ordering::Relaxed) % self.lanes.len()).await
+        self.ticket(self.turn.fetch_add(1, Ordering::Relaxed) % self.lanes.len())
+            .await
     }
 
     /// Ends a lane whose connection is broken; the next who needs it has it renewed.
@@ -93,7 +98,11 @@ impl Lanes {
         let mut state = self.lanes[number].state();
         if let Some(connection) = &state.connection {
             let connection = MultiplexedConnection::clone(connection);
-            return Ok(Some(Ticket { connection, lane: number, serial: state.serial }));
+            return Ok(Some(Ticket {
+                connection,
+                lane: number,
+                serial: state.serial,
+            }));
         }
         if !state.renewing {
             if let Some((at, error)) = &state.failure

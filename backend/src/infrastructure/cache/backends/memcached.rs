@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use memcache::exp::{AsyncMetaClient, Delete, Error, Get, Meta, MetaClientBuilder, MutationResult, Set, Ttl};
+use memcache::exp::{
+    AsyncMetaClient, Delete, Error, Get, Meta, MetaClientBuilder, MutationResult, Set, Ttl,
+};
 use tokio::sync::OnceCell;
 
 use super::{BackendError, CacheBackend, Found, Version};
@@ -31,11 +33,16 @@ impl MemcachedBackend {
         let builder = MetaClientBuilder::new()
             .max_idle(settings.cache_memcached_pool_size)
             .max_connections(Some(settings.cache_memcached_pool_size))
-            .connect_timeout(Some(Duration::from_secs(settings.cache_memcached_connect_timeout)))
+            .connect_timeout(Some(Duration::from_secs(
+                settings.cache_memcached_connect_timeout,
+            )))
             // The deadline of an operation is set by whoever waits for it.
             .io_timeout(None);
         Self {
-            address: format!("{}:{}", settings.cache_memcached_host, settings.cache_memcached_port),
+            address: format!(
+                "{}:{}",
+                settings.cache_memcached_host, settings.cache_memcached_port
+            ),
             builder,
             client: OnceCell::new(),
         }
@@ -70,7 +77,12 @@ impl CacheBackend for MemcachedBackend {
     }
 
     async fn get(&self, key: &str) -> Result<Option<Found>, BackendError> {
-        let found = self.client().await?.run(Get::new(key).meta(Meta::NONE.cas())).await.map_err(failed)?;
+        let found = self
+            .client()
+            .await?
+            .run(Get::new(key).meta(Meta::NONE.cas()))
+            .await
+            .map_err(failed)?;
         Ok(found.value.map(|value| Found {
             value: value.into(),
             version: found.item.cas.map_or(Version::Anything, Version::Number),
@@ -95,17 +107,27 @@ impl CacheBackend for MemcachedBackend {
         }
         // Servers before 1.6.19 do not tell the number of what they stored.
         let stored = self.get(key).await?;
-        Ok(stored.filter(|stored| stored.value == value).map(|stored| stored.version))
+        Ok(stored
+            .filter(|stored| stored.value == value)
+            .map(|stored| stored.version))
     }
 
     async fn set(&self, key: &str, value: Bytes, expiration: Duration) -> Result<(), BackendError> {
-        self.store(Set::new(key, &value).ttl(lifetime(expiration))).await.map(|_| ())
+        self.store(Set::new(key, &value).ttl(lifetime(expiration)))
+            .await
+            .map(|_| ())
     }
 
     async fn delete(&self, keys: &[String]) -> Result<(), BackendError> {
-        let results: Vec<Result<MutationResult, Error>> =
-            self.client().await?.run_many(keys.iter().map(Delete::new)).await.map_err(failed)?;
-        results.into_iter().try_for_each(|result| result.map(|_| ()).map_err(failed))
+        let results: Vec<Result<MutationResult, Error>> = self
+            .client()
+            .await?
+            .run_many(keys.iter().map(Delete::new))
+            .await
+            .map_err(failed)?;
+        results
+            .into_iter()
+            .try_for_each(|result| result.map(|_| ()).map_err(failed))
     }
 
     async fn delete_pattern(&self, _: &str) -> Result<u64, BackendError> {
@@ -126,7 +148,10 @@ impl CacheBackend for MemcachedBackend {
 }
 
 fn lifetime(expiration: Duration) -> Ttl {
-    let seconds = expiration.as_millis().div_ceil(1000).clamp(1, u128::from(LONGEST_LIFETIME_SECONDS));
+    let seconds = expiration
+        .as_millis()
+        .div_ceil(1000)
+        .clamp(1, u128::from(LONGEST_LIFETIME_SECONDS));
     Ttl::secs(u32::try_from(seconds).unwrap_or(u32::MAX))
 }
 

@@ -32,7 +32,13 @@ impl Expiry<String, Stored> for OwnLifetime {
         Some(stored.lifetime)
     }
 
-    fn expire_after_update(&self, _: &String, stored: &Stored, _: Instant, _: Option<Duration>) -> Option<Duration> {
+    fn expire_after_update(
+        &self,
+        _: &String,
+        stored: &Stored,
+        _: Instant,
+        _: Option<Duration>,
+    ) -> Option<Duration> {
         Some(stored.lifetime)
     }
 }
@@ -55,23 +61,40 @@ impl MemoryBackend {
             .expire_after(OwnLifetime)
             .eviction_policy(EvictionPolicy::lru())
             .build();
-        Self { entries, max_bytes: settings.cache_memory_max_bytes, versions: AtomicU64::new(1) }
+        Self {
+            entries,
+            max_bytes: settings.cache_memory_max_bytes,
+            versions: AtomicU64::new(1),
+        }
     }
 
     fn stored(&self, value: Bytes, lifetime: Duration) -> Stored {
-        Stored { value, version: self.versions.fetch_add(1, Ordering::Relaxed), lifetime }
+        Stored {
+            value,
+            version: self.versions.fetch_add(1, Ordering::Relaxed),
+            lifetime,
+        }
     }
 
     fn check_size(&self, key: &str, value: &Bytes) -> Result<(), BackendError> {
         if u64::from(weight(key, value)) > self.max_bytes {
-            return Err(BackendError::NotStored("the value is larger than CACHE_MEMORY_MAX_BYTES".to_owned()));
+            return Err(BackendError::NotStored(
+                "the value is larger than CACHE_MEMORY_MAX_BYTES".to_owned(),
+            ));
         }
         Ok(())
     }
 
     fn delete_where(&self, matches: impl Fn(&str) -> bool) -> u64 {
-        let keys: Vec<_> = self.entries.iter().map(|(key, _)| key).filter(|key| matches(key)).collect();
-        keys.iter().filter(|key| self.entries.remove(key.as_str()).is_some()).count() as u64
+        let keys: Vec<_> = self
+            .entries
+            .iter()
+            .map(|(key, _)| key)
+            .filter(|key| matches(key))
+            .collect();
+        keys.iter()
+            .filter(|key| self.entries.remove(key.as_str()).is_some())
+            .count() as u64
     }
 }
 
@@ -91,7 +114,10 @@ impl CacheBackend for MemoryBackend {
 
     async fn get(&self, key: &str) -> Result<Option<Found>, BackendError> {
         let stored = self.entries.get(key);
-        Ok(stored.map(|stored| Found { value: stored.value, version: Version::Number(stored.version) }))
+        Ok(stored.map(|stored| Found {
+            value: stored.value,
+            version: Version::Number(stored.version),
+        }))
     }
 
     async fn compare_and_set(
@@ -122,7 +148,8 @@ impl CacheBackend for MemoryBackend {
 
     async fn set(&self, key: &str, value: Bytes, expiration: Duration) -> Result<(), BackendError> {
         self.check_size(key, &value)?;
-        self.entries.insert(key.to_owned(), self.stored(value, expiration));
+        self.entries
+            .insert(key.to_owned(), self.stored(value, expiration));
         Ok(())
     }
 

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use deadpool_redis::{Manager, Pool, PoolConfig, Runtime, Timeouts};
 use redis::aio::MultiplexedConnection;
 use redis::{
-    AsyncConnectionConfig, ConnectionAddr, FromRedisValue, IntoConnectionInfo, RedisConnectionInfo, RedisError, Script,
+    AsyncConnectionConfig, ConnectionAddr, FromRedisValue, IntoConnectionInfo, RedisConnectionInfo,
+    RedisError, Script,
 };
 use secrecy::ExposeSecret;
 use tokio::time::timeout;
@@ -52,17 +53,29 @@ impl RedisBackend {
         if !settings.cache_redis_password.expose_secret().is_empty() {
             server = server.set_password(settings.cache_redis_password.expose_secret());
         }
-        let address = ConnectionAddr::Tcp(settings.cache_redis_host.clone(), settings.cache_redis_port);
-        let address = address.into_connection_info().map_err(unavailable)?.set_redis_settings(server);
+        let address =
+            ConnectionAddr::Tcp(settings.cache_redis_host.clone(), settings.cache_redis_port);
+        let address = address
+            .into_connection_info()
+            .map_err(unavailable)?
+            .set_redis_settings(server);
         // The deadline of an operation is set by whoever waits for it.
         let connection = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(connect_timeout))
             .set_response_timeout(None);
         let manager = Manager::new_with_config(address, connection).map_err(unavailable)?;
-        let timeouts = Timeouts { wait: Some(connect_timeout), create: Some(connect_timeout), recycle: None };
+        let timeouts = Timeouts {
+            wait: Some(connect_timeout),
+            create: Some(connect_timeout),
+            recycle: None,
+        };
         let lanes = settings.cache_redis_pool_size;
         let pool = Pool::builder(manager)
-            .config(PoolConfig { max_size: lanes, timeouts, ..PoolConfig::default() })
+            .config(PoolConfig {
+                max_size: lanes,
+                timeouts,
+                ..PoolConfig::default()
+            })
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(unavailable)?;
@@ -75,7 +88,11 @@ impl RedisBackend {
 
     /// Sends one command on this thread's lane.
     async fn command<T: FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, BackendError> {
-        let mut ticket = self.lanes.of_thread().await.map_err(BackendError::Unavailable)?;
+        let mut ticket = self
+            .lanes
+            .of_thread()
+            .await
+            .map_err(BackendError::Unavailable)?;
         let answer = command.query_async(&mut ticket.connection).await;
         answer.map_err(|error| self.failed(&ticket, error))
     }
@@ -99,22 +116,41 @@ impl RedisBackend {
     where
         Choice: Future<Output = Result<Vec<Bytes>, RedisError>> + Send,
     {
-        let ticket = self.lanes.in_turn().await.map_err(BackendError::Unavailable)?;
+        let ticket = self
+            .lanes
+            .in_turn()
+            .await
+            .map_err(BackendError::Unavailable)?;
         let mut cursor: u64 = 0;
         let mut deleted = 0;
         loop {
             let mut scan = redis::cmd("SCAN");
-            scan.arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(SCAN_COUNT).arg("TYPE").arg("string");
-            let page = self.bounded(&ticket, scan.query_async::<(u64, Vec<Bytes>)>(&mut ticket.connection.clone())).await?;
+            scan.arg(cursor)
+                .arg("MATCH")
+                .arg(pattern)
+                .arg("COUNT")
+                .arg(SCAN_COUNT)
+                .arg("TYPE")
+                .arg("string");
+            let page = self
+                .bounded(
+                    &ticket,
+                    scan.query_async::<(u64, Vec<Bytes>)>(&mut ticket.connection.clone()),
+                )
+                .await?;
             cursor = page.0;
             for batch in page.1.chunks(UNLINK_BATCH) {
-                let keys = self.bounded(&ticket, choose(ticket.connection.clone(), batch.to_vec())).await?;
+                let keys = self
+                    .bounded(&ticket, choose(ticket.connection.clone(), batch.to_vec()))
+                    .await?;
                 let mut unlink = redis::pipe();
                 keys.iter().for_each(|key| {
                     unlink.cmd("UNLINK").arg(&key[..]);
                 });
                 if !keys.is_empty() {
-                    let counts: Vec<u64> = self.bounded(&ticket, unlink.query_async(&mut ticket.connection.clone())).await?;
+                    let counts: Vec<u64> = self
+                        .bounded(&ticket, unlink.query_async(&mut ticket.connection.clone()))
+                        .await?;
                     deleted += counts.iter().sum::<u64>();
                 }
             }
@@ -132,7 +168,10 @@ impl RedisBackend {
     ) -> Result<T, BackendError> {
         match timeout(self.command_timeout, command).await {
             Ok(answer) => answer.map_err(|error| self.failed(ticket, error)),
-            Err(_) => Err(BackendError::Unavailable(format!("no answer within {} ms", self.command_timeout.as_millis()))),
+            Err(_) => Err(BackendError::Unavailable(format!(
+                "no answer within {} ms",
+                self.command_timeout.as_millis()
+            ))),
         }
     }
 }
@@ -148,14 +187,25 @@ impl CacheBackend for RedisBackend {
     }
 
     async fn get(&self, key: &str) -> Result<Option<Found>, BackendError> {
-        let mut ticket = self.lanes.of_thread().await.map_err(BackendError::Unavailable)?;
-        let answer = redis::cmd("GET").arg(key).query_async::<Option<Bytes>>(&mut ticket.connection).await;
+        let mut ticket = self
+            .lanes
+            .of_thread()
+            .await
+            .map_err(BackendError::Unavailable)?;
+        let answer = redis::cmd("GET")
+            .arg(key)
+            .query_async::<Option<Bytes>>(&mut ticket.connection)
+            .await;
         match answer {
-            Ok(value) => Ok(value.map(|value| Found { version: version_of(&value), value })),
+            Ok(value) => Ok(value.map(|value| Found {
+                version: version_of(&value),
+                value,
+            })),
             // A value of another type is foreign, and a miss.
-            Err(error) if error.code() == Some("WRONGTYPE") => {
-                Ok(Some(Found { value: Bytes::new(), version: Version::Anything }))
-            }
+            Err(error) if error.code() == Some("WRONGTYPE") => Ok(Some(Found {
+                value: Bytes::new(),
+                version: Version::Anything,
+            })),
             Err(error) => Err(self.failed(&ticket, error)),
         }
     }
@@ -170,7 +220,11 @@ impl CacheBackend for RedisBackend {
         let lifetime = milliseconds(expiration);
         let stored = match expected {
             Version::Head(head) => {
-                let mut ticket = self.lanes.of_thread().await.map_err(BackendError::Unavailable)?;
+                let mut ticket = self
+                    .lanes
+                    .of_thread()
+                    .await
+                    .map_err(BackendError::Unavailable)?;
                 let mut call = self.compare_and_set.key(key);
                 call.arg(&head[..]).arg(&value[..]).arg(lifetime);
                 let answer = call.invoke_async(&mut ticket.connection).await;
@@ -178,7 +232,11 @@ impl CacheBackend for RedisBackend {
             }
             Version::Absent | Version::Number(_) => {
                 let mut set = redis::cmd("SET");
-                set.arg(key).arg(&value[..]).arg("NX").arg("PX").arg(lifetime);
+                set.arg(key)
+                    .arg(&value[..])
+                    .arg("NX")
+                    .arg("PX")
+                    .arg(lifetime);
                 self.command::<Option<String>>(&set).await?.is_some()
             }
             Version::Anything => {
@@ -191,12 +249,19 @@ impl CacheBackend for RedisBackend {
 
     async fn set(&self, key: &str, value: Bytes, expiration: Duration) -> Result<(), BackendError> {
         let mut set = redis::cmd("SET");
-        set.arg(key).arg(&value[..]).arg("PX").arg(milliseconds(expiration));
+        set.arg(key)
+            .arg(&value[..])
+            .arg("PX")
+            .arg(milliseconds(expiration));
         self.command(&set).await
     }
 
     async fn delete(&self, keys: &[String]) -> Result<(), BackendError> {
-        let mut ticket = self.lanes.in_turn().await.map_err(BackendError::Unavailable)?;
+        let mut ticket = self
+            .lanes
+            .in_turn()
+            .await
+            .map_err(BackendError::Unavailable)?;
         // A command for each key: on Redis Cluster they live on different servers.
         let mut unlink = redis::pipe();
         for key in keys {
@@ -207,7 +272,8 @@ impl CacheBackend for RedisBackend {
     }
 
     async fn delete_pattern(&self, pattern: &str) -> Result<u64, BackendError> {
-        self.scan_and_unlink(pattern, |_, keys| async { Ok(keys) }).await
+        self.scan_and_unlink(pattern, |_, keys| async { Ok(keys) })
+            .await
     }
 
     async fn clear(&self, prefix: &str) -> Result<(), BackendError> {
@@ -215,17 +281,28 @@ impl CacheBackend for RedisBackend {
         let ours = |mut connection: MultiplexedConnection, keys: Vec<Bytes>| async move {
             let mut heads = redis::pipe();
             keys.iter().for_each(|key| {
-                heads.cmd("GETRANGE").arg(&key[..]).arg(0).arg(MAGIC.len() - 1);
+                heads
+                    .cmd("GETRANGE")
+                    .arg(&key[..])
+                    .arg(0)
+                    .arg(MAGIC.len() - 1);
             });
             let heads: Vec<Bytes> = heads.query_async(&mut connection).await?;
-            Ok(keys.into_iter().zip(heads).filter(|(_, head)| head == MAGIC).map(|(key, _)| key).collect())
+            Ok(keys
+                .into_iter()
+                .zip(heads)
+                .filter(|(_, head)| head == MAGIC)
+                .map(|(key, _)| key)
+                .collect())
         };
         self.scan_and_unlink(&pattern, ours).await.map(|_| ())
     }
 
     async fn server_identity(&self) -> Result<String, BackendError> {
         let information: String = self.command(redis::cmd("INFO").arg("server")).await?;
-        let identity = information.lines().find_map(|line| line.strip_prefix("run_id:"));
+        let identity = information
+            .lines()
+            .find_map(|line| line.strip_prefix("run_id:"));
         identity
             .map(|identity| identity.trim().to_owned())
             .ok_or_else(|| BackendError::Unavailable("INFO names no run_id".to_owned()))
@@ -241,7 +318,9 @@ fn version_of(value: &Bytes) -> Version {
 }
 
 fn milliseconds(expiration: Duration) -> u64 {
-    u64::try_from(expiration.as_millis()).unwrap_or(u64::MAX).clamp(1, i64::MAX as u64 / 4)
+    u64::try_from(expiration.as_millis())
+        .unwrap_or(u64::MAX)
+        .clamp(1, i64::MAX as u64 / 4)
 }
 
 fn unavailable(error: impl std::fmt::Display) -> BackendError {

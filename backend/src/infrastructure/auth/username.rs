@@ -1,0 +1,35 @@
+//! A username as it stands in a path.
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest};
+
+use crate::infrastructure::http::ApiError;
+
+/// The path parameter `username`: 404 for what nobody can be called, without asking the database.
+#[derive(Clone, Debug)]
+pub struct Username(pub String);
+
+impl Username {
+    /// Whether somebody could be called so: 2–32 of `[a-z0-9_]`.
+    #[must_use]
+    pub fn is_possible(name: &str) -> bool {
+        (2..=32).contains(&name.len())
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+    }
+}
+
+impl FromRequest for Username {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(match request.match_info().get("username") {
+            Some(name) if Self::is_possible(name) => Ok(Self(name.to_owned())),
+            _ => Err(ApiError::NotFound),
+        })
+    }
+}

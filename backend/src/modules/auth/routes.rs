@@ -1,0 +1,54 @@
+//! Handlers of `/auth`.
+
+use actix_web::{HttpResponse, web};
+use sqlx::PgPool;
+
+use super::crud::find_account;
+use super::schemas::{Login, Token};
+use crate::infrastructure::auth::{Caller, Passwords, issue, revoke, revoke_all};
+use crate::infrastructure::http::{ApiError, Json};
+
+/// `POST /auth/login`: takes as long for an unknown name as for a wrong password.
+pub async fn login(
+    database: web::Data<PgPool>,
+    passwords: web::Data<Passwords>,
+    Json(login): Json<Login>,
+) -> Result<HttpResponse, ApiError> {
+    let name = login.username.to_lowercase();
+    // PostgreSQL's text holds no NUL, so nobody is called so.
+    let account = if name.contains('\0') {
+        None
+    } else {
+        find_account(&database, &name).await?
+    };
+    let hash = account
+        .as_ref()
+        .map(|account| account.password_hash.clone());
+    if !passwords.verify(login.password, hash).await? {
+        return Err(ApiError::WrongCredentials);
+    }
+    let account = account.ok_or(ApiError::WrongCredentials)?;
+    let issued = issue(&database, account.id, &account.password_hash)
+        .await?
+        .ok_or(ApiError::WrongCredentials)?;
+    Ok(HttpResponse::Ok().json(Token {
+        access_token: issued.token,
+        token_type: "bearer",
+        expires_at: issued.expires_at,
+    }))
+}
+
+/// `POST /auth/logout`: revokes the token of the request.
+pub async fn logout(database: web::Data<PgPool>, caller: Caller) -> Result<HttpResponse, ApiError> {
+    revoke(database.get_ref(), &caller.token).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// `POST /auth/logout-all`: revokes every token of the caller.
+pub async fn logout_all(
+    database: web::Data<PgPool>,
+    caller: Caller,
+) -> Result<HttpResponse, ApiError> {
+    revoke_all(database.get_ref(), caller.id).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

@@ -1,0 +1,156 @@
+//! Users in the database.
+
+use sqlx::{PgConnection, PgExecutor, PgPool};
+
+use super::models::{Account, PageRow, page};
+use super::schemas::{UserProfile, UserRead};
+use crate::infrastructure::http::{ApiError, Page, PageQuery};
+
+/// A user to be inserted.
+#[derive(Debug)]
+pub struct NewUser<'a> {
+    /// The name in addresses.
+    pub username: &'a str,
+    /// The e-mail address, in lower case.
+    pub email: &'a str,
+    /// The name that is shown.
+    pub name: &'a str,
+    /// The hash of the password.
+    pub password_hash: &'a str,
+    /// Whether the user may do everything.
+    pub is_superuser: bool,
+}
+
+/// What changes; `None` stays.
+#[derive(Debug)]
+pub struct Change<'a> {
+    /// The name that is shown.
+    pub name: Option<&'a str>,
+    /// The e-mail address, in lower case.
+    pub email: Option<&'a str>,
+    /// The hash of the new password.
+    pub password_hash: Option<&'a str>,
+}
+
+/// Inserts a user.
+pub async fn insert(database: &PgPool, user: &NewUser<'_>) -> Result<UserRead, ApiError> {
+    Ok(sqlx::query_as!(
+        UserRead,
+        "INSERT INTO users (username, email, name, password_hash, is_superuser) VALUES ($1, $2, $3, $4, $5)
+         RETURNING id, username, email, name, is_superuser, created_at, updated_at",
+        user.username,
+        user.email,
+        user.name,
+        user.password_hash,
+        user.is_superuser,
+    )
+    .fetch_one(database)
+    .await?)
+}
+
+/// Whether that username was ever taken, and by a superuser who is still there.
+pub async fn is_superuser(database: &PgPool, username: &str) -> Result<Option<bool>, ApiError> {
+    let query = sqlx::query_scalar!(
+        r#"SELECT is_superuser AND deleted_at IS NULL AS "is_superuser!" FROM users WHERE username = $1"#,
+        username,
+    );
+    Ok(query.fetch_optional(database).await?)
+}
+
+/// What everybody may see of a user.
+pub async fn find_profile(database: &PgPool, username: &str) -> Result<UserProfile, ApiError> {
+    Ok(sqlx::query_as!(
+        UserProfile,
+        "SELECT id, username, name, created_at FROM users WHERE username = $1 AND deleted_at IS NULL",
+        username,
+    )
+    .fetch_one(database)
+    .await?)
+}
+
+/// All of a user.
+pub async fn find(database: impl PgExecutor<'_>, id: i64) -> Result<UserRead, ApiError> {
+    Ok(sqlx::query_as!(
+        UserRead,
+        "SELECT id, username, email, name, is_superuser, created_at, updated_at
+         FROM users WHERE id = $1 AND deleted_at IS NULL",
+        id,
+    )
+    .fetch_one(database)
+    .await?)
+}
+
+/// What is checked before a user is changed.
+pub async fn find_account(database: &PgPool, username: &str) -> Result<Account, ApiError> {
+    Ok(sqlx::query_as!(
+        Account,
+        "SELECT id, password_hash FROM users WHERE username = $1 AND deleted_at IS NULL",
+        username,
+    )
+    .fetch_one(database)
+    .await?)
+}
+
+/// All users, newest first.
+pub async fn list(database: &PgPool, query: PageQuery) -> Result<Page<UserRead>, ApiError> {
+    let rows = sqlx::query_as!(
+        PageRow,
+        r#"SELECT total.count AS "total_count!", page.id AS "id?", username AS "username?", email AS "email?",
+                  name AS "name?", is_superuser AS "is_superuser?", created_at AS "created_at?",
+                  updated_at AS "updated_at?"
+           FROM (SELECT count(*) FROM users WHERE deleted_at IS NULL) AS total
+           LEFT JOIN (
+               SELECT id, username, email, name, is_superuser, created_at, updated_at FROM users
+               WHERE deleted_at IS NULL ORDER BY created_at DESC, id DESC LIMIT $1 OFFSET $2
+           ) AS page ON true
+           ORDER BY created_at DESC, id DESC"#,
+        query.items_per_page,
+        query.offset(),
+    )
+    .fetch_all(database)
+    .await?;
+    Ok(page(rows, query))
+}
+
+/// Changes what is given. With `known_password_hash`, only while that is still the user's password.
+pub async fn update(
+    transaction: &mut PgConnection,
+    id: i64,
+    change: &Change<'_>,
+    known_password_hash: Option<&str>,
+) -> Result<Option<UserRead>, ApiError> {
+    Ok(sqlx::query_as!(
+        UserRead,
+        "UPDATE users
+         SET name = coalesce($2, name), email = coalesce($3, email),
+             password_hash = coalesce($4, password_hash), updated_at = now()
+         WHERE id = $1 AND deleted_at IS NULL AND password_hash = coalesce($5, password_hash)
+         RETURNING id, username, email, name, is_superuser, created_at, updated_at",
+        id,
+        change.name,
+        change.email,
+        change.password_hash,
+        known_password_hash,
+    )
+    .fetch_optional(transaction)
+    .await?)
+}
+
+/// The ids of all superusers, who stay so until the transaction ends.
+pub async fn lock_superusers(transaction: &mut PgConnection) -> Result<Vec<i64>, ApiError> {
+    let query = sqlx::query_scalar!(
+        "SELECT id FROM users WHERE is_superuser AND deleted_at IS NULL ORDER BY id FOR UPDATE"
+    );
+    Ok(query.fetch_all(transaction).await?)
+}
+
+/// Deletes a user; the row stays.
+pub async fn delete(transaction: &mut PgConnection, id: i64) -> Result<(), ApiError> {
+    sqlx::query_scalar!(
+        "UPDATE users SET deleted_at = now() WHERE id = $1 AND deleted_at IS NULL RETURNING id",
+        id
+    )
+    .fetch_one(transaction)
+    .await?;
+    Ok(())
+}

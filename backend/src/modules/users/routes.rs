@@ -1,0 +1,83 @@
+//! Handlers of `/users`.
+
+use actix_web::http::header::LOCATION;
+use actix_web::{HttpResponse, web};
+use sqlx::PgPool;
+
+use super::schemas::{UserCreate, UserUpdate};
+use super::{crud, service};
+use crate::infrastructure::auth::{Caller, Passwords, Username};
+use crate::infrastructure::cache::CacheArguments;
+use crate::infrastructure::http::{ApiError, Json, PageQuery, Query};
+
+/// `POST /users`
+pub async fn create(
+    database: web::Data<PgPool>,
+    passwords: web::Data<Passwords>,
+    arguments: CacheArguments,
+    Json(new): Json<UserCreate>,
+) -> Result<HttpResponse, ApiError> {
+    let user = service::create(&database, &passwords, new).await?;
+    arguments.bind("username", &user.username);
+    let location = format!("/api/v1/users/{}", user.username);
+    Ok(HttpResponse::Created()
+        .insert_header((LOCATION, location))
+        .json(user))
+}
+
+/// `GET /users`
+pub async fn list(
+    database: web::Data<PgPool>,
+    caller: Caller,
+    Query(query): Query<PageQuery>,
+) -> Result<HttpResponse, ApiError> {
+    if !caller.is_superuser {
+        return Err(ApiError::Forbidden("only superusers may list users"));
+    }
+    Ok(HttpResponse::Ok().json(crud::list(&database, query).await?))
+}
+
+/// `GET /users/me`
+pub async fn read_me(
+    database: web::Data<PgPool>,
+    caller: Caller,
+) -> Result<HttpResponse, ApiError> {
+    Ok(HttpResponse::Ok().json(crud::find(database.get_ref(), caller.id).await?))
+}
+
+/// `GET /users/{username}`
+pub async fn read(
+    database: web::Data<PgPool>,
+    Username(username): Username,
+) -> Result<HttpResponse, ApiError> {
+    Ok(HttpResponse::Ok().json(crud::find_profile(&database, &username).await?))
+}
+
+/// `PATCH /users/{username}`
+pub async fn update(
+    database: web::Data<PgPool>,
+    passwords: web::Data<Passwords>,
+    arguments: CacheArguments,
+    caller: Caller,
+    Username(username): Username,
+    Json(change): Json<UserUpdate>,
+) -> Result<HttpResponse, ApiError> {
+    let user = service::update(&database, &passwords, &caller, &username, change).await?;
+    arguments.bind("user_id", user.id);
+    Ok(HttpResponse::Ok().json(user))
+}
+
+/// `DELETE /users/{username}`
+pub async fn delete(
+    database: web::Data<PgPool>,
+    arguments: CacheArguments,
+    caller: Caller,
+    Username(username): Username,
+) -> Result<HttpResponse, ApiError> {
+    let deleted = service::delete(&database, &caller, &username).await?;
+    arguments.bind("user_id", deleted.user_id);
+    for widget_id in deleted.widget_ids {
+        arguments.bind("widget_id", widget_id);
+    }
+    Ok(HttpResponse::NoContent().finish())
+}

@@ -1,0 +1,168 @@
+//! The rules of users.
+
+use sqlx::PgPool;
+
+use super::crud::{self, Change, NewUser};
+use super::models::Account;
+use super::schemas::{UserCreate, UserRead, UserUpdate};
+use crate::infrastructure::auth::{Caller, Passwords, revoke_all, revoke_others};
+use crate::infrastructure::http::{ApiError, FieldError};
+use crate::modules::widgets;
+
+/// Signs a user up.
+pub async fn create(
+    database: &PgPool,
+    passwords: &Passwords,
+    new: UserCreate,
+) -> Result<UserRead, ApiError> {
+    insert(database, passwords, new, false).await
+}
+
+/// Creates a superuser, unless there is one of that name: whether it was created. A name or an
+/// address that somebody else has is an [`ApiError::Conflict`].
+pub async fn create_superuser(
+    database: &PgPool,
+    passwords: &Passwords,
+    new: UserCreate,
+) -> Result<bool, ApiError> {
+    match crud::is_superuser(database, &new.username).await? {
+        Some(true) => return Ok(false),
+        Some(false) => {
+            return Err(ApiError::Conflict(
+                "this username is taken by somebody else".to_owned(),
+            ));
+        }
+        None => {}
+    }
+    insert(database, passwords, new, true).await.map(|_| true)
+}
+
+async fn insert(
+    database: &PgPool,
+    passwords: &Passwords,
+    new: UserCreate,
+    is_superuser: bool,
+) -> Result<UserRead, ApiError> {
+    let password_hash = passwords.hash(new.password).await?;
+    let user = NewUser {
+        username: &new.username,
+        email: &new.email,
+        name: &new.name,
+        password_hash: &password_hash,
+        is_superuser,
+    };
+    crud::insert(database, &user).await
+}
+
+/// Changes a user: oneself, or anybody for a superuser. A change of nothing leaves the user as is.
+///
+/// A new password revokes the user's other tokens, or all of them where a superuser set it.
+pub async fn update(
+    database: &PgPool,
+    passwords: &Passwords,
+    caller: &Caller,
+    username: &str,
+    change: UserUpdate,
+) -> Result<UserRead, ApiError> {
+    check_may_change(caller, username)?;
+    let account = crud::find_account(database, username).await?;
+    if change.name.is_none() && change.email.is_none() && change.password.is_none() {
+        return crud::find(database, account.id).await;
+    }
+    let is_self = account.id == caller.id;
+    let needs_password = is_self && (change.email.is_some() || change.password.is_some());
+    if needs_password {
+        check_current_password(passwords, &account, change.current_password).await?;
+    }
+    let password_hash = match change.password {
+        Some(password) => Some(passwords.hash(password).await?),
+        None => None,
+    };
+    let stored = Change {
+        name: change.name.as_deref(),
+        email: change.email.as_deref(),
+        password_hash: password_hash.as_deref(),
+    };
+    let known_password_hash = needs_password.then_some(account.password_hash.as_str());
+    let mut transaction = database.begin().await?;
+    let user = crud::update(&mut transaction, account.id, &stored, known_password_hash)
+        .await?
+        .ok_or_else(|| {
+            ApiError::Conflict(
+                "the user has just been changed by somebody else; try again".to_owned(),
+            )
+        })?;
+    if password_hash.is_some() {
+        if is_self {
+            revoke_others(&mut *transaction, account.id, &caller.token).await?;
+        } else {
+            revoke_all(&mut *transaction, account.id).await?;
+        }
+    }
+    transaction.commit().await?;
+    Ok(user)
+}
+
+/// What went with a deleted user.
+#[derive(Debug)]
+pub struct Deleted {
+    /// The user's id.
+    pub user_id: i64,
+    /// The ids of the user's widgets.
+    pub widget_ids: Vec<i64>,
+}
+
+/// Deletes a user with tokens and widgets: oneself, or anybody for a superuser, but never the last
+/// superuser.
+pub async fn delete(
+    database: &PgPool,
+    caller: &Caller,
+    username: &str,
+) -> Result<Deleted, ApiError> {
+    check_may_change(caller, username)?;
+    let user_id = crud::find_account(database, username).await?.id;
+    let mut transaction = database.begin().await?;
+    let superusers = crud::lock_superusers(&mut transaction).await?;
+    if superusers == [user_id] {
+        return Err(ApiError::Conflict(
+            "the last superuser cannot be deleted".to_owned(),
+        ));
+    }
+    crud::delete(&mut transaction, user_id).await?;
+    revoke_all(&mut *transaction, user_id).await?;
+    let widget_ids = widgets::delete_all_of(&mut *transaction, user_id).await?;
+    transaction.commit().await?;
+    Ok(Deleted {
+        user_id,
+        widget_ids,
+    })
+}
+
+fn check_may_change(caller: &Caller, username: &str) -> Result<(), ApiError> {
+    if caller.username == username || caller.is_superuser {
+        Ok(())
+    } else {
+        Err(ApiError::Forbidden(
+            "only users themselves and superusers may change a user",
+        ))
+    }
+}
+
+async fn check_current_password(
+    passwords: &Passwords,
+    account: &Account,
+    given: Option<secrecy::SecretString>,
+) -> Result<(), ApiError> {
+    let given = given.ok_or_else(|| {
+        let message = "is needed to change one's own e-mail address or password";
+        ApiError::Unprocessable(vec![FieldError::new("current_password", message)])
+    })?;
+    if passwords
+        .verify(given, Some(account.password_hash.clone()))
+        .await?
+    {
+        Ok(())
+    } else {
+        Err(ApiError::Forbidden("the current password is wrong"))
+    }
+}

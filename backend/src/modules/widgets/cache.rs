@@ -1,0 +1,48 @@
+//! What is cached of widgets, and what makes it stale.
+//!
+//! Writing handlers bind `owner`, the name of the user whose lists change.
+
+use super::schemas::WidgetQuery;
+use crate::infrastructure::cache::CachePolicy;
+use crate::infrastructure::http::PageQuery;
+
+/// One widget, the same for every caller.
+pub const WIDGET: CachePolicy = CachePolicy::new("widget")
+    .resource_id_name("widget_id")
+    .expiration(600)
+    .shared();
+
+/// The pages of a user's widgets.
+pub const LIST_OF_USER: CachePolicy =
+    CachePolicy::new("user_{username}_widgets:page_{page}:size_{items_per_page}")
+        .resource_id_name("username")
+        .query::<PageQuery>()
+        .group("user_{username}_widgets")
+        .expiration(60)
+        .shared();
+
+/// The pages of every search.
+pub const SEARCH: CachePolicy = CachePolicy::new("widget_search")
+    .resource_id_name("query_hash")
+    .query::<WidgetQuery>()
+    .group("widget_search")
+    .expiration(300)
+    .shared();
+
+/// How many widgets there are.
+pub const COUNT: CachePolicy = CachePolicy::new("widget_count")
+    .resource_id("global")
+    .expiration(300)
+    .shared();
+
+/// The groups that every write ends.
+const LISTS: &[&str] = &["user_{owner}_widgets", "widget_search"];
+
+/// A new widget is counted, listed and found.
+pub const CREATE: CachePolicy = COUNT.to_invalidate_groups(LISTS);
+
+/// A changed widget stands in lists and searches too.
+pub const UPDATE: CachePolicy = WIDGET.to_invalidate_groups(LISTS);
+
+/// A deleted widget is not counted any more either.
+pub const DELETE: CachePolicy = UPDATE.to_invalidate_extra(&[("widget_count", "global")]);

@@ -1,0 +1,206 @@
+//! Widgets in the database: one statement for each operation.
+
+use sqlx::{PgExecutor, PgPool};
+
+use super::models::{Ownership, PageRow, page};
+use super::schemas::{WidgetCreate, WidgetRead, WidgetUpdate};
+use crate::infrastructure::http::{ApiError, Page, PageQuery};
+
+/// Inserts a widget. [`ApiError::Unauthorized`] where the owner has just been deleted: the lock on
+/// the owner's row puts the two one after the other.
+pub async fn insert(
+    database: &PgPool,
+    owner_id: i64,
+    widget: &WidgetCreate,
+) -> Result<WidgetRead, ApiError> {
+    sqlx::query_as!(
+        WidgetRead,
+        r#"WITH owner AS (SELECT id, username FROM users WHERE id = $1 AND deleted_at IS NULL FOR SHARE)
+           INSERT INTO widgets (owner_id, name, description) SELECT id, $2, $3 FROM owner
+           RETURNING id, (SELECT username FROM owner) AS "owner!", name, description, created_at, updated_at"#,
+        owner_id,
+        widget.name,
+        widget.description,
+    )
+    .fetch_optional(database)
+    .await?
+    .ok_or(ApiError::Unauthorized)
+}
+
+/// One widget.
+pub async fn find(database: &PgPool, id: i64) -> Result<WidgetRead, ApiError> {
+    Ok(sqlx::query_as!(
+        WidgetRead,
+        "SELECT widgets.id, username AS owner, widgets.name, description, widgets.created_at, widgets.updated_at
+         FROM widgets JOIN users ON users.id = owner_id
+         WHERE widgets.id = $1 AND widgets.deleted_at IS NULL",
+        id,
+    )
+    .fetch_one(database)
+    .await?)
+}
+
+/// Who a widget belongs to.
+pub async fn find_ownership(database: &PgPool, id: i64) -> Result<Ownership, ApiError> {
+    Ok(sqlx::query_as!(
+        Ownership,
+        "SELECT owner_id, username AS owner FROM widgets JOIN users ON users.id = owner_id
+         WHERE widgets.id = $1 AND widgets.deleted_at IS NULL",
+        id,
+    )
+    .fetch_one(database)
+    .await?)
+}
+
+/// All widgets, newest first.
+pub async fn list(database: &PgPool, query: PageQuery) -> Result<Page<WidgetRead>, ApiError> {
+    let rows = sqlx::query_as!(
+        PageRow,
+        r#"SELECT total.count AS "total_count!", page.id AS "id?", username AS "owner?", page.name AS "name?",
+                  description, page.created_at AS "created_at?", page.updated_at AS "updated_at?"
+           FROM (SELECT count(*) FROM widgets WHERE deleted_at IS NULL) AS total
+           LEFT JOIN (
+               SELECT id, owner_id, name, description, created_at, updated_at FROM widgets
+               WHERE deleted_at IS NULL ORDER BY created_at DESC, id DESC LIMIT $1 OFFSET $2
+           ) AS page ON true
+           LEFT JOIN users ON users.id = owner_id
+           ORDER BY page.created_at DESC, page.id DESC"#,
+        query.items_per_page,
+        query.offset(),
+    )
+    .fetch_all(database)
+    .await?;
+    Ok(page(rows, query))
+}
+
+/// The widgets whose name or description contains a text, newest first.
+pub async fn search(
+    database: &PgPool,
+    text: &str,
+    query: PageQuery,
+) -> Result<Page<WidgetRead>, ApiError> {
+    let rows = sqlx::query_as!(
+        PageRow,
+        r#"WITH found AS MATERIALIZED (
+               SELECT id, created_at FROM widgets
+               WHERE deleted_at IS NULL AND (name ILIKE $1 OR description ILIKE $1)
+           )
+           SELECT total.count AS "total_count!", page.id AS "id?", username AS "owner?", widgets.name AS "name?",
+                  description, widgets.created_at AS "created_at?", widgets.updated_at AS "updated_at?"
+           FROM (SELECT count(*) FROM found) AS total
+           LEFT JOIN (SELECT id FROM found ORDER BY created_at DESC, id DESC LIMIT $2 OFFSET $3) AS page ON true
+           LEFT JOIN widgets ON widgets.id = page.id
+           LEFT JOIN users ON users.id = owner_id
+           ORDER BY widgets.created_at DESC, widgets.id DESC"#,
+        containing(text),
+        query.items_per_page,
+        query.offset(),
+    )
+    .fetch_all(database)
+    .await?;
+    Ok(page(rows, query))
+}
+
+/// A user's widgets, newest first.
+pub async fn list_of_user(
+    database: &PgPool,
+    username: &str,
+    query: PageQuery,
+) -> Result<Page<WidgetRead>, ApiError> {
+    let rows = sqlx::query_as!(
+        PageRow,
+        r#"SELECT total.count AS "total_count!", page.id AS "id?", username AS "owner?", page.name AS "name?",
+                  description, page.created_at AS "created_at?", page.updated_at AS "updated_at?"
+           FROM users
+           CROSS JOIN LATERAL (
+               SELECT count(*) FROM widgets WHERE owner_id = users.id AND deleted_at IS NULL
+           ) AS total
+           LEFT JOIN LATERAL (
+               SELECT id, name, description, created_at, updated_at FROM widgets
+               WHERE owner_id = users.id AND deleted_at IS NULL
+               ORDER BY created_at DESC, id DESC LIMIT $2 OFFSET $3
+           ) AS page ON true
+           WHERE username = $1 AND users.deleted_at IS NULL
+           ORDER BY page.created_at DESC, page.id DESC"#,
+        username,
+        query.items_per_page,
+        query.offset(),
+    )
+    .fetch_all(database)
+    .await?;
+    // An empty page is one row; no row at all is no such user.
+    if rows.is_empty() {
+        Err(ApiError::NotFound)
+    } else {
+        Ok(page(rows, query))
+    }
+}
+
+/// How many widgets there are.
+pub async fn count(database: &PgPool) -> Result<i64, ApiError> {
+    let query =
+        sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM widgets WHERE deleted_at IS NULL"#);
+    Ok(query.fetch_one(database).await?)
+}
+
+/// Changes what is given.
+pub async fn update(
+    database: &PgPool,
+    id: i64,
+    change: &WidgetUpdate,
+) -> Result<WidgetRead, ApiError> {
+    Ok(sqlx::query_as!(
+        WidgetRead,
+        "UPDATE widgets
+         SET name = coalesce($2, widgets.name),
+             description = CASE WHEN $3 THEN $4 ELSE description END,
+             updated_at = now()
+         FROM users
+         WHERE widgets.id = $1 AND widgets.deleted_at IS NULL AND users.id = owner_id
+         RETURNING widgets.id, username AS owner, widgets.name, description, widgets.created_at, widgets.updated_at",
+        id,
+        change.name,
+        change.description.is_some(),
+        change.description.as_ref().and_then(Option::as_deref),
+    )
+    .fetch_one(database)
+    .await?)
+}
+
+/// Deletes a widget; the row stays.
+pub async fn delete(database: &PgPool, id: i64) -> Result<(), ApiError> {
+    sqlx::query_scalar!(
+        "UPDATE widgets SET deleted_at = now() WHERE id = $1 AND deleted_at IS NULL RETURNING id",
+        id
+    )
+    .fetch_one(database)
+    .await?;
+    Ok(())
+}
+
+/// Deletes all widgets of a user, in the transaction that deletes the user. Their ids come back.
+pub async fn delete_all_of(
+    transaction: impl PgExecutor<'_>,
+    owner_id: i64,
+) -> Result<Vec<i64>, ApiError> {
+    Ok(sqlx::query_scalar!(
+        "UPDATE widgets SET deleted_at = now() WHERE owner_id = $1 AND deleted_at IS NULL RETURNING id",
+        owner_id,
+    )
+    .fetch_all(transaction)
+    .await?)
+}
+
+/// The pattern that matches what contains the text, in which `%`, `_` and `\` stand for themselves.
+fn containing(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len() + 2);
+    pattern.push('%');
+    for character in text.chars() {
+        if matches!(character, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    pattern.push('%');
+    pattern
+}

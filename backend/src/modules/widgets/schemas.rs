@@ -1,0 +1,101 @@
+//! What goes in and out of widgets.
+
+use chrono::{DateTime, Utc};
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+
+use crate::infrastructure::http::{PageQuery, nullable, present, without_nul};
+
+/// A new widget.
+#[derive(Debug, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct WidgetCreate {
+    /// 1–100 characters.
+    #[garde(length(chars, min = 1, max = 100), custom(without_nul))]
+    pub name: String,
+    /// Up to 2000 characters.
+    #[garde(inner(length(chars, max = 2000), custom(without_nul)))]
+    pub description: Option<String>,
+}
+
+/// A change of a widget; what is left out stays.
+#[derive(Debug, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct WidgetUpdate {
+    /// 1–100 characters.
+    #[serde(default, deserialize_with = "present")]
+    #[garde(inner(length(chars, min = 1, max = 100), custom(without_nul)))]
+    pub name: Option<String>,
+    /// Up to 2000 characters; `null` clears it.
+    #[serde(default, deserialize_with = "nullable")]
+    #[garde(inner(inner(length(chars, max = 2000), custom(without_nul))))]
+    #[expect(
+        clippy::option_option,
+        reason = "left out, cleared and given are three things"
+    )]
+    pub description: Option<Option<String>>,
+}
+
+/// A widget.
+#[derive(Debug, Serialize)]
+pub struct WidgetRead {
+    /// Its id.
+    pub id: i64,
+    /// The name of the user it belongs to.
+    pub owner: String,
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub description: Option<String>,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// Which widgets are wanted.
+#[derive(Debug, Deserialize, Serialize, Validate)]
+#[serde(default)]
+pub struct WidgetQuery {
+    /// What the name or the description contains, up to 500 characters; empty for all.
+    #[garde(length(chars, max = 500), custom(without_nul))]
+    pub q: String,
+    /// As in [`PageQuery`]; spelled out, since a query has no nested fields.
+    #[garde(range(min = 1, max = PageQuery::MAX_PAGE))]
+    pub page: i64,
+    /// As in [`PageQuery`].
+    #[garde(range(min = 1, max = PageQuery::MAX_ITEMS_PER_PAGE))]
+    pub items_per_page: i64,
+}
+
+impl Default for WidgetQuery {
+    fn default() -> Self {
+        let PageQuery {
+            page,
+            items_per_page,
+        } = PageQuery::default();
+        Self {
+            q: String::new(),
+            page,
+            items_per_page,
+        }
+    }
+}
+
+impl WidgetQuery {
+    /// Which page of the matching widgets is wanted.
+    #[must_use]
+    pub fn pages(&self) -> PageQuery {
+        PageQuery {
+            page: self.page,
+            items_per_page: self.items_per_page,
+        }
+    }
+}
+
+/// How many widgets there are.
+#[derive(Debug, Serialize)]
+pub struct WidgetCount {
+    /// All widgets that are not deleted.
+    pub count: i64,
+}
