@@ -168,7 +168,7 @@ async fn create_administrator(
         Ok(false) => {}
         // Another instance may have been faster, and a taken address is no reason not to serve.
         Err(error @ ApiError::Conflict(_)) => {
-            tracing::warn!(username, "ADMIN_USERNAME was not created: {error}")
+            tracing::warn!(username, "ADMIN_USERNAME was not created: {error}");
         }
         Err(error) => return Err(StartError::Superuser(error)),
     }

@@ -3,6 +3,7 @@
 //! What is logged of a request is its id, method, route pattern, status, duration, what the cache did
 //! and who called. Neither paths, queries, bodies nor headers are: they may hold what is private.
 
+use std::io::{self, IsTerminal};
 use std::time::Instant;
 
 use actix_web::body::MessageBody;
@@ -25,8 +26,12 @@ use super::settings::{LogFormat, LoggingSettings};
 pub fn initialise(settings: &LoggingSettings) -> Result<(), TryInitError> {
     use tracing_subscriber::util::SubscriberInitExt;
 
-    let filter = EnvFilter::builder().parse_lossy(&settings.log_level);
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter);
+    // The server's own lines at start say nothing that `listening` does not.
+    let filter =
+        EnvFilter::builder().parse_lossy(format!("actix_server=warn,{}", settings.log_level));
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(io::stdout().is_terminal());
     match settings.log_format {
         LogFormat::Pretty => subscriber.with_target(false).finish().try_init(),
         LogFormat::Json => subscriber
@@ -65,7 +70,7 @@ impl RootSpanBuilder for AccessLog {
         let extensions = request.extensions();
         let latency_ms = extensions
             .get::<Began>()
-            .map(|began| began.0.elapsed().as_secs_f64() * 1000.0);
+            .map(|began| (began.0.elapsed().as_secs_f64() * 1e6).round() / 1000.0);
         let cache = extensions.get::<CacheOutcome>();
         tracing::info!(
             parent: &span,

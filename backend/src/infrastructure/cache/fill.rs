@@ -49,12 +49,9 @@ impl Fill {
             }
         };
         let key = self.key.clone();
-        let stored = match answer {
-            Some(answer) => self.store(answer, started.elapsed()).await,
-            None => {
-                self.give_up().await;
-                false
-            }
+        let stored = if let Some(answer) = answer { self.store(answer, started.elapsed()).await } else {
+            self.give_up().await;
+            false
         };
         Ok(finish(
             &shared,

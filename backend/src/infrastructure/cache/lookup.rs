@@ -45,7 +45,7 @@ use super::plan::ReadPlan;
 /// How long a claim stands if nobody fills or deletes it.
 pub const CLAIM_LIFETIME: Duration = Duration::from_secs(10);
 /// How long a group's generation lives; when it is gone, the group's entries are gone.
-const GROUP_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+const GROUP_LIFETIME: Duration = Duration::from_hours(24);
 /// How often a waiting request asks for another instance's answer: at first, and at most.
 const POLL: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(25));
 /// How often a lost race for the claim is run again before the request goes on without storing.

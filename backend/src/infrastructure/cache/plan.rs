@@ -268,7 +268,7 @@ impl WritePlan {
     fn add_keys(&mut self, prefixes: &Result<Vec<String>, MissingArgument>, ids: &[Cow<'_, str>]) {
         match prefixes {
             Ok(prefixes) if prefixes.len().saturating_mul(ids.len()) > MAX_INVALIDATED_KEYS => {
-                self.everything = true
+                self.everything = true;
             }
             Ok(prefixes) => {
                 for prefix in prefixes {

@@ -240,7 +240,7 @@ impl CachePolicy {
         self
     }
 
-    /// A hot entry is refreshed before it expires, at a time drawn for each reader (XFetch, C39).
+    /// A hot entry is refreshed before it expires, at a time drawn for each reader (`XFetch`, C39).
     #[must_use]
     pub const fn early_refresh(mut self) -> Self {
         self.freshness.early_refresh = true;

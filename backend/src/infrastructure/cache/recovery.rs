@@ -15,7 +15,7 @@ use super::guard::{Availability, BackendGuard, PROBE_INTERVAL, QUARANTINE, Unava
 /// The key of the namespace's generation.
 const GENERATION_KEY: &str = "~generation";
 /// The generation is read twice a second and set anew when it is gone.
-const GENERATION_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
+const GENERATION_LIFETIME: Duration = Duration::from_hours(720);
 /// Between attempts to confirm a doubtful backend.
 const CONFIRMATION_PAUSE: Duration = Duration::from_millis(10);
 /// Deletions delivered under one deadline.
@@ -179,20 +179,17 @@ async fn confirm(guard: &BackendGuard, from: Availability) -> bool {
         },
         Some(_) => None,
     };
-    match generation {
-        Some(generation) => {
-            guard.set_generation(generation);
-            if from != Availability::Ready {
-                guard.advance(from, Availability::Ready);
-            }
+    if let Some(generation) = generation {
+        guard.set_generation(generation);
+        if from != Availability::Ready {
+            guard.advance(from, Availability::Ready);
         }
-        None => {
-            tracing::warn!(
-                backend = guard.registered_name,
-                "the cache server is another than before"
-            );
-            guard.set_availability(Availability::Away);
-        }
+    } else {
+        tracing::warn!(
+            backend = guard.registered_name,
+            "the cache server is another than before"
+        );
+        guard.set_availability(Availability::Away);
     }
     true
 }

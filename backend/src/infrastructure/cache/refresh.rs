@@ -24,7 +24,7 @@ use super::provider::Cache;
 use super::status::Outcome;
 
 /// Whether an entry should be refreshed now, by chance and the more likely the nearer its end is and
-/// the more its handler costs: XFetch with β = 1 (Vattani, Chierichetti and Lowenstein, "Optimal
+/// the more its handler costs: `XFetch` with β = 1 (Vattani, Chierichetti and Lowenstein, "Optimal
 /// Probabilistic Cache Stampede Prevention", VLDB 2015).
 #[expect(
     clippy::cast_precision_loss,

@@ -1,0 +1,139 @@
+# Private PostgreSQL, Redis and Memcached servers on free ports. Sourced, not run.
+#
+# Each start_… function takes the directory for the server's files and sets POSTGRES_PORT, REDIS_PORT or
+# MEMCACHED_PORT. stop_servers stops all that were started.
+
+SERVER_PIDS=
+POSTGRES_DATA=
+
+# Where Debian and Homebrew keep programs that are not on the PATH.
+postgres_bin() {
+    if has pg_ctl && has initdb; then
+        dirname "$(command -v pg_ctl)"
+        return
+    fi
+    for directory in /usr/lib/postgresql/*/bin /opt/homebrew/opt/postgresql*/bin /usr/local/opt/postgresql*/bin; do
+        [ ! -x "$directory/pg_ctl" ] || printf '%s\n' "$directory"
+    done | sort -V | tail -n 1
+}
+
+has_postgres() { [ -n "$(postgres_bin)" ]; }
+has_redis() { has redis-server; }
+has_memcached() { has memcached; }
+
+# Installs what is missing of the servers that are named; fails with the command where it may not.
+ensure_servers() {
+    missing=
+    for server in "$@"; do
+        "has_$server" && continue
+        case "$server-$(uname)" in
+            postgres-Darwin) missing="$missing postgresql@17" ;;
+            postgres-*) missing="$missing postgresql" ;;
+            redis-Darwin) missing="$missing redis" ;;
+            redis-*) missing="$missing redis-server" ;;
+            memcached-*) missing="$missing memcached" ;;
+        esac
+    done
+    [ -n "$missing" ] || return 0
+    # shellcheck disable=SC2086 # The names are words.
+    may_install $missing && install_packages $missing
+    for server in "$@"; do "has_$server" || return 1; done
+}
+
+# A port that nothing listens on.
+free_port() {
+    while :; do
+        port=$((20000 + (RANDOM * 32768 + RANDOM) % 12000))
+        if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+            printf '%s\n' "$port"
+            return
+        fi
+    done
+}
+
+# Waits until something listens on the port; fails when the process has ended or after 20 seconds.
+wait_for_port() {
+    tries=0
+    until (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; do
+        kill -0 "$2" 2>/dev/null || return 1
+        tries=$((tries + 1))
+        [ "$tries" -lt 200 ] || return 1
+        sleep 0.1
+    done
+}
+
+# PostgreSQL refuses to run as root.
+as_postgres() {
+    if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi
+}
+
+start_postgres() {
+    directory=$1
+    shift
+    bin=$(postgres_bin)
+    if [ "$(id -u)" = 0 ]; then
+        mkdir -p "$directory"
+        chown postgres "$directory"
+        # A project in a private home: its parents let nobody else through.
+        if ! as_postgres test -w "$directory" 2>/dev/null; then
+            directory="/var/tmp/backend-postgres-$(printf '%s' "$directory" | cksum | cut -d ' ' -f 1)"
+            mkdir -p "$directory"
+            chown postgres "$directory"
+        fi
+    fi
+    mkdir -p "$directory"
+    POSTGRES_DATA="$directory/data"
+    if [ ! -e "$POSTGRES_DATA/PG_VERSION" ] && ! as_postgres test -e "$POSTGRES_DATA/PG_VERSION"; then
+        (cd / && as_postgres "$bin/initdb" -D "$POSTGRES_DATA" -A trust -U postgres -E UTF8 --locale=C >/dev/null) ||
+            fail "the database could not be set up in $directory"
+    fi
+    # The socket's directory is in /tmp, since the path of a socket has at most 100 characters.
+    for _ in 1 2 3; do
+        POSTGRES_PORT=$(free_port)
+        if (cd / && as_postgres "$bin/pg_ctl" -D "$POSTGRES_DATA" -l "$directory/log" -w -t 60 \
+            -o "-p $POSTGRES_PORT -k /tmp -c listen_addresses=127.0.0.1 $*" start >/dev/null); then
+            return 0
+        fi
+    done
+    cat "$directory/log" >&2 || true
+    fail "PostgreSQL did not start; its log is above"
+}
+
+start_redis() {
+    mkdir -p "$1"
+    for _ in 1 2 3; do
+        REDIS_PORT=$(free_port)
+        redis-server --port "$REDIS_PORT" --bind 127.0.0.1 --save '' --appendonly no --dir "$1" >"$1/log" 2>&1 &
+        if wait_for_port "$REDIS_PORT" $!; then
+            SERVER_PIDS="$SERVER_PIDS $!"
+            return 0
+        fi
+    done
+    cat "$1/log" >&2
+    fail "Redis did not start; its log is above"
+}
+
+start_memcached() {
+    mkdir -p "$1"
+    # As root it wants to know whom to become.
+    if [ "$(id -u)" = 0 ]; then user='-u nobody'; else user=; fi
+    for _ in 1 2 3; do
+        MEMCACHED_PORT=$(free_port)
+        # shellcheck disable=SC2086 # Two words or none.
+        memcached -p "$MEMCACHED_PORT" -l 127.0.0.1 -U 0 $user >"$1/log" 2>&1 &
+        if wait_for_port "$MEMCACHED_PORT" $!; then
+            SERVER_PIDS="$SERVER_PIDS $!"
+            return 0
+        fi
+    done
+    cat "$1/log" >&2
+    fail "Memcached did not start; its log is above"
+}
+
+stop_servers() {
+    for pid in $SERVER_PIDS; do kill "$pid" 2>/dev/null || true; done
+    if [ -n "$POSTGRES_DATA" ]; then
+        (cd / && as_postgres "$(postgres_bin)/pg_ctl" -D "$POSTGRES_DATA" -m immediate -w stop >/dev/null 2>&1) || true
+    fi
+    SERVER_PIDS=
+}
