@@ -62,10 +62,11 @@ pub async fn issue(
     user_id: i64,
     password_hash: &str,
 ) -> Result<Option<IssuedToken>, ApiError> {
-    let token: String = rand::random::<[u8; 32]>()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let token = format!(
+        "{:032x}{:032x}",
+        rand::random::<u128>(),
+        rand::random::<u128>()
+    );
     let expires_at = (Utc::now() + Duration::days(LIFETIME_DAYS)).trunc_subsecs(6);
     let hash = AccessToken::of(&token);
     let issued = sqlx::query!(

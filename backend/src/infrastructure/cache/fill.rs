@@ -49,7 +49,9 @@ impl Fill {
             }
         };
         let key = self.key.clone();
-        let stored = if let Some(answer) = answer { self.store(answer, started.elapsed()).await } else {
+        let stored = if let Some(answer) = answer {
+            self.store(answer, started.elapsed()).await
+        } else {
             self.give_up().await;
             false
         };

@@ -138,9 +138,8 @@ impl Lookup<'_> {
                             .unwrap_or_default();
                         return Ok(landing.map_or(Decision::RunAlone, Decision::Collapsed));
                     }
-                    match self.wait_for_other_instance(claim).await? {
-                        Some(decision) => return Ok(decision),
-                        None => continue,
+                    if let Some(decision) = self.wait_for_other_instance(claim).await? {
+                        return Ok(decision);
                     }
                 }
                 State::Vacant(seen) => {

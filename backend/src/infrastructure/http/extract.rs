@@ -160,10 +160,6 @@ pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
 ///
 /// # Errors
 /// Those of the value.
-#[expect(
-    clippy::option_option,
-    reason = "left out, cleared and given are three things"
-)]
 pub fn nullable<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<T>>, D::Error> {
@@ -174,10 +170,6 @@ pub fn nullable<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
 ///
 /// # Errors
 /// Where there is a NUL.
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "garde passes the context by reference"
-)]
 pub fn without_nul(text: &str, _: &()) -> garde::Result {
     if text.contains('\0') {
         Err(garde::Error::new("must not contain the NUL character"))

@@ -4,7 +4,7 @@ use actix_web::http::header;
 use actix_web::{HttpResponse, Route, guard, web};
 
 /// A route for GET that answers HEAD too.
-#[must_use] 
+#[must_use]
 pub fn get() -> Route {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
@@ -18,7 +18,7 @@ pub fn get() -> Route {
 ///
 /// web::resource("/health").route(get().to(HttpResponse::Ok)).default_service(allow("GET, HEAD"));
 /// ```
-#[must_use] 
+#[must_use]
 pub fn allow(methods: &'static str) -> Route {
     web::route().to(move || async move {
         HttpResponse::MethodNotAllowed()

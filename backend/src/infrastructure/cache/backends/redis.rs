@@ -144,9 +144,9 @@ impl RedisBackend {
                     .bounded(&ticket, choose(ticket.connection.clone(), batch.to_vec()))
                     .await?;
                 let mut unlink = redis::pipe();
-                keys.iter().for_each(|key| {
+                for key in &keys {
                     unlink.cmd("UNLINK").arg(&key[..]);
-                });
+                }
                 if !keys.is_empty() {
                     let counts: Vec<u64> = self
                         .bounded(&ticket, unlink.query_async(&mut ticket.connection.clone()))
@@ -280,13 +280,13 @@ impl CacheBackend for RedisBackend {
         let pattern = format!("{}*", glob::escape(prefix));
         let ours = |mut connection: MultiplexedConnection, keys: Vec<Bytes>| async move {
             let mut heads = redis::pipe();
-            keys.iter().for_each(|key| {
+            for key in &keys {
                 heads
                     .cmd("GETRANGE")
                     .arg(&key[..])
                     .arg(0)
                     .arg(MAGIC.len() - 1);
-            });
+            }
             let heads: Vec<Bytes> = heads.query_async(&mut connection).await?;
             Ok(keys
                 .into_iter()
