@@ -15,8 +15,10 @@ CREATE TABLE widgets (
 
 -- A user's widgets, newest first.
 CREATE INDEX widgets_newest_by_owner ON widgets (owner_id, created_at DESC, id DESC) WHERE deleted_at IS NULL;
--- All widgets, newest first; narrow, so that counting reads it alone.
+-- All widgets, newest first.
 CREATE INDEX widgets_newest ON widgets (created_at DESC, id DESC) WHERE deleted_at IS NULL;
+-- Counting: all its keys are the same, so that it is kept in six bytes a row and read in no time.
+CREATE INDEX widgets_present ON widgets (deleted_at) WHERE deleted_at IS NULL;
 -- Search in the middle of words.
 CREATE INDEX widgets_search ON widgets USING gin (name gin_trgm_ops, description gin_trgm_ops)
     WHERE deleted_at IS NULL;

@@ -1,5 +1,6 @@
 //! Extractors whose mistakes are the contract's errors.
 
+use std::fmt::Display;
 use std::future::{Ready, ready};
 use std::time::Duration;
 
@@ -8,7 +9,8 @@ use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
 use garde::Validate;
-use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Deserializer};
 
 use super::error::{ApiError, FieldError};
 
@@ -69,21 +71,35 @@ fn is_json(request: &HttpRequest) -> bool {
 }
 
 fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    // What is no JSON is a 400 wherever the fault is, before any field is looked at.
+    let no_json = |error| ApiError::BadRequest(format!("the body is not JSON: {error}"));
+    serde_json::from_slice::<IgnoredAny>(body).map_err(no_json)?;
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let path = error.path().to_string();
-        let cause = error.into_inner();
-        if cause.is_data() {
-            let field = if path == "." { String::new() } else { path };
-            ApiError::Unprocessable(vec![FieldError::new(field, cause.to_string())])
+    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        if error.inner().is_data() {
+            wrong_field(&error)
         } else {
-            ApiError::BadRequest(format!("the body is not JSON: {cause}"))
+            no_json(error.into_inner())
         }
-    })?;
-    deserializer
-        .end()
-        .map_err(|error| ApiError::BadRequest(format!("the body is not JSON: {error}")))?;
-    Ok(value)
+    })
+}
+
+/// 422 with the path to the field and what serde said of it.
+fn wrong_field<E: Display>(error: &serde_path_to_error::Error<E>) -> ApiError {
+    let message = error.inner().to_string();
+    // Fields are told by their names; where they stand in the text says nothing more.
+    let message = message
+        .split_once(" at line ")
+        .map_or(message.as_str(), |(message, _)| message);
+    let path = error.path().to_string();
+    let missing = message
+        .strip_prefix("missing field `")
+        .and_then(|name| name.strip_suffix('`'));
+    let field = match (path.as_str(), missing) {
+        (".", missing) => missing.unwrap_or_default(),
+        (path, _) => path,
+    };
+    ApiError::Unprocessable(vec![FieldError::new(field, message)])
 }
 
 /// A validated query: 422 for whatever is wrong with it.
@@ -100,11 +116,8 @@ where
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let pairs = form_urlencoded::parse(request.query_string().as_bytes());
         let deserializer = serde_urlencoded::Deserializer::new(pairs);
-        let parsed = serde_path_to_error::deserialize(deserializer).map_err(|error| {
-            let path = error.path().to_string();
-            let field = if path == "." { String::new() } else { path };
-            ApiError::Unprocessable(vec![FieldError::new(field, error.into_inner().to_string())])
-        });
+        let parsed =
+            serde_path_to_error::deserialize(deserializer).map_err(|error| wrong_field(&error));
         ready(parsed.and_then(validated).map(Self))
     }
 }

@@ -1,0 +1,431 @@
+//! Bad input: every mistake gets the error of the contract, none a 500, a panic or a hang.
+
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use reqwest::Method;
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::support::database::TestDatabase;
+use crate::support::proxy::{Mode, Proxy};
+use crate::support::service::{Service, TestService};
+use crate::support::{eventually, unique};
+
+#[tokio::test]
+async fn every_error_is_a_problem_with_the_id_of_its_request() {
+    let service = TestService::start().await;
+    let ada = service.new_user("ada").await;
+    let id = service.new_widget(&ada, "cog").await;
+    let bob = service.new_user("bob").await;
+    let errors = [
+        service.get("/widgets/x").await.expect(400),
+        service.get("/users/me").await.expect(401),
+        service
+            .delete(&bob, &format!("/widgets/{id}"))
+            .await
+            .expect(403),
+        service.get("/widgets/0").await.expect(404),
+        service.get("/no/such/route").await.expect(404),
+        service
+            .send(service.request(Method::GET, "/nothing"))
+            .await
+            .expect(404),
+        service.delete("", "/widgets").await.expect(405),
+        service.sign_up("ada").await.expect(409),
+        service
+            .send(service.api(Method::POST, "/users", "").body("{}"))
+            .await
+            .expect(415),
+        service.get("/widgets?page=0").await.expect(422),
+    ];
+    for answer in errors {
+        assert_eq!(answer.header("content-type"), "application/problem+json");
+        let problem = answer.json();
+        assert_eq!(problem["status"], answer.status);
+        assert_eq!(problem["request_id"], answer.header("x-request-id"));
+        assert_eq!(problem["type"], "about:blank");
+        for field in ["title", "detail"] {
+            assert!(!problem[field].as_str().unwrap().is_empty(), "{problem}");
+        }
+        assert_eq!(
+            problem.get("errors").is_some(),
+            answer.status == 422,
+            "{problem}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_json_is_400_of_another_type_415_and_too_large_413() {
+    let service = TestService::start().await;
+    let send = async |content_type: &str, body: Vec<u8>| {
+        let request = service
+            .api(Method::POST, "/users", "")
+            .header("content-type", content_type);
+        service.send(request.body(body)).await
+    };
+    let json = "application/json";
+    for malformed in [
+        "",
+        " ",
+        "{",
+        "{\"username\":",
+        "nonsense",
+        "{} {}",
+        "[1,]",
+        "\u{feff}{}",
+        "{\"a\":\"\\ud800\"}",
+    ] {
+        send(json, malformed.into()).await.expect(400);
+    }
+    send(json, b"{\"name\": \"\xff\"}".to_vec())
+        .await
+        .expect(400);
+    send(json, vec![b'['; 200_000]).await.expect(400);
+    for other in ["[]", "7", "null", "\"text\"", "{}"] {
+        send(json, other.into()).await.expect(422);
+    }
+    for wrong in [
+        "",
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/jsonp",
+        "json",
+    ] {
+        send(wrong, b"{}".to_vec()).await.expect(415);
+    }
+    send("application/json; charset=utf-8", b"{}".to_vec())
+        .await
+        .expect(422);
+    send("Application/JSON", b"{}".to_vec()).await.expect(422);
+    send(json, vec![b' '; 256 * 1024]).await.expect(400);
+    send(json, vec![b' '; 256 * 1024 + 1]).await.expect(413);
+    // Without a length that could be looked at first.
+    let chunks =
+        futures_util::stream::iter((0..40).map(|_| Ok::<_, std::io::Error>(vec![b' '; 10_000])));
+    let request = service
+        .api(Method::POST, "/users", "")
+        .header("content-type", json);
+    service
+        .send(request.body(reqwest::Body::wrap_stream(chunks)))
+        .await
+        .expect(413);
+}
+
+#[tokio::test]
+async fn another_method_is_405_and_tells_which_are_allowed() {
+    let service = TestService::start().await;
+    let allowed = [
+        ("/api/v1/users", "GET, HEAD, POST"),
+        ("/api/v1/users/me", "GET, HEAD"),
+        ("/api/v1/users/ada", "GET, HEAD, PATCH, DELETE"),
+        ("/api/v1/users/ada/widgets", "GET, HEAD"),
+        ("/api/v1/widgets", "GET, HEAD, POST"),
+        ("/api/v1/widgets/1", "GET, HEAD, PATCH, DELETE"),
+        ("/api/v1/widgets/count", "GET, HEAD"),
+        ("/api/v1/auth/login", "POST"),
+        ("/api/v1/auth/logout", "POST"),
+        ("/api/v1/auth/logout-all", "POST"),
+        ("/health", "GET, HEAD"),
+        ("/health/ready", "GET, HEAD"),
+    ];
+    for (path, methods) in allowed {
+        let answer = service
+            .send(service.request(Method::PUT, path))
+            .await
+            .expect(405);
+        assert_eq!(answer.header("allow"), methods, "{path}");
+        for method in [
+            Method::GET,
+            Method::POST,
+            Method::PATCH,
+            Method::DELETE,
+            Method::HEAD,
+        ] {
+            let answer = service.send(service.request(method.clone(), path)).await;
+            let is_allowed = methods
+                .split(", ")
+                .any(|allowed| allowed == method.as_str());
+            assert_eq!(answer.status != 405, is_allowed, "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_trailing_slash_is_accepted_everywhere() {
+    let service = TestService::start().await;
+    let ada = service.new_user("ada").await;
+    let id = service.new_widget(&ada, "cog").await;
+    let paths = [
+        "/widgets",
+        "/users/me",
+        "/users/ada",
+        "/users/ada/widgets",
+        "/widgets/count",
+        &format!("/widgets/{id}"),
+    ];
+    for path in paths {
+        let plain = service.get_as(&ada, path).await.expect(200);
+        let slash = service.get_as(&ada, &format!("{path}/")).await.expect(200);
+        assert_eq!(plain.text, slash.text, "{path}");
+    }
+    service.get("/widgets/?q=cog").await.expect(200);
+    service
+        .send(service.request(Method::GET, "/health/"))
+        .await
+        .expect(200);
+    service
+        .post(&ada, "/widgets/", json!({"name": "rod"}))
+        .await
+        .expect(201);
+}
+
+#[tokio::test]
+async fn a_request_id_is_kept_if_it_is_one_and_replaced_otherwise() {
+    let service = TestService::start().await;
+    let send = async |id: &[u8]| {
+        let value = reqwest::header::HeaderValue::from_bytes(id).unwrap();
+        let answer = service
+            .send(
+                service
+                    .api(Method::GET, "/widgets/0", "")
+                    .header("x-request-id", value),
+            )
+            .await;
+        answer.header("x-request-id").to_owned()
+    };
+    let longest = "x".repeat(128);
+    for kept in ["a", "A-b_c.9", longest.as_str()] {
+        assert_eq!(send(kept.as_bytes()).await, kept);
+    }
+    let mut drawn = Vec::new();
+    for replaced in ["", "a b", "a/b", "ä", "x\"y", &"x".repeat(129)] {
+        let id = send(replaced.as_bytes()).await;
+        assert!(id != replaced && !id.is_empty(), "{replaced}");
+        drawn.push(id);
+    }
+    drawn.sort();
+    drawn.dedup();
+    assert_eq!(drawn.len(), 6, "ids are unique");
+}
+
+#[tokio::test]
+async fn head_is_answered_wherever_get_is() {
+    let service = TestService::start().await;
+    let ada = service.new_user("ada").await;
+    let id = service.new_widget(&ada, "cog").await;
+    let admin = service.admin().await;
+    let paths = [
+        "/api/v1/users".to_owned(),
+        "/api/v1/users/me".to_owned(),
+        "/api/v1/users/ada".to_owned(),
+        "/api/v1/users/ada/widgets".to_owned(),
+        "/api/v1/widgets".to_owned(),
+        "/api/v1/widgets/count".to_owned(),
+        format!("/api/v1/widgets/{id}"),
+        "/health".to_owned(),
+        "/health/ready".to_owned(),
+    ];
+    for path in paths {
+        let head = service
+            .send(service.request(Method::HEAD, &path).bearer_auth(&admin))
+            .await
+            .expect(200);
+        let get = service
+            .send(service.request(Method::GET, &path).bearer_auth(&admin))
+            .await
+            .expect(200);
+        assert!(head.text.is_empty(), "{path}");
+        assert_eq!(
+            head.header("content-length"),
+            get.header("content-length"),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn without_the_database_everything_that_needs_it_is_503_and_comes_back() {
+    let database = TestDatabase::create().await;
+    let url = reqwest::Url::parse(&database.url()).unwrap();
+    let proxy = Proxy::start(url.port().unwrap()).await;
+    let namespace = unique("test");
+    let environment = [
+        ("CACHE_NAMESPACE", namespace.as_str()),
+        ("DATABASE_CONNECT_TIMEOUT", "1"),
+    ];
+    let service = Service::start(&database.url_through(Some(proxy.port)), &environment).await;
+    let ada = service.new_user("ada").await;
+    let cached = format!("/widgets/{}", service.new_widget(&ada, "cog").await);
+    service.get(&cached).await.expect(200);
+    proxy.set(Mode::Refuse);
+    eventually("the database is found away", async || {
+        let answer = service
+            .send(service.request(Method::GET, "/health/ready"))
+            .await;
+        answer.status == 503
+    })
+    .await;
+    for _ in 0..2 {
+        let answer = service.get("/users/ada").await.expect(503);
+        assert_eq!(answer.header("retry-after"), "1");
+        assert_eq!(answer.header("content-type"), "application/problem+json");
+    }
+    service
+        .post(&ada, "/widgets", json!({"name": "rod"}))
+        .await
+        .expect(503);
+    service.get_as(&ada, "/users/me").await.expect(503);
+    let not_ready = service
+        .send(service.request(Method::GET, "/health/ready"))
+        .await
+        .expect(503)
+        .json();
+    assert_eq!(
+        not_ready,
+        json!({"status": "not ready", "checks": {"database": "down", "cache": "up"}})
+    );
+    service
+        .send(service.request(Method::GET, "/health"))
+        .await
+        .expect(200);
+    assert!(
+        service.get(&cached).await.expect(200).is_hit(),
+        "what is cached is still answered"
+    );
+    proxy.set(Mode::Pass);
+    eventually("the database is found again", async || {
+        service.get("/users/ada").await.status == 200
+    })
+    .await;
+    let ready = service
+        .send(service.request(Method::GET, "/health/ready"))
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(
+        ready,
+        json!({"status": "ready", "checks": {"database": "up", "cache": "up"}})
+    );
+}
+
+/// Requests of every method to every route, with values and bytes that are mostly nonsense.
+fn requests() -> impl Strategy<Value = (Method, String, Vec<u8>, Vec<u8>, Vec<u8>)> {
+    let method = prop::sample::select(vec![
+        "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW",
+    ]);
+    let segment = prop_oneof![
+        Just("1".to_owned()),
+        Just("ada".to_owned()),
+        "[%0-9a-f~.+-]{0,12}",
+        Just("%00".to_owned()),
+        Just("%ff%fe".to_owned()),
+        Just("%".to_owned()),
+        Just("-9223372036854775809".to_owned()),
+        Just("..".to_owned()),
+    ];
+    let route = prop::sample::select(vec![
+        "/users",
+        "/users/{}",
+        "/users/me",
+        "/users/{}/widgets",
+        "/widgets",
+        "/widgets/{}",
+        "/widgets/count",
+        "/auth/login",
+        "/auth/logout",
+        "/auth/logout-all",
+        "/{}",
+        "/../{}",
+    ]);
+    let query = prop_oneof![
+        Just(String::new()),
+        "\\?[a-z%&=0-9+]{0,30}",
+        "\\?(q|page|items_per_page)=[%0-9a-f-]{0,20}"
+    ];
+    let body = prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..200),
+        "\\PC{0,100}".prop_map(String::into_bytes),
+        "\\{\"(name|username|email|password|description)\":(null|1|\"[a-z%_\\\\]{0,20}|\\[\\]|\\{\\}|true)[\\},]?"
+            .prop_map(String::into_bytes),
+    ];
+    let header = prop::collection::vec(
+        prop::num::u8::ANY.prop_filter("no line ends", |byte| *byte >= 32 && *byte != 127),
+        0..40,
+    );
+    let content_type = prop_oneof![3 => Just(b"application/json".to_vec()), 1 => header.clone()];
+    (method, route, segment, query, body, content_type, header).prop_map(
+        |(method, route, segment, query, body, content_type, header)| {
+            let path = format!("/api/v1{}{query}", route.replace("{}", &segment));
+            (
+                Method::from_bytes(method.as_bytes()).expect("a method"),
+                path,
+                body,
+                content_type,
+                header,
+            )
+        },
+    )
+}
+
+#[tokio::test]
+async fn random_bytes_at_every_route_give_no_500_no_panic_and_no_half_written_row() {
+    let service = TestService::start().await;
+    let ada = service.new_user("ada").await;
+    let mut runner = TestRunner::deterministic();
+    let strategy = requests();
+    for round in 0..1500 {
+        let (method, path, body, content_type, header) =
+            strategy.new_tree(&mut runner).expect("a request").current();
+        // By hand, since a client library would refuse to send most of this.
+        let mut request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n",
+            body.len()
+        )
+        .into_bytes();
+        let authorization = if round % 2 == 0 {
+            format!("Bearer {ada}").into_bytes()
+        } else {
+            header.clone()
+        };
+        for (name, value) in [
+            ("content-type", &content_type),
+            ("authorization", &authorization),
+            ("if-none-match", &header),
+            ("cookie", &header),
+            ("x-request-id", &header),
+        ] {
+            request.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
+        }
+        request.extend(b"\r\n");
+        request.extend(&body);
+        let mut connection = TcpStream::connect(service.address())
+            .await
+            .expect("a connection");
+        connection.write_all(&request).await.expect("a request");
+        let mut answer = Vec::new();
+        let reading = connection.read_to_end(&mut answer);
+        tokio::time::timeout(std::time::Duration::from_secs(10), reading)
+            .await
+            .unwrap_or_else(|_| panic!("no answer to {}", String::from_utf8_lossy(&request)))
+            .ok();
+        let head = String::from_utf8_lossy(&answer).into_owned();
+        let status: u16 = head
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok())
+            .unwrap_or_default();
+        assert!(
+            (200..500).contains(&status),
+            "{head} to {}",
+            String::from_utf8_lossy(&request)
+        );
+    }
+    service.get("/users/ada").await.expect(200);
+    let log = service.log();
+    let bad: Vec<_> = log.iter().filter(|line| line["level"] == "ERROR").collect();
+    assert!(bad.is_empty(), "{bad:#?}");
+    assert!(!log.iter().any(|line| line.to_string().contains("panicked")));
+}

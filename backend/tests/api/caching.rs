@@ -1,0 +1,450 @@
+//! The cache policies of the HTTP contract: the key of every cached route, and what every write
+//! invalidates, on Redis and on Memcached.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::answer::Answer;
+use crate::support::service::{PASSWORD, TestService};
+
+#[tokio::test]
+async fn every_cached_route_has_the_key_of_the_contract() {
+    let service = TestService::start().await;
+    let ada = service.new_user("ada").await;
+    let id = service.new_widget(&ada, "cog").await;
+    let me = service.get_as(&ada, "/users/me").await.json()["id"].clone();
+    let routes = [
+        (format!("/widgets/{id}"), format!("widget:{id}"), 600),
+        ("/users/ada".to_owned(), "user:ada".to_owned(), 600),
+        ("/users/me".to_owned(), format!("me_{me}:profile"), 60),
+        (
+            "/users/ada/widgets".to_owned(),
+            "user_ada_widgets:page_1:size_10:ada".to_owned(),
+            60,
+        ),
+        (
+            "/users/ada/widgets?items_per_page=05&page=2&x=y".to_owned(),
+            "user_ada_widgets:page_2:size_5:ada".to_owned(),
+            60,
+        ),
+        (
+            "/widgets/count".to_owned(),
+            "widget_count:global".to_owned(),
+            300,
+        ),
+    ];
+    for (path, key, expiration) in routes {
+        let miss = service.get_as(&ada, &path).await;
+        let hit = service.get_as(&ada, &path).await.expect(200);
+        assert_eq!(hit.key(), key, "{path}");
+        assert!(
+            path == "/users/me" || miss.header("cache-status").contains("fwd=uri-miss; stored"),
+            "{miss:#?}"
+        );
+        let ttl = hit
+            .header("cache-status")
+            .split("ttl=")
+            .nth(1)
+            .unwrap()
+            .split(';')
+            .next()
+            .unwrap()
+            .to_owned();
+        let ttl: u64 = ttl.parse().unwrap();
+        assert!(
+            ttl <= expiration && ttl >= expiration * 9 / 10,
+            "{path}: {ttl} of {expiration}"
+        );
+    }
+    let search = service.get("/widgets?q=cog").await;
+    assert!(search.key().starts_with("widget_search:"), "{search:#?}");
+    assert!(
+        service
+            .get("/widgets?items_per_page=10&q=cog&page=1")
+            .await
+            .is_hit(),
+        "the query is normalised"
+    );
+    assert!(!service.get("/widgets?q=Cog").await.is_hit());
+    assert!(!service.get("/widgets?q=cog&page=2").await.is_hit());
+}
+
+#[tokio::test]
+async fn c08_a_hit_is_byte_for_byte_the_stored_answer() {
+    let service = TestService::start().await;
+    let ada = service.new_user("ada").await;
+    let path = format!("/widgets/{}", service.new_widget(&ada, "cog").await);
+    let (miss, hit) = (
+        service.get(&path).await.expect(200),
+        service.get(&path).await.expect(200),
+    );
+    assert!(hit.is_hit());
+    assert_eq!(miss.text, hit.text);
+    for header in ["content-type", "content-length", "etag"] {
+        assert_eq!(miss.header(header), hit.header(header), "{header}");
+    }
+    assert_ne!(miss.header("x-request-id"), hit.header("x-request-id"));
+}
+
+#[tokio::test]
+async fn c11_head_is_answered_from_the_entry_of_get_and_stores_nothing() {
+    let service = TestService::start().await;
+    let ada = service.new_user("ada").await;
+    let path = format!("/widgets/{}", service.new_widget(&ada, "cog").await);
+    let head = async || {
+        service
+            .send(service.api(Method::HEAD, &path, ""))
+            .await
+            .expect(200)
+    };
+    assert!(!head().await.is_hit());
+    assert!(!head().await.is_hit(), "HEAD stores nothing");
+    let get = service.get(&path).await.expect(200);
+    assert!(!get.is_hit());
+    let answer = head().await;
+    assert!(answer.is_hit());
+    assert!(answer.text.is_empty());
+    assert_eq!(
+        answer.header("content-length"),
+        get.header("content-length")
+    );
+}
+
+#[tokio::test]
+async fn c13_a_profile_is_never_another_persons() {
+    let service = TestService::start().await;
+    let (ada, bob) = (service.new_user("ada").await, service.new_user("bob").await);
+    for _ in 0..2 {
+        assert_eq!(
+            service.get_as(&ada, "/users/me").await.expect(200).json()["username"],
+            "ada"
+        );
+        assert_eq!(
+            service.get_as(&bob, "/users/me").await.expect(200).json()["username"],
+            "bob"
+        );
+        for token in ["", "nonsense"] {
+            let answer = service.get_as(token, "/users/me").await.expect(401);
+            assert!(!answer.text.contains("example.com"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn c13_a_shared_hit_does_not_look_at_the_token() {
+    let service = TestService::start().await;
+    let ada = service.new_user("ada").await;
+    let path = format!("/widgets/{}", service.new_widget(&ada, "cog").await);
+    service.get(&path).await.expect(200);
+    for token in ["", "nonsense", ada.as_str()] {
+        assert!(
+            service.get_as(token, &path).await.expect(200).is_hit(),
+            "{token}"
+        );
+    }
+}
+
+/// What is in the cache before a write, and whether it must be gone after it.
+async fn check_invalidation(
+    service: &TestService,
+    what: &str,
+    reads: &[(String, String, bool)],
+    write: impl Future<Output = Answer>,
+) {
+    for (token, path, _) in reads {
+        service.get_as(token, path).await;
+        assert!(
+            service.get_as(token, path).await.is_hit(),
+            "{what}: {path} before"
+        );
+    }
+    assert!(write.await.status < 300, "{what}");
+    for (token, path, gone) in reads {
+        let hit = service.get_as(token, path).await.is_hit();
+        assert_eq!(hit, !gone, "{what}: {path} after");
+    }
+}
+
+async fn check_every_write(service: &TestService) {
+    let (ada, bob, admin) = (
+        service.new_user("ada").await,
+        service.new_user("bob").await,
+        service.admin().await,
+    );
+    let widget = service.new_widget(&ada, "cog").await;
+    let other = service.new_widget(&bob, "rod").await;
+    // Each line: who reads, what, and which writes make it stale: [create, update, delete widget; update, delete user].
+    let table = |writes: usize| {
+        let line =
+            |token: &str, path: String, stale: [bool; 5]| (token.to_owned(), path, stale[writes]);
+        vec![
+            line(
+                "",
+                format!("/widgets/{widget}"),
+                [false, true, true, false, true],
+            ),
+            line(
+                "",
+                format!("/widgets/{other}"),
+                [false, false, false, false, false],
+            ),
+            line(
+                "",
+                "/widgets/count".to_owned(),
+                [true, false, true, false, true],
+            ),
+            line(
+                "",
+                "/widgets?q=o".to_owned(),
+                [true, true, true, false, true],
+            ),
+            line(
+                "",
+                "/widgets?q=o&page=2".to_owned(),
+                [true, true, true, false, true],
+            ),
+            line(
+                "",
+                "/users/ada/widgets".to_owned(),
+                [true, true, true, false, true],
+            ),
+            line(
+                "",
+                "/users/ada/widgets?page=7".to_owned(),
+                [true, true, true, false, true],
+            ),
+            line("", "/users/bob/widgets".to_owned(), [false; 5]),
+            line(
+                "",
+                "/users/ada".to_owned(),
+                [false, false, false, true, true],
+            ),
+            line("", "/users/bob".to_owned(), [false; 5]),
+            line(
+                &ada,
+                "/users/me".to_owned(),
+                [false, false, false, true, true],
+            ),
+            line(&bob, "/users/me".to_owned(), [false; 5]),
+        ]
+    };
+    let create = service.post(&ada, "/widgets", json!({"name": "axle"}));
+    check_invalidation(service, "creating a widget", &table(0), create).await;
+    let path = format!("/widgets/{widget}");
+    // By somebody else: the owner's lists change, not the caller's.
+    let update = service.patch(&admin, &path, json!({"name": "cogwheel"}));
+    check_invalidation(service, "updating a widget", &table(1), update).await;
+    let update = service.patch(&admin, "/users/ada", json!({"name": "Ada"}));
+    check_invalidation(service, "updating a user", &table(3), update).await;
+    let delete = service.delete(&admin, &path);
+    check_invalidation(
+        service,
+        "deleting a widget",
+        &[table(2), vec![]].concat()[1..],
+        delete,
+    )
+    .await;
+    service.get(&path).await.expect(404);
+    let widget = service.new_widget(&ada, "cog").await;
+    let mut reads = table(4);
+    reads[0].1 = format!("/widgets/{widget}");
+    check_invalidation(
+        service,
+        "deleting a user",
+        &reads,
+        service.delete(&admin, "/users/ada"),
+    )
+    .await;
+    // A name that was asked for before it was taken.
+    service.get("/users/cy").await.expect(404);
+    service.sign_up("cy").await.expect(201);
+    service.get("/users/cy").await.expect(200);
+    let errors: Vec<_> = service
+        .log()
+        .into_iter()
+        .filter(|line| line["level"] == "ERROR")
+        .collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+}
+
+#[tokio::test]
+async fn c15_every_write_invalidates_what_the_contract_names_on_redis() {
+    check_every_write(&TestService::start().await).await;
+}
+
+#[tokio::test]
+async fn c15_every_write_invalidates_what_the_contract_names_on_memcached() {
+    check_every_write(&TestService::start_with(&[("CACHE_BACKEND", "memcached")]).await).await;
+}
+
+#[tokio::test]
+async fn c15_every_write_invalidates_what_the_contract_names_in_memory() {
+    check_every_write(&TestService::start_with(&[("CACHE_BACKEND", "memory")]).await).await;
+}
+
+#[tokio::test]
+async fn c15_a_failed_write_leaves_the_cache_untouched() {
+    let service = TestService::start().await;
+    let (ada, bob) = (service.new_user("ada").await, service.new_user("bob").await);
+    let path = format!("/widgets/{}", service.new_widget(&ada, "cog").await);
+    service.get(&path).await.expect(200);
+    service
+        .patch(&bob, &path, json!({"name": "mine"}))
+        .await
+        .expect(403);
+    service
+        .patch(&ada, &path, json!({"name": ""}))
+        .await
+        .expect(422);
+    service.delete("", &path).await.expect(401);
+    assert!(service.get(&path).await.is_hit());
+}
+
+#[tokio::test]
+async fn c28_without_the_cache_every_request_is_answered_by_its_handler() {
+    // Nothing listens on this port: a connection would be noticed in the log.
+    let service =
+        TestService::start_with(&[("CACHE_ENABLED", "false"), ("CACHE_REDIS_PORT", "1")]).await;
+    let ada = service.new_user("ada").await;
+    let path = format!("/widgets/{}", service.new_widget(&ada, "cog").await);
+    for _ in 0..2 {
+        let answer = service.get(&path).await.expect(200);
+        assert_eq!(
+            answer.header("cache-status"),
+            "backend; fwd=bypass; detail=disabled"
+        );
+    }
+    assert!(
+        service.log().iter().all(|line| line["level"] != "WARN"),
+        "{:#?}",
+        service.log()
+    );
+}
+
+#[tokio::test]
+async fn c31_production_hides_keys_and_the_header_can_be_turned_off() {
+    let service = TestService::start_with(&[("ENVIRONMENT", "production")]).await;
+    assert_eq!(
+        service.get("/widgets/count").await.header("cache-status"),
+        "backend; fwd=uri-miss; stored"
+    );
+    let answer = service.get("/widgets/count").await;
+    assert!(answer.is_hit() && answer.key().is_empty(), "{answer:#?}");
+    let answer = service.sign_up("ada").await;
+    assert_eq!(answer.header("cache-status"), "backend; fwd=method");
+    let service = TestService::start_with(&[("CACHE_STATUS_HEADER", "false")]).await;
+    assert_eq!(
+        service
+            .get("/widgets/count")
+            .await
+            .expect(200)
+            .header("cache-status"),
+        ""
+    );
+}
+
+#[tokio::test]
+async fn c32_the_log_has_one_line_for_a_request_with_outcome_and_key_and_no_secret() {
+    let service = TestService::start().await;
+    let ada = service.new_user("ada").await;
+    for _ in 0..2 {
+        service
+            .get_as(&ada, "/users/me?token=in-the-query")
+            .await
+            .expect(200);
+    }
+    service.get_as(&ada, "/users/me").await.expect(200);
+    service.get_as(&ada, "/users/me").await.expect(200);
+    service
+        .post(
+            "",
+            "/auth/login",
+            json!({"username": "ada", "password": "a wrong secret"}),
+        )
+        .await
+        .expect(401);
+    let log = service.log();
+    let lines: Vec<_> = log
+        .iter()
+        .filter(|line| line["message"] == "request")
+        .collect();
+    assert_eq!(lines.len(), 7, "one line a request: {log:#?}");
+    let hit = lines[5];
+    assert!(
+        hit["cache"].as_str().unwrap().starts_with("backend; hit"),
+        "{hit:#?}"
+    );
+    assert!(
+        hit["cache_key"].as_str().unwrap().starts_with("me_"),
+        "{hit:#?}"
+    );
+    assert_eq!(
+        (&hit["method"], &hit["status"]),
+        (&json!("GET"), &json!(200))
+    );
+    assert_eq!(hit["route"], "/api/v1/users/me");
+    assert_eq!(hit["level"], "INFO");
+    assert!(
+        hit["user_id"].is_i64() && hit["latency_ms"].is_f64(),
+        "{hit:#?}"
+    );
+    assert!(hit["span"]["request_id"].is_string(), "{hit:#?}");
+    let text = serde_json::to_string(&log).unwrap();
+    for secret in [
+        PASSWORD,
+        "a wrong secret",
+        ada.as_str(),
+        "@example.com",
+        "in-the-query",
+    ] {
+        assert!(!text.contains(secret), "{secret} is in the log");
+    }
+}
+
+#[tokio::test]
+async fn c42_a_304_answers_who_has_the_answer_already_and_never_after_a_change() {
+    let service = TestService::start().await;
+    let ada = service.new_user("ada").await;
+    let path = format!("/widgets/{}", service.new_widget(&ada, "cog").await);
+    let etag = service
+        .get(&path)
+        .await
+        .expect(200)
+        .header("etag")
+        .to_owned();
+    assert!(etag.starts_with('"') && etag.ends_with('"'), "{etag}");
+    let conditional = async |tag: &str| {
+        service
+            .send(
+                service
+                    .api(Method::GET, &path, "")
+                    .header("if-none-match", tag),
+            )
+            .await
+    };
+    for tag in [
+        etag.as_str(),
+        &format!("W/{etag}"),
+        &format!("\"x\", {etag}"),
+        "*",
+    ] {
+        let answer = conditional(tag).await.expect(304);
+        assert!(answer.text.is_empty());
+        assert_eq!(answer.header("etag"), etag);
+        assert_eq!(answer.header("content-type"), "");
+    }
+    conditional("\"x\"").await.expect(200);
+    service
+        .patch(&ada, &path, json!({"name": "gear"}))
+        .await
+        .expect(200);
+    let changed = conditional(&etag).await.expect(200);
+    assert_ne!(changed.header("etag"), etag);
+    service
+        .patch(&ada, &path, json!({"name": "wheel"}))
+        .await
+        .expect(200);
+    let hit = service.get(&path).await;
+    let miss_then_same = hit.header("etag").to_owned();
+    conditional(&miss_then_same).await.expect(304);
+}

@@ -1,0 +1,406 @@
+//! Starting and stopping: settings, commands, signals.
+
+use std::io::Write;
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::support::database::TestDatabase;
+use crate::support::service::{PASSWORD, Service, TestService, command};
+use crate::support::{eventually, unique};
+
+fn run(environment: &[(&str, &str)], arguments: &[&str], input: &str) -> Output {
+    let mut process = command(environment)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("the binary");
+    // It may have ended without reading.
+    let _ = process
+        .stdin
+        .take()
+        .expect("its input")
+        .write_all(input.as_bytes());
+    process.wait_with_output().expect("its output")
+}
+
+fn errors(output: &Output) -> Vec<String> {
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    String::from_utf8_lossy(&output.stderr)
+        .lines()
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn every_mistake_in_the_settings_stops_the_start_with_one_line_each() {
+    let environment = [
+        ("CACHE_BACKND", "redis"),
+        ("CACHE_BACKEND", "rediss"),
+        ("SERVER_PORT", "70000"),
+        ("DEFAULT_CACHE_EXPIRATION", "0"),
+        ("DATABASE_URL", "mysql://user:hunter2@host/db"),
+        ("CACHE_PORT", "tcp://10.0.0.1:6379"),
+    ];
+    let lines = errors(&run(&environment, &[], ""));
+    assert_eq!(lines.len(), 5, "{lines:#?}");
+    for named in [
+        "CACHE_BACKND",
+        "CACHE_BACKEND",
+        "SERVER_PORT",
+        "DEFAULT_CACHE_EXPIRATION",
+        "DATABASE_URL",
+    ] {
+        assert!(
+            lines.iter().any(|line| line.starts_with(named)),
+            "{named} in {lines:#?}"
+        );
+    }
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.contains("did you mean CACHE_BACKEND")),
+        "{lines:#?}"
+    );
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.contains("redis, memcached or memory")),
+        "{lines:#?}"
+    );
+    assert!(!lines.concat().contains("hunter2"), "{lines:#?}");
+}
+
+#[tokio::test]
+async fn a_dotenv_file_is_read_and_the_environment_wins_over_it() {
+    let database = TestDatabase::create().await;
+    let directory = std::env::temp_dir().join(unique("dotenv"));
+    std::fs::create_dir(&directory).unwrap();
+    let file = format!(
+        "DATABASE_URL={}\nSERVER_PORT=nonsense\nCACHE_ENABLED=false\n",
+        database.url()
+    );
+    std::fs::write(directory.join(".env"), file).unwrap();
+    let migrate = |environment: &[(&str, &str)]| {
+        let output = command(environment)
+            .current_dir(&directory)
+            .arg("migrate")
+            .output()
+            .unwrap();
+        (
+            output.status.success(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
+    };
+    let (started, error) = migrate(&[]);
+    assert!(
+        !started && error.contains("SERVER_PORT holds `nonsense`"),
+        "{error}"
+    );
+    let (started, error) = migrate(&[("SERVER_PORT", "0")]);
+    assert!(started, "{error}");
+    std::fs::write(directory.join(".env"), "CACHE_TTL=5\n").unwrap();
+    let (started, error) = migrate(&[]);
+    assert!(!started && error.contains("CACHE_TTL"), "{error}");
+    std::fs::remove_dir_all(&directory).unwrap();
+}
+
+#[tokio::test]
+async fn an_unknown_name_with_our_prefix_in_the_environment_is_a_warning() {
+    let service = TestService::start_with(&[("CACHE_PORT", "tcp://10.0.0.1:6379")]).await;
+    let log = service.log();
+    assert!(
+        log.iter().any(|line| line["level"] == "WARN"
+            && line["message"].as_str().unwrap().contains("CACHE_PORT"))
+    );
+}
+
+#[tokio::test]
+async fn migrate_brings_an_empty_database_up_to_date_and_is_repeatable() {
+    let database = TestDatabase::create().await;
+    let url = database.url();
+    for _ in 0..2 {
+        let output = run(&[("DATABASE_URL", url.as_str())], &["migrate"], "");
+        assert!(output.status.success(), "{output:?}");
+    }
+    let tables: Vec<String> = sqlx::query_scalar(
+        "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' ORDER BY 1",
+    )
+    .fetch_all(&database.pool().await)
+    .await
+    .unwrap();
+    assert_eq!(
+        tables,
+        ["_sqlx_migrations", "access_tokens", "users", "widgets"]
+    );
+}
+
+#[tokio::test]
+async fn migrations_go_back_and_forth() {
+    let database = TestDatabase::migrated().await;
+    let pool = database.pool().await;
+    let migrator = &backend::infrastructure::database::MIGRATOR;
+    migrator.undo(&pool, 0).await.unwrap();
+    let left: i64 = sqlx::query_scalar("SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename <> '_sqlx_migrations'")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    assert_eq!(left, 0);
+    migrator.run(&pool).await.unwrap();
+}
+
+#[tokio::test]
+async fn without_auto_migrate_the_tables_are_left_alone() {
+    let database = TestDatabase::create().await;
+    let service = Service::start(
+        &database.url(),
+        &[
+            ("DATABASE_AUTO_MIGRATE", "false"),
+            ("CACHE_ENABLED", "false"),
+        ],
+    )
+    .await;
+    service.get("/widgets/count").await.expect(500);
+    let tables: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+            .fetch_one(&database.pool().await)
+            .await
+            .unwrap();
+    assert_eq!(tables, 0);
+}
+
+#[test]
+fn a_database_that_is_away_stops_the_start_with_a_sentence() {
+    let environment = [
+        ("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none"),
+        ("DATABASE_CONNECT_TIMEOUT", "1"),
+    ];
+    for arguments in [&["serve"][..], &["migrate"]] {
+        let lines = errors(&run(&environment, arguments, ""));
+        assert_eq!(lines.len(), 1, "{lines:#?}");
+        assert!(
+            lines[0].contains("is PostgreSQL running, and is DATABASE_URL right?"),
+            "{lines:#?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_stops_the_start_with_a_sentence() {
+    let database = TestDatabase::create().await;
+    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let url = database.url();
+    let lines = errors(&run(
+        &[
+            ("DATABASE_URL", &url),
+            ("SERVER_PORT", &port),
+            ("CACHE_ENABLED", "false"),
+            ("LOG_LEVEL", "off"),
+        ],
+        &[],
+        "",
+    ));
+    assert!(lines[0].contains("SERVER_PORT"), "{lines:#?}");
+}
+
+#[tokio::test]
+async fn create_superuser_reads_the_password_and_refuses_a_bad_one() {
+    let service = TestService::start().await;
+    let url = service.database.url();
+    let create = |username: &str, password: &str| {
+        let email = format!("{username}@example.com");
+        let arguments = [
+            "create-superuser",
+            "--username",
+            username,
+            "--email",
+            &email,
+            "--password-stdin",
+        ];
+        run(
+            &[("DATABASE_URL", &url)],
+            &arguments,
+            &format!("{password}\n"),
+        )
+    };
+    let output = create("root", "a good password");
+    assert!(output.status.success(), "{output:?}");
+    let token = service.sign_in("root", "a good password").await;
+    service.get_as(&token, "/users").await.expect(200);
+    assert!(
+        create("root", "another password").status.success(),
+        "there is one already"
+    );
+    service.sign_in("root", "a good password").await;
+    assert!(
+        errors(&create("other", "short"))
+            .concat()
+            .contains("8 to 128")
+    );
+    assert!(
+        errors(&create("Other", "a good password"))
+            .concat()
+            .contains("username")
+    );
+    service.sign_up("taken").await.expect(201);
+    assert!(
+        errors(&create("taken", "a good password"))
+            .concat()
+            .contains("taken")
+    );
+    let no_terminal = run(
+        &[("DATABASE_URL", &url)],
+        &[
+            "create-superuser",
+            "--username",
+            "x1",
+            "--email",
+            "x@example.com",
+        ],
+        "",
+    );
+    assert!(errors(&no_terminal).concat().contains("--password-stdin"));
+}
+
+#[tokio::test]
+async fn the_first_superuser_is_created_once() {
+    let service = TestService::start().await;
+    let admin = service.admin().await;
+    service
+        .patch(
+            &admin,
+            "/users/admin",
+            json!({"password": "another one", "current_password": PASSWORD}),
+        )
+        .await
+        .expect(200);
+    let environment = [
+        ("CACHE_ENABLED", "false"),
+        ("ADMIN_USERNAME", "admin"),
+        ("ADMIN_EMAIL", "admin@example.com"),
+        ("ADMIN_PASSWORD", PASSWORD),
+    ];
+    let again = Service::start(&service.database.url(), &environment).await;
+    again.sign_in("admin", "another one").await;
+}
+
+#[tokio::test]
+async fn sigterm_lets_requests_under_way_finish_and_ends_with_0() {
+    let mut service = TestService::start().await;
+    let ada = service.new_user("ada").await;
+    let body = json!({"name": "made while stopping"}).to_string();
+    let (first, second) = body.split_at(5);
+    let mut slow = TcpStream::connect(service.address()).await.unwrap();
+    let head = format!(
+        "POST /api/v1/widgets HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {ada}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{first}",
+        body.len()
+    );
+    slow.write_all(head.as_bytes()).await.unwrap();
+    // It is under way when the server has asked the database who it is from.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    service.signal("TERM");
+    let address = service.address().to_owned();
+    eventually("no new connection is taken", async || {
+        TcpStream::connect(&address).await.is_err()
+    })
+    .await;
+    slow.write_all(second.as_bytes()).await.unwrap();
+    let mut answer = vec![0; 12];
+    slow.read_exact(&mut answer).await.unwrap();
+    assert_eq!(answer, b"HTTP/1.1 201");
+    drop(slow);
+    assert_eq!(service.service.wait().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn c29_c30_the_service_starts_without_its_cache_is_ready_and_picks_it_up() {
+    for (backend, setting) in [
+        ("redis", "CACHE_REDIS_PORT"),
+        ("memcached", "CACHE_MEMCACHED_PORT"),
+    ] {
+        let reserved = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = reserved.local_addr().unwrap().port();
+        drop(reserved);
+        let port_text = port.to_string();
+        let service =
+            TestService::start_with(&[("CACHE_BACKEND", backend), (setting, &port_text)]).await;
+        let answer = service.get("/widgets/count").await.expect(200);
+        assert!(
+            answer.header("cache-status").contains("detail=unavailable"),
+            "{answer:#?}"
+        );
+        let ready = async || {
+            service
+                .send(service.request(Method::GET, "/health/ready"))
+                .await
+                .expect(200)
+                .json()
+        };
+        assert_eq!(
+            ready().await,
+            json!({"status": "ready", "checks": {"database": "up", "cache": "down"}})
+        );
+        let warned = service.log().into_iter().any(|line| {
+            line["message"]
+                .as_str()
+                .unwrap_or_default()
+                .starts_with("Cache backend not available: ")
+                && line["backend"] == backend
+        });
+        assert!(warned, "{:#?}", service.log());
+        let target = crate::support::variable(if backend == "redis" {
+            "TEST_REDIS_PORT"
+        } else {
+            "TEST_MEMCACHED_PORT"
+        });
+        let _server = forward(port, target.parse().unwrap()).await;
+        eventually("answers come from the cache", async || {
+            service.get("/widgets/count").await.is_hit()
+        })
+        .await;
+        assert_eq!(ready().await["checks"]["cache"], "up");
+    }
+}
+
+/// Lets a server appear on a port.
+async fn forward(port: u16, target: u16) -> tokio::task::JoinHandle<()> {
+    let listener = TcpListener::bind(("127.0.0.1", port))
+        .await
+        .expect("the port is still free");
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                if let Ok(mut server) = TcpStream::connect(("127.0.0.1", target)).await {
+                    let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+                }
+            });
+        }
+    })
+}
+
+#[tokio::test]
+async fn c30_a_disabled_cache_is_reported_as_that() {
+    let service = TestService::start_with(&[("CACHE_ENABLED", "false")]).await;
+    let ready = service
+        .send(service.request(Method::GET, "/health/ready"))
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(
+        ready,
+        json!({"status": "ready", "checks": {"database": "up", "cache": "disabled"}})
+    );
+    assert_eq!(
+        service
+            .send(service.request(Method::GET, "/health"))
+            .await
+            .expect(200)
+            .json(),
+        json!({"status": "healthy"})
+    );
+}

@@ -1,0 +1,78 @@
+//! A database of its own for each test.
+
+use sqlx::{Connection, Executor, PgConnection, PgPool};
+
+use super::{unique, variable};
+
+/// A database that is dropped with this value.
+#[derive(Debug)]
+pub struct TestDatabase {
+    name: String,
+}
+
+impl TestDatabase {
+    /// An empty database.
+    pub async fn create() -> Self {
+        let name = unique("test");
+        let mut server = connect_to_server().await;
+        server
+            .execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
+            .await
+            .expect("a new database");
+        Self { name }
+    }
+
+    /// A database with all tables.
+    pub async fn migrated() -> Self {
+        let database = Self::create().await;
+        backend::infrastructure::database::MIGRATOR
+            .run(&database.pool().await)
+            .await
+            .expect("migrations");
+        database
+    }
+
+    pub fn url(&self) -> String {
+        self.url_through(None)
+    }
+
+    /// The address, or that of a proxy in front of it.
+    pub fn url_through(&self, port: Option<u16>) -> String {
+        let mut url = reqwest::Url::parse(&variable("TEST_DATABASE_URL")).expect("a URL");
+        url.set_path(&self.name);
+        if let Some(port) = port {
+            url.set_port(Some(port)).expect("a port");
+        }
+        url.to_string()
+    }
+
+    pub async fn pool(&self) -> PgPool {
+        PgPool::connect(&self.url()).await.expect("the database")
+    }
+}
+
+async fn connect_to_server() -> PgConnection {
+    PgConnection::connect(&variable("TEST_DATABASE_URL"))
+        .await
+        .expect("the database server")
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        let name = std::mem::take(&mut self.name);
+        let dropping = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
+            runtime.block_on(async {
+                let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+                let _ = connect_to_server()
+                    .await
+                    .execute(sqlx::AssertSqlSafe(drop))
+                    .await;
+            });
+        });
+        let _ = dropping.join();
+    }
+}

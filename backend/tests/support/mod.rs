@@ -1,0 +1,32 @@
+//! What the suites share: private databases, cache namespaces, running services and proxies.
+//!
+//! The servers are those that `./scripts/test` starts.
+
+#![allow(dead_code, reason = "each suite uses a part")]
+
+pub mod answer;
+pub mod database;
+pub mod proxy;
+pub mod service;
+
+use std::time::{Duration, Instant};
+
+/// The value of a variable that `./scripts/test` sets.
+pub fn variable(name: &str) -> String {
+    std::env::var(name)
+        .unwrap_or_else(|_| panic!("{name} is not set: run the tests with ./scripts/test"))
+}
+
+/// A name that no other test has.
+pub fn unique(prefix: &str) -> String {
+    format!("{prefix}_{:016x}", rand::random::<u64>())
+}
+
+/// Waits until the condition holds; panics with `what` after 20 seconds.
+pub async fn eventually<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !condition().await {
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

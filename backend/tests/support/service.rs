@@ -1,0 +1,258 @@
+//! The running binary, and a client for it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use reqwest::{Client, Method, RequestBuilder};
+use serde_json::{Value, json};
+
+use super::answer::Answer;
+use super::database::TestDatabase;
+use super::{unique, variable};
+
+/// The password of every user that the tests make.
+pub const PASSWORD: &str = "correct horse";
+
+/// A process of the service, killed with this value.
+#[derive(Debug)]
+pub struct Service {
+    process: Child,
+    address: String,
+    client: Client,
+    lines: Arc<Mutex<Vec<Value>>>,
+}
+
+/// The command, with none of the shell's settings.
+pub fn command(environment: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_backend"));
+    command
+        .env_clear()
+        .envs(environment.iter().copied())
+        .current_dir(std::env::temp_dir())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+impl Service {
+    /// Starts the service on any free port and waits until it listens.
+    pub async fn start(database_url: &str, environment: &[(&str, &str)]) -> Self {
+        let redis_port = variable("TEST_REDIS_PORT");
+        let memcached_port = variable("TEST_MEMCACHED_PORT");
+        let defaults = [
+            ("DATABASE_URL", database_url),
+            ("SERVER_PORT", "0"),
+            ("LOG_FORMAT", "json"),
+            ("CACHE_REDIS_PORT", &redis_port),
+            ("CACHE_MEMCACHED_PORT", &memcached_port),
+        ];
+        let mut process = command(&[&defaults, environment].concat())
+            .spawn()
+            .expect("the binary");
+        let lines: Arc<Mutex<Vec<Value>>> = Arc::default();
+        let output = process.stdout.take().expect("its output");
+        let collected = Arc::clone(&lines);
+        std::thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                let parsed = serde_json::from_str(&line).unwrap_or(Value::String(line));
+                collected.lock().expect("the lines").push(parsed);
+            }
+        });
+        let address = wait_for_address(&mut process, &lines).await;
+        let client = Client::builder()
+            .timeout(Duration::from_secs(30))
+            .no_proxy()
+            .build()
+            .expect("a client");
+        Self {
+            process,
+            address,
+            client,
+            lines,
+        }
+    }
+
+    /// Host and port.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The lines of the log so far.
+    pub fn log(&self) -> Vec<Value> {
+        self.lines.lock().expect("the lines").clone()
+    }
+
+    /// Sends a signal, by its name.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args(["-s", name, &self.process.id().to_string()])
+            .status();
+        assert!(sent.expect("kill").success(), "SIG{name} was not sent");
+    }
+
+    /// Waits until the process has ended.
+    pub async fn wait(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + Duration::from_secs(40);
+        loop {
+            if let Some(status) = self.process.try_wait().expect("its status") {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "the process does not end");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// A request to a path from the root.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client
+            .request(method, format!("http://{}{path}", self.address))
+    }
+
+    /// A request to a path of the API, with a token unless that is empty.
+    pub fn api(&self, method: Method, path: &str, token: &str) -> RequestBuilder {
+        let request = self.request(method, &format!("/api/v1{path}"));
+        if token.is_empty() {
+            request
+        } else {
+            request.bearer_auth(token)
+        }
+    }
+
+    pub async fn send(&self, request: RequestBuilder) -> Answer {
+        Answer::read(request.send().await.expect("an answer")).await
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.get_as("", path).await
+    }
+
+    pub async fn get_as(&self, token: &str, path: &str) -> Answer {
+        self.send(self.api(Method::GET, path, token)).await
+    }
+
+    pub async fn post(&self, token: &str, path: &str, body: Value) -> Answer {
+        self.send(self.api(Method::POST, path, token).json(&body))
+            .await
+    }
+
+    pub async fn patch(&self, token: &str, path: &str, body: Value) -> Answer {
+        self.send(self.api(Method::PATCH, path, token).json(&body))
+            .await
+    }
+
+    pub async fn delete(&self, token: &str, path: &str) -> Answer {
+        self.send(self.api(Method::DELETE, path, token)).await
+    }
+
+    /// Signs a user up.
+    pub async fn sign_up(&self, username: &str) -> Answer {
+        let email = format!("{username}@example.com");
+        let body =
+            json!({"username": username, "email": email, "password": PASSWORD, "name": username});
+        self.post("", "/users", body).await
+    }
+
+    /// Signs a user in.
+    pub async fn sign_in(&self, username: &str, password: &str) -> String {
+        let body = json!({"username": username, "password": password});
+        let answer = self.post("", "/auth/login", body).await.expect(200);
+        answer.json()["access_token"]
+            .as_str()
+            .expect("a token")
+            .to_owned()
+    }
+
+    /// A new user's token.
+    pub async fn new_user(&self, username: &str) -> String {
+        self.sign_up(username).await.expect(201);
+        self.sign_in(username, PASSWORD).await
+    }
+
+    /// A new widget's id.
+    pub async fn new_widget(&self, token: &str, name: &str) -> i64 {
+        let answer = self.post(token, "/widgets", json!({"name": name})).await;
+        answer.expect(201).json()["id"].as_i64().expect("an id")
+    }
+}
+
+async fn wait_for_address(process: &mut Child, lines: &Mutex<Vec<Value>>) -> String {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let listening = lines
+            .lock()
+            .expect("the lines")
+            .iter()
+            .find(|line| line["message"] == "listening")
+            .map(|line| line["address"].as_str().expect("an address").to_owned());
+        if let Some(address) = listening {
+            return address;
+        }
+        if let Some(status) = process.try_wait().expect("its status") {
+            let mut error = String::new();
+            let _ = process
+                .stderr
+                .take()
+                .expect("errors")
+                .read_to_string(&mut error);
+            panic!("the service ended with {status}: {error}");
+        }
+        assert!(Instant::now() < deadline, "the service does not listen");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A service with a database and a cache namespace of its own, and a superuser `admin`.
+#[derive(Debug)]
+pub struct TestService {
+    // Before the database, so that it is stopped first.
+    pub service: Service,
+    pub database: TestDatabase,
+    pub namespace: String,
+}
+
+impl TestService {
+    pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    pub async fn start_with(environment: &[(&str, &str)]) -> Self {
+        let database = TestDatabase::create().await;
+        let namespace = unique("test");
+        let administrator = [
+            ("CACHE_NAMESPACE", namespace.as_str()),
+            ("ADMIN_USERNAME", "admin"),
+            ("ADMIN_EMAIL", "admin@example.com"),
+            ("ADMIN_PASSWORD", PASSWORD),
+        ];
+        let environment = [&administrator, environment].concat();
+        let service = Service::start(&database.url(), &environment).await;
+        Self {
+            service,
+            database,
+            namespace,
+        }
+    }
+
+    /// The superuser's token.
+    pub async fn admin(&self) -> String {
+        self.sign_in("admin", PASSWORD).await
+    }
+}
+
+impl std::ops::Deref for TestService {
+    type Target = Service;
+
+    fn deref(&self) -> &Service {
+        &self.service
+    }
+}
