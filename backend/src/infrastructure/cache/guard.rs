@@ -392,6 +392,8 @@ impl BackendGuard {
     /// Says that the backend is ill, at most once a second (C26).
     pub(super) fn warn(&self, error: &str) {
         if self.warning.permits() {
+            // Clients' errors have several lines; a warning has one.
+            let error = error.split_whitespace().collect::<Vec<_>>().join(" ");
             tracing::warn!(
                 backend = self.registered_name,
                 "Cache backend not available: {error}"

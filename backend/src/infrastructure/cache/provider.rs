@@ -26,7 +26,7 @@ use super::flight::Flights;
 use super::guard::{Availability, BackendGuard, DeletionError, Unavailable};
 use super::lookup::group_key;
 use super::recovery::Supervisor;
-use super::warnings::Once;
+use super::warnings::{Once, RateLimit};
 use crate::infrastructure::settings::CacheSettings;
 
 /// The name of the backend that `CACHE_BACKEND` chooses.
@@ -91,6 +91,7 @@ pub(super) struct Shared {
     pub(super) collapse_wait: Duration,
     pub(super) clock: Clock,
     pub(super) warned: Once,
+    unknown_backend: RateLimit,
     backends: BTreeMap<String, Registered>,
 }
 
@@ -164,6 +165,7 @@ impl Cache {
                 collapse_wait: Duration::from_millis(settings.cache_collapse_wait_ms),
                 clock,
                 warned: Once::default(),
+                unknown_backend: RateLimit::new(Duration::from_secs(1)),
                 backends: registered,
             }),
         }
@@ -246,6 +248,19 @@ impl Shared {
     /// The backend of that name, or the default one.
     pub(super) fn backend(&self, name: Option<&str>) -> Option<&Registered> {
         self.backends.get(name.unwrap_or(DEFAULT_BACKEND))
+    }
+
+    /// The backend of that name; an unknown name is a backend that is away (C22), which the log says
+    /// at most once a second (C26).
+    pub(super) fn backend_or_warn(&self, name: Option<&str>) -> Option<&Registered> {
+        let registered = self.backend(name);
+        if registered.is_none() && self.unknown_backend.permits() {
+            tracing::warn!(
+                backend = name,
+                "Cache backend not available: no backend of that name is registered"
+            );
+        }
+        registered
     }
 }
 

@@ -36,7 +36,7 @@ where
             route = request.match_pattern().unwrap_or_default(),
             "{InvalidRequestError}"
         );
-        return Err(InvalidRequestError.into());
+        return Ok(request.error_response(InvalidRequestError));
     }
     let shared = Arc::clone(&cache.shared);
     if !shared.enabled {
@@ -220,14 +220,9 @@ fn hit(
 
 /// The backend of the policy, if it may be read and filled.
 fn usable_backend<'a>(shared: &'a Shared, policy: &CompiledPolicy) -> Option<&'a Registered> {
-    let registered = shared.backend(policy.policy.backend_name);
-    if registered.is_none() {
-        tracing::warn!(
-            backend = policy.policy.backend_name,
-            "Cache backend not available: no backend of that name is registered"
-        );
-    }
-    registered.filter(|registered| registered.guard.is_ready())
+    shared
+        .backend_or_warn(policy.policy.backend_name)
+        .filter(|registered| registered.guard.is_ready())
 }
 
 /// Runs the handler and stores nothing.

@@ -58,11 +58,7 @@ async fn invalidate(shared: &Shared, policy: &CompiledPolicy, request: &HttpRequ
     for problem in &plan.problems {
         tracing::warn!(route, "cache invalidation: {problem}");
     }
-    let Some(registered) = shared.backend(policy.policy.backend_name) else {
-        tracing::warn!(
-            backend = policy.policy.backend_name,
-            "Cache backend not available: no backend of that name is registered"
-        );
+    let Some(registered) = shared.backend_or_warn(policy.policy.backend_name) else {
         return;
     };
     let guard = &registered.guard;

@@ -1,15 +1,17 @@
 //! Renders every error as `application/problem+json` (RFC 9457).
 
+use std::fmt;
+
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage};
+use actix_web::{Error, HttpMessage, HttpResponse, ResponseError};
 use serde::Serialize;
 
 use super::error::{FieldError, ProblemDetails};
-use super::request_id::RequestId;
+use super::request_id::{RequestId, X_REQUEST_ID};
 use crate::infrastructure::cache::InvalidRequestError;
 
 #[derive(Serialize)]
@@ -27,22 +29,63 @@ struct Problem<'a> {
 /// handler, an extractor, the router or a stored answer. A handler's own JSON stays as it is.
 ///
 /// # Errors
-/// Those of the inner service that are no answers.
+/// Those of the inner service that are no answers, such as a handler that panicked, as problems too.
 pub async fn render_problems(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let response = next.call(request).await?.map_into_boxed_body();
+    let request_id = request.extensions().get::<RequestId>().cloned();
+    let response = match next.call(request).await {
+        Ok(response) => response.map_into_boxed_body(),
+        Err(error) => return Err(Unanswered { request_id, error }.into()),
+    };
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();
-    let is_json = response
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|own| own == "application/json");
+    let content_type = response.headers().get(header::CONTENT_TYPE);
+    let is_json = content_type.is_some_and(|own| own == "application/json");
     if is_error && !is_json {
         Ok(render(response, status))
     } else {
         Ok(response)
+    }
+}
+
+/// An error that came without the request that it belongs to.
+#[derive(Debug)]
+struct Unanswered {
+    request_id: Option<RequestId>,
+    error: Error,
+}
+
+impl fmt::Display for Unanswered {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(formatter)
+    }
+}
+
+impl ResponseError for Unanswered {
+    fn status_code(&self) -> StatusCode {
+        self.error.as_response_error().status_code()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let status = self.status_code();
+        let request_id = self
+            .request_id
+            .as_ref()
+            .map(RequestId::to_string)
+            .unwrap_or_default();
+        HttpResponse::build(status)
+            .content_type("application/problem+json")
+            .insert_header((X_REQUEST_ID, request_id.as_str()))
+            .json(Problem {
+                r#type: "about:blank",
+                title: status.canonical_reason().unwrap_or("Error"),
+                status: status.as_u16(),
+                detail: usual_detail(status),
+                request_id: &request_id,
+                errors: &[],
+            })
     }
 }
 

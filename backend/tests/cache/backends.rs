@@ -1,0 +1,253 @@
+//! The small trait behind the cache: one suite for its three implementations (C21).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use backend::infrastructure::cache::backends::{BackendError, CacheBackend, Version};
+use backend::infrastructure::settings::CacheBackendKind;
+use bytes::Bytes;
+use futures_util::future::join_all;
+
+use crate::harness::{backend, settings};
+use crate::support::{eventually, unique};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// A value with the head that every stored value has.
+fn value(text: &str) -> Bytes {
+    Bytes::from(format!("cache/1 {:016x} {text}", rand::random::<u64>()))
+}
+
+fn backends() -> Vec<Arc<dyn CacheBackend>> {
+    [
+        CacheBackendKind::Redis,
+        CacheBackendKind::Memcached,
+        CacheBackendKind::Memory,
+    ]
+    .map(|kind| backend(&settings(kind)))
+    .into()
+}
+
+#[actix_web::test]
+async fn c21_what_is_set_is_found_until_it_is_deleted() {
+    for backend in backends() {
+        let (name, key) = (backend.name(), unique("key"));
+        assert_eq!(backend.get(&key).await.unwrap(), None, "{name}");
+        let stored = value("one");
+        backend.set(&key, stored.clone(), MINUTE).await.unwrap();
+        assert_eq!(
+            backend.get(&key).await.unwrap().unwrap().value,
+            stored,
+            "{name}"
+        );
+        let other = value("two");
+        backend.set(&key, other.clone(), MINUTE).await.unwrap();
+        assert_eq!(
+            backend.get(&key).await.unwrap().unwrap().value,
+            other,
+            "{name}"
+        );
+        backend
+            .delete(&[key.clone(), unique("absent")])
+            .await
+            .unwrap();
+        assert_eq!(backend.get(&key).await.unwrap(), None, "{name}");
+        backend.delete(&[]).await.unwrap();
+    }
+}
+
+#[actix_web::test]
+async fn c21_compare_and_set_stores_only_over_what_was_seen() {
+    for backend in backends() {
+        let (name, key) = (backend.name(), unique("key"));
+        let set = async |expected: &Version, text| {
+            backend
+                .compare_and_set(&key, expected, value(text), MINUTE)
+                .await
+                .unwrap()
+        };
+        let first = set(&Version::Absent, "one").await.expect(name);
+        assert_eq!(set(&Version::Absent, "two").await, None, "{name}");
+        let second = set(&first, "three").await.expect(name);
+        assert_eq!(set(&first, "four").await, None, "{name}");
+        let found = backend.get(&key).await.unwrap().unwrap();
+        assert!(found.value.ends_with(b"three"), "{name}");
+        let third = set(&found.version, "five").await.expect(name);
+        assert_eq!(set(&second, "six").await, None, "{name}");
+        backend.delete(std::slice::from_ref(&key)).await.unwrap();
+        assert_eq!(
+            set(&third, "seven").await,
+            None,
+            "{name}: a deletion ends what was seen"
+        );
+        assert!(set(&Version::Anything, "eight").await.is_some(), "{name}");
+        assert!(set(&Version::Anything, "nine").await.is_some(), "{name}");
+    }
+}
+
+#[actix_web::test]
+async fn c21_of_many_that_compare_and_set_at_once_one_succeeds() {
+    for backend in backends() {
+        let key = unique("key");
+        for seen in [Version::Absent, Version::Anything] {
+            let seen = if seen == Version::Absent {
+                seen
+            } else {
+                backend.get(&key).await.unwrap().unwrap().version
+            };
+            let attempts =
+                join_all((0..50).map(|_| backend.compare_and_set(&key, &seen, value("x"), MINUTE)))
+                    .await;
+            let stored = attempts
+                .into_iter()
+                .filter(|attempt| attempt.as_ref().unwrap().is_some())
+                .count();
+            assert_eq!(stored, 1, "{} over {seen:?}", backend.name());
+        }
+    }
+}
+
+#[actix_web::test]
+async fn c21_a_value_ends_with_its_time() {
+    for backend in backends() {
+        let key = unique("key");
+        backend
+            .set(&key, value("short"), Duration::from_millis(300))
+            .await
+            .unwrap();
+        assert!(
+            backend.get(&key).await.unwrap().is_some(),
+            "{}",
+            backend.name()
+        );
+        eventually("the value is gone", async || {
+            backend.get(&key).await.unwrap().is_none()
+        })
+        .await;
+        assert!(
+            backend
+                .compare_and_set(&key, &Version::Absent, value("next"), MINUTE)
+                .await
+                .unwrap()
+                .is_some()
+        );
+    }
+}
+
+#[actix_web::test]
+async fn c21_large_values_and_odd_bytes_come_back_whole() {
+    for backend in backends() {
+        let key = unique("key:with%20odd~@+characters");
+        let mut large = value("").to_vec();
+        large.extend((0..900_000).map(|number: u32| number.to_le_bytes()[0]));
+        let large = Bytes::from(large);
+        backend.set(&key, large.clone(), MINUTE).await.unwrap();
+        assert_eq!(
+            backend.get(&key).await.unwrap().unwrap().value,
+            large,
+            "{}",
+            backend.name()
+        );
+    }
+}
+
+#[actix_web::test]
+async fn c21_a_value_that_is_too_large_is_not_stored_and_that_is_no_outage() {
+    let mut memory = settings(CacheBackendKind::Memory);
+    memory.cache_memory_max_bytes = 100_000;
+    for backend in [
+        backend(&settings(CacheBackendKind::Memcached)),
+        backend(&memory),
+    ] {
+        let key = unique("key");
+        let large = Bytes::from([value("").as_ref(), &vec![b'x'; 3_000_000]].concat());
+        let refused = backend.set(&key, large.clone(), MINUTE).await;
+        assert!(
+            matches!(refused, Err(BackendError::NotStored(_))),
+            "{}: {refused:?}",
+            backend.name()
+        );
+        let refused = backend
+            .compare_and_set(&key, &Version::Absent, large, MINUTE)
+            .await;
+        assert!(
+            matches!(refused, Err(BackendError::NotStored(_))),
+            "{}: {refused:?}",
+            backend.name()
+        );
+        assert_eq!(backend.get(&key).await.unwrap(), None, "{}", backend.name());
+        backend.set(&key, value("small"), MINUTE).await.unwrap();
+    }
+}
+
+#[actix_web::test]
+async fn c21_the_memory_backend_keeps_to_its_bytes() {
+    let mut settings = settings(CacheBackendKind::Memory);
+    settings.cache_memory_max_bytes = 200_000;
+    let backend = backend(&settings);
+    for number in 0..2000 {
+        backend
+            .set(&format!("key:{number}"), value(&"x".repeat(1000)), MINUTE)
+            .await
+            .unwrap();
+    }
+    eventually("the oldest make room", async || {
+        let mut kept = 0;
+        for number in 0..2000 {
+            kept += usize::from(
+                backend
+                    .get(&format!("key:{number}"))
+                    .await
+                    .unwrap()
+                    .is_some(),
+            );
+        }
+        (1..=200).contains(&kept)
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn c21_many_tasks_at_once_each_get_their_own_answer() {
+    for backend in backends() {
+        let prefix = unique("task");
+        let tasks = (0..200).map(|number| {
+            let (backend, key) = (Arc::clone(&backend), format!("{prefix}:{number}"));
+            actix_web::rt::spawn(async move {
+                let own = value(&number.to_string());
+                for _ in 0..5 {
+                    backend.set(&key, own.clone(), MINUTE).await.unwrap();
+                    assert_eq!(backend.get(&key).await.unwrap().unwrap().value, own);
+                }
+            })
+        });
+        for task in join_all(tasks).await {
+            task.unwrap();
+        }
+    }
+}
+
+#[actix_web::test]
+async fn c21_a_dropped_operation_leaves_no_answer_for_the_next_one() {
+    for backend in backends() {
+        let keys = [unique("a"), unique("b")];
+        for key in &keys {
+            backend.set(key, value(key), MINUTE).await.unwrap();
+        }
+        for _ in 0..200 {
+            // Polled once, then dropped with its command on the way.
+            let abandoned = backend.get(&keys[0]);
+            tokio::select! {
+                biased;
+                _ = abandoned => {}
+                () = std::future::ready(()) => {}
+            }
+            let found = backend.get(&keys[1]).await.unwrap().unwrap();
+            assert!(
+                found.value.ends_with(keys[1].as_bytes()),
+                "{}",
+                backend.name()
+            );
+        }
+    }
+}

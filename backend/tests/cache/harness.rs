@@ -1,0 +1,281 @@
+//! What the tests of the cache share: a cache on each backend, and applications around it.
+
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use actix_web::body::{BoxBody, MessageBody, to_bytes};
+use actix_web::dev::{Service, ServiceResponse};
+use actix_web::http::header::HeaderMap;
+use actix_web::test::{TestRequest, call_service, init_service};
+use actix_web::web::{Data, ServiceConfig};
+use actix_web::{App, Error, HttpResponse};
+use backend::infrastructure::cache::backends::{CacheBackend, from_settings};
+use backend::infrastructure::cache::{Cache, Clock, ManualClock};
+use backend::infrastructure::settings::{CacheBackendKind, CacheSettings};
+
+use crate::support::{unique, variable};
+
+/// A cache in a namespace of its own, whose clock the test moves.
+pub struct Harness {
+    pub kind: CacheBackendKind,
+    pub settings: CacheSettings,
+    pub cache: Cache,
+    pub clock: ManualClock,
+}
+
+/// Settings for the servers of `./scripts/test`.
+pub fn settings(kind: CacheBackendKind) -> CacheSettings {
+    let port = |name| variable(name).parse().expect("a port");
+    CacheSettings {
+        cache_backend: kind,
+        cache_namespace: unique("test"),
+        cache_redis_port: port("TEST_REDIS_PORT"),
+        cache_redis_host: "127.0.0.1".to_owned(),
+        cache_memcached_port: port("TEST_MEMCACHED_PORT"),
+        cache_memcached_host: "127.0.0.1".to_owned(),
+        cache_expiration_jitter_percent: 0,
+        ..CacheSettings::default()
+    }
+}
+
+pub fn backend(settings: &CacheSettings) -> Arc<dyn CacheBackend> {
+    from_settings(settings).expect("a backend")
+}
+
+impl Harness {
+    pub async fn new(kind: CacheBackendKind) -> Self {
+        Self::with_settings(settings(kind)).await
+    }
+
+    pub async fn with_settings(settings: CacheSettings) -> Self {
+        let default = backend(&settings);
+        Self::with_backends(settings, vec![("default".to_owned(), default)]).await
+    }
+
+    pub async fn with_backends(
+        settings: CacheSettings,
+        backends: Vec<(String, Arc<dyn CacheBackend>)>,
+    ) -> Self {
+        let clock = ManualClock::now();
+        let time = Clock::Manual(clock.clone());
+        Self {
+            kind: settings.cache_backend,
+            cache: Cache::with_backends(&settings, true, backends, time).await,
+            settings,
+            clock,
+        }
+    }
+
+    /// Another instance on the same servers and in the same namespace.
+    pub async fn another(&self) -> Self {
+        let backends = vec![("default".to_owned(), backend(&self.settings))];
+        let time = Clock::Manual(self.clock.clone());
+        Self {
+            kind: self.kind,
+            settings: self.settings.clone(),
+            cache: Cache::with_backends(&self.settings, true, backends, time).await,
+            clock: self.clock.clone(),
+        }
+    }
+
+    /// A cache on each backend.
+    pub async fn on_every_backend() -> Vec<Self> {
+        vec![
+            Self::new(CacheBackendKind::Redis).await,
+            Self::new(CacheBackendKind::Memcached).await,
+            Self::new(CacheBackendKind::Memory).await,
+        ]
+    }
+
+    /// A cache on each backend that instances share.
+    pub async fn on_shared_backends() -> Vec<Self> {
+        vec![
+            Self::new(CacheBackendKind::Redis).await,
+            Self::new(CacheBackendKind::Memcached).await,
+        ]
+    }
+
+    /// An application with these routes around the cache.
+    pub async fn app(&self, configure: impl FnOnce(&mut ServiceConfig)) -> impl TestApp {
+        app(&self.cache, configure).await
+    }
+
+    /// The key as the server knows it.
+    pub fn full_key(&self, key: &str) -> String {
+        format!("{}:{key}", self.settings.cache_namespace)
+    }
+
+    /// The stored bytes, by the server's own protocol; the memory backend has none.
+    pub async fn raw(&self, key: &str) -> Option<Vec<u8>> {
+        backend(&self.settings)
+            .get(&self.full_key(key))
+            .await
+            .expect("the server")
+            .map(|found| found.value.to_vec())
+    }
+}
+
+/// An application under test.
+pub trait TestApp:
+    Service<actix_http::Request, Response = ServiceResponse<BoxBody>, Error = Error>
+{
+}
+
+impl<T> TestApp for T where
+    T: Service<actix_http::Request, Response = ServiceResponse<BoxBody>, Error = Error>
+{
+}
+
+pub async fn app(cache: &Cache, configure: impl FnOnce(&mut ServiceConfig)) -> impl TestApp {
+    let app = App::new()
+        .app_data(Data::new(cache.clone()))
+        .configure(configure);
+    init_service(app).await
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().expect("text"))
+    }
+
+    /// The value of `Cache-Status` without the key.
+    pub fn outcome(&self) -> &str {
+        let status = self.header("cache-status");
+        status
+            .split_once("; key=")
+            .map_or(status, |(outcome, _)| outcome)
+    }
+
+    pub fn key(&self) -> &str {
+        let status = self.header("cache-status");
+        status
+            .split_once("; key=\"")
+            .map_or("", |(_, key)| key.trim_end_matches('"'))
+    }
+
+    pub fn is_hit(&self) -> bool {
+        self.outcome().starts_with("backend; hit")
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8(self.body.clone()).expect("text")
+    }
+}
+
+pub async fn send(app: &impl TestApp, request: TestRequest) -> Reply {
+    let response = call_service(app, request.to_request()).await;
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let body = to_bytes(response.into_body())
+        .await
+        .map_err(|_| "a broken body")
+        .expect("a body");
+    Reply {
+        status,
+        headers,
+        body: body.to_vec(),
+    }
+}
+
+pub async fn get(app: &impl TestApp, path: &str) -> Reply {
+    send(app, TestRequest::get().uri(path)).await
+}
+
+pub async fn post(app: &impl TestApp, path: &str) -> Reply {
+    send(app, TestRequest::post().uri(path)).await
+}
+
+pub async fn delete(app: &impl TestApp, path: &str) -> Reply {
+    send(app, TestRequest::delete().uri(path)).await
+}
+
+/// How often a handler ran; clones share the count.
+#[derive(Clone, Debug, Default)]
+pub struct Runs(Arc<AtomicUsize>);
+
+impl Runs {
+    /// Counts a run and answers its number, from 1.
+    pub fn count(&self) -> usize {
+        self.0.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    pub fn total(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// A handler that answers which run it is.
+pub fn numbered(
+    runs: &Runs,
+) -> impl Fn() -> std::future::Ready<HttpResponse> + Clone + 'static + use<> {
+    let runs = runs.clone();
+    move || std::future::ready(HttpResponse::Ok().body(format!("run {}", runs.count())))
+}
+
+/// A handler of a write that succeeds.
+pub async fn no_content() -> HttpResponse {
+    HttpResponse::NoContent().finish()
+}
+
+/// Collects the log lines of this thread for as long as it is held.
+pub struct Log {
+    written: Arc<Mutex<Vec<u8>>>,
+    _guard: tracing::subscriber::DefaultGuard,
+}
+
+struct Writer(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Writer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("the log").extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    pub fn collect() -> Self {
+        let written: Arc<Mutex<Vec<u8>>> = Arc::default();
+        let target = Arc::clone(&written);
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_writer(move || Writer(Arc::clone(&target)))
+            .finish();
+        Self {
+            written,
+            _guard: tracing::subscriber::set_default(subscriber),
+        }
+    }
+
+    /// The lines that contain all of these.
+    pub fn lines_with(&self, parts: &[&str]) -> Vec<String> {
+        let written = self.written.lock().expect("the log");
+        String::from_utf8_lossy(&written)
+            .lines()
+            .filter(|line| parts.iter().all(|part| line.contains(part)))
+            .map(str::to_owned)
+            .collect()
+    }
+}
+
+/// Whether a body is complete or a stream: for handlers that stream.
+pub fn streaming(text: &'static str) -> impl MessageBody {
+    let pieces = text
+        .as_bytes()
+        .chunks(2)
+        .map(|piece| Ok::<_, io::Error>(piece.into()));
+    actix_web::body::BodyStream::new(futures_util::stream::iter(pieces))
+}

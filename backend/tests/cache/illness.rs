@@ -1,0 +1,277 @@
+//! When the cache is ill (C26, C27): what one process sees. Whole outages are in `resilience`.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix_web::web;
+use backend::infrastructure::cache::backends::CacheBackend;
+use backend::infrastructure::cache::{CacheHealth, CachePolicy};
+use backend::infrastructure::settings::{CacheBackendKind, CacheSettings};
+
+use crate::harness::{Harness, Log, Runs, get, no_content, numbered, post, settings};
+use crate::support::eventually;
+use crate::support::proxy::{Mode, Proxy};
+
+const ITEM: CachePolicy = CachePolicy::new("item").resource_id_name("id").shared();
+
+/// A cache on a server behind a proxy, for each kind of server.
+async fn behind_proxies() -> Vec<(Harness, Proxy)> {
+    let mut harnesses = Vec::new();
+    for kind in [CacheBackendKind::Redis, CacheBackendKind::Memcached] {
+        let mut settings: CacheSettings = settings(kind);
+        let port = match kind {
+            CacheBackendKind::Redis => &mut settings.cache_redis_port,
+            _ => &mut settings.cache_memcached_port,
+        };
+        let proxy = Proxy::start(*port).await;
+        *port = proxy.port;
+        harnesses.push((Harness::with_settings(settings).await, proxy));
+    }
+    harnesses
+}
+
+#[actix_web::test]
+async fn c26_no_fault_of_the_cache_fails_or_hangs_a_request() {
+    let modes = [
+        Mode::Refuse,
+        Mode::Stall,
+        Mode::Garbage,
+        Mode::CutAnswers,
+        Mode::Delay(Duration::from_millis(400)),
+    ];
+    for mode in modes {
+        for (harness, proxy) in behind_proxies().await {
+            let app = harness
+                .app(|config| {
+                    config.route(
+                        "/{id}",
+                        web::get().to(numbered(&Runs::default())).wrap(ITEM),
+                    );
+                    config.route("/{id}", web::post().to(no_content).wrap(ITEM));
+                })
+                .await;
+            let name = if harness.kind == CacheBackendKind::Redis {
+                "redis"
+            } else {
+                "memcached"
+            };
+            get(&app, "/1").await;
+            assert!(get(&app, "/1").await.is_hit());
+            proxy.set(mode);
+            let log = Log::collect();
+            let began = Instant::now();
+            for number in 2..12 {
+                assert_eq!(
+                    get(&app, &format!("/{number}")).await.status,
+                    200,
+                    "{mode:?} on {name}"
+                );
+                assert_eq!(
+                    post(&app, &format!("/{number}")).await.status,
+                    204,
+                    "{mode:?} on {name}"
+                );
+            }
+            let took = began.elapsed();
+            let warnings = log
+                .lines_with(&["WARN", "Cache backend not available: ", name])
+                .len();
+            assert!(
+                warnings >= 1,
+                "{mode:?} on {name}: {:#?}",
+                log.lines_with(&[])
+            );
+            assert!(
+                u64::try_from(warnings).unwrap() <= took.as_secs() + 1,
+                "at most one a second: {warnings} in {took:?}"
+            );
+            proxy.set(Mode::Pass);
+            eventually("the cache is used again", async || {
+                get(&app, "/1").await.is_hit()
+            })
+            .await;
+        }
+    }
+}
+
+#[actix_web::test]
+async fn c27_after_three_failures_requests_go_straight_to_the_handler_until_a_probe_answers() {
+    for (harness, proxy) in behind_proxies().await {
+        let app = harness
+            .app(|config| {
+                config.route(
+                    "/{id}",
+                    web::get().to(numbered(&Runs::default())).wrap(ITEM),
+                );
+            })
+            .await;
+        get(&app, "/1").await;
+        proxy.set(Mode::Stall);
+        eventually("the breaker opens", async || {
+            get(&app, "/1").await;
+            harness.cache.health() == CacheHealth::Down
+        })
+        .await;
+        let reply = get(&app, "/1").await;
+        assert_eq!(reply.outcome(), "backend; fwd=bypass; detail=unavailable");
+        proxy.set(Mode::Pass);
+        eventually("a probe closes it", async || {
+            harness.cache.health() == CacheHealth::Up
+        })
+        .await;
+        eventually("hits are back", async || get(&app, "/1").await.is_hit()).await;
+    }
+}
+
+/// A backend that counts what it is asked and fails when it is told to.
+struct Failing {
+    inner: Arc<dyn CacheBackend>,
+    fails: std::sync::atomic::AtomicBool,
+    stores: std::sync::atomic::AtomicUsize,
+}
+
+#[async_trait::async_trait]
+impl CacheBackend for Failing {
+    fn name(&self) -> &'static str {
+        "failing"
+    }
+
+    fn max_key_bytes(&self) -> usize {
+        self.inner.max_key_bytes()
+    }
+
+    async fn get(
+        &self,
+        key: &str,
+    ) -> Result<
+        Option<backend::infrastructure::cache::backends::Found>,
+        backend::infrastructure::cache::backends::BackendError,
+    > {
+        if self.fails.load(std::sync::atomic::Ordering::SeqCst) {
+            return Err(
+                backend::infrastructure::cache::backends::BackendError::Unavailable(
+                    "told to fail".to_owned(),
+                ),
+            );
+        }
+        self.inner.get(key).await
+    }
+
+    async fn compare_and_set(
+        &self,
+        key: &str,
+        expected: &backend::infrastructure::cache::backends::Version,
+        value: bytes::Bytes,
+        expiration: Duration,
+    ) -> Result<
+        Option<backend::infrastructure::cache::backends::Version>,
+        backend::infrastructure::cache::backends::BackendError,
+    > {
+        self.stores
+            .fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        self.inner
+            .compare_and_set(key, expected, value, expiration)
+            .await
+    }
+
+    async fn set(
+        &self,
+        key: &str,
+        value: bytes::Bytes,
+        expiration: Duration,
+    ) -> Result<(), backend::infrastructure::cache::backends::BackendError> {
+        self.inner.set(key, value, expiration).await
+    }
+
+    async fn delete(
+        &self,
+        keys: &[String],
+    ) -> Result<(), backend::infrastructure::cache::backends::BackendError> {
+        self.inner.delete(keys).await
+    }
+
+    async fn delete_pattern(
+        &self,
+        pattern: &str,
+    ) -> Result<u64, backend::infrastructure::cache::backends::BackendError> {
+        self.inner.delete_pattern(pattern).await
+    }
+
+    async fn clear(
+        &self,
+        prefix: &str,
+    ) -> Result<(), backend::infrastructure::cache::backends::BackendError> {
+        self.inner.clear(prefix).await
+    }
+
+    async fn server_identity(
+        &self,
+    ) -> Result<String, backend::infrastructure::cache::backends::BackendError> {
+        self.inner.server_identity().await
+    }
+}
+
+#[actix_web::test]
+async fn c27_after_a_failed_look_up_the_store_of_that_request_is_not_tried() {
+    let settings = settings(CacheBackendKind::Memory);
+    let failing = Arc::new(Failing {
+        inner: crate::harness::backend(&settings),
+        fails: false.into(),
+        stores: 0.into(),
+    });
+    let registered: Arc<dyn CacheBackend> = Arc::<Failing>::clone(&failing);
+    let harness = Harness::with_backends(settings, vec![("default".to_owned(), registered)]).await;
+    let app = harness
+        .app(|config| {
+            config.route(
+                "/{id}",
+                web::get().to(numbered(&Runs::default())).wrap(ITEM),
+            );
+        })
+        .await;
+    get(&app, "/1").await;
+    let before = failing.stores.load(std::sync::atomic::Ordering::SeqCst);
+    failing
+        .fails
+        .store(true, std::sync::atomic::Ordering::SeqCst);
+    let reply = get(&app, "/2").await;
+    assert_eq!(
+        (reply.status, reply.outcome()),
+        (200, "backend; fwd=bypass; detail=unavailable")
+    );
+    assert_eq!(
+        failing.stores.load(std::sync::atomic::Ordering::SeqCst),
+        before
+    );
+}
+
+#[actix_web::test]
+async fn c28_without_the_cache_nothing_connects() {
+    let mut settings = settings(CacheBackendKind::Redis);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    settings.cache_redis_port = listener.local_addr().unwrap().port();
+    settings.cache_enabled = false;
+    let cache = backend::infrastructure::cache::Cache::connect(&settings, true)
+        .await
+        .unwrap();
+    let runs = Runs::default();
+    let app = crate::harness::app(&cache, |config| {
+        config.route("/{id}", web::get().to(numbered(&runs)).wrap(ITEM));
+        config.route("/{id}", web::post().to(no_content).wrap(ITEM));
+    })
+    .await;
+    for _ in 0..3 {
+        assert_eq!(
+            get(&app, "/1").await.outcome(),
+            "backend; fwd=bypass; detail=disabled"
+        );
+        assert_eq!(
+            post(&app, "/1").await.outcome(),
+            "backend; fwd=bypass; detail=disabled"
+        );
+    }
+    assert_eq!(runs.total(), 3);
+    assert_eq!(cache.health(), CacheHealth::Disabled);
+    let connected = tokio::time::timeout(Duration::from_millis(100), listener.accept()).await;
+    assert!(connected.is_err(), "something connected");
+}

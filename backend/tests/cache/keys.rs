@@ -1,0 +1,425 @@
+//! Keys and arguments (C1–C7).
+
+use actix_web::middleware::from_fn;
+use actix_web::test::TestRequest;
+use actix_web::web::{self, ServiceConfig};
+use backend::infrastructure::cache::{CacheArguments, CachePolicy, ResourceIdType, bind_argument};
+use serde::{Deserialize, Serialize};
+
+use crate::harness::{Harness, Log, Runs, get, no_content, numbered, post, send};
+
+const WIDGET: CachePolicy = CachePolicy::new("widget")
+    .resource_id_name("widget_id")
+    .shared();
+
+#[derive(Deserialize, Serialize)]
+#[serde(default)]
+struct Page {
+    page: u32,
+    size: u32,
+    sort: String,
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self {
+            page: 1,
+            size: 10,
+            sort: "name".to_owned(),
+        }
+    }
+}
+
+/// The routes of a policy: GET, and POST with the same policy.
+fn both(
+    path: &'static str,
+    policy: CachePolicy,
+    runs: &Runs,
+) -> impl FnOnce(&mut ServiceConfig) + use<> {
+    let handler = numbered(runs);
+    move |config| {
+        config.service(
+            web::resource(path)
+                .route(web::get().to(handler).wrap(policy))
+                .route(web::post().to(no_content).wrap(policy)),
+        );
+    }
+}
+
+#[actix_web::test]
+async fn c01_the_key_is_the_prefix_and_the_resource_id() {
+    const COUNT: CachePolicy = CachePolicy::new("widget_count").resource_id("global");
+    const LIST: CachePolicy = CachePolicy::new("user_{username}_widgets:page_{page}:size_{size}")
+        .resource_id_name("username")
+        .query::<Page>();
+    for harness in Harness::on_every_backend().await {
+        let app = harness
+            .app(|config| {
+                both("/widgets/{widget_id}", WIDGET, &Runs::default())(config);
+                both("/count", COUNT, &Runs::default())(config);
+                both("/users/{username}/widgets", LIST, &Runs::default())(config);
+            })
+            .await;
+        let keys = [
+            ("/widgets/42", "widget:42"),
+            ("/count", "widget_count:global"),
+            (
+                "/users/johndoe/widgets",
+                "user_johndoe_widgets:page_1:size_10:johndoe:sort=name",
+            ),
+        ];
+        for (path, key) in keys {
+            assert_eq!(get(&app, path).await.key(), key);
+            assert!(
+                harness.cache.exists(key).await.unwrap(),
+                "{key} on {:?}",
+                harness.kind
+            );
+            assert!(get(&app, path).await.is_hit());
+        }
+    }
+}
+
+#[actix_web::test]
+async fn c02_the_declared_query_is_normalised() {
+    const LIST: CachePolicy = CachePolicy::new("list:{page}")
+        .resource_id("all")
+        .query::<Page>();
+    const SEARCH: CachePolicy = CachePolicy::new("search")
+        .resource_id_name("query_hash")
+        .query::<Page>();
+    for harness in Harness::on_every_backend().await {
+        let app = harness
+            .app(|config| {
+                both("/list", LIST, &Runs::default())(config);
+                both("/search", SEARCH, &Runs::default())(config);
+            })
+            .await;
+        for path in ["/list", "/search"] {
+            let key = get(&app, path).await.key().to_owned();
+            for same in [
+                "?page=1",
+                "?page=01",
+                "?size=10&page=1",
+                "?sort=name&unknown=x",
+                "?",
+            ] {
+                let reply = get(&app, &format!("{path}{same}")).await;
+                assert!(
+                    reply.is_hit() && reply.key() == key,
+                    "{path}{same}: {reply:?}"
+                );
+            }
+            for other in ["?page=2", "?size=11", "?sort=na", "?sort=name%3Apage"] {
+                let reply = get(&app, &format!("{path}{other}")).await;
+                assert!(
+                    !reply.is_hit() && reply.key() != key,
+                    "{path}{other}: {reply:?}"
+                );
+            }
+        }
+    }
+}
+
+#[actix_web::test]
+async fn c02_an_outer_middleware_and_a_handler_bind_arguments() {
+    const TENANT: CachePolicy = CachePolicy::new("tenant_{tenant}")
+        .resource_id("home")
+        .shared();
+    const OWNED: CachePolicy = CachePolicy::new("owned")
+        .resource_id_name("owner_id")
+        .shared();
+    for harness in Harness::on_every_backend().await {
+        let runs = Runs::default();
+        let app = harness
+            .app(|config| {
+                let tenant = from_fn(
+                    |request: actix_web::dev::ServiceRequest,
+                     next: actix_web::middleware::Next<_>| async move {
+                        let tenant = request
+                            .headers()
+                            .get("x-tenant")
+                            .unwrap()
+                            .to_str()
+                            .unwrap()
+                            .to_owned();
+                        bind_argument(&request, "tenant", tenant);
+                        next.call(request).await
+                    },
+                );
+                config.route(
+                    "/home",
+                    web::get().to(numbered(&runs)).wrap(TENANT).wrap(tenant),
+                );
+                config.route(
+                    "/owned/{owner_id}",
+                    web::get().to(numbered(&runs)).wrap(OWNED),
+                );
+                let bind = |arguments: CacheArguments| async move {
+                    for owner in [7, 8, 7] {
+                        arguments.bind("owner_id", owner);
+                    }
+                    no_content().await
+                };
+                config.route("/change", web::post().to(bind).wrap(OWNED));
+            })
+            .await;
+        for tenant in ["a", "b"] {
+            let home = || {
+                TestRequest::get()
+                    .uri("/home")
+                    .insert_header(("x-tenant", tenant))
+            };
+            let miss = send(&app, home()).await;
+            assert_eq!(miss.key(), format!("tenant_{tenant}:home"));
+            assert!(!miss.is_hit() && send(&app, home()).await.is_hit());
+        }
+        for owner in [7, 8, 9] {
+            get(&app, &format!("/owned/{owner}")).await;
+        }
+        post(&app, "/change").await;
+        for (owner, kept) in [(7, false), (8, false), (9, true)] {
+            assert_eq!(
+                get(&app, &format!("/owned/{owner}")).await.is_hit(),
+                kept,
+                "{owner}"
+            );
+        }
+    }
+}
+
+#[actix_web::test]
+async fn c02_neither_path_nor_query_can_name_the_caller() {
+    #[derive(Default, Deserialize, Serialize)]
+    #[serde(default)]
+    struct Forged {
+        caller: i64,
+    }
+    const MINE: CachePolicy = CachePolicy::new("mine_{caller}")
+        .resource_id("all")
+        .per_caller()
+        .query::<Forged>();
+    let harness = Harness::on_every_backend().await.remove(2);
+    let app = harness
+        .app(|config| {
+            both("/mine", MINE, &Runs::default())(config);
+            both("/mine/{caller}", MINE, &Runs::default())(config);
+        })
+        .await;
+    for path in ["/mine?caller=1", "/mine/1"] {
+        assert_eq!(
+            get(&app, path).await.outcome(),
+            "backend; fwd=bypass; detail=no-caller",
+            "{path}"
+        );
+    }
+}
+
+#[test]
+#[should_panic(expected = "user_{name")]
+fn c03_a_malformed_template_is_refused_when_the_policy_is_made() {
+    let _ = CachePolicy::new(std::hint::black_box("user_{name"));
+}
+
+#[test]
+#[should_panic(expected = "{a}{b}")]
+fn c03_an_ambiguous_pattern_is_refused_when_the_policy_is_made() {
+    let _ = CachePolicy::new("x").pattern_to_invalidate_extra(std::hint::black_box(&["{a}{b}"]));
+}
+
+#[actix_web::test]
+async fn c04_values_stay_in_their_places() {
+    const PAIR: CachePolicy = CachePolicy::new("pair:{a}")
+        .resource_id_name("b")
+        .resource_id_type(ResourceIdType::String);
+    for harness in Harness::on_every_backend().await {
+        let app = harness.app(both("/{a}/{b}", PAIR, &Runs::default())).await;
+        let paths = [
+            "/x%3Ay/z",
+            "/x/y%3Az",
+            "/x%25/y",
+            "/x/y",
+            "/%2a/y",
+            "/x%2Fy/z",
+            "/%F0%9F%A6%80/y",
+            "/x%0Ay/z",
+            "/x%20y/z",
+        ];
+        let mut keys = Vec::new();
+        for path in paths {
+            let reply = get(&app, path).await;
+            assert!(
+                !reply.is_hit(),
+                "{path} met another's entry: {}",
+                reply.key()
+            );
+            assert!(
+                get(&app, path).await.is_hit(),
+                "{path} on {:?}",
+                harness.kind
+            );
+            assert_eq!(reply.key().matches(':').count(), 2, "{}", reply.key());
+            keys.push(reply.key().to_owned());
+        }
+        assert_eq!(keys[4], "pair:%2A:y");
+    }
+}
+
+#[actix_web::test]
+async fn c05_long_keys_are_cached_apart_on_every_backend() {
+    const NAMED: CachePolicy = CachePolicy::new("named").resource_id_type(ResourceIdType::String);
+    for harness in Harness::on_every_backend().await {
+        let app = harness.app(both("/{name}", NAMED, &Runs::default())).await;
+        for end in ["a", "b"] {
+            let path = format!("/{}{end}", "long".repeat(500));
+            assert!(!get(&app, &path).await.is_hit());
+            assert!(get(&app, &path).await.is_hit(), "{:?}", harness.kind);
+            post(&app, &path).await;
+            assert!(!get(&app, &path).await.is_hit());
+        }
+    }
+}
+
+#[actix_web::test]
+async fn c06_a_read_with_a_missing_argument_is_not_cached_and_the_log_says_why() {
+    const ODD: CachePolicy = CachePolicy::new("odd_{tenant}").resource_id("all");
+    let harness = Harness::on_every_backend().await.remove(2);
+    let runs = Runs::default();
+    let app = harness.app(both("/odd", ODD, &runs)).await;
+    let log = Log::collect();
+    for number in 1..=3 {
+        let reply = get(&app, "/odd").await;
+        assert_eq!(
+            reply.outcome(),
+            "backend; fwd=bypass; detail=missing-argument"
+        );
+        assert_eq!(reply.text(), format!("run {number}"));
+    }
+    assert_eq!(
+        log.lines_with(&["WARN", "/odd", "`tenant`"]).len(),
+        1,
+        "one warning for the route"
+    );
+}
+
+#[actix_web::test]
+async fn c06_a_write_with_a_missing_argument_still_invalidates_the_rest() {
+    const WRITE: CachePolicy = WIDGET
+        .to_invalidate_extra(&[("list_{tenant}", "all"), ("count", "global")])
+        .to_invalidate_groups(&["group_{tenant}"]);
+    const COUNT: CachePolicy = CachePolicy::new("count").resource_id("global");
+    for harness in Harness::on_every_backend().await {
+        let app = harness
+            .app(|config| {
+                both("/count", COUNT, &Runs::default())(config);
+                config.service(
+                    web::resource("/widgets/{widget_id}")
+                        .route(web::get().to(numbered(&Runs::default())).wrap(WIDGET))
+                        .route(web::post().to(no_content).wrap(WRITE)),
+                );
+            })
+            .await;
+        for path in ["/count", "/widgets/1"] {
+            get(&app, path).await;
+        }
+        let log = Log::collect();
+        assert_eq!(post(&app, "/widgets/1").await.status, 204);
+        assert!(
+            !log.lines_with(&["WARN", "/widgets/{widget_id}", "`tenant`"])
+                .is_empty()
+        );
+        for path in ["/count", "/widgets/1"] {
+            assert!(!get(&app, path).await.is_hit(), "{path}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn c07_the_resource_id_is_inferred() {
+    #[derive(Default, Deserialize, Serialize)]
+    #[serde(default)]
+    struct ById {
+        page: i64,
+        item_id: i64,
+    }
+    const ANY: CachePolicy = CachePolicy::new("any");
+    const TEXT: CachePolicy = ANY.resource_id_type(ResourceIdType::String);
+    const UUID: CachePolicy = ANY.resource_id_type(ResourceIdType::Uuid);
+    const QUERY: CachePolicy = ANY.query::<ById>();
+    let cases: [(&str, CachePolicy, &str, &str); 7] = [
+        ("/a/{number}/{widget_id}", ANY, "/a/7/42", "any:42"),
+        ("/b/{number}/x", ANY, "/b/7/x", "any:7"),
+        ("/c/{name}/{number}", ANY, "/c/ada/7", "any:7"),
+        ("/d/{name}/{number}", TEXT, "/d/ada/7", "any:ada"),
+        (
+            "/e/{name}/{key}",
+            UUID,
+            "/e/7/67e55044-10b1-426f-9247-bb680e5fe0c8",
+            "any:67e55044-10b1-426f-9247-bb680e5fe0c8",
+        ),
+        ("/f", QUERY, "/f?page=3&item_id=9", "any:9:page=3:item_id=9"),
+        ("/g/{id}", QUERY, "/g/5?item_id=9", "any:5:page=0:item_id=9"),
+    ];
+    let harness = Harness::on_every_backend().await.remove(2);
+    for (route, policy, path, key) in cases {
+        let app = harness.app(both(route, policy, &Runs::default())).await;
+        assert_eq!(get(&app, path).await.key(), key, "{route}");
+    }
+}
+
+#[actix_web::test]
+async fn c07_without_a_resource_id_nothing_is_cached_and_a_page_is_never_one() {
+    #[derive(Default, Deserialize, Serialize)]
+    #[serde(default)]
+    struct Pages {
+        page: i64,
+    }
+    const LIST: CachePolicy = CachePolicy::new("list").query::<Pages>();
+    let harness = Harness::on_every_backend().await.remove(2);
+    let runs = Runs::default();
+    let app = harness
+        .app(|config| {
+            both("/list", LIST, &runs)(config);
+            both("/users/{name}", CachePolicy::new("user"), &runs)(config);
+        })
+        .await;
+    let log = Log::collect();
+    for path in ["/list?page=3", "/list?page=3", "/users/ada", "/users/ada"] {
+        assert_eq!(
+            get(&app, path).await.outcome(),
+            "backend; fwd=bypass; detail=no-id",
+            "{path}"
+        );
+    }
+    assert_eq!(runs.total(), 4);
+    for route in ["/list", "/users/{name}"] {
+        assert_eq!(
+            log.lines_with(&["WARN", route, "resource id"]).len(),
+            1,
+            "{route}"
+        );
+    }
+}
+
+#[actix_web::test]
+async fn c07_an_id_in_an_unusual_form_is_never_stale() {
+    for harness in Harness::on_every_backend().await {
+        let app = harness
+            .app(both("/widgets/{widget_id}", WIDGET, &Runs::default()))
+            .await;
+        get(&app, "/widgets/42").await;
+        for unusual in ["/widgets/042", "/widgets/%34%32", "/widgets/+42"] {
+            let reply = get(&app, unusual).await;
+            assert!(
+                reply.key().is_empty() || reply.key() == "widget:42",
+                "{unusual}: {reply:?}"
+            );
+        }
+        post(&app, "/widgets/042").await;
+        assert!(
+            !get(&app, "/widgets/42").await.is_hit(),
+            "{:?}",
+            harness.kind
+        );
+    }
+}

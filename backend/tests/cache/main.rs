@@ -1,0 +1,16 @@
+//! The cache contract, clause by clause, on every backend.
+//!
+//! Each test builds small applications of its own around the public surface of the cache; a test
+//! named after a clause fails when the clause is broken.
+
+mod backends;
+mod harness;
+mod illness;
+mod keys;
+mod provider;
+mod queries;
+mod reading;
+mod writing;
+
+#[path = "../support/mod.rs"]
+mod support;

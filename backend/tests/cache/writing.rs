@@ -1,0 +1,384 @@
+//! Writing (C15–C20).
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use actix_web::dev::Service;
+use actix_web::http::StatusCode;
+use actix_web::test::TestRequest;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use backend::infrastructure::cache::{CacheArguments, CachePolicy, ResourceIdType};
+use backend::infrastructure::settings::CacheBackendKind;
+use tokio::sync::Notify;
+
+use crate::harness::{Harness, Log, Runs, delete, get, no_content, numbered, post, send};
+use crate::support::eventually;
+
+const ITEM: CachePolicy = CachePolicy::new("item").resource_id_name("id").shared();
+
+/// A GET route of a policy.
+fn reads(config: &mut ServiceConfig, path: &str, policy: CachePolicy) {
+    config.route(path, web::get().to(numbered(&Runs::default())).wrap(policy));
+}
+
+#[actix_web::test]
+async fn c15_a_successful_write_deletes_the_key_before_it_is_answered() {
+    for harness in Harness::on_every_backend().await {
+        let app = harness
+            .app(|config| {
+                config.service(
+                    web::resource("/{id}")
+                        .route(web::get().to(numbered(&Runs::default())).wrap(ITEM))
+                        .route(web::route().to(no_content).wrap(ITEM)),
+                );
+            })
+            .await;
+        for method in ["POST", "PUT", "PATCH", "DELETE"] {
+            get(&app, "/1").await;
+            assert!(get(&app, "/1").await.is_hit());
+            let write = TestRequest::get().method(method.parse().unwrap()).uri("/1");
+            assert_eq!(send(&app, write).await.outcome(), "backend; fwd=method");
+            assert!(
+                !harness.cache.exists("item:1").await.unwrap(),
+                "{method} on {:?}",
+                harness.kind
+            );
+            assert!(
+                !get(&app, "/1").await.is_hit(),
+                "{method} on {:?}",
+                harness.kind
+            );
+        }
+    }
+}
+
+#[actix_web::test]
+async fn c15_only_a_success_invalidates() {
+    for harness in Harness::on_every_backend().await {
+        let app = harness
+            .app(|config| {
+                let answer = |request: HttpRequest| async move {
+                    let status: u16 = request.match_info().get("status").unwrap().parse().unwrap();
+                    HttpResponse::build(StatusCode::from_u16(status).unwrap()).finish()
+                };
+                reads(config, "/{id}", ITEM);
+                config.route("/{id}/{status}", web::post().to(answer).wrap(ITEM));
+            })
+            .await;
+        for (status, kept) in [
+            (200, false),
+            (201, false),
+            (302, false),
+            (400, true),
+            (404, true),
+            (409, true),
+            (500, true),
+        ] {
+            get(&app, "/1").await;
+            post(&app, &format!("/1/{status}")).await;
+            assert_eq!(
+                get(&app, "/1").await.is_hit(),
+                kept,
+                "{status} on {:?}",
+                harness.kind
+            );
+        }
+    }
+}
+
+#[actix_web::test]
+async fn c16_extras_name_an_argument_or_else_a_literal() {
+    const COUNT: CachePolicy = CachePolicy::new("count").resource_id("global");
+    const OWNED: CachePolicy = CachePolicy::new("owned_{owner}")
+        .resource_id_name("kind")
+        .resource_id_type(ResourceIdType::String);
+    const WRITE: CachePolicy = ITEM.to_invalidate_extra(&[
+        ("count", "global"),
+        ("owned_{owner}", "kind"),
+        ("owned_{owner}", "literal"),
+    ]);
+    for harness in Harness::on_every_backend().await {
+        let app = harness
+            .app(|config| {
+                reads(config, "/count", COUNT);
+                reads(config, "/owned/{owner}/{kind}", OWNED);
+                reads(config, "/items/{id}", ITEM);
+                let write = |arguments: CacheArguments| async move {
+                    arguments.bind("owner", "ada");
+                    arguments.bind("kind", "cog");
+                    no_content().await
+                };
+                config.route("/items/{id}", web::delete().to(write).wrap(WRITE));
+            })
+            .await;
+        let read = [
+            ("/count", false),
+            ("/owned/ada/cog", false),
+            ("/owned/ada/literal", false),
+            ("/owned/ada/rod", true),
+            ("/owned/bob/cog", true),
+            ("/items/1", false),
+            ("/items/2", true),
+        ];
+        for (path, _) in read {
+            get(&app, path).await;
+        }
+        delete(&app, "/items/1").await;
+        for (path, kept) in read {
+            assert_eq!(
+                get(&app, path).await.is_hit(),
+                kept,
+                "{path} on {:?}",
+                harness.kind
+            );
+        }
+    }
+}
+
+const TEXT: CachePolicy = CachePolicy::new("text_{a}")
+    .resource_id_name("b")
+    .resource_id_type(ResourceIdType::String);
+
+/// Stores some keys, lets a write with these patterns succeed, and checks what is left.
+async fn check_patterns(
+    kind: CacheBackendKind,
+    policy: CachePolicy,
+    paths: &[(&str, bool)],
+    bound: &'static str,
+) {
+    let harness = Harness::new(kind).await;
+    let app = harness
+        .app(|config| {
+            reads(config, "/{a}/{b}", TEXT);
+            let write = move |arguments: CacheArguments| async move {
+                arguments.bind("who", bound);
+                no_content().await
+            };
+            config.route("/write/{a}/{b}", web::post().to(write).wrap(policy));
+        })
+        .await;
+    for (path, _) in paths {
+        get(&app, path).await;
+    }
+    let log = Log::collect();
+    assert_eq!(post(&app, "/write/none/none").await.status, 204);
+    assert!(log.lines_with(&["ERROR"]).is_empty());
+    for (path, kept) in paths {
+        assert_eq!(get(&app, path).await.is_hit(), *kept, "{path} on {kind:?}");
+    }
+}
+
+#[actix_web::test]
+async fn c17_patterns_are_redis_globs_taken_as_written() {
+    for kind in [CacheBackendKind::Redis, CacheBackendKind::Memory] {
+        check_patterns(
+            kind,
+            TEXT.pattern_to_invalidate_extra(&["text_a:*"]),
+            &[
+                ("/a/1", false),
+                ("/a/2", false),
+                ("/ab/1", true),
+                ("/b/1", true),
+            ],
+            "",
+        )
+        .await;
+        check_patterns(
+            kind,
+            TEXT.pattern_to_invalidate_extra(&["text_?:[12]"]),
+            &[
+                ("/a/1", false),
+                ("/b/2", false),
+                ("/a/3", true),
+                ("/ab/1", true),
+            ],
+            "",
+        )
+        .await;
+        // Nothing is appended: this is a single key.
+        check_patterns(
+            kind,
+            TEXT.pattern_to_invalidate_extra(&["text_a:1"]),
+            &[("/a/1", false), ("/a/12", true)],
+            "",
+        )
+        .await;
+        check_patterns(
+            kind,
+            TEXT.pattern_to_invalidate_extra(&["text_{who}:*"]),
+            &[("/ada/1", false), ("/adam/1", true)],
+            "ada",
+        )
+        .await;
+        // What a value holds stands for itself.
+        check_patterns(
+            kind,
+            TEXT.pattern_to_invalidate_extra(&["text_{who}:*"]),
+            &[("/%2A/1", false), ("/ada/1", true)],
+            "*",
+        )
+        .await;
+        check_patterns(
+            kind,
+            TEXT.pattern_to_invalidate_extra(&["text_{who}:*"]),
+            &[("/[ab]/1", false), ("/a/1", true)],
+            "[ab]",
+        )
+        .await;
+    }
+}
+
+#[actix_web::test]
+async fn c17_more_keys_than_one_batch_are_deleted() {
+    for kind in [CacheBackendKind::Redis, CacheBackendKind::Memory] {
+        let harness = Harness::new(kind).await;
+        for number in 0..3000 {
+            harness
+                .cache
+                .set(&format!("many:{number}"), &number, None)
+                .await
+                .unwrap();
+        }
+        harness.cache.set("other:1", &1, None).await.unwrap();
+        harness.cache.delete_pattern("many:*").await.unwrap();
+        for number in (0..3000).step_by(97) {
+            assert!(
+                !harness
+                    .cache
+                    .exists(&format!("many:{number}"))
+                    .await
+                    .unwrap()
+            );
+        }
+        assert!(harness.cache.exists("other:1").await.unwrap());
+    }
+}
+
+#[actix_web::test]
+async fn c18_memcached_has_no_patterns_and_does_the_rest() {
+    const WRITE: CachePolicy = ITEM
+        .pattern_to_invalidate_extra(&["list:*"])
+        .to_invalidate_extra(&[("count", "global")])
+        .to_invalidate_groups(&["lists"]);
+    const LIST: CachePolicy = CachePolicy::new("grouped")
+        .resource_id("all")
+        .group("lists");
+    let harness = Harness::new(CacheBackendKind::Memcached).await;
+    let app = harness
+        .app(|config| {
+            reads(
+                config,
+                "/count",
+                CachePolicy::new("count").resource_id("global"),
+            );
+            reads(config, "/list", CachePolicy::new("list").resource_id("all"));
+            reads(config, "/grouped", LIST);
+            reads(config, "/items/{id}", ITEM);
+            config.route("/items/{id}", web::post().to(no_content).wrap(WRITE));
+        })
+        .await;
+    let paths = [
+        ("/count", false),
+        ("/list", true),
+        ("/grouped", false),
+        ("/items/1", false),
+    ];
+    for (path, _) in paths {
+        get(&app, path).await;
+    }
+    let log = Log::collect();
+    assert_eq!(
+        post(&app, "/items/1").await.status,
+        204,
+        "the request succeeds"
+    );
+    assert_eq!(
+        log.lines_with(&["ERROR", "PatternMatchingNotSupportedError", "/items/{id}"])
+            .len(),
+        1
+    );
+    for (path, kept) in paths {
+        assert_eq!(get(&app, path).await.is_hit(), kept, "{path}");
+    }
+    let error = harness.cache.delete_pattern("list:*").await.unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("PatternMatchingNotSupportedError"),
+        "{error}"
+    );
+}
+
+#[actix_web::test]
+async fn c19_extras_patterns_and_groups_on_a_get_are_an_error_and_the_handler_does_not_run() {
+    let wrong = [
+        ITEM.to_invalidate_extra(&[("count", "global")]),
+        ITEM.pattern_to_invalidate_extra(&["list:*"]),
+        ITEM.to_invalidate_groups(&["lists"]),
+    ];
+    let harness = Harness::on_every_backend().await.remove(2);
+    for policy in wrong {
+        let runs = Runs::default();
+        let app = harness
+            .app(|config| {
+                config.route("/{id}", web::route().to(numbered(&runs)).wrap(policy));
+            })
+            .await;
+        for method in ["GET", "HEAD"] {
+            let request = TestRequest::get()
+                .method(method.parse().unwrap())
+                .uri("/1")
+                .to_request();
+            let response = app.call(request).await.unwrap();
+            assert_eq!(response.status(), 500);
+            let problem = actix_web::body::to_bytes(response.into_body())
+                .await
+                .ok()
+                .unwrap();
+            let problem: serde_json::Value = serde_json::from_slice(&problem).unwrap();
+            assert_eq!(problem["type"], "InvalidRequestError");
+        }
+        assert_eq!(runs.total(), 0);
+    }
+}
+
+#[actix_web::test]
+async fn c20_a_write_and_its_invalidation_run_to_their_end_without_the_client() {
+    for harness in Harness::on_every_backend().await {
+        let (entered, leave) = (Rc::new(Notify::new()), Rc::new(Notify::new()));
+        let committed = Runs::default();
+        let app = harness
+            .app(|config| {
+                reads(config, "/{id}", ITEM);
+                let (entered, leave, committed) =
+                    (Rc::clone(&entered), Rc::clone(&leave), committed.clone());
+                let write = move || {
+                    let (entered, leave, committed) =
+                        (Rc::clone(&entered), Rc::clone(&leave), committed.clone());
+                    async move {
+                        entered.notify_one();
+                        leave.notified().await;
+                        committed.count();
+                        no_content().await
+                    }
+                };
+                config.route("/{id}", web::post().to(write).wrap(ITEM));
+            })
+            .await;
+        get(&app, "/1").await;
+        let write = app.call(TestRequest::post().uri("/1").to_request());
+        tokio::select! {
+            _ = write => panic!("the handler waits"),
+            () = entered.notified() => {}
+        }
+        // The client is gone: its future has been dropped half-way.
+        leave.notify_one();
+        eventually("the entry is deleted", async || {
+            !harness.cache.exists("item:1").await.unwrap()
+        })
+        .await;
+        assert_eq!(committed.total(), 1);
+        tokio::time::sleep(Duration::ZERO).await;
+    }
+}
