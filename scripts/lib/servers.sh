@@ -6,14 +6,15 @@
 SERVER_PIDS=
 POSTGRES_DATA=
 
-# Where Debian and Homebrew keep programs that are not on the PATH.
+# The directory of PostgreSQL's programs: one that has them all, since links to some may be on the PATH.
+# Debian and Homebrew keep them where the PATH does not lead.
 postgres_bin() {
-    if has pg_ctl && has initdb; then
-        dirname "$(command -v pg_ctl)"
-        return
-    fi
-    for directory in /usr/lib/postgresql/*/bin /opt/homebrew/opt/postgresql*/bin /usr/local/opt/postgresql*/bin; do
-        [ ! -x "$directory/pg_ctl" ] || printf '%s\n' "$directory"
+    on_path=$(command -v pg_ctl || true)
+    for directory in "${on_path%/*}" /usr/lib/postgresql/*/bin /opt/homebrew/opt/postgresql*/bin \
+        /usr/local/opt/postgresql*/bin; do
+        if [ -x "$directory/pg_ctl" ] && [ -x "$directory/initdb" ] && [ -x "$directory/psql" ]; then
+            printf '%s\n' "$directory"
+        fi
     done | sort -V | tail -n 1
 }
 
@@ -67,27 +68,40 @@ as_postgres() {
     if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi
 }
 
-start_postgres() {
+# Where the files of PostgreSQL really go, for a directory: as root they belong to another user, whom the
+# directories above a project in a private home do not let through.
+postgres_directory() {
     directory=$1
-    shift
-    bin=$(postgres_bin)
+    mkdir -p "$directory"
     if [ "$(id -u)" = 0 ]; then
-        mkdir -p "$directory"
         chown postgres "$directory"
-        # A project in a private home: its parents let nobody else through.
         if ! as_postgres test -w "$directory" 2>/dev/null; then
             directory="/var/tmp/backend-postgres-$(printf '%s' "$directory" | cksum | cut -d ' ' -f 1)"
             mkdir -p "$directory"
             chown postgres "$directory"
         fi
     fi
-    mkdir -p "$directory"
+    printf '%s\n' "$directory"
+}
+
+# Removes the databases that are kept in a directory.
+forget_postgres() {
+    directory=$(postgres_directory "$1")
+    rm -rf "${directory:?}/data"
+}
+
+start_postgres() {
+    directory=$(postgres_directory "$1")
+    shift
+    bin=$(postgres_bin)
     POSTGRES_DATA="$directory/data"
-    if [ ! -e "$POSTGRES_DATA/PG_VERSION" ] && ! as_postgres test -e "$POSTGRES_DATA/PG_VERSION"; then
+    if ! as_postgres test -e "$POSTGRES_DATA/PG_VERSION"; then
         (cd / && as_postgres "$bin/initdb" -D "$POSTGRES_DATA" -A trust -U postgres -E UTF8 --locale=C >/dev/null) ||
             fail "the database could not be set up in $directory"
     fi
-    # The socket's directory is in /tmp, since the path of a socket has at most 100 characters.
+    # One that a killed script left running.
+    (cd / && as_postgres "$bin/pg_ctl" -D "$POSTGRES_DATA" -m fast -w stop >/dev/null 2>&1) || true
+    # The socket's directory is /tmp, since the path of a socket has at most 100 characters.
     for _ in 1 2 3; do
         POSTGRES_PORT=$(free_port)
         if (cd / && as_postgres "$bin/pg_ctl" -D "$POSTGRES_DATA" -l "$directory/log" -w -t 60 \
