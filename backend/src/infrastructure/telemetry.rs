@@ -27,8 +27,10 @@ pub fn initialise(settings: &LoggingSettings) -> Result<(), TryInitError> {
     use tracing_subscriber::util::SubscriberInitExt;
 
     // The server's own lines at start say nothing that `listening` does not.
-    let filter =
-        EnvFilter::builder().parse_lossy(format!("actix_server=warn,sqlx::postgres::notice=warn,{}", settings.log_level));
+    let filter = EnvFilter::builder().parse_lossy(format!(
+        "actix_server=warn,sqlx::postgres::notice=warn,{}",
+        settings.log_level
+    ));
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(io::stdout().is_terminal());

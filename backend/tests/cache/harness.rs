@@ -97,22 +97,16 @@ impl Harness {
     }
 
     /// An application with these routes around the cache.
-    pub async fn app(&self, configure: impl FnOnce(&mut ServiceConfig)) -> impl TestApp {
-        app(&self.cache, configure).await
+    pub fn app<C: FnOnce(&mut ServiceConfig)>(
+        &self,
+        configure: C,
+    ) -> impl Future<Output = impl TestApp + 'static + use<C>> + use<C> {
+        app(self.cache.clone(), configure)
     }
 
     /// The key as the server knows it.
     pub fn full_key(&self, key: &str) -> String {
         format!("{}:{key}", self.settings.cache_namespace)
-    }
-
-    /// The stored bytes, by the server's own protocol; the memory backend has none.
-    pub async fn raw(&self, key: &str) -> Option<Vec<u8>> {
-        backend(&self.settings)
-            .get(&self.full_key(key))
-            .await
-            .expect("the server")
-            .map(|found| found.value.to_vec())
     }
 }
 
@@ -127,10 +121,12 @@ impl<T> TestApp for T where
 {
 }
 
-pub async fn app(cache: &Cache, configure: impl FnOnce(&mut ServiceConfig)) -> impl TestApp {
-    let app = App::new()
-        .app_data(Data::new(cache.clone()))
-        .configure(configure);
+/// An application with these routes around a cache.
+pub async fn app<C: FnOnce(&mut ServiceConfig)>(
+    cache: Cache,
+    configure: C,
+) -> impl TestApp + 'static + use<C> {
+    let app = App::new().app_data(Data::new(cache)).configure(configure);
     init_service(app).await
 }
 

@@ -255,7 +255,7 @@ async fn c28_without_the_cache_nothing_connects() {
         .await
         .unwrap();
     let runs = Runs::default();
-    let app = crate::harness::app(&cache, |config| {
+    let app = crate::harness::app(cache.clone(), |config| {
         config.route("/{id}", web::get().to(numbered(&runs)).wrap(ITEM));
         config.route("/{id}", web::post().to(no_content).wrap(ITEM));
     })

@@ -4,11 +4,14 @@
 //! named after a clause fails when the clause is broken.
 
 mod backends;
+mod conditional;
+mod freshness;
 mod harness;
 mod illness;
 mod keys;
 mod provider;
 mod queries;
+mod races;
 mod reading;
 mod writing;
 

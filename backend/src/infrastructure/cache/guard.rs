@@ -4,17 +4,18 @@
 //! # States
 //!
 //! ```text
-//!             identity confirmed                   quarantine over
-//!   Doubtful ───────────────────▶ Ready ◀──────────────────────────┐
-//!      ▲   a connection was lost    │                              │
-//!      └────────────────────────────┤                              │
-//!                                   │ 3 failures in a row, or      │
-//!                                   │ a deletion that failed twice │
-//!                                   ▼                              │
-//!                                 Away ───────────────────▶ Recovering
-//!                                        the probe answered, all
-//!                                        deletions are delivered,
-//!                                        a new generation is set
+//!                          quarantine over
+//!     Ready ◀──────────────────────────────────────────── Recovering
+//!       │                                                  ▲   ▲  │
+//!       ├── an operation failed ──▶ Doubtful ──────────────┘   │  │
+//!       │                           ▲  │   the server answered │  │
+//!       │                           │  │   and is the same     │  │
+//!       │                           └──┼───────────────────────┼──┘ an operation failed
+//!       │ a deletion failed twice      │ 3 failures in a row    │
+//!       ▼                              ▼                        │
+//!     Away ◀───────────────────────────┘                        │
+//!       └───────────────────────────────────────────────────────┘
+//!         the probe answered, all deletions are delivered, a new generation is set
 //! ```
 //!
 //! Only in *Ready* is anything read from or stored in the backend. In *Ready*, *Doubtful* and
@@ -27,7 +28,8 @@
 //! instance that met an outage delivers the deletions it owes, then sets a new generation, then waits
 //! [`QUARANTINE`], in which every other instance that met the outage finds the backend again (they
 //! probe every [`PROBE_INTERVAL`]) and does the same, and only then trusts the backend with the
-//! generation it finds. So what was stored before the outage, whether or not somebody failed to
+//! generation it finds. An instance that saw no more than one failure waits as long, since another
+//! may have failed to delete at that moment. So what was stored before the outage, whether or not somebody failed to
 //! delete it, is never an answer again. A server that restarted with an old snapshot has another
 //! identity than the one recorded with the generation, which counts as an outage too.
 //!
@@ -76,7 +78,7 @@ pub(super) enum Availability {
     Away = 0,
     /// Reached again; others may still owe it deletions.
     Recovering = 1,
-    /// A connection was lost; it is not yet clear whether the server is still the same.
+    /// An operation failed; it is not yet clear whether the server is well and still the same.
     Doubtful = 2,
     /// Well.
     Ready = 3,
@@ -318,7 +320,7 @@ impl BackendGuard {
                 Ok(Ok(())) => Ok(()),
                 Ok(Err(_)) => {
                     // The server may have restarted in between.
-                    self.advance(Availability::Ready, Availability::Doubtful);
+                    self.doubt();
                     self.backend.delete(keys).await
                 }
                 Err(_) => {
@@ -370,7 +372,6 @@ impl BackendGuard {
             )) => Err(Unavailable(error.to_string())),
             Ok(Err(BackendError::Unavailable(error))) => {
                 self.failed(&error);
-                self.advance(Availability::Ready, Availability::Doubtful);
                 Err(Unavailable(error))
             }
             Err(_) => {
@@ -381,8 +382,16 @@ impl BackendGuard {
         }
     }
 
+    /// After a failure the backend is asked who it is before it is trusted again.
+    fn doubt(&self) {
+        if !self.advance(Availability::Ready, Availability::Doubtful) {
+            self.advance(Availability::Recovering, Availability::Doubtful);
+        }
+    }
+
     fn failed(&self, error: &str) {
         self.warn(error);
+        self.doubt();
         let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
         if failures >= FAILURES_UNTIL_AWAY && self.availability() != Availability::Away {
             self.set_availability(Availability::Away);

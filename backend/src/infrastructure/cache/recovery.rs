@@ -181,8 +181,14 @@ async fn confirm(guard: &BackendGuard, from: Availability) -> bool {
     };
     if let Some(generation) = generation {
         guard.set_generation(generation);
-        if from != Availability::Ready {
-            guard.advance(from, Availability::Ready);
+        match from {
+            Availability::Doubtful => {
+                guard.advance(from, Availability::Recovering);
+            }
+            Availability::Recovering => {
+                guard.advance(from, Availability::Ready);
+            }
+            Availability::Ready | Availability::Away => {}
         }
     } else {
         tracing::warn!(

@@ -1,0 +1,316 @@
+//! Freshness options (C38–C41), on a clock that the tests move.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::web::{self, ServiceConfig};
+use backend::infrastructure::cache::CachePolicy;
+use backend::infrastructure::settings::CacheBackendKind;
+use tokio::sync::Semaphore;
+
+use crate::harness::{Harness, Runs, TestApp, app, get, no_content, post, settings};
+use crate::support::eventually;
+
+const ITEM: CachePolicy = CachePolicy::new("item")
+    .resource_id_name("id")
+    .expiration(60)
+    .shared();
+
+type Configure = Box<dyn FnOnce(&mut ServiceConfig)>;
+
+/// A handler that a test lets succeed, fail or wait.
+#[derive(Clone)]
+struct Source(Arc<SourceState>);
+
+struct SourceState {
+    runs: Runs,
+    value: AtomicUsize,
+    status: AtomicU16,
+    gate: Semaphore,
+}
+
+impl Source {
+    fn new() -> Self {
+        Self(Arc::new(SourceState {
+            runs: Runs::default(),
+            value: AtomicUsize::new(1),
+            status: AtomicU16::new(200),
+            gate: Semaphore::new(Semaphore::MAX_PERMITS),
+        }))
+    }
+
+    fn set(&self, value: usize) {
+        self.0.value.store(value, Ordering::SeqCst);
+    }
+
+    fn answer_with(&self, status: u16) {
+        self.0.status.store(status, Ordering::SeqCst);
+    }
+
+    /// Nobody passes until [`Self::open`].
+    fn close(&self) {
+        let taken = self.0.gate.available_permits();
+        self.0.gate.forget_permits(taken);
+    }
+
+    fn open(&self) {
+        self.0.gate.add_permits(1000);
+    }
+
+    fn runs(&self) -> usize {
+        self.0.runs.total()
+    }
+
+    fn app(
+        &self,
+        harness: &Harness,
+        policy: CachePolicy,
+    ) -> impl Future<Output = impl TestApp + 'static + use<>> + use<> {
+        let source = self.clone();
+        let read = move || {
+            let source = source.clone();
+            async move {
+                source.0.runs.count();
+                let value = source.0.value.load(Ordering::SeqCst);
+                drop(source.0.gate.acquire().await.unwrap());
+                let status = StatusCode::from_u16(source.0.status.load(Ordering::SeqCst)).unwrap();
+                HttpResponse::build(status).body(value.to_string())
+            }
+        };
+        app(
+            harness.cache.clone(),
+            Box::new(move |config: &mut ServiceConfig| {
+                config.route("/{id}", web::get().to(read).wrap(policy));
+                config.route("/{id}", web::post().to(no_content).wrap(policy));
+            }) as Configure,
+        )
+    }
+}
+
+#[actix_web::test]
+async fn c38_while_revalidating_the_old_answer_is_given_at_once_and_refreshed_once() {
+    for harness in Harness::on_every_backend().await {
+        let source = Source::new();
+        let app = source.app(&harness, ITEM.stale_while_revalidate(30)).await;
+        get(&app, "/1").await;
+        source.set(2);
+        harness.clock.advance(Duration::from_secs(65));
+        source.close();
+        for _ in 0..5 {
+            let reply = get(&app, "/1").await;
+            assert_eq!(
+                (reply.text(), reply.outcome()),
+                ("1".to_owned(), "backend; hit; ttl=-5"),
+                "{:?}",
+                harness.kind
+            );
+        }
+        eventually("the refresh runs", async || source.runs() == 2).await;
+        source.open();
+        eventually("the new answer is there", async || {
+            get(&app, "/1").await.text() == "2"
+        })
+        .await;
+        assert_eq!(source.runs(), 2, "one refresh for all");
+        // Too old is too old.
+        source.set(3);
+        harness.clock.advance(Duration::from_secs(91));
+        assert_eq!(get(&app, "/1").await.text(), "3", "{:?}", harness.kind);
+    }
+}
+
+#[actix_web::test]
+async fn c38_what_was_invalidated_is_never_given_while_revalidating_nor_stored_by_a_refresh() {
+    for harness in Harness::on_every_backend().await {
+        let source = Source::new();
+        let app = source
+            .app(
+                &harness,
+                ITEM.stale_while_revalidate(30).stale_if_error(300),
+            )
+            .await;
+        get(&app, "/1").await;
+        harness.clock.advance(Duration::from_secs(65));
+        source.close();
+        assert_eq!(get(&app, "/1").await.text(), "1");
+        eventually("the refresh has read the old value", async || {
+            source.runs() == 2
+        })
+        .await;
+        source.set(2);
+        post(&app, "/1").await;
+        source.open();
+        for _ in 0..3 {
+            assert_eq!(get(&app, "/1").await.text(), "2", "{:?}", harness.kind);
+        }
+        post(&app, "/1").await;
+        source.answer_with(500);
+        assert_eq!(
+            get(&app, "/1").await.status,
+            500,
+            "deleted is deleted: {:?}",
+            harness.kind
+        );
+    }
+}
+
+#[actix_web::test]
+async fn c38_a_failing_handler_is_covered_by_the_old_answer_for_as_long_as_the_policy_says() {
+    for harness in Harness::on_every_backend().await {
+        let source = Source::new();
+        let app = source.app(&harness, ITEM.stale_if_error(300)).await;
+        get(&app, "/1").await;
+        source.answer_with(503);
+        source.set(2);
+        harness.clock.advance(Duration::from_secs(100));
+        let covered = get(&app, "/1").await;
+        assert_eq!(
+            (covered.status, covered.text()),
+            (200, "1".to_owned()),
+            "{:?}",
+            harness.kind
+        );
+        assert_eq!(
+            covered.outcome(),
+            "backend; fwd=stale; detail=stale-if-error"
+        );
+        source.answer_with(404);
+        assert_eq!(
+            get(&app, "/1").await.status,
+            404,
+            "only a failure is covered"
+        );
+        source.answer_with(500);
+        harness.clock.advance(Duration::from_secs(300));
+        assert_eq!(get(&app, "/1").await.status, 500, "{:?}", harness.kind);
+        source.answer_with(200);
+        assert_eq!(get(&app, "/1").await.text(), "2");
+    }
+}
+
+#[actix_web::test]
+async fn c38_a_handler_past_its_deadline_is_covered_and_its_answer_is_stored() {
+    for kind in [
+        CacheBackendKind::Redis,
+        CacheBackendKind::Memcached,
+        CacheBackendKind::Memory,
+    ] {
+        let mut settings = settings(kind);
+        settings.cache_collapse_wait_ms = 50;
+        let harness = Harness::with_settings(settings).await;
+        let source = Source::new();
+        let app = source.app(&harness, ITEM.stale_if_error(300)).await;
+        get(&app, "/1").await;
+        source.set(2);
+        harness.clock.advance(Duration::from_secs(100));
+        source.close();
+        assert_eq!(get(&app, "/1").await.text(), "1", "{kind:?}");
+        source.open();
+        eventually("the late answer is stored", async || {
+            let reply = get(&app, "/1").await;
+            reply.is_hit() && reply.text() == "2"
+        })
+        .await;
+        assert_eq!(source.runs(), 2, "{kind:?}");
+    }
+}
+
+#[actix_web::test]
+async fn c39_a_hot_entry_is_refreshed_before_it_expires_and_never_missed() {
+    for harness in Harness::on_every_backend().await {
+        let source = Source::new();
+        let app = source.app(&harness, ITEM.early_refresh()).await;
+        get(&app, "/1").await;
+        source.set(2);
+        // A millisecond before its end an entry that cost at least one is refreshed by almost everyone.
+        harness.clock.advance(Duration::from_millis(59_999));
+        eventually("somebody refreshes it", async || {
+            assert!(get(&app, "/1").await.is_hit(), "{:?}", harness.kind);
+            source.runs() > 1
+        })
+        .await;
+        eventually("the new answer is there", async || {
+            get(&app, "/1").await.text() == "2"
+        })
+        .await;
+    }
+}
+
+#[actix_web::test]
+async fn c39_an_entry_far_from_its_end_is_left_alone() {
+    let harness = Harness::new(CacheBackendKind::Memory).await;
+    let source = Source::new();
+    let app = source.app(&harness, ITEM.early_refresh()).await;
+    for _ in 0..200 {
+        get(&app, "/1").await;
+    }
+    assert_eq!(source.runs(), 1);
+}
+
+#[actix_web::test]
+async fn c40_expirations_differ_by_up_to_the_jitter_and_are_never_lengthened() {
+    let mut settings = settings(CacheBackendKind::Memory);
+    settings.cache_expiration_jitter_percent = 50;
+    let harness = Harness::with_settings(settings).await;
+    let source = Source::new();
+    let app = source.app(&harness, ITEM).await;
+    let mut left = Vec::new();
+    for id in 0..100 {
+        get(&app, &format!("/{id}")).await;
+        let reply = get(&app, &format!("/{id}")).await;
+        let ttl: u64 = reply.outcome().rsplit('=').next().unwrap().parse().unwrap();
+        left.push(ttl);
+    }
+    assert!(left.iter().all(|ttl| (30..=60).contains(ttl)), "{left:?}");
+    left.sort_unstable();
+    left.dedup();
+    assert!(left.len() > 10, "{left:?}");
+}
+
+#[actix_web::test]
+async fn c41_a_404_is_kept_for_its_own_short_time_and_ended_by_a_write() {
+    for harness in Harness::on_every_backend().await {
+        let source = Source::new();
+        source.answer_with(404);
+        let app = source.app(&harness, ITEM.negative(5)).await;
+        assert_eq!(
+            get(&app, "/1").await.outcome(),
+            "backend; fwd=uri-miss; stored"
+        );
+        let hit = get(&app, "/1").await;
+        assert_eq!(
+            (hit.status, hit.outcome()),
+            (404, "backend; hit; ttl=5"),
+            "{:?}",
+            harness.kind
+        );
+        source.answer_with(200);
+        harness.clock.advance(Duration::from_secs(5));
+        assert_eq!(
+            get(&app, "/1").await.status,
+            200,
+            "it ends sooner than an answer"
+        );
+        source.answer_with(404);
+        get(&app, "/2").await;
+        source.answer_with(200);
+        post(&app, "/2").await;
+        assert_eq!(
+            get(&app, "/2").await.status,
+            200,
+            "created is there: {:?}",
+            harness.kind
+        );
+        // Other errors are not kept, and without the option neither is a 404.
+        source.answer_with(410);
+        get(&app, "/3").await;
+        assert!(!get(&app, "/3").await.is_hit());
+        source.answer_with(404);
+        let plain = source.app(&harness, ITEM).await;
+        get(&plain, "/4").await;
+        assert!(!get(&plain, "/4").await.is_hit());
+    }
+}
