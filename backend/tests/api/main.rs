@@ -1,5 +1,11 @@
 //! The HTTP contract, row by row, against the running binary.
 
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 #[path = "../support/mod.rs"]
 mod support;
 

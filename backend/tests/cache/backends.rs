@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use crate::harness::{backend, settings};
 use crate::support::{eventually, unique};
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// A value with the head that every stored value has.
 fn value(text: &str) -> Bytes {

@@ -3,12 +3,19 @@
 //! Each test builds small applications of its own around the public surface of the cache; a test
 //! named after a clause fails when the clause is broken.
 
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 mod backends;
 mod conditional;
 mod freshness;
 mod harness;
 mod illness;
 mod keys;
+mod patterns;
 mod provider;
 mod queries;
 mod races;

@@ -132,7 +132,7 @@ async fn c23_the_provider_keeps_any_value_for_as_long_as_it_is_told() {
         assert_eq!(cache.get::<Site>("config:site").await.unwrap(), None);
         assert!(!cache.exists("config:site").await.unwrap());
         cache
-            .set("config:site", &site, Some(Duration::from_secs(60)))
+            .set("config:site", &site, Some(Duration::from_mins(1)))
             .await
             .unwrap();
         assert_eq!(
@@ -322,13 +322,12 @@ async fn c25_an_entry_is_a_line_of_metadata_and_the_body_as_it_was_sent() {
             .await;
         get(&app, "/42").await;
         let key = harness.full_key("item:42");
-        let stored = match harness.kind {
-            CacheBackendKind::Redis => redis().await.get::<_, Vec<u8>>(&key).await.unwrap(),
-            _ => {
-                let answer = memcached(&format!("get {key}")).await;
-                let start = answer.iter().position(|byte| *byte == b'\n').unwrap() + 1;
-                answer[start..answer.len() - "\r\nEND\r\n".len()].to_vec()
-            }
+        let stored = if harness.kind == CacheBackendKind::Redis {
+            redis().await.get::<_, Vec<u8>>(&key).await.unwrap()
+        } else {
+            let answer = memcached(&format!("get {key}")).await;
+            let start = answer.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+            answer[start..answer.len() - "\r\nEND\r\n".len()].to_vec()
         };
         let text = String::from_utf8(stored).unwrap();
         let (line, rest) = text.split_once('\n').unwrap();

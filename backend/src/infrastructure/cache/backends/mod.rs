@@ -4,7 +4,6 @@
 //! breaker and recovery stand in front of it, so an implementation reports an error and is done.
 
 pub mod glob;
-mod lanes;
 mod memcached;
 mod memory;
 mod redis;

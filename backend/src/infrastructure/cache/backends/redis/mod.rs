@@ -1,6 +1,9 @@
-//! The Redis backend.
+//! The Redis backend: entries are strings, compared and set by their heads.
 
-use std::future::Future;
+mod lanes;
+mod pattern_index;
+mod sweep;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,16 +15,12 @@ use redis::{
     RedisError, Script,
 };
 use secrecy::ExposeSecret;
-use tokio::time::timeout;
 
-use super::lanes::{Lanes, Ticket};
+use self::lanes::{Lanes, Ticket};
+use self::pattern_index::PatternIndex;
 use super::{BackendError, CacheBackend, Found, HEAD_BYTES, Version, glob};
 use crate::infrastructure::settings::CacheSettings;
 
-/// How many keys one SCAN looks at: few enough not to keep other clients waiting.
-const SCAN_COUNT: usize = 5000;
-/// Keys deleted in one pipeline.
-const UNLINK_BATCH: usize = 500;
 /// What every value of this cache begins with.
 const MAGIC: &[u8] = b"cache/1 ";
 
@@ -39,6 +38,7 @@ return 0";
 pub struct RedisBackend {
     lanes: Lanes,
     compare_and_set: Script,
+    index: PatternIndex,
     command_timeout: Duration,
 }
 
@@ -82,6 +82,7 @@ impl RedisBackend {
         Ok(Self {
             lanes: Lanes::new(pool, lanes),
             compare_and_set: Script::new(COMPARE_AND_SET),
+            index: PatternIndex::new(&settings.cache_namespace),
             command_timeout: Duration::from_millis(settings.cache_operation_timeout_ms),
         })
     }
@@ -107,72 +108,22 @@ impl RedisBackend {
         }
     }
 
-    /// Runs the SCAN with the arguments to its end and unlinks the keys that `choose` leaves.
-    async fn scan_and_unlink<Choice>(
-        &self,
-        pattern: &str,
-        choose: impl Fn(MultiplexedConnection, Vec<Bytes>) -> Choice,
-    ) -> Result<u64, BackendError>
-    where
-        Choice: Future<Output = Result<Vec<Bytes>, RedisError>> + Send,
-    {
-        let ticket = self
+    /// Runs the one command of a pipeline that creates a key, and enters the key in its index right
+    /// after it; answers whether the key was set.
+    async fn create(&self, key: &str, mut creation: redis::Pipeline) -> Result<bool, BackendError> {
+        if let Some(index) = self.index.of_key(key) {
+            pattern_index::enter(&mut creation, &index, &[key]);
+        }
+        let mut ticket = self
             .lanes
-            .in_turn()
+            .of_thread()
             .await
             .map_err(BackendError::Unavailable)?;
-        let mut cursor: u64 = 0;
-        let mut deleted = 0;
-        loop {
-            let mut scan = redis::cmd("SCAN");
-            scan.arg(cursor)
-                .arg("MATCH")
-                .arg(pattern)
-                .arg("COUNT")
-                .arg(SCAN_COUNT)
-                .arg("TYPE")
-                .arg("string");
-            let page = self
-                .bounded(
-                    &ticket,
-                    scan.query_async::<(u64, Vec<Bytes>)>(&mut ticket.connection.clone()),
-                )
-                .await?;
-            cursor = page.0;
-            for batch in page.1.chunks(UNLINK_BATCH) {
-                let keys = self
-                    .bounded(&ticket, choose(ticket.connection.clone(), batch.to_vec()))
-                    .await?;
-                let mut unlink = redis::pipe();
-                for key in &keys {
-                    unlink.cmd("UNLINK").arg(&key[..]);
-                }
-                if !keys.is_empty() {
-                    let counts: Vec<u64> = self
-                        .bounded(&ticket, unlink.query_async(&mut ticket.connection.clone()))
-                        .await?;
-                    deleted += counts.iter().sum::<u64>();
-                }
-            }
-            if cursor == 0 {
-                return Ok(deleted);
-            }
-        }
-    }
-
-    /// Each command of a long operation has its own deadline.
-    async fn bounded<T>(
-        &self,
-        ticket: &Ticket,
-        command: impl Future<Output = Result<T, RedisError>>,
-    ) -> Result<T, BackendError> {
-        match timeout(self.command_timeout, command).await {
-            Ok(answer) => answer.map_err(|error| self.failed(ticket, error)),
-            Err(_) => Err(BackendError::Unavailable(format!(
-                "no answer within {} ms",
-                self.command_timeout.as_millis()
-            ))),
-        }
+        let answer = creation
+            .query_async::<(Option<String>,)>(&mut ticket.connection)
+            .await;
+        let (set,) = answer.map_err(|error| self.failed(&ticket, error))?;
+        Ok(set.is_some())
     }
 }
 
@@ -231,13 +182,15 @@ impl CacheBackend for RedisBackend {
                 answer.map_err(|error| self.failed(&ticket, error))?
             }
             Version::Absent | Version::Number(_) => {
-                let mut set = redis::cmd("SET");
-                set.arg(key)
+                let mut create = redis::pipe();
+                create
+                    .cmd("SET")
+                    .arg(key)
                     .arg(&value[..])
                     .arg("NX")
                     .arg("PX")
                     .arg(lifetime);
-                self.command::<Option<String>>(&set).await?.is_some()
+                self.create(key, create).await?
             }
             Version::Anything => {
                 self.set(key, value.clone(), expiration).await?;
@@ -248,12 +201,13 @@ impl CacheBackend for RedisBackend {
     }
 
     async fn set(&self, key: &str, value: Bytes, expiration: Duration) -> Result<(), BackendError> {
-        let mut set = redis::cmd("SET");
-        set.arg(key)
+        let mut set = redis::pipe();
+        set.cmd("SET")
+            .arg(key)
             .arg(&value[..])
             .arg("PX")
             .arg(milliseconds(expiration));
-        self.command(&set).await
+        self.create(key, set).await.map(|_| ())
     }
 
     async fn delete(&self, keys: &[String]) -> Result<(), BackendError> {
@@ -276,8 +230,18 @@ impl CacheBackend for RedisBackend {
     }
 
     async fn delete_pattern(&self, pattern: &str) -> Result<u64, BackendError> {
-        self.scan_and_unlink(pattern, |_, keys| async { Ok(keys) })
+        let ticket = self
+            .lanes
+            .in_turn()
             .await
+            .map_err(BackendError::Unavailable)?;
+        match self.index.of_glob(pattern) {
+            Some((index, all)) => self.delete_indexed(&ticket, pattern, &index, &all).await,
+            None => {
+                self.scan_and_unlink(&ticket, pattern, |_, keys| async { Ok(keys) })
+                    .await
+            }
+        }
     }
 
     async fn clear(&self, prefix: &str) -> Result<(), BackendError> {
@@ -299,7 +263,14 @@ impl CacheBackend for RedisBackend {
                 .map(|(key, _)| key)
                 .collect())
         };
-        self.scan_and_unlink(&pattern, ours).await.map(|_| ())
+        let ticket = self
+            .lanes
+            .in_turn()
+            .await
+            .map_err(BackendError::Unavailable)?;
+        self.scan_and_unlink(&ticket, &pattern, ours)
+            .await
+            .map(|_| ())
     }
 
     async fn server_identity(&self) -> Result<String, BackendError> {

@@ -1,0 +1,159 @@
+//! The index that lets a deletion by pattern cost what it matches, not what the server holds (C37).
+//!
+//! For a glob whose literal head names a whole segment, as `user_ada_widgets:*` does, the keys of that
+//! segment are members of a set on the server, `~index:user_ada_widgets`. The first such deletion
+//! starts the set, SCANs once, enters what it finds, and marks the set complete; later ones read the
+//! set. It ends an hour after it was started, so that it does not grow with keys long expired, and the
+//! next deletion starts it again. Where nobody deletes by pattern there is no set.
+//!
+//! # Why no key is missed
+//!
+//! *While the set is complete, every key of the segment that exists is a member, or its claim is from
+//! after the deletion began.* Whoever creates a key enters it after the key stands and before it reads
+//! the database; so a deletion that comes between the two misses a claim whose holder has yet to read,
+//! which is harmless. A deletion takes a key from the set before it unlinks the key: one that is
+//! created in between is unlinked too. A key created before the set was started stands when the SCAN
+//! begins, which finds it. Each step is on one key, so that the set and its keys may live on different
+//! servers; a set that the server evicted has lost its mark with it.
+
+use redis::Pipeline;
+
+/// The mark of a complete set. Keys hold no `~` at their beginning that is not ours.
+pub(super) const COMPLETE: &str = "~complete";
+/// After this long a set is started again.
+const LIFETIME_MILLISECONDS: u64 = 3_600_000;
+/// Longer segments are not indexed: a key that is too long for the server keeps only its head.
+const MAX_SEGMENT_BYTES: usize = 200;
+
+/// Enters members if there is a set; another type in its place is left alone.
+const ENTER: &str = "\
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  redis.pcall('SADD', KEYS[1], unpack(ARGV))
+end";
+
+/// Starts a set, which is not complete as long as this builder's mark is all it has.
+const START: &str = "\
+redis.call('SADD', KEYS[1], ARGV[1])
+if redis.call('PTTL', KEYS[1]) < 0 then
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+end";
+
+/// Marks the set complete, if it is still the one that the builder started.
+const FINISH: &str = "\
+if redis.call('SREM', KEYS[1], ARGV[1]) == 1 then
+  redis.call('SADD', KEYS[1], ARGV[2])
+end";
+
+/// Which keys are indexed, and under what name.
+#[derive(Debug)]
+pub(super) struct PatternIndex {
+    /// The namespace with its `:`, or nothing.
+    namespace: String,
+}
+
+impl PatternIndex {
+    pub(super) fn new(namespace: &str) -> Self {
+        let separator = if namespace.is_empty() { "" } else { ":" };
+        Self {
+            namespace: format!("{namespace}{separator}"),
+        }
+    }
+
+    /// The set that a full key belongs to. Auxiliary keys belong to none.
+    pub(super) fn of_key(&self, key: &str) -> Option<String> {
+        let (segment, _) = key.strip_prefix(&self.namespace)?.split_once(':')?;
+        self.named(segment)
+    }
+
+    /// The set that serves a full glob, and the glob of all its keys.
+    pub(super) fn of_glob(&self, glob: &str) -> Option<(String, String)> {
+        let (segment, _) = glob.strip_prefix(&self.namespace)?.split_once(':')?;
+        if segment.contains(['*', '?', '[', '\\']) {
+            return None;
+        }
+        Some((
+            self.named(segment)?,
+            format!("{}{segment}:*", self.namespace),
+        ))
+    }
+
+    fn named(&self, segment: &str) -> Option<String> {
+        let is_ours =
+            !segment.is_empty() && !segment.starts_with('~') && segment.len() <= MAX_SEGMENT_BYTES;
+        is_ours.then(|| format!("{}~index:{segment}", self.namespace))
+    }
+}
+
+/// Adds to a pipeline: keys are entered in their set, if there is one.
+pub(super) fn enter(pipeline: &mut Pipeline, index: &str, keys: &[impl AsRef<[u8]>]) {
+    let script = pipeline.cmd("EVAL").arg(ENTER).arg(1).arg(index);
+    for key in keys {
+        script.arg(key.as_ref());
+    }
+    script.ignore();
+}
+
+/// The command that starts a set; `builder` is a mark that nobody else uses.
+pub(super) fn start(index: &str, builder: &str) -> redis::Cmd {
+    let mut script = redis::cmd("EVAL");
+    script
+        .arg(START)
+        .arg(1)
+        .arg(index)
+        .arg(builder)
+        .arg(LIFETIME_MILLISECONDS);
+    script
+}
+
+/// The command that marks a set complete.
+pub(super) fn finish(index: &str, builder: &str) -> redis::Cmd {
+    let mut script = redis::cmd("EVAL");
+    script
+        .arg(FINISH)
+        .arg(1)
+        .arg(index)
+        .arg(builder)
+        .arg(COMPLETE);
+    script
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c37_a_glob_finds_the_set_that_its_keys_are_entered_in() {
+        for namespace in ["", "shop"] {
+            let index = PatternIndex::new(namespace);
+            let full = |text: &str| format!("{}{text}", index.namespace);
+            let (set, all) = index.of_glob(&full("user_ada_widgets:page_1:*")).unwrap();
+            assert_eq!(
+                index.of_key(&full("user_ada_widgets:page_1:size_10:ada")),
+                Some(set)
+            );
+            assert_eq!(all, full("user_ada_widgets:*"));
+        }
+    }
+
+    #[test]
+    fn c37_a_glob_whose_head_names_no_whole_segment_has_no_set() {
+        let index = PatternIndex::new("");
+        for glob in [
+            "user_*",
+            "*",
+            "user_[ab]:*",
+            "us?r:*",
+            "user\\:*",
+            ":*",
+            "user",
+            "~group:*",
+        ] {
+            assert_eq!(index.of_glob(glob), None, "{glob}");
+        }
+        let long = "x".repeat(MAX_SEGMENT_BYTES + 1);
+        assert_eq!(index.of_glob(&format!("{long}:*")), None);
+        assert_eq!(index.of_key(&format!("{long}:1")), None);
+        assert_eq!(index.of_key("~generation"), None);
+        assert_eq!(index.of_key("~group:lists"), None);
+    }
+}
