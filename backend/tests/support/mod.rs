@@ -3,10 +3,12 @@
 //! The servers are those that `./scripts/test` starts.
 
 #![allow(dead_code, reason = "each suite uses a part")]
+#![allow(clippy::expect_used, reason = "a test may fail at any line")]
 
 pub mod answer;
 pub mod database;
 pub mod proxy;
+pub mod server;
 pub mod service;
 
 use std::time::{Duration, Instant};

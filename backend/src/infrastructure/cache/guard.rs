@@ -15,7 +15,8 @@
 //!       ▼                              ▼                        │
 //!     Away ◀───────────────────────────┘                        │
 //!       └───────────────────────────────────────────────────────┘
-//!         the probe answered, all deletions are delivered, a new generation is set
+//!         the probe answered; before the quarantine begins, all deletions that were kept are delivered
+//!         and a new generation is set
 //! ```
 //!
 //! Only in *Ready* is anything read from or stored in the backend. In *Ready*, *Doubtful* and
@@ -348,7 +349,7 @@ impl BackendGuard {
 
     /// Keeps deletions that failed and opens the breaker: until they are delivered nothing that the
     /// backend holds is trusted.
-    fn distrust(&self, keys: &[String], overflowed: bool) {
+    pub(super) fn distrust(&self, keys: &[String], overflowed: bool) {
         let mut undelivered = self.undelivered();
         undelivered.keep(keys, overflowed);
         self.set_availability(Availability::Away);

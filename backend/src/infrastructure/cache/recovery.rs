@@ -99,20 +99,35 @@ async fn recover(guard: &BackendGuard, met_outage: bool) -> Result<(), Unavailab
             return Ok(());
         }
     }
-    deliver(guard).await?;
+    // From here on deletions are sent at once, as there may be more and more of them; those kept so
+    // far are delivered meanwhile.
+    let owed = {
+        let mut undelivered = guard.undelivered();
+        guard.set_availability(Availability::Recovering);
+        std::mem::take(&mut *undelivered)
+    };
+    let keys: Vec<String> = owed.keys.into_iter().collect();
+    let settled = settle(guard, &keys, &identity).await;
+    if settled.is_err() {
+        guard.distrust(&keys, owed.overflowed);
+    }
+    settled
+}
+
+/// Delivers the deletions that are owed, then distrusts what the backend held before.
+async fn settle(guard: &BackendGuard, owed: &[String], identity: &str) -> Result<(), Unavailable> {
+    for batch in owed.chunks(DELIVERY_BATCH) {
+        guard.observe(guard.backend.delete(batch)).await?;
+    }
     let generation: u64 = rand::random();
     guard
         .set(
             &guard.full_key(GENERATION_KEY),
-            write_generation(generation, &identity),
+            write_generation(generation, identity),
             GENERATION_LIFETIME,
         )
         .await?;
-    let undelivered = guard.undelivered();
-    if undelivered.keys.is_empty() && !undelivered.overflowed {
-        guard.set_generation(generation);
-        guard.set_availability(Availability::Recovering);
-    }
+    guard.set_generation(generation);
     Ok(())
 }
 
@@ -142,24 +157,6 @@ pub(super) async fn clear(guard: &BackendGuard) -> Result<(), Unavailable> {
         .await?;
     guard.set_generation(generation);
     Ok(())
-}
-
-/// Delivers the deletions that are owed; those that fail are kept.
-async fn deliver(guard: &BackendGuard) -> Result<(), Unavailable> {
-    let owed = std::mem::take(&mut *guard.undelivered());
-    let mut keys = owed.keys.into_iter();
-    loop {
-        let batch: Vec<String> = keys.by_ref().take(DELIVERY_BATCH).collect();
-        if batch.is_empty() {
-            return Ok(());
-        }
-        if let Err(error) = guard.observe(guard.backend.delete(&batch)).await {
-            let mut undelivered = guard.undelivered();
-            undelivered.keys.extend(batch.into_iter().chain(keys));
-            undelivered.overflowed |= owed.overflowed;
-            return Err(error);
-        }
-    }
 }
 
 /// Asks whether the server is still the one that the generation was set on, and takes over the

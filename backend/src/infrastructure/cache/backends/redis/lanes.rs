@@ -66,14 +66,27 @@ impl Lanes {
             .await
     }
 
-    /// Ends a lane whose connection is broken; the next who needs it has it renewed.
-    pub(super) fn clear(&self, ticket: &Ticket) {
-        let mut state = self.lanes[ticket.lane].state();
-        if state.serial == ticket.serial
-            && let Some(connection) = state.connection.take()
-        {
-            // Taken out of the pool, which would otherwise hand it out again.
-            let _ = Connection::take(connection);
+    /// A connection is broken: ends its lane and all others, which are most likely broken too, so that
+    /// neither a second attempt nor the first one after an outage meets a dead connection. Those who
+    /// need a lane have it renewed.
+    pub(super) fn broken(&self, ticket: &Ticket) {
+        let is_current = {
+            let state = self.lanes[ticket.lane].state();
+            state.serial == ticket.serial && state.connection.is_some()
+        };
+        if is_current {
+            self.end_all();
+        }
+    }
+
+    /// Ends every lane. What was sent on one is still answered if it can be.
+    pub(super) fn end_all(&self) {
+        for lane in self.lanes.iter() {
+            let connection = lane.state().connection.take();
+            if let Some(connection) = connection {
+                // Taken out of the pool, which would otherwise hand it out again.
+                let _ = Connection::take(connection);
+            }
         }
     }
 

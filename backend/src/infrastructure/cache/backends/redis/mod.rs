@@ -100,7 +100,7 @@ impl RedisBackend {
 
     fn failed(&self, ticket: &Ticket, error: RedisError) -> BackendError {
         if error.is_unrecoverable_error() || error.is_connection_dropped() || error.is_io_error() {
-            self.lanes.clear(ticket);
+            self.lanes.broken(ticket);
         }
         match error.code() {
             Some("OOM") => BackendError::NotStored(error.to_string()),
@@ -274,13 +274,34 @@ impl CacheBackend for RedisBackend {
     }
 
     async fn server_identity(&self) -> Result<String, BackendError> {
-        let information: String = self.command(redis::cmd("INFO").arg("server")).await?;
+        let unanswered = Unanswered(Some(&self.lanes));
+        let information = self.command(redis::cmd("INFO").arg("server")).await;
+        unanswered.answered();
+        let information: String = information?;
         let identity = information
             .lines()
             .find_map(|line| line.strip_prefix("run_id:"));
         identity
             .map(|identity| identity.trim().to_owned())
             .ok_or_else(|| BackendError::Unavailable("INFO names no run_id".to_owned()))
+    }
+}
+
+/// A probe under way. When it is given up, the connections are too: one that the network has
+/// forgotten stays silent for as long as TCP repeats itself, while a new one would be answered.
+struct Unanswered<'a>(Option<&'a Lanes>);
+
+impl Unanswered<'_> {
+    fn answered(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        if let Some(lanes) = self.0 {
+            lanes.end_all();
+        }
     }
 }
 
