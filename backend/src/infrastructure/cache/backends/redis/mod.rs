@@ -21,6 +21,9 @@ use self::pattern_index::PatternIndex;
 use super::{BackendError, CacheBackend, Found, HEAD_BYTES, Version, glob};
 use crate::infrastructure::settings::CacheSettings;
 
+/// Connections that a lane may be trying to make at the same time: as many as begin, at the pace of
+/// probes, before the first one gives up.
+const ATTEMPTS_OF_A_LANE: usize = 16;
 /// What every value of this cache begins with.
 const MAGIC: &[u8] = b"cache/1 ";
 
@@ -72,7 +75,8 @@ impl RedisBackend {
         let lanes = settings.cache_redis_pool_size;
         let pool = Pool::builder(manager)
             .config(PoolConfig {
-                max_size: lanes,
+                // Each lane holds one, and may have several attempts under way.
+                max_size: lanes.saturating_mul(ATTEMPTS_OF_A_LANE),
                 timeouts,
                 ..PoolConfig::default()
             })
