@@ -106,9 +106,13 @@ impl RedisBackend {
         if error.is_unrecoverable_error() || error.is_connection_dropped() || error.is_io_error() {
             self.lanes.broken(ticket);
         }
-        match error.code() {
-            Some("OOM") => BackendError::NotStored(error.to_string()),
-            _ => unavailable(error),
+        let message = error.to_string();
+        // The error of a pipeline has no code of its own.
+        let errors = error.into_server_errors().unwrap_or_default();
+        if errors.iter().any(|(_, error)| error.code() == "OOM") {
+            BackendError::NotStored(message)
+        } else {
+            BackendError::Unavailable(message)
         }
     }
 
