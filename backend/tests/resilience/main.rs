@@ -12,5 +12,7 @@
 mod support;
 
 mod cluster;
+mod drill;
 mod figures;
+mod outage;
 mod storm;

@@ -24,6 +24,8 @@ pub enum Mode {
     Garbage,
     /// Closes each connection in the middle of the server's next answer.
     CutAnswers,
+    /// Forgets the connections that it sees: nothing is ever handed on again, and nobody is told.
+    Forget,
 }
 
 /// A proxy in front of a local port, stopped with this value.
@@ -116,6 +118,10 @@ async fn copy(
                 return;
             }
             let mode = *modes.borrow();
+            if mode == Mode::Forget {
+                // The reader stays, so that the connection is not closed.
+                std::future::pending::<()>().await;
+            }
             let now = tokio::time::Instant::now();
             let when = match mode {
                 Mode::Delay(by) if !answers => now + by,
