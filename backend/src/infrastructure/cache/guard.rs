@@ -213,6 +213,11 @@ impl BackendGuard {
         self.observe(self.backend.get(key)).await
     }
 
+    /// The value under a full key, as the server has it.
+    pub(super) async fn get_from_server(&self, key: &str) -> Result<Option<Found>, Unavailable> {
+        self.observe(self.backend.get_from_server(key)).await
+    }
+
     /// Stores the value if the key holds what is expected.
     pub(super) async fn compare_and_set(
         &self,

@@ -57,6 +57,8 @@ pub(super) struct Lookup<'a> {
     pub(super) flights: &'a Arc<Flights>,
     pub(super) clock: &'a Clock,
     pub(super) collapse_wait: Duration,
+    /// Whether what this process keeps of the backend will do.
+    pub(super) near: bool,
     pub(super) key: &'a str,
     pub(super) group: Option<(&'a str, &'a str)>,
 }
@@ -186,12 +188,20 @@ impl Lookup<'_> {
             .unwrap_or_default()
     }
 
+    async fn get(&self, key: &str) -> Result<Option<Found>, Unavailable> {
+        if self.near {
+            self.guard.get(key).await
+        } else {
+            self.guard.get_from_server(key).await
+        }
+    }
+
     /// One round trip: the key and, where there is one, the group's generation.
     async fn look(&self, generation: u64) -> Result<(State, Option<GroupStamp>), Unavailable> {
         let (found, group) = match self.group {
-            None => (self.guard.get(self.key).await?, None),
+            None => (self.get(self.key).await?, None),
             Some((name, key)) => {
-                let (found, group) = tokio::join!(self.guard.get(self.key), self.guard.get(key));
+                let (found, group) = tokio::join!(self.get(self.key), self.get(key));
                 (
                     found?,
                     group?

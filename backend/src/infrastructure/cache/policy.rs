@@ -72,6 +72,7 @@ pub struct CachePolicy {
     pub(super) groups: &'static [&'static str],
     pub(super) patterns: &'static [&'static str],
     pub(super) freshness: Freshness,
+    pub(super) near: bool,
 }
 
 /// What an entry may still be used for when it is no longer fresh, and how it is kept fresh.
@@ -104,6 +105,7 @@ impl CachePolicy {
             extra: &[],
             groups: &[],
             patterns: &[],
+            near: true,
             freshness: Freshness {
                 stale_while_revalidate: 0,
                 stale_if_error: 0,
@@ -244,6 +246,13 @@ impl CachePolicy {
     #[must_use]
     pub const fn early_refresh(mut self) -> Self {
         self.freshness.early_refresh = true;
+        self
+    }
+
+    /// Hits always ask the server, even where `CACHE_NEAR` keeps answers in the process.
+    #[must_use]
+    pub const fn never_near(mut self) -> Self {
+        self.near = false;
         self
     }
 

@@ -75,6 +75,7 @@ where
         flights: &registered.flights,
         clock: &shared.clock,
         collapse_wait: shared.collapse_wait,
+        near: policy.policy.near,
         key: &full_key,
         group: plan.group.as_deref().zip(group_key.as_deref()),
     };

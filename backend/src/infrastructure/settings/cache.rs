@@ -50,6 +50,12 @@ pub struct CacheSettings {
     /// `CACHE_REDIS_POOL_SIZE`: shared connections.
     #[garde(range(min = 1, max = 1000))]
     pub cache_redis_pool_size: usize,
+    /// `CACHE_NEAR`: whether hits come from this process's memory too; with Redis alone.
+    #[garde(skip)]
+    pub cache_near: bool,
+    /// `CACHE_NEAR_MAX_BYTES`: bound of the near cache.
+    #[garde(range(min = 65_536))]
+    pub cache_near_max_bytes: u64,
     /// `CACHE_MEMCACHED_HOST`.
     #[garde(length(min = 1))]
     pub cache_memcached_host: String,
@@ -95,6 +101,8 @@ impl Default for CacheSettings {
             cache_redis_password: SecretString::default(),
             cache_redis_connect_timeout: 5,
             cache_redis_pool_size: 10,
+            cache_near: false,
+            cache_near_max_bytes: 32 * 1024 * 1024,
             cache_memcached_host: "localhost".to_owned(),
             cache_memcached_port: 11211,
             cache_memcached_pool_size: 10,

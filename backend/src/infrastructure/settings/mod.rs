@@ -137,6 +137,9 @@ impl Settings {
             administrator: read(&values, &mut mistakes),
             warnings,
         };
+        if settings.cache.cache_near && settings.cache.cache_backend != CacheBackendKind::Redis {
+            mistakes.push(mistake("CACHE_NEAR", "true"));
+        }
         let administrator = ["ADMIN_USERNAME", "ADMIN_EMAIL", "ADMIN_PASSWORD"];
         let given = administrator
             .iter()

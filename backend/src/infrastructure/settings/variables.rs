@@ -59,6 +59,11 @@ pub const VARIABLES: &[Variable] = &[
         "CACHE_REDIS_POOL_SIZE",
         "a number of connections from 1 to 1000",
     ),
+    open(
+        "CACHE_NEAR",
+        "true or false; true only with CACHE_BACKEND=redis",
+    ),
+    open("CACHE_NEAR_MAX_BYTES", "bytes, at least 65536"),
     open("CACHE_MEMCACHED_HOST", "a host name or address"),
     open("CACHE_MEMCACHED_PORT", "a port from 1 to 65535"),
     open(

@@ -16,7 +16,7 @@ use bytes::Bytes;
 
 pub use memcached::MemcachedBackend;
 pub use memory::MemoryBackend;
-pub use redis::RedisBackend;
+pub use redis::{NearBackend, RedisBackend};
 
 use crate::infrastructure::settings::{CacheBackendKind, CacheSettings};
 
@@ -76,6 +76,12 @@ pub trait CacheBackend: Send + Sync + 'static {
     /// The value under the key, in one round trip.
     async fn get(&self, key: &str) -> Result<Option<Found>, BackendError>;
 
+    /// The value under the key as the server has it, where [`CacheBackend::get`] may know it without
+    /// asking.
+    async fn get_from_server(&self, key: &str) -> Result<Option<Found>, BackendError> {
+        self.get(key).await
+    }
+
     /// Stores the value if the key holds what is expected; answers the stored value's version, or
     /// `None` where something else was there. The expiration is written with the value.
     async fn compare_and_set(
@@ -105,12 +111,14 @@ pub trait CacheBackend: Send + Sync + 'static {
     async fn server_identity(&self) -> Result<String, BackendError>;
 }
 
-/// The backend that the settings choose. Connects to nothing.
+/// The backend that the settings choose. Connects to nothing yet; a near cache starts to listen, and
+/// needs a Tokio runtime for that.
 ///
 /// # Errors
 /// Where the settings cannot describe a connection.
 pub fn from_settings(settings: &CacheSettings) -> Result<Arc<dyn CacheBackend>, BackendError> {
     Ok(match settings.cache_backend {
+        CacheBackendKind::Redis if settings.cache_near => Arc::new(NearBackend::new(settings)?),
         CacheBackendKind::Redis => Arc::new(RedisBackend::new(settings)?),
         CacheBackendKind::Memcached => Arc::new(MemcachedBackend::new(settings)),
         CacheBackendKind::Memory => Arc::new(MemoryBackend::new(settings)),

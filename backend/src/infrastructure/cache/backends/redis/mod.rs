@@ -1,8 +1,12 @@
 //! The Redis backend: entries are strings, compared and set by their heads.
 
 mod lanes;
+mod near;
 mod pattern_index;
 mod sweep;
+mod tracking;
+
+pub use near::NearBackend;
 
 use std::time::Duration;
 
@@ -11,8 +15,8 @@ use bytes::Bytes;
 use deadpool_redis::{Manager, Pool, PoolConfig, Runtime, Timeouts};
 use redis::aio::MultiplexedConnection;
 use redis::{
-    AsyncConnectionConfig, ConnectionAddr, FromRedisValue, IntoConnectionInfo, RedisConnectionInfo,
-    RedisError, Script,
+    AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, FromRedisValue, IntoConnectionInfo,
+    ProtocolVersion, RedisConnectionInfo, RedisError, Script,
 };
 use secrecy::ExposeSecret;
 
@@ -52,16 +56,7 @@ impl RedisBackend {
     /// Where host, port, database and password make no address.
     pub fn new(settings: &CacheSettings) -> Result<Self, BackendError> {
         let connect_timeout = Duration::from_secs(settings.cache_redis_connect_timeout);
-        let mut server = RedisConnectionInfo::default().set_db(settings.cache_redis_db);
-        if !settings.cache_redis_password.expose_secret().is_empty() {
-            server = server.set_password(settings.cache_redis_password.expose_secret());
-        }
-        let address =
-            ConnectionAddr::Tcp(settings.cache_redis_host.clone(), settings.cache_redis_port);
-        let address = address
-            .into_connection_info()
-            .map_err(unavailable)?
-            .set_redis_settings(server);
+        let address = connection_info(settings, ProtocolVersion::RESP2)?;
         // The deadline of an operation is set by whoever waits for it.
         let connection = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(connect_timeout))
@@ -311,6 +306,22 @@ impl Drop for Unanswered<'_> {
             lanes.end_all();
         }
     }
+}
+
+/// Where the server is, and how it is spoken to.
+fn connection_info(
+    settings: &CacheSettings,
+    protocol: ProtocolVersion,
+) -> Result<ConnectionInfo, BackendError> {
+    let mut server = RedisConnectionInfo::default()
+        .set_db(settings.cache_redis_db)
+        .set_protocol(protocol);
+    if !settings.cache_redis_password.expose_secret().is_empty() {
+        server = server.set_password(settings.cache_redis_password.expose_secret());
+    }
+    let address = ConnectionAddr::Tcp(settings.cache_redis_host.clone(), settings.cache_redis_port);
+    let address = address.into_connection_info().map_err(unavailable)?;
+    Ok(address.set_redis_settings(server))
 }
 
 fn version_of(value: &Bytes) -> Version {

@@ -1,0 +1,373 @@
+//! The near cache: what Redis holds, kept in this process too, for hits without a round trip
+//! (`CACHE_NEAR=true`).
+//!
+//! The server tells of every change under the namespace on a connection of its own (see
+//! [`super::tracking`]). Three rules keep what is here from outliving what is there:
+//!
+//! 1. *A value is kept only if nothing was said of its key since before it was asked for.* Each key
+//!    belongs to one of [`STRIPES`] counters, which every change to one of its keys moves on. The
+//!    counter is read before the server is asked and compared, under the key's lock, when the value is
+//!    kept. A change moves the counter first and then removes the key, under the same lock.
+//! 2. *Nothing is kept, or given, while the connection is not known to work*, and nothing from before it
+//!    was lost: values carry the number of the *session* in which they were asked for, and a session
+//!    ends with its connection.
+//! 3. *What this process changes is gone here before and after it is changed there*, so that its own
+//!    writers are never answered from here with what they replaced.
+//!
+//! Another instance may answer from before a write for as long as the server's message is under
+//! way. Claims are never kept, so C33 and C34 rest on the server alone, as without a near cache.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use moka::ops::compute::Op;
+use moka::sync::Cache;
+use tokio::task::JoinHandle;
+
+use super::{MAGIC, RedisBackend, tracking};
+use crate::infrastructure::cache::backends::{
+    BackendError, CacheBackend, Found, HEAD_BYTES, Version,
+};
+use crate::infrastructure::settings::CacheSettings;
+
+/// Counters of changes; keys share them by hash, which costs a needless refusal at worst.
+const STRIPES: usize = 1024;
+/// Should every other safeguard fail, nothing is older than this.
+const LAST_RESORT: Duration = Duration::from_secs(30);
+/// What a kept value costs besides its key and bytes.
+const OVERHEAD_BYTES: usize = 256;
+
+/// Values of the server, kept in this process.
+#[derive(Debug)]
+pub(super) struct Near {
+    values: Cache<String, Kept>,
+    changes: Vec<AtomicU64>,
+    /// Odd while the server tells of changes.
+    session: AtomicU64,
+    hasher: RandomState,
+}
+
+#[derive(Clone, Debug)]
+struct Kept {
+    found: Found,
+    session: u64,
+}
+
+/// The state of things before the server is asked for a key.
+#[derive(Clone, Copy, Debug)]
+struct Before {
+    session: u64,
+    changes: u64,
+}
+
+impl Near {
+    pub(super) fn new(max_bytes: u64) -> Self {
+        let weight = |key: &String, kept: &Kept| {
+            u32::try_from(key.len() + kept.found.value.len() + OVERHEAD_BYTES).unwrap_or(u32::MAX)
+        };
+        Self {
+            values: Cache::builder()
+                .max_capacity(max_bytes)
+                .weigher(weight)
+                .time_to_live(LAST_RESORT)
+                .build(),
+            changes: (0..STRIPES).map(|_| AtomicU64::new(0)).collect(),
+            session: AtomicU64::new(0),
+            hasher: RandomState::new(),
+        }
+    }
+
+    /// The server tells of changes from now on.
+    pub(super) fn begin_session(&self) {
+        self.session.fetch_or(1, Ordering::SeqCst);
+    }
+
+    /// The server may have changed something without telling: nothing from before is given again.
+    pub(super) fn end_session(&self) {
+        let ended = self
+            .session
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |session| {
+                (session & 1 == 1).then(|| session + 1)
+            });
+        if ended.is_ok() {
+            self.values.invalidate_all();
+        }
+    }
+
+    /// Whether the server tells of changes.
+    pub(super) fn is_told(&self) -> bool {
+        self.session.load(Ordering::SeqCst) & 1 == 1
+    }
+
+    /// Everything may have changed: the session goes on under another number.
+    pub(super) fn changed_all(&self) {
+        let renewed = self
+            .session
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |session| {
+                (session & 1 == 1).then(|| session + 2)
+            });
+        if renewed.is_ok() {
+            self.values.invalidate_all();
+        }
+    }
+
+    /// A key has changed.
+    pub(super) fn changed(&self, key: &str) {
+        self.stripe(key).fetch_add(1, Ordering::SeqCst);
+        self.values
+            .entry_by_ref(key)
+            .and_compute_with(|_| Op::Remove);
+    }
+
+    fn get(&self, key: &str) -> Option<Found> {
+        let kept = self.values.get(key)?;
+        (kept.session == self.session.load(Ordering::SeqCst)).then_some(kept.found)
+    }
+
+    fn before(&self, key: &str) -> Option<Before> {
+        let session = self.session.load(Ordering::SeqCst);
+        let changes = self.stripe(key).load(Ordering::SeqCst);
+        (session & 1 == 1).then_some(Before { session, changes })
+    }
+
+    /// Keeps what the server answered, if nothing has been said of the key meanwhile.
+    fn keep(&self, key: &str, found: &Found, before: Before) {
+        // Of its own, since the answer's bytes are part of a larger buffer.
+        let value = Bytes::copy_from_slice(&found.value);
+        let version = match &found.version {
+            Version::Head(_) => Version::Head(value.slice(..HEAD_BYTES)),
+            other => other.clone(),
+        };
+        let kept = Kept {
+            found: Found { value, version },
+            session: before.session,
+        };
+        self.values.entry_by_ref(key).and_compute_with(|_| {
+            let unchanged = self.stripe(key).load(Ordering::SeqCst) == before.changes;
+            if unchanged && self.session.load(Ordering::SeqCst) == before.session {
+                Op::Put(kept)
+            } else {
+                Op::Nop
+            }
+        });
+    }
+
+    fn stripe(&self, key: &str) -> &AtomicU64 {
+        let hash = usize::try_from(self.hasher.hash_one(key) % STRIPES as u64).unwrap_or_default();
+        &self.changes[hash]
+    }
+}
+
+/// Entries and generations of groups are kept; claims and the namespace's generation are not.
+fn is_keepable(value: &[u8]) -> bool {
+    let rest = value.get(HEAD_BYTES..).unwrap_or_default();
+    value.starts_with(MAGIC)
+        && !rest.is_empty()
+        && !rest.starts_with(b" claim ")
+        && !rest.starts_with(b" generation ")
+}
+
+/// Redis with a near cache.
+pub struct NearBackend {
+    remote: RedisBackend,
+    near: Arc<Near>,
+    tracking: JoinHandle<()>,
+}
+
+impl NearBackend {
+    /// A backend that connects when it is first used, and starts to listen for changes.
+    ///
+    /// # Errors
+    /// Where host, port, database and password make no address.
+    pub fn new(settings: &CacheSettings) -> Result<Self, BackendError> {
+        let near = Arc::new(Near::new(settings.cache_near_max_bytes));
+        let tracking = tokio::spawn(tracking::track(
+            tracking::Tracked::new(settings)?,
+            Arc::clone(&near),
+        ));
+        Ok(Self {
+            remote: RedisBackend::new(settings)?,
+            near,
+            tracking,
+        })
+    }
+
+    /// Runs a change; the key is gone here before it and after it.
+    async fn change<T>(&self, keys: &[String], change: impl Future<Output = T>) -> T {
+        let gone = Gone {
+            near: &self.near,
+            keys,
+        };
+        gone.now();
+        // Dropped half-way, the change may still reach the server: then too, the key goes.
+        let result = change.await;
+        drop(gone);
+        result
+    }
+}
+
+/// Removes keys when it is dropped.
+struct Gone<'a> {
+    near: &'a Near,
+    keys: &'a [String],
+}
+
+impl Gone<'_> {
+    fn now(&self) {
+        for key in self.keys {
+            self.near.changed(key);
+        }
+    }
+}
+
+impl Drop for Gone<'_> {
+    fn drop(&mut self) {
+        self.now();
+    }
+}
+
+impl Drop for NearBackend {
+    fn drop(&mut self) {
+        self.tracking.abort();
+    }
+}
+
+#[async_trait]
+impl CacheBackend for NearBackend {
+    fn name(&self) -> &'static str {
+        self.remote.name()
+    }
+
+    fn max_key_bytes(&self) -> usize {
+        self.remote.max_key_bytes()
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Found>, BackendError> {
+        if let Some(found) = self.near.get(key) {
+            return Ok(Some(found));
+        }
+        let before = self.near.before(key);
+        let found = self.remote.get(key).await?;
+        if let (Some(found), Some(before)) = (&found, before)
+            && is_keepable(&found.value)
+        {
+            self.near.keep(key, found, before);
+        }
+        Ok(found)
+    }
+
+    async fn get_from_server(&self, key: &str) -> Result<Option<Found>, BackendError> {
+        self.remote.get(key).await
+    }
+
+    async fn compare_and_set(
+        &self,
+        key: &str,
+        expected: &Version,
+        value: Bytes,
+        expiration: Duration,
+    ) -> Result<Option<Version>, BackendError> {
+        let keys = [key.to_owned()];
+        self.change(
+            &keys,
+            self.remote
+                .compare_and_set(key, expected, value, expiration),
+        )
+        .await
+    }
+
+    async fn set(&self, key: &str, value: Bytes, expiration: Duration) -> Result<(), BackendError> {
+        let keys = [key.to_owned()];
+        self.change(&keys, self.remote.set(key, value, expiration))
+            .await
+    }
+
+    async fn delete(&self, keys: &[String]) -> Result<(), BackendError> {
+        self.change(keys, self.remote.delete(keys)).await
+    }
+
+    async fn delete_pattern(&self, pattern: &str) -> Result<u64, BackendError> {
+        let deleted = self.remote.delete_pattern(pattern).await;
+        self.near.changed_all();
+        deleted
+    }
+
+    async fn clear(&self, prefix: &str) -> Result<(), BackendError> {
+        let cleared = self.remote.clear(prefix).await;
+        self.near.changed_all();
+        cleared
+    }
+
+    async fn server_identity(&self) -> Result<String, BackendError> {
+        self.remote.server_identity().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "shop:item:1";
+
+    fn entry(text: &str) -> Found {
+        let value = Bytes::from(format!("cache/1 0123456789abcdef {text}"));
+        Found {
+            version: Version::Head(value.slice(..HEAD_BYTES)),
+            value,
+        }
+    }
+
+    fn near() -> Near {
+        let near = Near::new(1_000_000);
+        near.begin_session();
+        near
+    }
+
+    #[test]
+    fn c33_an_answer_that_a_change_has_overtaken_is_not_kept() {
+        let near = near();
+        let before = near.before(KEY).unwrap();
+        near.changed(KEY);
+        near.keep(KEY, &entry("old"), before);
+        assert_eq!(near.get(KEY), None);
+        let before = near.before(KEY).unwrap();
+        near.keep(KEY, &entry("new"), before);
+        assert_eq!(near.get(KEY), Some(entry("new")));
+        near.changed(KEY);
+        assert_eq!(near.get(KEY), None);
+    }
+
+    #[test]
+    fn c33_nothing_is_kept_or_given_without_the_connection_nor_from_before_it_was_lost() {
+        let near = near();
+        let before = near.before(KEY).unwrap();
+        near.keep(KEY, &entry("kept"), before);
+        near.end_session();
+        assert_eq!(near.get(KEY), None);
+        assert!(near.before(KEY).is_none());
+        near.begin_session();
+        assert_eq!(near.get(KEY), None);
+        near.keep(KEY, &entry("late"), before);
+        assert_eq!(near.get(KEY), None, "asked for in the session before");
+        let before = near.before(KEY).unwrap();
+        near.keep(KEY, &entry("kept"), before);
+        near.changed_all();
+        assert_eq!(near.get(KEY), None);
+        assert!(near.before(KEY).is_some());
+    }
+
+    #[test]
+    fn claims_and_foreign_values_are_not_kept() {
+        let keepable = |text: &str| is_keepable(text.as_bytes());
+        assert!(keepable("cache/1 0123456789abcdef 01234567 {}\nbody"));
+        assert!(keepable("cache/1 0123456789abcdef group lists\n"));
+        assert!(!keepable("cache/1 0123456789abcdef claim 1 2 3\n"));
+        assert!(!keepable("cache/1 0123456789abcdef generation run\n"));
+        assert!(!keepable("cache/1 0123456789abcdef"));
+        assert!(!keepable("foreign"));
+    }
+}

@@ -1,0 +1,141 @@
+//! The connection on which the server tells of changes: `CLIENT TRACKING` in broadcasting mode over
+//! RESP3, for the near cache.
+//!
+//! It is asked for a sign of life every [`HEARTBEAT`]; when none comes the near cache is emptied and left
+//! empty until a new connection works.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use redis::aio::{AsyncPushSender, MultiplexedConnection, SendError};
+use redis::{
+    AsyncConnectionConfig, Client, ConnectionInfo, ProtocolVersion, PushInfo, PushKind, RedisError,
+    Value,
+};
+use tokio::time::{sleep, timeout};
+
+use super::near::Near;
+use super::{connection_info, unavailable};
+use crate::infrastructure::cache::backends::BackendError;
+use crate::infrastructure::settings::CacheSettings;
+
+/// How often the connection is asked for a sign of life, and how long that may take.
+const HEARTBEAT: Duration = Duration::from_millis(250);
+/// Between attempts to connect.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// What is tracked, and where.
+pub(super) struct Tracked {
+    server: ConnectionInfo,
+    connect_timeout: Duration,
+    prefix: String,
+}
+
+impl Tracked {
+    pub(super) fn new(settings: &CacheSettings) -> Result<Self, BackendError> {
+        let prefix = if settings.cache_namespace.is_empty() {
+            String::new()
+        } else {
+            format!("{}:", settings.cache_namespace)
+        };
+        Ok(Self {
+            server: connection_info(settings, ProtocolVersion::RESP3)?,
+            connect_timeout: Duration::from_secs(settings.cache_redis_connect_timeout),
+            prefix,
+        })
+    }
+
+    /// Connects and has the server tell of changes from now on.
+    async fn connect(&self, changes: Changes) -> Result<MultiplexedConnection, RedisError> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(self.connect_timeout))
+            .set_response_timeout(Some(HEARTBEAT))
+            .set_push_sender(changes);
+        let client = Client::open(self.server.clone())?;
+        let mut connection = client
+            .get_multiplexed_async_connection_with_config(&config)
+            .await?;
+        let mut tracking = redis::cmd("CLIENT");
+        tracking.arg("TRACKING").arg("ON").arg("BCAST");
+        if !self.prefix.is_empty() {
+            tracking.arg("PREFIX").arg(&self.prefix);
+        }
+        tracking.query_async::<()>(&mut connection).await?;
+        Ok(connection)
+    }
+}
+
+/// Tracks for as long as the task lives.
+pub(super) async fn track(tracked: Tracked, near: Arc<Near>) {
+    loop {
+        let changes = Changes {
+            near: Arc::clone(&near),
+            lost: Arc::default(),
+        };
+        let lost = Arc::clone(&changes.lost);
+        match tracked.connect(changes).await {
+            Ok(connection) => {
+                near.begin_session();
+                // Lost before the session began, it has been told of already.
+                if lost.load(Ordering::SeqCst) {
+                    near.end_session();
+                }
+                let error = watch(connection, &near).await;
+                near.end_session();
+                tracing::debug!("the near cache is emptied: {}", unavailable(error));
+            }
+            Err(error) => tracing::debug!("the near cache is off: {}", unavailable(error)),
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+/// Returns when the connection gives no sign of life.
+async fn watch(mut connection: MultiplexedConnection, near: &Near) -> String {
+    loop {
+        sleep(HEARTBEAT).await;
+        if !near.is_told() {
+            return "the connection was lost".to_owned();
+        }
+        let ping = redis::cmd("PING");
+        match timeout(HEARTBEAT, ping.query_async::<()>(&mut connection)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return error.to_string(),
+            Err(_) => return "no sign of life".to_owned(),
+        }
+    }
+}
+
+/// Hands what the server tells to the near cache, at once and in order: there is no queue.
+struct Changes {
+    near: Arc<Near>,
+    lost: Arc<AtomicBool>,
+}
+
+impl AsyncPushSender for Changes {
+    fn send(&self, message: PushInfo) -> Result<(), SendError> {
+        match message.kind {
+            PushKind::Invalidate => match message.data.first() {
+                Some(Value::Array(keys)) => {
+                    for key in keys {
+                        // What is no text is no key of ours.
+                        if let Value::BulkString(key) = key
+                            && let Ok(key) = std::str::from_utf8(key)
+                        {
+                            self.near.changed(key);
+                        }
+                    }
+                }
+                // The server was flushed.
+                _ => self.near.changed_all(),
+            },
+            PushKind::Disconnection => {
+                self.lost.store(true, Ordering::SeqCst);
+                self.near.end_session();
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
