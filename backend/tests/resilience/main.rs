@@ -11,8 +11,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod breaker;
 mod cluster;
 mod drill;
 mod figures;
+mod groups;
 mod outage;
+mod stampede;
 mod storm;
