@@ -39,6 +39,14 @@ pub fn settings(kind: CacheBackendKind) -> CacheSettings {
     }
 }
 
+/// Redis with a near cache.
+pub fn near_settings() -> CacheSettings {
+    CacheSettings {
+        cache_near: true,
+        ..settings(CacheBackendKind::Redis)
+    }
+}
+
 pub fn backend(settings: &CacheSettings) -> Arc<dyn CacheBackend> {
     from_settings(settings).expect("a backend")
 }
@@ -79,12 +87,13 @@ impl Harness {
         }
     }
 
-    /// A cache on each backend.
+    /// A cache on each backend, and on Redis with a near cache.
     pub async fn on_every_backend() -> Vec<Self> {
         vec![
             Self::new(CacheBackendKind::Redis).await,
             Self::new(CacheBackendKind::Memcached).await,
             Self::new(CacheBackendKind::Memory).await,
+            Self::with_settings(near_settings()).await,
         ]
     }
 
@@ -93,6 +102,7 @@ impl Harness {
         vec![
             Self::new(CacheBackendKind::Redis).await,
             Self::new(CacheBackendKind::Memcached).await,
+            Self::with_settings(near_settings()).await,
         ]
     }
 

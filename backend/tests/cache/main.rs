@@ -15,6 +15,7 @@ mod freshness;
 mod harness;
 mod illness;
 mod keys;
+mod near;
 mod patterns;
 mod provider;
 mod queries;

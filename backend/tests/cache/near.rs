@@ -1,0 +1,250 @@
+//! The near cache on Redis: what it saves, and that it is never what a lost connection left behind.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use actix_web::HttpResponse;
+use actix_web::web;
+use backend::infrastructure::cache::CachePolicy;
+use backend::infrastructure::settings::CacheSettings;
+
+use crate::harness::{Harness, TestApp, get, near_settings, no_content, post};
+use crate::support::eventually;
+use crate::support::proxy::{Mode, Proxy};
+use crate::support::server::{Kind, Server};
+
+const ITEM: CachePolicy = CachePolicy::new("item").resource_id_name("id").shared();
+
+/// An application over a value that a write moves on.
+async fn counter(
+    harness: &Harness,
+    value: &Arc<AtomicUsize>,
+    policy: CachePolicy,
+) -> impl TestApp + use<> {
+    let (reader, writer) = (Arc::clone(value), Arc::clone(value));
+    let read = move || {
+        let value = reader.load(Ordering::SeqCst);
+        async move { HttpResponse::Ok().body(value.to_string()) }
+    };
+    let write = move || {
+        writer.fetch_add(1, Ordering::SeqCst);
+        no_content()
+    };
+    let app: Box<dyn FnOnce(&mut web::ServiceConfig)> = Box::new(move |config| {
+        config.route("/{id}", web::get().to(read).wrap(policy));
+        config.route("/{id}", web::post().to(write).wrap(policy));
+    });
+    crate::harness::app(harness.cache.clone(), app).await
+}
+
+async fn read(app: &impl TestApp) -> usize {
+    get(app, "/1").await.text().parse().unwrap()
+}
+
+/// Whether hits come from this process: they are given while the server's answers are held back.
+async fn is_near(app: &impl TestApp, proxy: &Proxy) -> bool {
+    proxy.set(Mode::Stall);
+    let hit = get(app, "/1").await.is_hit();
+    proxy.set(Mode::Pass);
+    hit
+}
+
+async fn behind_proxy() -> (Harness, Proxy) {
+    let mut settings = near_settings();
+    let proxy = Proxy::start(settings.cache_redis_port).await;
+    settings.cache_redis_port = proxy.port;
+    (Harness::with_settings(settings).await, proxy)
+}
+
+#[actix_web::test]
+async fn a_near_hit_asks_the_server_nothing_unless_the_policy_opts_out() {
+    let value = Arc::new(AtomicUsize::new(1));
+    let (harness, proxy) = behind_proxy().await;
+    let app = counter(&harness, &value, ITEM).await;
+    eventually("a hit comes from this process", async || {
+        get(&app, "/1").await.is_hit() && is_near(&app, &proxy).await
+    })
+    .await;
+    let (harness, proxy) = behind_proxy().await;
+    let app = counter(&harness, &value, ITEM.never_near()).await;
+    for _ in 0..5 {
+        eventually("it is cached", async || get(&app, "/1").await.is_hit()).await;
+        assert!(!is_near(&app, &proxy).await);
+    }
+}
+
+#[actix_web::test]
+async fn c33_a_writers_own_instance_never_answers_from_before_the_write() {
+    let harness = Harness::with_settings(near_settings()).await;
+    let value = Arc::new(AtomicUsize::new(0));
+    let app = counter(&harness, &value, ITEM).await;
+    for _ in 0..500 {
+        for _ in 0..3 {
+            get(&app, "/1").await;
+        }
+        post(&app, "/1").await;
+        assert_eq!(read(&app).await, value.load(Ordering::SeqCst));
+    }
+}
+
+#[actix_web::test]
+async fn c33_another_instance_is_told_of_a_write_and_how_long_that_takes_is_printed() {
+    let harness = Harness::with_settings(near_settings()).await;
+    let other = harness.another().await;
+    let value = Arc::new(AtomicUsize::new(0));
+    let (app, beside) = (
+        counter(&harness, &value, ITEM).await,
+        counter(&other, &value, ITEM).await,
+    );
+    let writes = if std::env::var_os("SOAK").is_some() {
+        10_000
+    } else {
+        500
+    };
+    let mut delays = Vec::new();
+    for _ in 0..writes {
+        for _ in 0..2 {
+            get(&beside, "/1").await;
+        }
+        post(&app, "/1").await;
+        let written = Instant::now();
+        let wanted = value.load(Ordering::SeqCst);
+        while read(&beside).await != wanted {
+            assert!(
+                written.elapsed() < Duration::from_secs(5),
+                "the instance was not told"
+            );
+            tokio::task::yield_now().await;
+        }
+        delays.push(written.elapsed());
+    }
+    delays.sort_unstable();
+    let at = |share: usize| delays[(delays.len() - 1) * share / 100];
+    println!(
+        "from the answer of a write to the first new answer of another instance, over {writes} writes: p50 {:?}, p99 {:?}, max {:?}",
+        at(50),
+        at(99),
+        at(100)
+    );
+}
+
+#[actix_web::test]
+async fn c35_a_near_cache_that_lost_its_connection_answers_nothing_from_before() {
+    let (harness, proxy) = behind_proxy().await;
+    let direct = Harness::with_settings(CacheSettings {
+        cache_namespace: harness.settings.cache_namespace.clone(),
+        ..near_settings()
+    })
+    .await;
+    let value = Arc::new(AtomicUsize::new(0));
+    let (app, writer) = (
+        counter(&harness, &value, ITEM).await,
+        counter(&direct, &value, ITEM).await,
+    );
+    for mode in [Mode::Refuse, Mode::Garbage, Mode::CutAnswers] {
+        eventually("a hit comes from this process", async || {
+            get(&app, "/1").await.is_hit() && is_near(&app, &proxy).await
+        })
+        .await;
+        proxy.set(mode);
+        eventually("the connection is found lost", async || {
+            get(&app, "/2").await;
+            !get(&app, "/1").await.is_hit()
+        })
+        .await;
+        post(&writer, "/1").await;
+        let wanted = value.load(Ordering::SeqCst);
+        assert_eq!(read(&app).await, wanted, "{mode:?}");
+        proxy.set(Mode::Pass);
+        eventually("hits are back", async || {
+            let reply = get(&app, "/1").await;
+            assert_eq!(reply.text(), wanted.to_string(), "{mode:?}: {reply:?}");
+            reply.is_hit()
+        })
+        .await;
+    }
+}
+
+#[actix_web::test]
+async fn c35_after_a_restart_of_the_server_no_near_hit_is_from_before_it() {
+    let mut server = Server::start(Kind::Redis);
+    let settings = CacheSettings {
+        cache_redis_port: server.port,
+        ..near_settings()
+    };
+    let harness = Harness::with_settings(settings).await;
+    let other = harness.another().await;
+    let value = Arc::new(AtomicUsize::new(0));
+    let (app, writer) = (
+        counter(&harness, &value, ITEM).await,
+        counter(&other, &value, ITEM).await,
+    );
+    for _ in 0..2 {
+        eventually("it is cached", async || {
+            get(&app, "/1").await.is_hit() && get(&writer, "/1").await.is_hit()
+        })
+        .await;
+        get(&app, "/1").await;
+        server.restart();
+        // The other instance has found the server again and writes before this one asks anything.
+        eventually("the other instance uses the server again", async || {
+            get(&writer, "/2").await.is_hit()
+        })
+        .await;
+        post(&writer, "/1").await;
+        let wanted = value.load(Ordering::SeqCst);
+        eventually("hits are back", async || {
+            let reply = get(&app, "/1").await;
+            assert_eq!(reply.text(), wanted.to_string(), "{reply:?}");
+            reply.is_hit()
+        })
+        .await;
+    }
+}
+
+#[actix_web::test]
+async fn the_near_cache_keeps_to_its_bytes() {
+    let settings = CacheSettings {
+        cache_near_max_bytes: 65_536,
+        ..near_settings()
+    };
+    let harness = Harness::with_settings(settings).await;
+    let (slow, proxy) = {
+        let mut settings = harness.settings.clone();
+        let proxy = Proxy::start(settings.cache_redis_port).await;
+        settings.cache_redis_port = proxy.port;
+        (Harness::with_settings(settings).await, proxy)
+    };
+    for number in 0..300 {
+        harness
+            .cache
+            .set(&format!("item:{number}"), &"x".repeat(1000), None)
+            .await
+            .unwrap();
+    }
+    eventually("some are near", async || {
+        for _ in 0..2 {
+            for number in 0..300 {
+                slow.cache
+                    .get::<String>(&format!("item:{number}"))
+                    .await
+                    .unwrap();
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        proxy.set(Mode::Stall);
+        let mut near = 0;
+        for number in 0..300 {
+            let key = format!("item:{number}");
+            let answer =
+                tokio::time::timeout(Duration::from_millis(2), slow.cache.get::<String>(&key))
+                    .await;
+            near += usize::from(matches!(answer, Ok(Ok(Some(_)))));
+        }
+        proxy.set(Mode::Pass);
+        assert!(near <= 65, "{near} values of over a thousand bytes");
+        near > 0
+    })
+    .await;
+}
