@@ -52,7 +52,7 @@ impl Fault {
         Duration::from_millis(match self {
             Self::RestoredFromOldSnapshot => 200,
             _ if soaking() => 5000,
-            _ => 1500,
+            _ => 1200,
         })
     }
 }
@@ -103,7 +103,7 @@ async fn drill(kind: Kind, fault: Fault) {
         Fault::ConnectionsKilled => {
             let killing = async {
                 loop {
-                    proxy.kill_connections().await;
+                    proxy.kill_connections();
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
             };

@@ -227,7 +227,7 @@ async fn c34_a_leader_that_loses_its_database_hangs_nobody() {
     let mut leader = stampede.crowd(&[0], 1);
     stampede.wait_for_leader().await;
     let (same, other) = (stampede.crowd(&[0], 50), stampede.crowd(&[1], 50));
-    proxy.kill_connections().await;
+    proxy.kill_connections();
     let failed = leader.join_next().await.unwrap().unwrap().0.unwrap();
     assert_eq!(failed.status, 503);
     stampede.unlock(lock).await;
