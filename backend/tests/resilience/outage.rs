@@ -162,7 +162,7 @@ fn make_room(server: &Server) {
 }
 
 macro_rules! drills {
-    ($($name:ident: $kind:ident $fault:ident,)*) => {$(
+    ($(async fn $name:ident() = $kind:ident $fault:ident;)*) => {$(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $name() {
             drill(Kind::$kind, Fault::$fault).await;
@@ -171,23 +171,23 @@ macro_rules! drills {
 }
 
 drills! {
-    c43_nothing_fails_and_nothing_is_stale_when_redis_refuses_connections: Redis Refused,
-    c43_nothing_fails_and_nothing_is_stale_when_redis_is_killed: Redis Killed,
-    c43_nothing_fails_and_nothing_is_stale_when_redis_is_restored_from_an_old_snapshot: Redis RestoredFromOldSnapshot,
-    c43_nothing_fails_and_nothing_is_stale_when_redis_is_stopped: Redis Stopped,
-    c43_nothing_fails_and_nothing_is_stale_when_redis_is_cut_in_the_middle_of_an_answer: Redis Cut,
-    c43_nothing_fails_and_nothing_is_stale_when_redis_is_full: Redis Full,
-    c43_nothing_fails_and_nothing_is_stale_when_redis_is_slow: Redis Slow,
-    c43_nothing_fails_and_nothing_is_stale_when_redis_talks_garbage: Redis Garbage,
-    c43_nothing_fails_and_nothing_is_stale_when_connections_to_redis_are_killed: Redis ConnectionsKilled,
-    c43_nothing_fails_and_nothing_is_stale_when_connections_to_redis_are_forgotten: Redis Forgotten,
-    c43_nothing_fails_and_nothing_is_stale_when_connections_to_memcached_are_forgotten: Memcached Forgotten,
-    c43_nothing_fails_and_nothing_is_stale_when_memcached_refuses_connections: Memcached Refused,
-    c43_nothing_fails_and_nothing_is_stale_when_memcached_is_killed: Memcached Killed,
-    c43_nothing_fails_and_nothing_is_stale_when_memcached_is_stopped: Memcached Stopped,
-    c43_nothing_fails_and_nothing_is_stale_when_memcached_is_cut_in_the_middle_of_an_answer: Memcached Cut,
-    c43_nothing_fails_and_nothing_is_stale_when_memcached_is_full: Memcached Full,
-    c43_nothing_fails_and_nothing_is_stale_when_memcached_is_slow: Memcached Slow,
-    c43_nothing_fails_and_nothing_is_stale_when_memcached_talks_garbage: Memcached Garbage,
-    c43_nothing_fails_and_nothing_is_stale_when_connections_to_memcached_are_killed: Memcached ConnectionsKilled,
+    async fn c43_nothing_fails_and_nothing_is_stale_when_redis_refuses_connections() = Redis Refused;
+    async fn c43_nothing_fails_and_nothing_is_stale_when_redis_is_killed() = Redis Killed;
+    async fn c43_nothing_fails_and_nothing_is_stale_when_redis_is_restored_from_an_old_snapshot() = Redis RestoredFromOldSnapshot;
+    async fn c43_nothing_fails_and_nothing_is_stale_when_redis_is_stopped() = Redis Stopped;
+    async fn c43_nothing_fails_and_nothing_is_stale_when_redis_is_cut_in_the_middle_of_an_answer() = Redis Cut;
+    async fn c43_nothing_fails_and_nothing_is_stale_when_redis_is_full() = Redis Full;
+    async fn c43_nothing_fails_and_nothing_is_stale_when_redis_is_slow() = Redis Slow;
+    async fn c43_nothing_fails_and_nothing_is_stale_when_redis_talks_garbage() = Redis Garbage;
+    async fn c43_nothing_fails_and_nothing_is_stale_when_connections_to_redis_are_killed() = Redis ConnectionsKilled;
+    async fn c43_nothing_fails_and_nothing_is_stale_when_connections_to_redis_are_forgotten() = Redis Forgotten;
+    async fn c43_nothing_fails_and_nothing_is_stale_when_connections_to_memcached_are_forgotten() = Memcached Forgotten;
+    async fn c43_nothing_fails_and_nothing_is_stale_when_memcached_refuses_connections() = Memcached Refused;
+    async fn c43_nothing_fails_and_nothing_is_stale_when_memcached_is_killed() = Memcached Killed;
+    async fn c43_nothing_fails_and_nothing_is_stale_when_memcached_is_stopped() = Memcached Stopped;
+    async fn c43_nothing_fails_and_nothing_is_stale_when_memcached_is_cut_in_the_middle_of_an_answer() = Memcached Cut;
+    async fn c43_nothing_fails_and_nothing_is_stale_when_memcached_is_full() = Memcached Full;
+    async fn c43_nothing_fails_and_nothing_is_stale_when_memcached_is_slow() = Memcached Slow;
+    async fn c43_nothing_fails_and_nothing_is_stale_when_memcached_talks_garbage() = Memcached Garbage;
+    async fn c43_nothing_fails_and_nothing_is_stale_when_connections_to_memcached_are_killed() = Memcached ConnectionsKilled;
 }
