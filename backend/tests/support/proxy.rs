@@ -24,6 +24,8 @@ pub enum Mode {
     Garbage,
     /// Closes each connection in the middle of the server's next answer.
     CutAnswers,
+    /// Forgets the connections that it sees: nothing is ever handed on again, and nobody is told.
+    Forget,
 }
 
 /// A proxy in front of a local port, stopped with this value.
@@ -31,6 +33,7 @@ pub enum Mode {
 pub struct Proxy {
     pub port: u16,
     mode: watch::Sender<Mode>,
+    kills: watch::Sender<()>,
     accepting: JoinHandle<()>,
 }
 
@@ -39,14 +42,18 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let (mode, modes) = watch::channel(Mode::Pass);
+        let (kills, mut killed) = watch::channel(());
         let accepting = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(connection(client, target, modes.clone()));
+                // Only what comes from now on is about this connection.
+                killed.mark_unchanged();
+                tokio::spawn(connection(client, target, modes.clone(), killed.clone()));
             }
         });
         Self {
             port,
             mode,
+            kills,
             accepting,
         }
     }
@@ -56,11 +63,8 @@ impl Proxy {
     }
 
     /// Closes what is open; new connections are as before.
-    pub async fn kill_connections(&self) {
-        let mode = *self.mode.borrow();
-        self.set(Mode::Refuse);
-        tokio::time::sleep(Duration::from_millis(1)).await;
-        self.set(mode);
+    pub fn kill_connections(&self) {
+        self.kills.send_replace(());
     }
 }
 
@@ -71,7 +75,12 @@ impl Drop for Proxy {
     }
 }
 
-async fn connection(client: TcpStream, target: u16, modes: watch::Receiver<Mode>) {
+async fn connection(
+    client: TcpStream,
+    target: u16,
+    modes: watch::Receiver<Mode>,
+    mut killed: watch::Receiver<()>,
+) {
     if *modes.borrow() == Mode::Refuse {
         return;
     }
@@ -87,6 +96,7 @@ async fn connection(client: TcpStream, target: u16, modes: watch::Receiver<Mode>
         () = copy(from_client, to_server, modes.clone(), false) => {}
         () = copy(from_server, to_client, modes, true) => {}
         _ = refused.wait_for(|mode| *mode == Mode::Refuse) => {}
+        _ = killed.changed() => {}
     }
 }
 
@@ -116,6 +126,10 @@ async fn copy(
                 return;
             }
             let mode = *modes.borrow();
+            if mode == Mode::Forget {
+                // The reader stays, so that the connection is not closed.
+                std::future::pending::<()>().await;
+            }
             let now = tokio::time::Instant::now();
             let when = match mode {
                 Mode::Delay(by) if !answers => now + by,

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::answer::{CompleteAnswer, Provenance, answer_conditionally, take_storable};
 use super::clock::saturating_milliseconds;
 use super::entry::{ValueId, write_entry};
+use super::guard::Unavailable;
 use super::lookup::Lead;
 use super::middleware::{Handler, finish};
 use super::plan::CompiledPolicy;
@@ -96,14 +97,21 @@ impl Fill {
         if !registered.guard.is_ready() {
             return false;
         }
-        let Some(value) = write_entry(&entry) else {
-            return false;
-        };
         let lifetime = Duration::from_millis(fresh.saturating_add(stale));
-        let stored = registered
-            .guard
-            .compare_and_set(&self.full_key, &self.lead.expected, value, lifetime)
-            .await;
+        let stored = match write_entry(&entry) {
+            Some(value) => {
+                registered
+                    .guard
+                    .compare_and_set(&self.full_key, &self.lead.expected, value, lifetime)
+                    .await
+            }
+            None => Err(Unavailable("the entry cannot be written".to_owned())),
+        };
+        // Too large, or the server is full: nobody shall wait for a claim that will not be filled.
+        if stored.is_err() && registered.guard.is_ready() {
+            self.give_up().await;
+            return false;
+        }
         matches!(stored, Ok(Some(_)))
     }
 

@@ -211,6 +211,10 @@ impl Lookup<'_> {
                 )
             }
         };
+        // Asked again: while this waited, the server may have become another, with an old snapshot.
+        if !self.guard.is_ready() {
+            return Err(Unavailable("the backend is not trusted now".to_owned()));
+        }
         let Some(Found { value, version }) = found else {
             return Ok((State::Vacant(Version::Absent), group));
         };

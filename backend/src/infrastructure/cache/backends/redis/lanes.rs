@@ -15,6 +15,9 @@ use tokio::sync::Notify;
 
 /// How long a lane that could not be renewed is left alone.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(50);
+/// How long a connection may take to be made before another is tried beside it: a network that was
+/// away loses the first packets and repeats them late, while new ones arrive at once.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// The shared connections of a process.
 #[derive(Clone)]
@@ -35,7 +38,8 @@ struct LaneState {
     connection: Option<Connection>,
     /// Counts connections, so that a late error of an old one does not end the new one.
     serial: u64,
-    renewing: bool,
+    /// When the newest attempt to connect began, if one is under way.
+    renewing: Option<Instant>,
     failure: Option<(Instant, String)>,
 }
 
@@ -117,26 +121,37 @@ impl Lanes {
                 serial: state.serial,
             }));
         }
-        if !state.renewing {
+        if state
+            .renewing
+            .is_none_or(|began| began.elapsed() > PATIENCE)
+        {
             if let Some((at, error)) = &state.failure
                 && at.elapsed() < PAUSE_AFTER_FAILURE
             {
                 return Err(error.clone());
             }
-            state.renewing = true;
+            let began = Instant::now();
+            state.renewing = Some(began);
             // A task of its own: whoever waits may give up at its deadline, the renewal goes on.
-            tokio::spawn(self.clone().renew(number));
+            tokio::spawn(self.clone().renew(number, began));
         }
         Ok(None)
     }
 
-    async fn renew(self, number: usize) {
+    async fn renew(self, number: usize, began: Instant) {
         let connected = self.pool.get().await;
         let lane = &self.lanes[number];
         {
             let mut state = lane.state();
-            state.renewing = false;
+            let is_newest = state.renewing == Some(began);
+            if is_newest {
+                state.renewing = None;
+            }
             match connected {
+                // Another attempt was faster: back into the pool.
+                Ok(_) if state.connection.is_some() => return,
+                // Another attempt is under way.
+                Err(_) if !is_newest => return,
                 Ok(connection) => {
                     state.connection = Some(connection);
                     state.serial += 1;

@@ -25,6 +25,9 @@ use self::pattern_index::PatternIndex;
 use super::{BackendError, CacheBackend, Found, HEAD_BYTES, Version, glob};
 use crate::infrastructure::settings::CacheSettings;
 
+/// Connections that a lane may be trying to make at the same time: as many as begin, at the pace of
+/// probes, before the first one gives up.
+const ATTEMPTS_OF_A_LANE: usize = 16;
 /// What every value of this cache begins with.
 const MAGIC: &[u8] = b"cache/1 ";
 
@@ -67,7 +70,8 @@ impl RedisBackend {
         let lanes = settings.cache_redis_pool_size;
         let pool = Pool::builder(manager)
             .config(PoolConfig {
-                max_size: lanes,
+                // Each lane holds one, and may have several attempts under way.
+                max_size: lanes.saturating_mul(ATTEMPTS_OF_A_LANE),
                 timeouts,
                 ..PoolConfig::default()
             })
@@ -97,9 +101,13 @@ impl RedisBackend {
         if error.is_unrecoverable_error() || error.is_connection_dropped() || error.is_io_error() {
             self.lanes.broken(ticket);
         }
-        match error.code() {
-            Some("OOM") => BackendError::NotStored(error.to_string()),
-            _ => unavailable(error),
+        let message = error.to_string();
+        // The error of a pipeline has no code of its own.
+        let errors = error.into_server_errors().unwrap_or_default();
+        if errors.iter().any(|(_, error)| error.code() == "OOM") {
+            BackendError::NotStored(message)
+        } else {
+            BackendError::Unavailable(message)
         }
     }
 

@@ -25,10 +25,14 @@ const LIFETIME_MILLISECONDS: u64 = 3_600_000;
 /// Longer segments are not indexed: a key that is too long for the server keeps only its head.
 const MAX_SEGMENT_BYTES: usize = 200;
 
-/// Enters members if there is a set; another type in its place is left alone.
+/// Enters members if there is a set; another type in its place is left alone. A set that a full server
+/// does not let grow is not complete any more.
 const ENTER: &str = "\
 if redis.call('EXISTS', KEYS[1]) == 1 then
-  redis.pcall('SADD', KEYS[1], unpack(ARGV))
+  local added = redis.pcall('SADD', KEYS[1], unpack(ARGV))
+  if type(added) == 'table' then
+    redis.pcall('SREM', KEYS[1], '~complete')
+  end
 end";
 
 /// Starts a set, which is not complete as long as this builder's mark is all it has.

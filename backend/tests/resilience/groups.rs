@@ -1,0 +1,184 @@
+//! What it costs to invalidate the pages of a list among many other keys (C36, C37): as much as among few.
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use backend::infrastructure::cache::Cache;
+use backend::infrastructure::settings::{CacheBackendKind, CacheSettings};
+use sqlx::PgPool;
+
+use crate::cluster::Cluster;
+use crate::figures::{Latencies, soaking};
+use crate::support::server::{Kind, Server};
+
+const PAGES: usize = 20;
+const PAGE_SIZE: usize = 5;
+const FEW: usize = 1000;
+const ROUNDS: u64 = 10;
+/// Keys that are written at once.
+const BATCH: usize = 1000;
+
+struct List {
+    server: Server,
+    cluster: Cluster,
+    pool: PgPool,
+    /// The library in this process, in the namespace of the service.
+    cache: Cache,
+    unrelated: usize,
+    version: u64,
+}
+
+impl List {
+    async fn prepare(kind: Kind) -> Self {
+        let server = match kind {
+            Kind::Redis => Server::start(kind),
+            Kind::Memcached => Server::start_with(kind, &["-m", "1024"]),
+        };
+        let port = server.port.to_string();
+        let environment = [
+            ("CACHE_BACKEND", kind.name()),
+            (kind.port_variable(), port.as_str()),
+            ("LOG_LEVEL", "error,backend::startup=info"),
+        ];
+        let cluster = Cluster::start(1, &environment).await;
+        cluster.first().new_user("ada").await;
+        let pool = cluster.database.pool().await;
+        let insert = "INSERT INTO widgets (owner_id, name)
+             SELECT id, 'version 0' FROM users, generate_series(1, $1) WHERE username = 'ada'";
+        let widgets = i32::try_from(PAGES * PAGE_SIZE).unwrap();
+        sqlx::query(insert)
+            .bind(widgets)
+            .execute(&pool)
+            .await
+            .unwrap();
+        let settings = CacheSettings {
+            cache_backend: match kind {
+                Kind::Redis => CacheBackendKind::Redis,
+                Kind::Memcached => CacheBackendKind::Memcached,
+            },
+            cache_namespace: cluster.namespace.clone(),
+            cache_redis_port: server.port,
+            cache_memcached_port: server.port,
+            ..CacheSettings::default()
+        };
+        Self {
+            cache: Cache::connect(&settings, true).await.unwrap(),
+            server,
+            cluster,
+            pool,
+            unrelated: 0,
+            version: 0,
+        }
+    }
+
+    /// Has the server hold this many keys that have nothing to do with the list.
+    fn fill(&mut self, keys: usize) {
+        let namespace = &self.cluster.namespace;
+        while self.unrelated < keys {
+            let (first, last) = (self.unrelated, self.unrelated + BATCH - 1);
+            match self.server.kind {
+                Kind::Redis => {
+                    let script = format!(
+                        "for i = {first}, {last} do redis.call('SET', '{namespace}:unrelated:' .. i, 'x') end"
+                    );
+                    self.server.say(&format!("EVAL \"{script}\" 0"));
+                }
+                Kind::Memcached => {
+                    let mut sets = String::new();
+                    for number in first..=last {
+                        let key = format!("{namespace}:unrelated:{number}");
+                        let _ = write!(sets, "set {key} 0 0 1 noreply\r\nx\r\n");
+                    }
+                    assert_eq!(self.server.say(&format!("{sets}mn")), "MN");
+                }
+            }
+            self.unrelated += BATCH;
+        }
+    }
+
+    /// Reads all pages; each must show the version that the database has. Answers how many were hits.
+    async fn read_pages(&self) -> usize {
+        let mut hits = 0;
+        for page in 1..=PAGES {
+            let path = format!("/users/ada/widgets?items_per_page={PAGE_SIZE}&page={page}");
+            let answer = self.cluster.first().get(&path).await.expect(200);
+            hits += usize::from(answer.is_hit());
+            let items = answer.json()["data"].as_array().unwrap().clone();
+            assert_eq!(items.len(), PAGE_SIZE);
+            for item in items {
+                assert_eq!(item["name"], format!("version {}", self.version), "{path}");
+            }
+        }
+        hits
+    }
+
+    /// Changes all widgets behind the cache's back, has `invalidate` tell the cache, and checks that
+    /// every page is fresh. Answers how long the telling took.
+    async fn round(&mut self, invalidate: impl AsyncFnOnce(&Cache)) -> Duration {
+        self.read_pages().await;
+        assert_eq!(self.read_pages().await, PAGES, "all pages are cached");
+        self.version += 1;
+        let update = sqlx::query("UPDATE widgets SET name = $1");
+        let name = format!("version {}", self.version);
+        update.bind(name).execute(&self.pool).await.unwrap();
+        let started = Instant::now();
+        invalidate(&self.cache).await;
+        let took = started.elapsed();
+        assert_eq!(self.read_pages().await, 0, "no page is served from before");
+        took
+    }
+
+    async fn invalidate_by_group(&mut self) -> Latencies {
+        let mut latencies = Latencies::default();
+        for round in 0..=ROUNDS {
+            let invalidate =
+                async |cache: &Cache| cache.invalidate_group("user_ada_widgets").await.unwrap();
+            let took = self.round(invalidate).await;
+            // The first one makes a connection.
+            if round > 0 {
+                latencies.add(took);
+            }
+        }
+        latencies
+    }
+
+    async fn invalidate_by_pattern(&mut self) -> Duration {
+        let invalidate =
+            async |cache: &Cache| cache.delete_pattern("user_ada_widgets:*").await.unwrap();
+        self.round(invalidate).await
+    }
+}
+
+async fn cost(kind: Kind) {
+    let many = if soaking() { 1_000_000 } else { 100_000 };
+    let mut list = List::prepare(kind).await;
+    let name = kind.name();
+    let mut medians = Vec::new();
+    for unrelated in [FEW, many] {
+        list.fill(unrelated);
+        let latencies = list.invalidate_by_group().await;
+        println!("{name}: {PAGES} pages as a group among {unrelated} keys: {latencies}");
+        medians.push(latencies.quantile(0.5));
+        if kind == Kind::Redis {
+            let (first, second) = (
+                list.invalidate_by_pattern().await,
+                list.invalidate_by_pattern().await,
+            );
+            println!(
+                "{name}: the same by pattern: {first:.1?} the first time, {second:.1?} the second"
+            );
+        }
+    }
+    let ratio = medians[1].as_secs_f64() / medians[0].as_secs_f64();
+    println!("{name}: among {many} keys a group costs {ratio:.2} times what it costs among {FEW}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c36_all_pages_of_a_group_are_fresh_among_many_other_keys_on_redis() {
+    cost(Kind::Redis).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c36_all_pages_of_a_group_are_fresh_among_many_other_keys_on_memcached() {
+    cost(Kind::Memcached).await;
+}

@@ -1,0 +1,21 @@
+//! Storms, stampedes and outages: the promises that only load and real processes can put to the test.
+//!
+//! With `SOAK` set the tests run long.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test may fail at any line"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod breaker;
+mod cluster;
+mod drill;
+mod figures;
+mod groups;
+mod outage;
+mod stampede;
+mod storm;

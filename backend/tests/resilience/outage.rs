@@ -1,0 +1,193 @@
+//! The outage drill (C43): every illness a cache server can have, under load, on Redis and Memcached.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::drill::Drill;
+use crate::figures::soaking;
+use crate::support::proxy::{Mode, Proxy};
+use crate::support::server::{Kind, Server};
+
+/// What befalls the cache server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    /// Connections are closed as soon as they are made.
+    Refused,
+    /// The process is killed, and started again with nothing in it.
+    Killed,
+    /// The process is killed and starts again at once, with what it had stored some time before.
+    RestoredFromOldSnapshot,
+    /// The process does nothing for a while, then goes on with what it was told meanwhile.
+    Stopped,
+    /// Connections end in the middle of an answer.
+    Cut,
+    /// Nothing more can be stored.
+    Full,
+    /// Every answer takes longer than the deadline.
+    Slow,
+    /// The answers are those of no cache server.
+    Garbage,
+    /// Connections live for 50 ms.
+    ConnectionsKilled,
+    /// The network forgets the connections that there were; new ones are as good as ever.
+    Forgotten,
+}
+
+impl Fault {
+    /// What the proxy does, where the fault is one of the way to the server.
+    fn mode(self) -> Option<Mode> {
+        match self {
+            Self::Refused => Some(Mode::Refuse),
+            Self::Cut => Some(Mode::CutAnswers),
+            Self::Slow => Some(Mode::Delay(Duration::from_millis(300))),
+            Self::Garbage => Some(Mode::Garbage),
+            Self::ConnectionsKilled => Some(Mode::Pass),
+            Self::Forgotten => Some(Mode::Forget),
+            Self::Killed | Self::RestoredFromOldSnapshot | Self::Stopped | Self::Full => None,
+        }
+    }
+
+    fn duration(self) -> Duration {
+        Duration::from_millis(match self {
+            Self::RestoredFromOldSnapshot => 200,
+            _ if soaking() => 5000,
+            _ => 1200,
+        })
+    }
+}
+
+async fn drill(kind: Kind, fault: Fault) {
+    let mut server = match (kind, fault) {
+        // Told not to make room.
+        (Kind::Memcached, Fault::Full) => Server::start_with(kind, &["-m", "4", "-M"]),
+        _ => Server::start(kind),
+    };
+    let proxy = Proxy::start(server.port).await;
+    // A fault of the server itself is met without anything between.
+    let port = if fault.mode().is_some() {
+        proxy.port
+    } else {
+        server.port
+    };
+    let environment = [
+        ("CACHE_BACKEND", kind.name()),
+        (kind.port_variable(), &port.to_string()),
+    ];
+    let drill = Drill::prepare(&environment).await;
+    let tasks = drill.start_load().await;
+
+    drill.begin_outage();
+    let duration = fault.duration();
+    match fault {
+        Fault::Killed => {
+            server.kill();
+            drill.write_once(duration).await;
+            server.restart();
+        }
+        Fault::RestoredFromOldSnapshot => {
+            assert_eq!(server.say("SAVE"), "+OK");
+            drill.write_once(duration).await;
+            server.restart();
+        }
+        Fault::Stopped => {
+            server.signal("STOP");
+            drill.write_once(duration).await;
+            server.signal("CONT");
+        }
+        Fault::Full => {
+            fill_up(&server);
+            drill.write_once(duration).await;
+            make_room(&server);
+        }
+        Fault::ConnectionsKilled => {
+            let killing = async {
+                loop {
+                    proxy.kill_connections();
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            };
+            tokio::select! { () = killing => {}, () = drill.write_once(duration) => {} }
+        }
+        Fault::Forgotten => {
+            proxy.set(Mode::Forget);
+            drill.write_once(Duration::from_millis(300)).await;
+            proxy.set(Mode::Pass);
+        }
+        Fault::Refused | Fault::Cut | Fault::Slow | Fault::Garbage => {
+            proxy.set(fault.mode().expect("a mode"));
+            drill.write_once(duration).await;
+            proxy.set(Mode::Pass);
+        }
+    }
+    drill.end_outage();
+    let name = format!("{} {fault:?}", kind.name());
+    Arc::clone(&drill).finish(&name, tasks).await;
+}
+
+/// Leaves no room for another entry.
+fn fill_up(server: &Server) {
+    match server.kind {
+        Kind::Redis => assert_eq!(server.say("CONFIG SET maxmemory 1"), "+OK"),
+        Kind::Memcached => {
+            // Of the sizes of entries, since the server keeps memory for each size apart. Claims are
+            // smaller and still fit: nobody may wait for those who hold them.
+            for size in [250, 330, 420, 520, 650] {
+                let value = "x".repeat(size);
+                let mut number = 0;
+                loop {
+                    number += 1;
+                    let mut sets = String::new();
+                    for part in 0..1000 {
+                        let _ = write!(
+                            sets,
+                            "set filler_{size}_{number}_{part} 0 0 {size} noreply\r\n{value}\r\n"
+                        );
+                    }
+                    let _ = write!(sets, "set filler_{size}_{number} 0 0 {size}\r\n{value}");
+                    if server.say(&sets) != "STORED" {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn make_room(server: &Server) {
+    match server.kind {
+        Kind::Redis => assert_eq!(server.say("CONFIG SET maxmemory 0"), "+OK"),
+        Kind::Memcached => assert_eq!(server.say("flush_all"), "OK"),
+    }
+}
+
+macro_rules! drills {
+    ($(async fn $name:ident() = $kind:ident $fault:ident;)*) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            drill(Kind::$kind, Fault::$fault).await;
+        }
+    )*};
+}
+
+drills! {
+    async fn c43_nothing_fails_and_nothing_is_stale_when_redis_refuses_connections() = Redis Refused;
+    async fn c43_nothing_fails_and_nothing_is_stale_when_redis_is_killed() = Redis Killed;
+    async fn c43_nothing_fails_and_nothing_is_stale_when_redis_is_restored_from_an_old_snapshot() = Redis RestoredFromOldSnapshot;
+    async fn c43_nothing_fails_and_nothing_is_stale_when_redis_is_stopped() = Redis Stopped;
+    async fn c43_nothing_fails_and_nothing_is_stale_when_redis_is_cut_in_the_middle_of_an_answer() = Redis Cut;
+    async fn c43_nothing_fails_and_nothing_is_stale_when_redis_is_full() = Redis Full;
+    async fn c43_nothing_fails_and_nothing_is_stale_when_redis_is_slow() = Redis Slow;
+    async fn c43_nothing_fails_and_nothing_is_stale_when_redis_talks_garbage() = Redis Garbage;
+    async fn c43_nothing_fails_and_nothing_is_stale_when_connections_to_redis_are_killed() = Redis ConnectionsKilled;
+    async fn c43_nothing_fails_and_nothing_is_stale_when_connections_to_redis_are_forgotten() = Redis Forgotten;
+    async fn c43_nothing_fails_and_nothing_is_stale_when_connections_to_memcached_are_forgotten() = Memcached Forgotten;
+    async fn c43_nothing_fails_and_nothing_is_stale_when_memcached_refuses_connections() = Memcached Refused;
+    async fn c43_nothing_fails_and_nothing_is_stale_when_memcached_is_killed() = Memcached Killed;
+    async fn c43_nothing_fails_and_nothing_is_stale_when_memcached_is_stopped() = Memcached Stopped;
+    async fn c43_nothing_fails_and_nothing_is_stale_when_memcached_is_cut_in_the_middle_of_an_answer() = Memcached Cut;
+    async fn c43_nothing_fails_and_nothing_is_stale_when_memcached_is_full() = Memcached Full;
+    async fn c43_nothing_fails_and_nothing_is_stale_when_memcached_is_slow() = Memcached Slow;
+    async fn c43_nothing_fails_and_nothing_is_stale_when_memcached_talks_garbage() = Memcached Garbage;
+    async fn c43_nothing_fails_and_nothing_is_stale_when_connections_to_memcached_are_killed() = Memcached ConnectionsKilled;
+}
