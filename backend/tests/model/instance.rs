@@ -1,7 +1,7 @@
 //! One instance in the model of an outage: its guard, its supervisor and one reader.
 
 use crate::ids::{Id, Ids as _};
-use crate::outage::{Action, Lack, Outage, Promised, State, Stored};
+use crate::outage::{Action, Lack, Outage, State, Stored};
 
 /// A process.
 #[expect(
@@ -15,12 +15,12 @@ pub struct Instance {
     pub generation: Id,
     /// Whether its connections are lost, which its next operation finds out.
     pub broken: bool,
-    /// Whether it has met the outage, by the promise that is checked.
+    /// Whether it has met the outage: an operation of it failed.
     pub met: bool,
     /// Whether it has a deletion to deliver, or something that only a new generation makes up for.
     pub owes: bool,
     recovery: Recovery,
-    /// Whether the other instance has still to probe before this one's quarantine is over.
+    /// Whether the other instance was ill when this one's quarantine began, and has not probed since.
     awaits: bool,
     /// A reader that fills.
     pub filler: Filler,
@@ -35,12 +35,18 @@ pub enum Availability {
     Ready,
 }
 
-/// How far `recover` is.
+/// How far `recover` is, which keeps the supervisor from anything else.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 enum Recovery {
     Idle,
-    Delivered,
-    Set(Id),
+    /// Holds what is owed, if anything is.
+    Delivering {
+        owed: bool,
+    },
+    /// Has delivered it, and keeps it until the new generation is set.
+    Delivered {
+        owed: bool,
+    },
 }
 
 /// How far the reader is.
@@ -73,6 +79,22 @@ impl Instance {
         }
     }
 
+    /// What `observe` makes of an error.
+    pub fn fail(&mut self) {
+        self.met = true;
+        if matches!(
+            self.availability,
+            Availability::Ready | Availability::Recovering
+        ) {
+            self.availability = Availability::Doubtful;
+        }
+    }
+
+    /// Whether it may yet keep a deletion, or owe one.
+    fn is_ill(&self) -> bool {
+        self.broken || self.availability == Availability::Away || self.recovery != Recovery::Idle
+    }
+
     pub fn open_breaker(&mut self) {
         self.met = true;
         self.availability = Availability::Away;
@@ -80,9 +102,6 @@ impl Instance {
 
     pub fn each_id(&mut self, visit: &mut impl FnMut(&mut Id)) {
         visit(&mut self.generation);
-        if let Recovery::Set(generation) = &mut self.recovery {
-            visit(generation);
-        }
         if let Filler::Claiming(lead) | Filler::Running(lead) | Filler::Filling(lead, _) =
             &mut self.filler
         {
@@ -96,15 +115,14 @@ impl Outage {
     /// One step of an instance; `None` where it cannot be taken.
     pub fn step(self, state: &mut State, action: Action) -> Option<()> {
         match action {
-            Action::LoseConnection(number) => {
-                let reachable = state.reachable;
-                let instance = &mut state.instances[number];
-                if !instance.broken {
+            Action::FailOperation(number) => {
+                if state.works(number) {
                     return None;
                 }
-                self.lose_connection(instance);
+                let instance = &mut state.instances[number];
+                instance.fail();
                 // While nobody answers, new connections are no better.
-                instance.broken = !reachable;
+                instance.broken &= !state.reachable;
             }
             Action::OpenBreaker(number) => {
                 if state.reachable {
@@ -113,108 +131,106 @@ impl Outage {
                 state.instances[number].open_breaker();
             }
             Action::Confirm(number) => self.confirm(state, number)?,
-            Action::Deliver(_)
-            | Action::SetGeneration(_)
-            | Action::Settle(_)
-            | Action::FailRecovery(_) => self.recover(state, action)?,
+            Action::Recover(number) => self.recover(state, number)?,
+            Action::Deliver(number) | Action::SetGeneration(number) if state.works(number) => {
+                self.settle(state, number, action)?;
+            }
+            Action::FailRecovery(number) if !state.works(number) => {
+                let instance = &mut state.instances[number];
+                let (Recovery::Delivering { owed } | Recovery::Delivered { owed }) =
+                    instance.recovery
+                else {
+                    return None;
+                };
+                instance.recovery = Recovery::Idle;
+                instance.owes |= owed;
+                instance.open_breaker();
+            }
             _ => fill(state, action)?,
         }
         Some(())
     }
 
-    /// What `observe` makes of an error.
-    pub fn lose_connection(self, instance: &mut Instance) {
-        instance.broken = false;
-        instance.met |= self.promised == Promised::WhoLostAConnection;
-        if instance.availability == Availability::Ready {
-            if self.lacks(Lack::LostConnectionsAreNoOutage) {
-                instance.availability = Availability::Doubtful;
-            } else {
-                instance.open_breaker();
-            }
-        }
-    }
-
     fn confirm(self, state: &mut State, number: usize) -> Option<()> {
-        let works = state.works(number);
         let same = self.lacks(Lack::Identity) || state.held.identity == state.identity;
-        let instance = &mut state.instances[number];
-        let over = match instance.availability {
-            Availability::Away => false,
-            Availability::Recovering => !instance.awaits,
-            Availability::Doubtful | Availability::Ready => true,
+        let instance = state.instances[number];
+        let next = match instance.availability {
+            Availability::Away => return None,
+            Availability::Recovering if instance.awaits => return None,
+            Availability::Doubtful if !self.lacks(Lack::QuarantineAfterDoubt) => {
+                Availability::Recovering
+            }
+            _ => Availability::Ready,
         };
-        if !works || !over {
+        if !state.works(number) || instance.recovery != Recovery::Idle {
             return None;
         }
-        if same {
-            instance.generation = state.held.generation;
-            instance.availability = Availability::Ready;
-            state.instances[1 - number].awaits = false;
-        } else {
-            instance.open_breaker();
+        if !same {
+            state.instances[number].open_breaker();
+            return Some(());
+        }
+        state.instances[number].generation = state.held.generation;
+        state.instances[number].availability = next;
+        if next == Availability::Recovering {
+            self.begin_quarantine(state, number);
         }
         Some(())
     }
 
-    fn recover(self, state: &mut State, action: Action) -> Option<()> {
-        let (Action::Deliver(number)
-        | Action::SetGeneration(number)
-        | Action::Settle(number)
-        | Action::FailRecovery(number)) = action
-        else {
-            return None;
-        };
+    /// The first half of `recover`, up to where the lock is given back.
+    fn recover(self, state: &mut State, number: usize) -> Option<()> {
         let works = state.works(number);
-        let instance = state.instances[number];
-        if instance.availability != Availability::Away {
+        let instance = &mut state.instances[number];
+        let away = instance.availability == Availability::Away;
+        if !works || !away || instance.recovery != Recovery::Idle {
             return None;
         }
-        let recovery = match (action, instance.recovery) {
-            (Action::Deliver(_), Recovery::Idle) if works => {
-                if instance.owes && !self.overflows && !self.lacks(Lack::Deletion) {
+        instance.recovery = Recovery::Delivering {
+            owed: instance.owes,
+        };
+        instance.owes = false;
+        if !self.lacks(Lack::DeletionsWhileDelivering) {
+            instance.availability = Availability::Recovering;
+        }
+        Some(())
+    }
+
+    fn settle(self, state: &mut State, number: usize, action: Action) -> Option<()> {
+        match (action, state.instances[number].recovery) {
+            (Action::Deliver(_), Recovery::Delivering { owed }) => {
+                if owed && !self.overflows && !self.lacks(Lack::Deletion) {
                     state.held.key = None;
                 }
-                state.instances[number].owes = false;
-                Recovery::Delivered
+                state.instances[number].recovery = Recovery::Delivered { owed };
             }
-            (Action::SetGeneration(_), Recovery::Delivered) if works => {
+            (Action::SetGeneration(_), Recovery::Delivered { .. }) => {
                 if !self.lacks(Lack::NewGeneration) {
                     state.held.generation = state.fresh();
                 }
                 state.held.identity = state.identity;
-                Recovery::Set(state.held.generation)
+                let generation = state.held.generation;
+                let instance = &mut state.instances[number];
+                instance.generation = generation;
+                instance.recovery = Recovery::Idle;
+                if self.lacks(Lack::DeletionsWhileDelivering) && !instance.owes {
+                    instance.availability = Availability::Recovering;
+                }
+                if instance.availability == Availability::Recovering {
+                    self.begin_quarantine(state, number);
+                }
+                // It has probed, which is what a quarantine gives it the time for.
+                state.instances[1 - number].awaits = false;
             }
-            (Action::Settle(_), Recovery::Set(generation)) => {
-                self.settle(state, number, generation);
-                Recovery::Idle
-            }
-            (Action::FailRecovery(_), Recovery::Delivered) if !works => Recovery::Idle,
             _ => return None,
-        };
-        state.instances[number].recovery = recovery;
+        }
         Some(())
     }
 
-    /// The end of `recover`. Time is not modelled; what it is for is: a quarantine lasts until the
-    /// other instance, if it is not well, has noticed and has probed once.
-    fn settle(self, state: &mut State, number: usize, generation: Id) {
-        let other = &state.instances[1 - number];
-        let other_is_ill = other.broken
-            || matches!(
-                other.availability,
-                Availability::Away | Availability::Doubtful
-            );
-        let instance = &mut state.instances[number];
-        let settled = !instance.owes;
-        if settled {
-            instance.generation = generation;
-            instance.availability = Availability::Recovering;
-            instance.awaits = other_is_ill && !self.lacks(Lack::Quarantine);
-        }
-        if settled || self.lacks(Lack::LateDeletionsWait) {
-            state.instances[1 - number].awaits = false;
-        }
+    /// Time is not modelled; what it is for is: a quarantine lasts until the other instance, if it is
+    /// ill, has noticed and has probed once.
+    fn begin_quarantine(self, state: &mut State, number: usize) {
+        state.instances[number].awaits =
+            state.instances[1 - number].is_ill() && !self.lacks(Lack::Quarantine);
     }
 }
 

@@ -16,19 +16,8 @@ pub struct Outage {
     /// Whether the deletions that are owed are too many to be kept, so that only the new generation
     /// makes up for them.
     pub overflows: bool,
-    /// What the protocol lacks.
-    pub lacks: &'static [Lack],
-    /// Who is promised to serve nothing that another instance could not delete.
-    pub promised: Promised,
-}
-
-/// Who has met an outage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Promised {
-    /// An instance whose breaker opened, by failures in a row or by a deletion that failed.
-    WhoseBreakerOpened,
-    /// Any instance that lost a connection too.
-    WhoLostAConnection,
+    /// What is taken away from the protocol.
+    pub lacks: Option<Lack>,
 }
 
 /// What happens to the backend.
@@ -44,19 +33,18 @@ pub enum Fault {
     Restart,
 }
 
-/// A piece of the protocol that is taken away, or was never there.
+/// A piece of the protocol that is taken away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lack {
-    /// A lost connection leads to *Doubtful*, from where a generation that stands leads straight back
-    /// to *Ready*. Without this lack it is an outage, with a new generation and a quarantine.
-    LostConnectionsAreNoOutage,
-    /// A deletion that is kept while the others are delivered waits for the next probe. Without this
-    /// lack they are delivered until none is left.
-    LateDeletionsWait,
-    /// Recovery leaves the generation as it is.
-    NewGeneration,
+    /// A single failure is no outage: *Doubtful* leads straight back to *Ready*.
+    QuarantineAfterDoubt,
     /// A recovered backend is trusted at once.
     Quarantine,
+    /// Deletions are kept until all that were owed are delivered, and such late ones wait for the next
+    /// probe.
+    DeletionsWhileDelivering,
+    /// Recovery leaves the generation as it is.
+    NewGeneration,
     /// A deletion that failed is forgotten, and the breaker stays closed.
     Undelivered,
     /// The server's identity is not compared.
@@ -124,19 +112,19 @@ pub enum Action {
     Mend,
     /// Expiry, eviction, another's deletion.
     KeyVanishes,
-    /// An operation meets a lost connection or a refused one: `observe` says *Doubtful*.
-    LoseConnection(usize),
+    /// An operation fails: `observe` says *Doubtful*.
+    FailOperation(usize),
     /// The third failure in a row opens the breaker.
     OpenBreaker(usize),
-    /// `confirm`, from *Ready*, *Doubtful* or, when the quarantine is over, *Recovering*.
+    /// `confirm`.
     Confirm(usize),
-    /// `recover`: the probe is answered and what is owed is delivered.
+    /// `recover`: the probe is answered, and from now on deletions are sent at once.
+    Recover(usize),
+    /// `settle`: what is owed is delivered.
     Deliver(usize),
-    /// `recover`: a new generation is set.
+    /// `settle`: a new generation is set.
     SetGeneration(usize),
-    /// `recover`: under the lock, *Recovering* if nothing was kept meanwhile.
-    Settle(usize),
-    /// `recover` fails half-way.
+    /// `settle` fails, and what was owed is kept again.
     FailRecovery(usize),
     /// `look`, of a reader that finds no answer and no claim.
     Look(usize),
@@ -160,7 +148,7 @@ pub enum Action {
 
 impl Outage {
     pub fn lacks(self, lack: Lack) -> bool {
-        self.lacks.contains(&lack)
+        self.lacks == Some(lack)
     }
 
     fn write(self, state: &mut State, action: Action) -> Option<()> {
@@ -182,13 +170,14 @@ impl Outage {
             Action::Delete(..) if state.reachable && !away && !distrusts => {
                 state.held.key = None;
                 if instance.broken {
-                    self.lose_connection(instance);
+                    instance.broken = false;
+                    instance.fail();
                 }
             }
             Action::Keep(..) if (away || !works) && !distrusts => {
                 instance.broken &= !state.reachable;
                 if self.lacks(Lack::Undelivered) {
-                    self.lose_connection(instance);
+                    instance.fail();
                 } else {
                     instance.owes = true;
                     instance.open_breaker();
@@ -270,12 +259,12 @@ impl Model for Outage {
         for number in 0..state.instances.len() {
             actions.extend(
                 [
-                    Action::LoseConnection,
+                    Action::FailOperation,
                     Action::OpenBreaker,
                     Action::Confirm,
+                    Action::Recover,
                     Action::Deliver,
                     Action::SetGeneration,
-                    Action::Settle,
                     Action::FailRecovery,
                     Action::Look,
                     Action::Claim,
