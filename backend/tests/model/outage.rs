@@ -1,0 +1,405 @@
+//! The model of an outage: two instances, deletions that fail, the namespace's generation, recovery
+//! and quarantine.
+
+use stateright::{Model, Property};
+
+use crate::ids::{Id, Ids};
+use crate::instance::{Availability, Filler, Instance};
+
+/// What is checked.
+#[derive(Clone, Copy, Debug)]
+pub struct Outage {
+    /// How many writes there are; each may be made on any instance.
+    pub writers: usize,
+    /// What happens to the backend, once.
+    pub fault: Fault,
+    /// Whether the deletions that are owed are too many to be kept, so that only the new generation
+    /// makes up for them.
+    pub overflows: bool,
+    /// What is taken away from the protocol.
+    pub lacks: Option<Lack>,
+}
+
+/// What happens to the backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing.
+    Healthy,
+    /// Nobody hears from it for a while, on connections that stay open.
+    Silent,
+    /// All connections are lost, and for a while none can be made.
+    Cut,
+    /// It dies and is back at once, with an older snapshot and without the connections.
+    Restart,
+}
+
+/// A piece of the protocol that is taken away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lack {
+    /// A single failure is no outage: *Doubtful* leads straight back to *Ready*.
+    QuarantineAfterDoubt,
+    /// A recovered backend is trusted at once.
+    Quarantine,
+    /// Deletions are kept until all that were owed are delivered, and such late ones wait for the next
+    /// probe.
+    DeletionsWhileDelivering,
+    /// Recovery leaves the generation as it is.
+    NewGeneration,
+    /// A deletion that failed is forgotten, and the breaker stays closed.
+    Undelivered,
+    /// The server's identity is not compared.
+    Identity,
+    /// A write distrusts the whole namespace instead of deleting, and is acknowledged at once.
+    Deletion,
+}
+
+/// The backend, the database and everybody at work.
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
+pub struct State {
+    /// Commits so far.
+    pub database: u8,
+    /// The newest write that was acknowledged.
+    pub acknowledged: u8,
+    /// Whether the backend answers.
+    pub reachable: bool,
+    /// What it holds.
+    pub held: Held,
+    /// Who it is.
+    pub identity: Id,
+    /// What it would come back with.
+    snapshot: Option<Held>,
+    /// Whether the fault has begun.
+    broke: bool,
+    /// The instances.
+    pub instances: [Instance; 2],
+    writers: [Writer; 3],
+}
+
+/// What a backend holds.
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
+pub struct Held {
+    /// The namespace's generation and the identity recorded with it.
+    pub generation: Id,
+    pub identity: Id,
+    /// What stands under the key.
+    pub key: Option<Stored>,
+}
+
+/// A claim or an entry.
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
+pub struct Stored {
+    pub id: Id,
+    pub generation: Id,
+    /// The entry's value; a claim has none.
+    pub value: Option<u8>,
+}
+
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
+enum Writer {
+    Idle,
+    Committed(u8),
+    Acknowledged,
+}
+
+/// One atomic step; the first number is the instance's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// The backend writes a snapshot.
+    Snapshot,
+    /// The fault begins.
+    Break,
+    /// The fault ends.
+    Mend,
+    /// Expiry, eviction, another's deletion.
+    KeyVanishes,
+    /// An operation fails: `observe` says *Doubtful*.
+    FailOperation(usize),
+    /// The third failure in a row opens the breaker.
+    OpenBreaker(usize),
+    /// `confirm`.
+    Confirm(usize),
+    /// `recover`: the probe is answered, and from now on deletions are sent at once.
+    Recover(usize),
+    /// `settle`: what is owed is delivered.
+    Deliver(usize),
+    /// `settle`: a new generation is set.
+    SetGeneration(usize),
+    /// `settle` fails, and what was owed is kept again.
+    FailRecovery(usize),
+    /// `look`, of a reader that finds no answer and no claim.
+    Look(usize),
+    /// `claim`.
+    Claim(usize),
+    /// The handler reads the database.
+    Read(usize),
+    /// `store`.
+    Fill(usize),
+    /// The reader dies.
+    Crash(usize),
+    /// The transaction of a write.
+    Commit(usize),
+    /// `invalidate` succeeds on that instance, and the write of that number is acknowledged.
+    Delete(usize, usize),
+    /// `invalidate` keeps the deletion, and the write is acknowledged all the same.
+    Keep(usize, usize),
+    /// `distrust_everything`.
+    Distrust(usize, usize),
+}
+
+impl Outage {
+    pub fn lacks(self, lack: Lack) -> bool {
+        self.lacks == Some(lack)
+    }
+
+    fn write(self, state: &mut State, action: Action) -> Option<()> {
+        let (Action::Delete(number, writer)
+        | Action::Keep(number, writer)
+        | Action::Distrust(number, writer)) = action
+        else {
+            return None;
+        };
+        let Writer::Committed(value) = state.writers[writer] else {
+            return None;
+        };
+        let works = state.works(number);
+        let instance = &mut state.instances[number];
+        let away = instance.availability == Availability::Away;
+        let distrusts = self.lacks(Lack::Deletion);
+        match action {
+            // A lost connection costs the first attempt, and the second succeeds.
+            Action::Delete(..) if state.reachable && !away && !distrusts => {
+                state.held.key = None;
+                if instance.broken {
+                    instance.broken = false;
+                    instance.fail();
+                }
+            }
+            Action::Keep(..) if (away || !works) && !distrusts => {
+                instance.broken &= !state.reachable;
+                if self.lacks(Lack::Undelivered) {
+                    instance.fail();
+                } else {
+                    instance.owes = true;
+                    instance.open_breaker();
+                }
+            }
+            Action::Distrust(..) if distrusts => {
+                instance.owes = true;
+                instance.open_breaker();
+            }
+            _ => return None,
+        }
+        state.acknowledged = state.acknowledged.max(value);
+        state.writers[writer] = Writer::Acknowledged;
+        Some(())
+    }
+
+    fn fault(self, state: &mut State, action: Action) -> Option<()> {
+        match action {
+            Action::Snapshot
+                if self.fault == Fault::Restart && !state.broke && state.snapshot.is_none() =>
+            {
+                state.snapshot = Some(state.held);
+            }
+            Action::Break if self.fault == Fault::Restart && !state.broke => {
+                state.held = state.snapshot.take()?;
+                state.identity = state.fresh();
+                self.begin_fault(state, true);
+            }
+            Action::Break if self.fault != Fault::Healthy && !state.broke => {
+                self.begin_fault(state, false);
+            }
+            Action::Mend if !state.reachable => state.reachable = true,
+            Action::KeyVanishes if state.reachable => state.held.key = None,
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn begin_fault(self, state: &mut State, reachable: bool) {
+        state.broke = true;
+        state.reachable = reachable;
+        for instance in &mut state.instances {
+            instance.broken = self.fault != Fault::Silent;
+        }
+    }
+}
+
+impl Model for Outage {
+    type State = State;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<State> {
+        let mut state = State {
+            database: 0,
+            acknowledged: 0,
+            reachable: true,
+            held: Held {
+                generation: 1,
+                identity: 2,
+                key: None,
+            },
+            identity: 2,
+            snapshot: None,
+            broke: false,
+            instances: [Instance::ready(1); 2],
+            writers: [Writer::Idle; 3],
+        };
+        state.renumber();
+        vec![state]
+    }
+
+    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+        actions.extend([
+            Action::Snapshot,
+            Action::Break,
+            Action::Mend,
+            Action::KeyVanishes,
+        ]);
+        for number in 0..state.instances.len() {
+            actions.extend(
+                [
+                    Action::FailOperation,
+                    Action::OpenBreaker,
+                    Action::Confirm,
+                    Action::Recover,
+                    Action::Deliver,
+                    Action::SetGeneration,
+                    Action::FailRecovery,
+                    Action::Look,
+                    Action::Claim,
+                    Action::Read,
+                    Action::Fill,
+                    Action::Crash,
+                ]
+                .map(|action| action(number)),
+            );
+            for writer in 0..self.writers {
+                actions.extend(
+                    [Action::Delete, Action::Keep, Action::Distrust]
+                        .map(|action| action(number, writer)),
+                );
+            }
+        }
+        actions.extend((0..self.writers).map(Action::Commit));
+    }
+
+    fn next_state(&self, last: &State, action: Action) -> Option<State> {
+        let mut state = *last;
+        match action {
+            Action::Snapshot | Action::Break | Action::Mend | Action::KeyVanishes => {
+                self.fault(&mut state, action)?;
+            }
+            Action::Commit(writer) => {
+                if state.writers[writer] != Writer::Idle {
+                    return None;
+                }
+                state.database += 1;
+                state.writers[writer] = Writer::Committed(state.database);
+            }
+            Action::Delete(..) | Action::Keep(..) | Action::Distrust(..) => {
+                self.write(&mut state, action)?;
+            }
+            _ => self.step(&mut state, action)?,
+        }
+        state.renumber();
+        (state != *last).then_some(state)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        let mut properties = vec![
+            Property::always(
+                "no instance that met the outage gives an old answer",
+                |_, state: &State| {
+                    (0..2).all(|number| !state.instances[number].met || !state.serves_old(number))
+                },
+            ),
+            Property::always(
+                "nobody gives an old answer once all is delivered",
+                |_, state: &State| {
+                    let settled = state.instances.iter().all(|instance| {
+                        instance.availability == Availability::Ready
+                            && !instance.owes
+                            && instance.generation == state.held.generation
+                    });
+                    !settled || (0..2).all(|number| !state.serves_old(number))
+                },
+            ),
+            Property::sometimes("what a write left is hit again", |_, state: &State| {
+                (0..2).all(|number| state.serves(number).is_some_and(|value| value > 0))
+            }),
+        ];
+        if self.fault == Fault::Healthy {
+            properties.push(Property::always(
+                "nobody gives an old answer while all is well",
+                |_, state: &State| (0..2).all(|number| !state.serves_old(number)),
+            ));
+        } else {
+            properties.push(Property::sometimes(
+                "both instances are back after an outage",
+                |_, state: &State| {
+                    state.broke
+                        && state.reachable
+                        && state.acknowledged > 0
+                        && state.instances.iter().all(|instance| {
+                            instance.met && instance.availability == Availability::Ready
+                        })
+                },
+            ));
+        }
+        properties
+    }
+}
+
+impl State {
+    /// Whether the instance's next operation succeeds.
+    pub fn works(&self, number: usize) -> bool {
+        self.reachable && !self.instances[number].broken
+    }
+
+    /// What a request that began now on the instance would be given from the cache: the entry, or
+    /// the answer of the flight whose claim it would see.
+    fn serves(&self, number: usize) -> Option<u8> {
+        let instance = &self.instances[number];
+        if !self.works(number) || instance.availability != Availability::Ready {
+            return None;
+        }
+        let stored = self.held.key?;
+        if stored.generation != instance.generation {
+            return None;
+        }
+        stored.value.or(match instance.filler {
+            Filler::Filling(lead, value) if lead.expected == Some(stored.id) => Some(value),
+            _ => None,
+        })
+    }
+
+    fn serves_old(&self, number: usize) -> bool {
+        self.serves(number)
+            .is_some_and(|value| value < self.acknowledged)
+    }
+}
+
+impl Held {
+    fn each_id(&mut self, visit: &mut impl FnMut(&mut Id)) {
+        visit(&mut self.generation);
+        visit(&mut self.identity);
+        if let Some(stored) = &mut self.key {
+            visit(&mut stored.id);
+            visit(&mut stored.generation);
+        }
+    }
+}
+
+impl Ids for State {
+    fn each_id(&mut self, visit: &mut impl FnMut(&mut Id)) {
+        self.held.each_id(visit);
+        visit(&mut self.identity);
+        if let Some(snapshot) = &mut self.snapshot {
+            snapshot.each_id(visit);
+        }
+        for instance in &mut self.instances {
+            instance.each_id(visit);
+        }
+    }
+}
