@@ -94,7 +94,7 @@ fn entry(criterion: &mut Criterion) {
         let stored = backend.set(
             "widget:42",
             Bytes::from(vec![b'x'; bytes]),
-            Duration::from_secs(3600),
+            Duration::from_hours(1),
         );
         system.block_on(stored).expect("the value is stored");
         group.bench_function(format!("look-up, {name}"), |bencher| {

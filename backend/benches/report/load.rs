@@ -1,5 +1,6 @@
 //! Load: the request lists, and one run of wrk with what it cost.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -9,7 +10,7 @@ use rand::{Rng, SeedableRng};
 
 use crate::program::Program;
 use crate::workload::Requests;
-use crate::{Result, Settings};
+use crate::{Result, Settings, path};
 
 /// The exponent of the Zipf distribution: that of the usual key-value benchmarks.
 const EXPONENT: f64 = 0.99;
@@ -78,9 +79,11 @@ impl<'a> Generator<'a> {
         let first = self.settings.first_id;
         if requests == Requests::Once {
             // The first is what the start of a program asks for.
-            return (first + 1..first + self.settings.entries)
-                .map(|id| format!("GET {id}\n"))
-                .collect();
+            let mut lines = String::new();
+            for id in first + 1..first + self.settings.entries {
+                let _ = writeln!(lines, "GET {id}");
+            }
+            return lines;
         }
         // The same requests in every run.
         let mut random = StdRng::seed_from_u64(348);
@@ -90,17 +93,18 @@ impl<'a> Generator<'a> {
             sum += 1.0 / (f64::from(i32::try_from(rank).unwrap_or(i32::MAX))).powf(EXPONENT);
             cumulated.push(sum);
         }
-        (0..SAMPLES)
-            .map(|number| {
-                let point = random.random_range(0.0..sum);
-                let rank = cumulated.partition_point(|cumulated| *cumulated < point);
-                let id = first + i64::try_from(rank).unwrap_or_default();
-                // The threads of wrk share the list line by line, and each is to write.
-                let writes =
-                    requests == Requests::ZipfWithWrites && number / THREADS % WRITE_EVERY == 0;
-                format!("{} {id}\n", if writes { "PATCH" } else { "GET" })
-            })
-            .collect()
+        let mut lines = String::new();
+        for number in 0..SAMPLES {
+            let point = random.random_range(0.0..sum);
+            let rank = cumulated.partition_point(|cumulated| *cumulated < point);
+            let id = first + i64::try_from(rank).unwrap_or_default();
+            // The threads of wrk share the list line by line, and each is to write.
+            let writes = requests == Requests::ZipfWithWrites
+                && (number / THREADS).is_multiple_of(WRITE_EVERY);
+            let method = if writes { "PATCH" } else { "GET" };
+            let _ = writeln!(lines, "{method} {id}");
+        }
+        lines
     }
 
     /// Puts load on the program for some seconds.
@@ -110,7 +114,7 @@ impl<'a> Generator<'a> {
         let url = format!(
             "http://127.0.0.1:{}{}",
             program.port,
-            self.settings.path(self.settings.first_id)
+            path(self.settings.first_id)
         );
         let output = Command::new("wrk")
             .args(["--threads", &THREADS.to_string(), "--timeout", "5"])
@@ -138,13 +142,13 @@ impl<'a> Generator<'a> {
             .split(' ')
             .map(str::parse)
             .collect::<std::result::Result<_, _>>()?;
-        let [answers, microseconds, p50, p99, errors] = figures[..] else {
+        let [answers, microseconds, p50, p99, errors, exhausted] = figures[..] else {
             return Err(format!("wrk: {line}").into());
         };
         if errors > 0.0 || answers < 1.0 {
             return Err(format!("{errors} of {answers} requests failed").into());
         }
-        if requests == Requests::Once && answers as i64 + 1 >= self.settings.entries {
+        if exhausted > 0.0 {
             return Err("there are too few rows to miss for so long: take fewer --seconds".into());
         }
         Ok(Sample {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::client::Client;
 use crate::workload::Subject;
-use crate::{Result, Settings};
+use crate::{Result, Settings, path};
 
 /// How long a program may take until it answers as it should.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -102,7 +102,7 @@ impl Launcher<'_> {
     /// before its keys.
     pub fn start(&self, subject: &Subject, namespace: &str) -> Result<Program> {
         let program = self.launch(subject, namespace)?;
-        let path = self.settings.path(self.settings.first_id);
+        let path = path(self.settings.first_id);
         let started = Instant::now();
         loop {
             let problem = match Client::connect(program.port).and_then(|mut it| it.get(&path)) {
@@ -124,7 +124,7 @@ impl Launcher<'_> {
 
     /// Starts the service on Redis and answers how many milliseconds pass until its first answer.
     pub fn time_first_answer(&self, subject: &Subject) -> Result<f64> {
-        let path = self.settings.path(self.settings.first_id);
+        let path = path(self.settings.first_id);
         let started = Instant::now();
         let program = self.launch(subject, "")?;
         while started.elapsed() < PATIENCE {

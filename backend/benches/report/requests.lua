@@ -1,13 +1,6 @@
 
 -- Requests from a list, made before the load begins, so that wrk itself costs as little as may be.
 -- Arguments: the file of the list, an access token, and `once` or `again`.
-local threads = 0
-
-function setup(thread)
-    thread:set("number", threads)
-    threads = threads + 1
-end
-
 function init(arguments)
     requests = {}
     local reads = { ["Host"] = "localhost" }
@@ -37,7 +30,7 @@ end
 function request()
     position = position + 1
     if position > #requests then
-        if once then wrk.thread:stop() end
+        if once then exhausted = true end
         position = 1
     end
     return requests[position]
