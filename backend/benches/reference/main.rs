@@ -5,6 +5,7 @@
 //! service's, so that it does not enter the comparison.
 
 use std::error::Error;
+use std::time::Duration;
 
 use actix_web::error::{ErrorInternalServerError, ErrorNotFound};
 use actix_web::http::header::ContentType;
@@ -15,6 +16,7 @@ use clap::{Parser, ValueEnum};
 use memcache::exp::{AsyncMetaClient, Get, MetaClientBuilder, Set};
 use mimalloc::MiMalloc;
 use moka::sync::Cache;
+use redis::AsyncConnectionConfig;
 use redis::aio::MultiplexedConnection;
 use serde::Serialize;
 use sqlx::PgPool;
@@ -99,7 +101,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
         Mode::Redis => {
             let client = redis::Client::open(settings.server)?;
-            let mut connection = client.get_multiplexed_async_connection().await?;
+            // Half a second by default, which a busy machine may exceed; a run that fails says nothing.
+            let configuration =
+                AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(5)));
+            let mut connection = client
+                .get_multiplexed_async_connection_with_config(&configuration)
+                .await?;
             for batch in keys.chunks(BATCH) {
                 let mut pipeline = redis::pipe();
                 for key in batch {
@@ -109,10 +116,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
             }
             let app = move || {
                 // One a worker is faster than one for all: fewer hand-overs between threads.
-                let client = client.clone();
+                let (client, configuration) = (client.clone(), configuration.clone());
                 let connect = move || {
-                    let client = client.clone();
-                    async move { client.get_multiplexed_async_connection().await }
+                    let (client, configuration) = (client.clone(), configuration.clone());
+                    async move {
+                        client
+                            .get_multiplexed_async_connection_with_config(&configuration)
+                            .await
+                    }
                 };
                 App::new()
                     .data_factory(connect)

@@ -28,6 +28,7 @@ font-family=\"Helvetica, Arial, sans-serif\" font-size=\"13\" fill=\"#1f2430\">
 <rect x=\"20\" y=\"40\" width=\"12\" height=\"12\" fill=\"{SERVICE}\"/><text x=\"38\" y=\"51\">this service</text>
 <rect x=\"140\" y=\"40\" width=\"12\" height=\"12\" fill=\"{REFERENCE}\"/><text x=\"158\" y=\"51\">compared with</text>
 <path d=\"M275 38 V54\" stroke=\"{GOAL}\" stroke-width=\"2.5\"/><text x=\"284\" y=\"51\">goal</text>
+<path d=\"M340 46 H364\" stroke=\"#1f2430\" stroke-width=\"1.2\"/><text x=\"372\" y=\"51\">slowest to fastest round</text>
 "
     );
     let mut y = HEAD;
@@ -76,6 +77,8 @@ fn draw_bar(picture: &mut String, outcome: &Outcome, series: &Series, y: f64, sc
         rate * scale,
         middle = y + 8.0,
     );
+    // Where the text begins: past everything that is drawn.
+    let mut end = to.max(LEFT + rate * scale);
     let reached = outcome.share(series, Measure::Rate);
     let goal = series
         .subject
@@ -83,6 +86,7 @@ fn draw_bar(picture: &mut String, outcome: &Outcome, series: &Series, y: f64, sc
         .filter(|goal| goal.measure == Measure::Rate);
     if let (Some(goal), Some(reached)) = (goal, reached) {
         let x = LEFT + rate / reached * goal.share * scale;
+        end = end.max(x);
         let _ = writeln!(
             picture,
             "<path d=\"M{x:.1} {:.1} v20\" stroke=\"{GOAL}\" stroke-width=\"2.5\"/>",
@@ -91,8 +95,8 @@ fn draw_bar(picture: &mut String, outcome: &Outcome, series: &Series, y: f64, sc
     }
     let _ = writeln!(
         picture,
-        "<text x=\"{:.1}\" y=\"{:.1}\">{}<tspan fill=\"#6b7280\">  ·  {:.1} µs CPU  ·  p99 {:.1} ms</tspan></text>",
-        to.max(LEFT + rate * scale) + 12.0,
+        "<text x=\"{:.1}\" y=\"{:.1}\" xml:space=\"preserve\">{}<tspan fill=\"#6b7280\">  · {:.1} µs CPU · p99 {:.1} ms</tspan></text>",
+        end + 12.0,
         y + 13.0,
         thousands(rate),
         series.median(|sample| sample.processor),

@@ -20,11 +20,20 @@ pub struct Program {
     /// Where it listens.
     pub port: u16,
     log: Option<File>,
+    has_children: bool,
 }
 
 impl Drop for Program {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        // A master that is killed leaves its workers behind; asked to end, it ends them first.
+        let asked = self.has_children
+            && Command::new("kill")
+                .arg(self.child.id().to_string())
+                .status()
+                .is_ok_and(|status| status.success());
+        if !asked {
+            let _ = self.child.kill();
+        }
         let _ = self.child.wait();
     }
 }
@@ -155,7 +164,12 @@ impl Launcher<'_> {
             .stdin(Stdio::null())
             .spawn()
             .map_err(|error| format!("{} cannot be started: {error}", subject.name))?;
-        Ok(Program { child, port, log })
+        Ok(Program {
+            child,
+            port,
+            log,
+            has_children: subject.name.starts_with("nginx"),
+        })
     }
 
     fn reference(&self, name: &str, port: u16) -> Result<Command> {
