@@ -119,8 +119,8 @@ fn main() -> Result<()> {
             continue;
         }
         let program = launcher.start(subject, "")?;
-        // Those that differ in their logs share what is in Redis.
-        if subject.caches() && !subject.name.ends_with("access log") {
+        // Those on Redis share what is in Redis.
+        if subject.caches() && !subject.name.starts_with("service, Redis, ") {
             fill(&settings, &program)?;
         }
         programs.insert(subject.name, program);

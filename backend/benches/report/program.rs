@@ -230,6 +230,7 @@ impl Launcher<'_> {
             .env("CACHE_NAMESPACE", namespace)
             .env("CACHE_REDIS_HOST", "127.0.0.1")
             .env("CACHE_REDIS_PORT", redis_port.to_string())
+            .env("CACHE_NEAR", name.ends_with("near cache").to_string())
             .env("CACHE_MEMCACHED_HOST", "127.0.0.1")
             .env("CACHE_MEMCACHED_PORT", settings.memcached_port.to_string())
             // Room for all entries: the default holds two thirds of them.

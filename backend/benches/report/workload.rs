@@ -144,6 +144,7 @@ pub const WORKLOADS: &[Workload] = &[
                     0.75,
                     "hit in Redis with the access log, of one bare GET",
                 ),
+            Subject::new("service, Redis, near cache").against("Redis GET"),
             Subject::new("Memcached get"),
             Subject::new("service, Memcached")
                 .against("Memcached get")
