@@ -1,0 +1,88 @@
+//! A small HTTP client for what is not measured: is a program up, is its cache warm, does it answer right?
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+/// A connection that is kept open.
+pub struct Client {
+    stream: BufReader<TcpStream>,
+}
+
+/// What was answered.
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The lines of the head.
+    head: Vec<String>,
+    /// The body.
+    pub body: String,
+}
+
+impl Answer {
+    /// The value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.iter().find_map(|line| {
+            let (own, value) = line.split_once(':')?;
+            own.eq_ignore_ascii_case(name).then_some(value.trim())
+        })
+    }
+}
+
+impl Client {
+    /// Connects to a port of this machine.
+    pub fn connect(port: u16) -> io::Result<Self> {
+        let stream = TcpStream::connect(("127.0.0.1", port))?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        Ok(Self {
+            stream: BufReader::new(stream),
+        })
+    }
+
+    /// Sends GET.
+    pub fn get(&mut self, path: &str) -> io::Result<Answer> {
+        self.exchange(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+    }
+
+    /// Sends POST with a JSON body.
+    pub fn post(&mut self, path: &str, body: &str) -> io::Result<Answer> {
+        let length = body.len();
+        self.exchange(&format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+             Content-Length: {length}\r\n\r\n{body}"
+        ))
+    }
+
+    fn exchange(&mut self, request: &str) -> io::Result<Answer> {
+        self.stream.get_mut().write_all(request.as_bytes())?;
+        let mut head = Vec::new();
+        loop {
+            let mut line = String::new();
+            if self.stream.read_line(&mut line)? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            if line.trim().is_empty() {
+                break;
+            }
+            head.push(line.trim().to_owned());
+        }
+        let status = head
+            .first()
+            .and_then(|line| line.split(' ').nth(1)?.parse().ok())
+            .ok_or(io::ErrorKind::InvalidData)?;
+        let mut answer = Answer {
+            status,
+            head,
+            body: String::new(),
+        };
+        let length = answer
+            .header("content-length")
+            .and_then(|length| length.parse().ok())
+            .unwrap_or(0);
+        let mut body = vec![0; length];
+        self.stream.read_exact(&mut body)?;
+        answer.body = String::from_utf8(body).map_err(|_| io::ErrorKind::InvalidData)?;
+        Ok(answer)
+    }
+}

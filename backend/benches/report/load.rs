@@ -1,0 +1,170 @@
+//! Load: the request lists, and one run of wrk with what it cost.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use crate::program::Program;
+use crate::workload::Requests;
+use crate::{Result, Settings, path};
+
+/// The exponent of the Zipf distribution: that of the usual key-value benchmarks.
+const EXPONENT: f64 = 0.99;
+/// Requests in a list, which is begun again when it ends.
+const SAMPLES: usize = 200_000;
+/// One request in so many writes.
+const WRITE_EVERY: usize = 20;
+/// Threads of wrk; `requests.lua` counts on two.
+const THREADS: usize = 2;
+/// What all scripts do at the end.
+const REPORT: &str = include_str!("report.lua");
+/// What those scripts do that have a list of requests.
+const REQUESTS: &str = include_str!("requests.lua");
+
+/// What one run showed.
+#[derive(Clone, Copy)]
+pub struct Sample {
+    /// Requests per second.
+    pub rate: f64,
+    /// Microseconds of processor time of the measured program per request.
+    pub processor: f64,
+    /// Median latency in milliseconds.
+    pub p50: f64,
+    /// The latency in milliseconds that one in a hundred exceeds.
+    pub p99: f64,
+}
+
+/// Makes load.
+pub struct Generator<'a> {
+    settings: &'a Settings,
+    token: String,
+    ticks_per_second: f64,
+}
+
+impl<'a> Generator<'a> {
+    /// Writes the scripts and lists. The token is that of somebody who may change every widget.
+    pub fn new(settings: &'a Settings, token: String) -> Result<Self> {
+        let ticks = Command::new("getconf").arg("CLK_TCK").output()?.stdout;
+        let generator = Self {
+            settings,
+            token,
+            ticks_per_second: String::from_utf8(ticks)?.trim().parse()?,
+        };
+        fs::write(generator.script(Requests::OneKey), REPORT)?;
+        for requests in [Requests::Zipf, Requests::ZipfWithWrites, Requests::Once] {
+            fs::write(generator.script(requests), format!("{REPORT}{REQUESTS}"))?;
+            fs::write(generator.list(requests), generator.lines(requests))?;
+        }
+        Ok(generator)
+    }
+
+    fn script(&self, requests: Requests) -> PathBuf {
+        self.settings
+            .directory
+            .join(format!("{}.lua", name(requests)))
+    }
+
+    fn list(&self, requests: Requests) -> PathBuf {
+        self.settings
+            .directory
+            .join(format!("{}.txt", name(requests)))
+    }
+
+    /// A method and an id a line.
+    fn lines(&self, requests: Requests) -> String {
+        let first = self.settings.first_id;
+        if requests == Requests::Once {
+            // The first is what the start of a program asks for.
+            let mut lines = String::new();
+            for id in first + 1..first + self.settings.entries {
+                let _ = writeln!(lines, "GET {id}");
+            }
+            return lines;
+        }
+        // The same requests in every run.
+        let mut random = StdRng::seed_from_u64(348);
+        let mut sum = 0.0;
+        let mut cumulated = Vec::new();
+        for rank in 1..=self.settings.entries {
+            sum += 1.0 / (f64::from(i32::try_from(rank).unwrap_or(i32::MAX))).powf(EXPONENT);
+            cumulated.push(sum);
+        }
+        let mut lines = String::new();
+        for number in 0..SAMPLES {
+            let point = random.random_range(0.0..sum);
+            let rank = cumulated.partition_point(|cumulated| *cumulated < point);
+            let id = first + i64::try_from(rank).unwrap_or_default();
+            // The threads of wrk share the list line by line, and each is to write.
+            let writes = requests == Requests::ZipfWithWrites
+                && (number / THREADS).is_multiple_of(WRITE_EVERY);
+            let method = if writes { "PATCH" } else { "GET" };
+            let _ = writeln!(lines, "{method} {id}");
+        }
+        lines
+    }
+
+    /// Puts load on the program for some seconds.
+    pub fn run(&self, program: &Program, requests: Requests, seconds: u64) -> Result<Sample> {
+        program.empty_log()?;
+        let before = program.processor_seconds(self.ticks_per_second)?;
+        let url = format!(
+            "http://127.0.0.1:{}{}",
+            program.port,
+            path(self.settings.first_id)
+        );
+        let output = Command::new("wrk")
+            .args(["--threads", &THREADS.to_string(), "--timeout", "5"])
+            .args(["--connections", &self.settings.connections.to_string()])
+            .args(["--duration", &seconds.to_string()])
+            .arg("--script")
+            .arg(self.script(requests))
+            .arg(url)
+            .arg("--")
+            .arg(self.list(requests))
+            .arg(&self.token)
+            .arg(if requests == Requests::Once {
+                "once"
+            } else {
+                "again"
+            })
+            .output()?;
+        let after = program.processor_seconds(self.ticks_per_second)?;
+        let text = String::from_utf8(output.stdout)?;
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix("measured "))
+            .ok_or_else(|| format!("wrk: {text}{}", String::from_utf8_lossy(&output.stderr)))?;
+        let figures: Vec<f64> = line
+            .split(' ')
+            .map(str::parse)
+            .collect::<std::result::Result<_, _>>()?;
+        let [answers, microseconds, p50, p99, errors, exhausted] = figures[..] else {
+            return Err(format!("wrk: {line}").into());
+        };
+        if errors > 0.0 || answers < 1.0 {
+            return Err(format!("{errors} of {answers} requests failed").into());
+        }
+        if exhausted > 0.0 {
+            return Err("there are too few rows to miss for so long: take fewer --seconds".into());
+        }
+        Ok(Sample {
+            rate: answers / microseconds * 1e6,
+            processor: (after - before) / answers * 1e6,
+            p50: p50 / 1000.0,
+            p99: p99 / 1000.0,
+        })
+    }
+}
+
+const fn name(requests: Requests) -> &'static str {
+    match requests {
+        Requests::OneKey => "one-key",
+        Requests::Zipf => "zipf",
+        Requests::ZipfWithWrites => "zipf-with-writes",
+        Requests::Once => "once",
+    }
+}

@@ -1,0 +1,144 @@
+//! The report as text: Markdown that also reads well on a terminal.
+
+use std::fmt::Write as _;
+
+use crate::Settings;
+use crate::summary::{Outcome, Verdict};
+use crate::workload::Measure;
+
+/// A table whose columns line up. The first column is text, the others are figures.
+struct Table {
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    fn new(head: &[&str]) -> Self {
+        let head = head.iter().map(ToString::to_string).collect();
+        Self { rows: vec![head] }
+    }
+
+    fn write(&self, text: &mut String) {
+        let columns = self.rows[0].len();
+        let widths: Vec<usize> = (0..columns)
+            .map(|column| {
+                let cells = self.rows.iter().map(|row| row[column].chars().count());
+                cells.max().unwrap_or_default().max(2)
+            })
+            .collect();
+        for (number, row) in self.rows.iter().enumerate() {
+            for (column, cell) in row.iter().enumerate() {
+                let width = widths[column];
+                let _ = if column == 0 {
+                    write!(text, "| {cell:<width$} ")
+                } else {
+                    write!(text, "| {cell:>width$} ")
+                };
+            }
+            text.push_str("|\n");
+            if number == 0 {
+                for (column, width) in widths.iter().enumerate() {
+                    let _ = if column == 0 {
+                        write!(text, "|{}", "-".repeat(width + 2))
+                    } else {
+                        write!(text, "|{}:", "-".repeat(width + 1))
+                    };
+                }
+                text.push_str("|\n");
+            }
+        }
+    }
+}
+
+/// The tables alone.
+pub fn tables(outcomes: &[Outcome], verdicts: &[Verdict]) -> String {
+    let mut text = String::from("## Goals\n\n");
+    let mut table = Table::new(&["Goal", "Bound", "Measured", "Reached"]);
+    for verdict in verdicts {
+        table.rows.push(vec![
+            verdict.goal.clone(),
+            verdict.bound.clone(),
+            verdict.measured.clone(),
+            if verdict.reached { "yes" } else { "no" }.to_owned(),
+        ]);
+    }
+    table.write(&mut text);
+    for outcome in outcomes {
+        let workload = outcome.workload;
+        let _ = write!(
+            text,
+            "\n## {}\n\n{}\n\n",
+            workload.title, workload.description
+        );
+        let mut table = Table::new(&[
+            "Program",
+            "Requests/s",
+            "Share",
+            "CPU µs/request",
+            "Share",
+            "p50 ms",
+            "p99 ms",
+            "Compared with",
+        ]);
+        for series in &outcome.series {
+            let share = |measure| {
+                outcome
+                    .share(series, measure)
+                    .map_or_else(String::new, |share| format!("{share:.2}"))
+            };
+            table.rows.push(vec![
+                series.subject.name.to_owned(),
+                thousands(series.median(|sample| sample.rate)),
+                share(Measure::Rate),
+                format!("{:.1}", series.median(|sample| sample.processor)),
+                share(Measure::ProcessorTime),
+                format!("{:.2}", series.median(|sample| sample.p50)),
+                format!("{:.2}", series.median(|sample| sample.p99)),
+                series.subject.against.unwrap_or_default().to_owned(),
+            ]);
+        }
+        table.write(&mut text);
+    }
+    text
+}
+
+/// The whole page.
+pub fn page(settings: &Settings, body_bytes: usize, tables: &str) -> String {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    format!(
+        "<!-- What the service costs beside programs that do the least. Written by scripts/bench. -->
+# Performance
+
+`scripts/bench` measures the service and its *reference programs*, which do one thing and nothing
+else: answer static bytes, one Redis GET, one Memcached get, one row of PostgreSQL, one look-up in moka
+([backend/benches/reference](../backend/benches/reference/main.rs)). Programs that are compared run next
+to each other, in {rounds} rounds of {seconds} s whose order alternates; a figure is the median of the rounds, a
+share the median of the shares in each round.
+
+Last run: {cores} cores that programs, servers and load generator (wrk, {connections} connections) share; answers of
+{body_bytes} bytes; release build, logs off unless said otherwise.
+
+How to read it: *Requests/s* is bounded by everything on the machine together, *CPU µs/request* is the
+measured program's alone. A share above 1 is better than what it is compared with. The thin line on a bar goes
+from the slowest round to the fastest; a red mark is a goal.
+
+![Requests per second of each program in each workload](performance.svg)
+
+{tables}",
+        rounds = settings.rounds,
+        seconds = settings.seconds,
+        connections = settings.connections,
+    )
+}
+
+/// A number in groups of three digits.
+pub fn thousands(number: f64) -> String {
+    let digits = format!("{number:.0}");
+    let mut text = String::new();
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}
