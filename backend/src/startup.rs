@@ -44,9 +44,6 @@ pub enum StartError {
     /// The settings describe no backend.
     #[error("the cache cannot be set up: {0}")]
     Cache(#[from] BackendError),
-    /// The system gives no random numbers.
-    #[error("passwords cannot be hashed: {0}")]
-    Passwords(#[from] argon2::password_hash::Error),
     /// The superuser could not be created.
     #[error("the superuser was not created: {0}")]
     Superuser(ApiError),
@@ -76,7 +73,7 @@ pub async fn serve(settings: Settings) -> Result<(), StartError> {
     if settings.database.database_auto_migrate {
         database::MIGRATOR.run(&pool).await?;
     }
-    let passwords = Passwords::new()?;
+    let passwords = Passwords::new();
     create_administrator(&pool, &passwords, &settings.administrator).await?;
     let is_development = settings.server.environment == Environment::Development;
     let cache = Cache::connect(&settings.cache, is_development).await?;
@@ -138,7 +135,7 @@ pub async fn create_superuser(
     new: UserCreate,
 ) -> Result<bool, StartError> {
     let pool = database::pool(settings)?;
-    let passwords = Passwords::new()?;
+    let passwords = Passwords::new();
     users::create_superuser(&pool, &passwords, new)
         .await
         .map_err(StartError::Superuser)
