@@ -59,6 +59,8 @@ impl List {
             cache_namespace: cluster.namespace.clone(),
             cache_redis_port: server.port,
             cache_memcached_port: server.port,
+            // What is measured is the invalidation, not the making of connections.
+            cache_redis_pool_size: 1,
             ..CacheSettings::default()
         };
         Self {
