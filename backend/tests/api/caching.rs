@@ -5,6 +5,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::support::answer::Answer;
+use crate::support::eventually;
 use crate::support::service::{PASSWORD, TestService};
 
 #[tokio::test]
@@ -363,13 +364,18 @@ async fn c32_the_log_has_one_line_for_a_request_with_outcome_and_key_and_no_secr
         )
         .await
         .expect(401);
+    let requests = |log: &[serde_json::Value]| {
+        let is_request = |line: &&serde_json::Value| line["message"] == "request";
+        log.iter().filter(is_request).cloned().collect::<Vec<_>>()
+    };
+    eventually("all lines are written", async || {
+        requests(&service.log()).len() >= 7
+    })
+    .await;
     let log = service.log();
-    let lines: Vec<_> = log
-        .iter()
-        .filter(|line| line["message"] == "request")
-        .collect();
+    let lines = requests(&log);
     assert_eq!(lines.len(), 7, "one line a request: {log:#?}");
-    let hit = lines[5];
+    let hit = &lines[5];
     assert!(
         hit["cache"].as_str().unwrap().starts_with("backend; hit"),
         "{hit:#?}"

@@ -19,6 +19,7 @@ async fn behind_proxies() -> Vec<(Harness, Proxy)> {
     let mut harnesses = Vec::new();
     for kind in [CacheBackendKind::Redis, CacheBackendKind::Memcached] {
         let mut settings: CacheSettings = settings(kind);
+        settings.cache_operation_timeout_ms = 250;
         let port = match kind {
             CacheBackendKind::Redis => &mut settings.cache_redis_port,
             _ => &mut settings.cache_memcached_port,

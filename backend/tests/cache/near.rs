@@ -52,6 +52,7 @@ async fn is_near(app: &impl TestApp, proxy: &Proxy) -> bool {
 
 async fn behind_proxy() -> (Harness, Proxy) {
     let mut settings = near_settings();
+    settings.cache_operation_timeout_ms = 250;
     let proxy = Proxy::start(settings.cache_redis_port).await;
     settings.cache_redis_port = proxy.port;
     (Harness::with_settings(settings).await, proxy)

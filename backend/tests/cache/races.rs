@@ -515,6 +515,7 @@ async fn c34_a_leader_whose_client_left_still_gives_the_others_its_answer() {
 #[actix_web::test]
 async fn c34_while_the_backend_is_away_nothing_is_collapsed() {
     let mut settings = settings(CacheBackendKind::Redis);
+    settings.cache_operation_timeout_ms = 250;
     let proxy = Proxy::start(settings.cache_redis_port).await;
     settings.cache_redis_port = proxy.port;
     let harness = Harness::with_settings(settings).await;
@@ -545,6 +546,7 @@ async fn c34_while_the_backend_is_away_nothing_is_collapsed() {
 /// Two instances behind one proxy, which falls ill while one of them writes.
 async fn check_lost_deletion(kind: CacheBackendKind, mode: Mode, read: &str, write: &str) {
     let mut settings = settings(kind);
+    settings.cache_operation_timeout_ms = 250;
     let port = match kind {
         CacheBackendKind::Redis => &mut settings.cache_redis_port,
         _ => &mut settings.cache_memcached_port,
@@ -595,6 +597,7 @@ async fn c35_a_deletion_that_failed_is_delivered_before_anything_is_trusted_agai
 #[actix_web::test]
 async fn c35_more_undelivered_deletions_than_are_kept_distrust_everything_and_say_so() {
     let mut settings = settings(CacheBackendKind::Redis);
+    settings.cache_operation_timeout_ms = 250;
     let proxy = Proxy::start(settings.cache_redis_port).await;
     settings.cache_redis_port = proxy.port;
     let harness = Harness::with_settings(settings).await;

@@ -230,6 +230,8 @@ impl TestService {
         let namespace = unique("test");
         let administrator = [
             ("CACHE_NAMESPACE", namespace.as_str()),
+            // A busy machine is no outage.
+            ("CACHE_OPERATION_TIMEOUT_MS", "5000"),
             ("ADMIN_USERNAME", "admin"),
             ("ADMIN_EMAIL", "admin@example.com"),
             ("ADMIN_PASSWORD", PASSWORD),

@@ -172,6 +172,13 @@ impl BackendGuard {
         self.generation.store(generation, Ordering::Release);
     }
 
+    /// Takes over a generation that was read, unless another has been set since `before` was known.
+    pub(super) fn replace_generation(&self, before: u64, generation: u64) -> bool {
+        self.generation
+            .compare_exchange(before, generation, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+    }
+
     pub(super) fn undelivered(&self) -> MutexGuard<'_, Undelivered> {
         self.undelivered
             .lock()
@@ -305,11 +312,6 @@ impl BackendGuard {
                 Ok(())
             }
         }
-    }
-
-    /// Distrusts everything stored so far.
-    pub(super) fn distrust_everything(&self) {
-        self.distrust(&[], true);
     }
 
     /// One batch, within one deadline: tried on one connection and, when that fails or half of the

@@ -131,26 +131,37 @@ async fn settle(guard: &BackendGuard, owed: &[String], identity: &str) -> Result
     Ok(())
 }
 
-/// Distrusts all that the namespace holds, then removes it where the server can list it (C24).
+/// Removes what the namespace holds where the server can list it (C24), and distrusts the rest. Other
+/// instances follow within a [`PROBE_INTERVAL`].
 pub(super) async fn clear(guard: &BackendGuard) -> Result<(), Unavailable> {
-    let generation: u64 = rand::random();
-    let key = guard.full_key(GENERATION_KEY);
-    let Some(identity) = read_generation(guard)
-        .await?
-        .map(|recorded| recorded.identity)
-    else {
-        return Err(Unavailable(
-            "the namespace has no generation yet".to_owned(),
-        ));
-    };
     guard
         .backend
         .clear(&guard.namespace)
         .await
         .map_err(|error| Unavailable(error.to_string()))?;
+    begin_generation(guard).await
+}
+
+/// Distrusts everything stored so far, in every instance: returns when all have had the time to learn of
+/// the new generation. Where it cannot be set now, it is before the backend is trusted again.
+pub(super) async fn distrust_everything(guard: &BackendGuard) {
+    if begin_generation(guard).await.is_err() {
+        guard.distrust(&[], true);
+    }
+    // They ask for it once in an interval, and take no longer for it than the deadline.
+    sleep(PROBE_INTERVAL + guard.deadline).await;
+}
+
+/// Sets a new generation on the server that has the one known here.
+async fn begin_generation(guard: &BackendGuard) -> Result<(), Unavailable> {
+    let recorded = read_generation(guard).await?;
+    let identity = recorded
+        .map(|recorded| recorded.identity)
+        .ok_or_else(|| Unavailable("the namespace has no generation yet".to_owned()))?;
+    let generation: u64 = rand::random();
     guard
         .set(
-            &key,
+            &guard.full_key(GENERATION_KEY),
             write_generation(generation, &identity),
             GENERATION_LIFETIME,
         )
@@ -162,6 +173,7 @@ pub(super) async fn clear(guard: &BackendGuard) -> Result<(), Unavailable> {
 /// Asks whether the server is still the one that the generation was set on, and takes over the
 /// generation. Answers whether it could be asked.
 async fn confirm(guard: &BackendGuard, from: Availability) -> bool {
+    let before = guard.generation();
     let identity = guard.observe(guard.backend.server_identity()).await;
     let recorded = read_generation(guard).await;
     let (Ok(identity), Ok(recorded)) = (identity, recorded) else {
@@ -177,7 +189,10 @@ async fn confirm(guard: &BackendGuard, from: Availability) -> bool {
         Some(_) => None,
     };
     if let Some(generation) = generation {
-        guard.set_generation(generation);
+        // A newer one may have been set here while this one was under way.
+        if !guard.replace_generation(before, generation) {
+            return false;
+        }
         match from {
             Availability::Doubtful => {
                 guard.advance(from, Availability::Recovering);

@@ -13,6 +13,7 @@ use super::lookup::group_key;
 use super::middleware::{Handler, finish};
 use super::plan::{CompiledPolicy, WritePlan};
 use super::provider::{Cache, Shared};
+use super::recovery;
 use super::status::{Bypass, Outcome};
 
 /// Runs a write to its end, whether or not the client is still there.
@@ -67,7 +68,7 @@ async fn invalidate(shared: &Shared, policy: &CompiledPolicy, request: &HttpRequ
             route,
             "a write invalidates more keys than are deleted one by one: everything is distrusted"
         );
-        guard.distrust_everything();
+        recovery::distrust_everything(guard).await;
         return;
     }
     let keys = full_keys(guard, &plan);
