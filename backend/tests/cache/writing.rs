@@ -382,3 +382,30 @@ async fn c20_a_write_and_its_invalidation_run_to_their_end_without_the_client() 
         tokio::time::sleep(Duration::ZERO).await;
     }
 }
+
+#[actix_web::test]
+async fn c35_a_write_with_more_keys_than_are_deleted_one_by_one_ends_everything_everywhere() {
+    for harness in Harness::on_shared_backends().await {
+        let other = harness.another().await;
+        let app = harness
+            .app(|config| {
+                reads(config, "/{id}", ITEM);
+                let write = |arguments: CacheArguments| async move {
+                    for id in 0..=100_000 {
+                        arguments.bind("id", id);
+                    }
+                    no_content().await
+                };
+                config.route("/write/many", web::post().to(write).wrap(ITEM));
+            })
+            .await;
+        let beside = other.app(|config| reads(config, "/{id}", ITEM)).await;
+        get(&app, "/1").await;
+        assert!(get(&app, "/1").await.is_hit() && get(&beside, "/1").await.is_hit());
+        let log = Log::collect();
+        assert_eq!(post(&app, "/write/many").await.status, 204);
+        assert_eq!(log.lines_with(&["everything is distrusted"]).len(), 1);
+        assert!(!get(&beside, "/1").await.is_hit(), "{:?}", harness.kind);
+        assert_eq!(get(&app, "/1").await.status, 200);
+    }
+}

@@ -119,52 +119,47 @@ async fn settle(guard: &BackendGuard, owed: &[String], identity: &str) -> Result
     for batch in owed.chunks(DELIVERY_BATCH) {
         guard.observe(guard.backend.delete(batch)).await?;
     }
-    let generation: u64 = rand::random();
-    guard
-        .set(
-            &guard.full_key(GENERATION_KEY),
-            write_generation(generation, identity),
-            GENERATION_LIFETIME,
-        )
-        .await?;
-    guard.set_generation(generation);
-    Ok(())
+    begin_generation(guard, identity).await
 }
 
 /// Removes what the namespace holds where the server can list it (C24), and distrusts the rest. Other
 /// instances follow within a [`PROBE_INTERVAL`].
 pub(super) async fn clear(guard: &BackendGuard) -> Result<(), Unavailable> {
+    // Before the record goes with the rest.
+    let identity = recorded_identity(guard).await?;
     guard
         .backend
         .clear(&guard.namespace)
         .await
         .map_err(|error| Unavailable(error.to_string()))?;
-    begin_generation(guard).await
+    begin_generation(guard, &identity).await
 }
 
 /// Distrusts everything stored so far, in every instance: returns when all have had the time to learn of
 /// the new generation. Where it cannot be set now, it is before the backend is trusted again.
 pub(super) async fn distrust_everything(guard: &BackendGuard) {
-    if begin_generation(guard).await.is_err() {
+    let begun = async { begin_generation(guard, &recorded_identity(guard).await?).await };
+    if begun.await.is_err() {
         guard.distrust(&[], true);
     }
     // They ask for it once in an interval, and take no longer for it than the deadline.
     sleep(PROBE_INTERVAL + guard.deadline).await;
 }
 
-/// Sets a new generation on the server that has the one known here.
-async fn begin_generation(guard: &BackendGuard) -> Result<(), Unavailable> {
+/// The server that the generation was set on.
+async fn recorded_identity(guard: &BackendGuard) -> Result<String, Unavailable> {
     let recorded = read_generation(guard).await?;
-    let identity = recorded
+    recorded
         .map(|recorded| recorded.identity)
-        .ok_or_else(|| Unavailable("the namespace has no generation yet".to_owned()))?;
+        .ok_or_else(|| Unavailable("the namespace has no generation yet".to_owned()))
+}
+
+/// Sets a new generation.
+async fn begin_generation(guard: &BackendGuard, identity: &str) -> Result<(), Unavailable> {
     let generation: u64 = rand::random();
+    let record = write_generation(generation, identity);
     guard
-        .set(
-            &guard.full_key(GENERATION_KEY),
-            write_generation(generation, &identity),
-            GENERATION_LIFETIME,
-        )
+        .set(&guard.full_key(GENERATION_KEY), record, GENERATION_LIFETIME)
         .await?;
     guard.set_generation(generation);
     Ok(())
