@@ -37,9 +37,7 @@ pub enum StartError {
     )]
     Database(#[from] sqlx::Error),
     /// The tables could not be brought up to date.
-    #[error(
-        "the database could not be migrated: {0}; is PostgreSQL running, and is DATABASE_URL right?"
-    )]
+    #[error("the database could not be migrated: {0}; {}", advice(.0))]
     Migration(#[from] MigrateError),
     /// The settings describe no backend.
     #[error("the cache cannot be set up: {0}")]
@@ -60,12 +58,23 @@ pub enum StartError {
     Server(io::Error),
 }
 
+/// What to do about migrations that do not run.
+fn advice(error: &MigrateError) -> &'static str {
+    match error {
+        MigrateError::VersionMismatch(_) | MigrateError::VersionMissing(_) => {
+            "a migration that was applied must not change: add another, or begin with an empty database"
+        }
+        _ => "is PostgreSQL running, and is DATABASE_URL right?",
+    }
+}
+
 /// Serves until SIGTERM or SIGINT. After SIGTERM requests under way are finished first.
 ///
 /// # Errors
 /// Whatever keeps the program from starting, in a sentence for whoever starts it.
 pub async fn serve(settings: Settings) -> Result<(), StartError> {
-    telemetry::initialise(&settings.logging)?;
+    // Writes the last lines when it goes.
+    let _log = telemetry::initialise(&settings.logging)?;
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }

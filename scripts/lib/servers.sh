@@ -3,12 +3,13 @@
 # Each start_… function takes the directory for the server's files and sets POSTGRES_PORT, REDIS_PORT or
 # MEMCACHED_PORT. stop_servers stops all that were started.
 
-SERVER_PIDS=
+STARTED_PIDS=
 POSTGRES_DATA=
 
 # The directory of PostgreSQL's programs: one that has them all, since links to some may be on the PATH.
 # Debian and Homebrew keep them where the PATH does not lead.
 postgres_bin() {
+    local on_path directory
     on_path=$(command -v pg_ctl || true)
     for directory in "${on_path%/*}" /usr/lib/postgresql/*/bin /opt/homebrew/opt/postgresql*/bin \
         /usr/local/opt/postgresql*/bin; do
@@ -24,7 +25,7 @@ has_memcached() { has memcached; }
 
 # Installs what is missing of the servers that are named; fails with the command where it may not.
 ensure_servers() {
-    missing=
+    local missing= server
     for server in "$@"; do
         "has_$server" && continue
         case "$server-$(uname)" in
@@ -43,6 +44,7 @@ ensure_servers() {
 
 # A port that nothing listens on.
 free_port() {
+    local port
     while :; do
         port=$((20000 + (RANDOM * 32768 + RANDOM) % 12000))
         if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
@@ -54,7 +56,7 @@ free_port() {
 
 # Waits until something listens on the port; fails when the process has ended or after 20 seconds.
 wait_for_port() {
-    tries=0
+    local tries=0
     until (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; do
         kill -0 "$2" 2>/dev/null || return 1
         tries=$((tries + 1))
@@ -71,7 +73,7 @@ as_postgres() {
 # Where the files of PostgreSQL really go, for a directory: as root they belong to another user, whom the
 # directories above a project in a private home do not let through.
 postgres_directory() {
-    directory=$1
+    local directory=$1
     mkdir -p "$directory"
     if [ "$(id -u)" = 0 ]; then
         chown postgres "$directory"
@@ -86,11 +88,13 @@ postgres_directory() {
 
 # Removes the databases that are kept in a directory.
 forget_postgres() {
+    local directory
     directory=$(postgres_directory "$1")
     rm -rf "${directory:?}/data"
 }
 
 start_postgres() {
+    local directory bin
     directory=$(postgres_directory "$1")
     shift
     bin=$(postgres_bin)
@@ -119,7 +123,7 @@ start_redis() {
         REDIS_PORT=$(free_port)
         redis-server --port "$REDIS_PORT" --bind 127.0.0.1 --save '' --appendonly no --dir "$1" >"$1/log" 2>&1 &
         if wait_for_port "$REDIS_PORT" $!; then
-            SERVER_PIDS="$SERVER_PIDS $!"
+            STARTED_PIDS="$STARTED_PIDS $!"
             return 0
         fi
     done
@@ -129,6 +133,7 @@ start_redis() {
 
 start_memcached() {
     mkdir -p "$1"
+    local user
     # As root it wants to know whom to become.
     if [ "$(id -u)" = 0 ]; then user='-u nobody'; else user=; fi
     for _ in 1 2 3; do
@@ -136,7 +141,7 @@ start_memcached() {
         # shellcheck disable=SC2086 # Two words or none.
         memcached -p "$MEMCACHED_PORT" -l 127.0.0.1 -U 0 $user >"$1/log" 2>&1 &
         if wait_for_port "$MEMCACHED_PORT" $!; then
-            SERVER_PIDS="$SERVER_PIDS $!"
+            STARTED_PIDS="$STARTED_PIDS $!"
             return 0
         fi
     done
@@ -145,9 +150,9 @@ start_memcached() {
 }
 
 stop_servers() {
-    for pid in $SERVER_PIDS; do kill "$pid" 2>/dev/null || true; done
+    for pid in $STARTED_PIDS; do kill "$pid" 2>/dev/null || true; done
     if [ -n "$POSTGRES_DATA" ]; then
-        (cd / && as_postgres "$(postgres_bin)/pg_ctl" -D "$POSTGRES_DATA" -m immediate -w stop >/dev/null 2>&1) || true
+        (cd / && as_postgres "$(postgres_bin)/pg_ctl" -D "$POSTGRES_DATA" -m fast -w stop >/dev/null 2>&1) || true
     fi
-    SERVER_PIDS=
+    STARTED_PIDS=
 }

@@ -3,7 +3,7 @@
 //! What is logged of a request is its id, method, route pattern, status, duration, what the cache did
 //! and who called. Neither paths, queries, bodies nor headers are: they may hold what is private.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, BufWriter, IsTerminal};
 use std::time::Instant;
 
 use actix_web::body::MessageBody;
@@ -11,21 +11,31 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::{Error, HttpMessage};
 use tracing::Span;
 use tracing_actix_web::RootSpanBuilder;
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::util::TryInitError;
+use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
 use super::auth::Caller;
 use super::cache::CacheOutcome;
 use super::http::RequestId;
 use super::settings::{LogFormat, LoggingSettings};
 
-/// Starts writing logs to standard output.
+/// How many lines may wait to be written.
+const QUEUED_LINES: usize = 10_000;
+
+/// Starts writing logs to standard output, from a thread of their own: a terminal or a pipe that is slow
+/// holds up no request. What does not fit in the queue to that thread, of [`QUEUED_LINES`], is dropped. The
+/// guard writes what is left when it goes.
 ///
 /// # Errors
 /// If something else in the process has claimed the logs already.
-pub fn initialise(settings: &LoggingSettings) -> Result<(), TryInitError> {
-    use tracing_subscriber::util::SubscriberInitExt;
-
+pub fn initialise(settings: &LoggingSettings) -> Result<WorkerGuard, TryInitError> {
+    // Lines that come together are written together.
+    let output = BufWriter::with_capacity(64 * 1024, io::stdout());
+    let (writer, guard) = NonBlockingBuilder::default()
+        .buffered_lines_limit(QUEUED_LINES)
+        .thread_name("log")
+        .finish(output);
     // The server's own lines at start say nothing that `listening` does not.
     let filter = EnvFilter::builder().parse_lossy(format!(
         "actix_server=warn,sqlx::postgres::notice=warn,{}",
@@ -33,17 +43,19 @@ pub fn initialise(settings: &LoggingSettings) -> Result<(), TryInitError> {
     ));
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_ansi(io::stdout().is_terminal());
+        .with_ansi(io::stdout().is_terminal())
+        .with_target(false)
+        .with_writer(writer);
     match settings.log_format {
-        LogFormat::Pretty => subscriber.with_target(false).finish().try_init(),
+        LogFormat::Pretty => subscriber.finish().try_init(),
         LogFormat::Json => subscriber
             .json()
             .flatten_event(true)
             .with_span_list(false)
-            .with_target(false)
             .finish()
             .try_init(),
-    }
+    }?;
+    Ok(guard)
 }
 
 /// When a request began.
