@@ -171,6 +171,7 @@ impl Outage {
         }
         state.instances[number].generation = state.held.generation;
         state.instances[number].availability = next;
+        state.acknowledge_distrust(number);
         if next == Availability::Recovering {
             self.begin_quarantine(state, number);
         }
@@ -198,7 +199,7 @@ impl Outage {
     fn settle(self, state: &mut State, number: usize, action: Action) -> Option<()> {
         match (action, state.instances[number].recovery) {
             (Action::Deliver(_), Recovery::Delivering { owed }) => {
-                if owed && !self.overflows && !self.lacks(Lack::Deletion) {
+                if owed && !self.overflows {
                     state.held.key = None;
                 }
                 state.instances[number].recovery = Recovery::Delivered { owed };

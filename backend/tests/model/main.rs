@@ -33,6 +33,7 @@
 //! |---|---|
 //! | `FailOperation`, `OpenBreaker` | what `observe` makes of the first failures, and of the third |
 //! | `Delete`, `Keep` | `invalidate` where it is delivered, or kept, and the acknowledgement |
+//! | `Distrust` | `distrust_everything`, whose wait is over when the other instance has confirmed |
 //! | `Recover` | `recover` up to where deletions are sent again |
 //! | `Deliver`, `SetGeneration`, `FailRecovery` | `settle` |
 //! | `Confirm` | `confirm`, from each of the three states |
@@ -48,7 +49,7 @@
 //! A writer that dies between its commit and its deletion, and handlers that take longer than a claim
 //! lives (nothing is promised); an instance that alone is cut off, and a second outage before all have
 //! recovered from the first; several connections of an instance, of which some are lost and some are
-//! not; patterns; groups together with outages; CAS numbers that come back after a restart of
+//! not; patterns; groups, or distrust of everything, together with outages; CAS numbers that come back after a restart of
 //! Memcached; the near cache; values stored by hand through the provider.
 
 mod ids;
@@ -129,6 +130,7 @@ fn outage(fault: Fault) -> Outage {
         writers: if soaks() { 2 } else { 1 },
         fault,
         overflows: false,
+        distrusts: false,
         lacks: None,
     }
 }
@@ -339,13 +341,21 @@ fn c35_without_a_quarantine_after_a_single_failure_an_instance_serves_what_anoth
     fails(model, OLD_AFTER_OUTAGE);
 }
 
-/// What a write does that would have to delete more keys than are deleted one by one: other
-/// instances hear of it when they next confirm the generation, which is after the acknowledgement.
+/// A write that would have to delete more keys than are deleted one by one waits for the others, who
+/// hear of the new generation when they next confirm it.
 #[test]
-fn c35_distrusting_the_namespace_instead_of_deleting_is_late_on_other_instances() {
+fn c33_distrusting_the_namespace_instead_of_deleting_leaves_no_old_value_on_any_instance() {
     let model = Outage {
-        lacks: Some(Lack::Deletion),
+        writers: 2,
+        distrusts: true,
         ..outage(Fault::Healthy)
     };
-    fails(model, OLD_THOUGH_WELL);
+    holds(model);
+    fails(
+        Outage {
+            lacks: Some(Lack::WaitAfterDistrust),
+            ..model
+        },
+        OLD_THOUGH_WELL,
+    );
 }

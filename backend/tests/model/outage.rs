@@ -16,6 +16,8 @@ pub struct Outage {
     /// Whether the deletions that are owed are too many to be kept, so that only the new generation
     /// makes up for them.
     pub overflows: bool,
+    /// Whether writes would have to delete too many keys, and so distrust the namespace instead.
+    pub distrusts: bool,
     /// What is taken away from the protocol.
     pub lacks: Option<Lack>,
 }
@@ -49,8 +51,8 @@ pub enum Lack {
     Undelivered,
     /// The server's identity is not compared.
     Identity,
-    /// A write distrusts the whole namespace instead of deleting, and is acknowledged at once.
-    Deletion,
+    /// A write that distrusts the namespace is acknowledged before the other instance has heard of it.
+    WaitAfterDistrust,
 }
 
 /// The backend, the database and everybody at work.
@@ -98,6 +100,8 @@ pub struct Stored {
 enum Writer {
     Idle,
     Committed(u8),
+    /// Has set a new generation, and waits for this instance to confirm it.
+    Distrusted(u8, usize),
     Acknowledged,
 }
 
@@ -142,7 +146,7 @@ pub enum Action {
     Delete(usize, usize),
     /// `invalidate` keeps the deletion, and the write is acknowledged all the same.
     Keep(usize, usize),
-    /// `distrust_everything`.
+    /// `distrust_everything`, up to where it waits.
     Distrust(usize, usize),
 }
 
@@ -164,17 +168,16 @@ impl Outage {
         let works = state.works(number);
         let instance = &mut state.instances[number];
         let away = instance.availability == Availability::Away;
-        let distrusts = self.lacks(Lack::Deletion);
         match action {
             // A lost connection costs the first attempt, and the second succeeds.
-            Action::Delete(..) if state.reachable && !away && !distrusts => {
+            Action::Delete(..) if state.reachable && !away && !self.distrusts => {
                 state.held.key = None;
                 if instance.broken {
                     instance.broken = false;
                     instance.fail();
                 }
             }
-            Action::Keep(..) if (away || !works) && !distrusts => {
+            Action::Keep(..) if away || !works => {
                 instance.broken &= !state.reachable;
                 if self.lacks(Lack::Undelivered) {
                     instance.fail();
@@ -183,9 +186,14 @@ impl Outage {
                     instance.open_breaker();
                 }
             }
-            Action::Distrust(..) if distrusts => {
-                instance.owes = true;
-                instance.open_breaker();
+            Action::Distrust(..) if self.distrusts && works => {
+                let generation = state.fresh();
+                state.held.generation = generation;
+                state.instances[number].generation = generation;
+                if !self.lacks(Lack::WaitAfterDistrust) {
+                    state.writers[writer] = Writer::Distrusted(value, 1 - number);
+                    return Some(());
+                }
             }
             _ => return None,
         }
@@ -372,6 +380,18 @@ impl State {
             Filler::Filling(lead, value) if lead.expected == Some(stored.id) => Some(value),
             _ => None,
         })
+    }
+
+    /// Acknowledges the writes that waited for the instance to confirm a generation.
+    pub fn acknowledge_distrust(&mut self, confirmed: usize) {
+        for writer in &mut self.writers {
+            if let Writer::Distrusted(value, awaited) = *writer
+                && awaited == confirmed
+            {
+                self.acknowledged = self.acknowledged.max(value);
+                *writer = Writer::Acknowledged;
+            }
+        }
     }
 
     fn serves_old(&self, number: usize) -> bool {
