@@ -37,8 +37,12 @@ pub enum StartError {
     )]
     Database(#[from] sqlx::Error),
     /// The tables could not be brought up to date.
-    #[error("the database could not be migrated: {0}; {}", advice(.0))]
-    Migration(#[from] MigrateError),
+    #[error("the database could not be migrated: {cause}; {}", advice(cause))]
+    Migration {
+        /// What sqlx said.
+        #[from]
+        cause: MigrateError,
+    },
     /// The settings describe no backend.
     #[error("the cache cannot be set up: {0}")]
     Cache(#[from] BackendError),

@@ -688,3 +688,50 @@ async fn c36_a_group_whose_record_the_server_lost_is_ended_not_revived() {
         );
     }
 }
+
+#[actix_web::test]
+async fn c36_a_claim_from_before_a_write_is_joined_by_nobody_though_the_group_has_no_record() {
+    for harness in Harness::on_every_backend().await {
+        if harness.kind == CacheBackendKind::Memory {
+            continue;
+        }
+        let row = Row::default();
+        let app = std::rc::Rc::new(harness.app(row.routes()).await);
+        row.hold();
+        let before = start(&app, "/ada/pages/1");
+        row.entered().await;
+        let store = backend(&harness.settings);
+        let (group, page) = (
+            harness.full_key("~group:list_ada"),
+            harness.full_key("list_ada:page_1:1"),
+        );
+        // The claim, rewritten as one that knew of no generation, and the record lost.
+        let claim = store.get(&page).await.unwrap().unwrap().value;
+        let claim = String::from_utf8(claim.to_vec()).unwrap();
+        let (head, _) = claim.trim_end().rsplit_once(' ').unwrap();
+        let forged = format!("{head} {:016x}\n", 0);
+        store
+            .set(&page, forged.into(), Duration::from_secs(10))
+            .await
+            .unwrap();
+        assert_eq!(post(&*app, "/ada/by-group").await.status, 204);
+        row.0.held.store(false, Ordering::SeqCst);
+        assert_eq!(
+            get(&*app, "/ada/pages/1").await.text(),
+            "2",
+            "{:?}",
+            harness.kind
+        );
+        row.release(1);
+        assert_eq!(before.await.unwrap().text(), "1");
+        // A record that is not ours is replaced, and the pages are cached again.
+        store
+            .set(&group, "foreign".into(), Duration::from_secs(60))
+            .await
+            .unwrap();
+        eventually("the pages are cached", async || {
+            get(&*app, "/ada/pages/1").await.is_hit()
+        })
+        .await;
+    }
+}

@@ -202,13 +202,7 @@ impl Lookup<'_> {
             None => (self.get(self.key).await?, None),
             Some((name, key)) => {
                 let (found, group) = tokio::join!(self.get(self.key), self.get(key));
-                (
-                    found?,
-                    group?
-                        .as_ref()
-                        .and_then(read_generation)
-                        .map(|generation| stamp(name, generation)),
-                )
+                (found?, read_stamp(name, group?.as_ref()))
             }
         };
         // Asked again: while this waited, the server may have become another, with an old snapshot.
@@ -221,7 +215,7 @@ impl Lookup<'_> {
         let state = match read_value(&value) {
             Some(StoredValue::Claim(claim))
                 if claim.generation == generation
-                    && claim.group_generation == generation_of(group.as_ref()) =>
+                    && self.is_of_group(&claim, group.as_ref()).await? =>
             {
                 State::Claimed(claim)
             }
@@ -233,6 +227,27 @@ impl Lookup<'_> {
             _ => State::Vacant(version),
         };
         Ok((state, group))
+    }
+
+    /// Whether a claim is of the group's present generation. A claim that knows of none, or a group
+    /// without a record, matches nothing: the group may have ended since. What a near cache has of the
+    /// group is not enough to wait for another's answer.
+    async fn is_of_group(
+        &self,
+        claim: &Claim,
+        group: Option<&GroupStamp>,
+    ) -> Result<bool, Unavailable> {
+        let Some((name, key)) = self.group else {
+            return Ok(claim.group_generation == 0);
+        };
+        if group.is_none_or(|group| group.generation != claim.group_generation) {
+            return Ok(false);
+        }
+        if !self.near {
+            return Ok(true);
+        }
+        let group = read_stamp(name, self.guard.get_from_server(key).await?.as_ref());
+        Ok(group.is_some_and(|group| group.generation == claim.group_generation))
     }
 
     fn is_answer(&self, entry: &Entry, generation: u64, group: Option<&GroupStamp>) -> bool {
@@ -284,19 +299,22 @@ impl Lookup<'_> {
         };
         let generation: u64 = rand::random();
         let record = bytes::Bytes::from(format!("cache/1 {generation:016x} group {name}\n"));
-        if self
-            .guard
-            .compare_and_set(key, &Version::Absent, record, GROUP_LIFETIME)
-            .await?
-            .is_some()
-        {
-            return Ok(Some(stamp(name, generation)));
+        let mut expected = Version::Absent;
+        // Twice: a record that is not ours is replaced.
+        for _ in 0..2 {
+            let set = self
+                .guard
+                .compare_and_set(key, &expected, record.clone(), GROUP_LIFETIME)
+                .await?;
+            if set.is_some() {
+                return Ok(Some(stamp(name, generation)));
+            }
+            match self.guard.get_from_server(key).await? {
+                Some(found) if read_generation(&found).is_none() => expected = found.version,
+                found => return Ok(read_stamp(name, found.as_ref())),
+            }
         }
-        let found = self.guard.get(key).await?;
-        Ok(found
-            .as_ref()
-            .and_then(read_generation)
-            .map(|generation| stamp(name, generation)))
+        Ok(None)
     }
 
     /// Waits for another instance to fill the key; `None` where its claim ended without an answer.
@@ -319,6 +337,11 @@ impl Lookup<'_> {
             }
         }
     }
+}
+
+/// The stamp of the group's record, where there is one that can be read.
+fn read_stamp(name: &str, record: Option<&Found>) -> Option<GroupStamp> {
+    Some(stamp(name, read_generation(record?)?))
 }
 
 fn stamp(name: &str, generation: u64) -> GroupStamp {
