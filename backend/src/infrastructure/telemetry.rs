@@ -9,7 +9,7 @@ use std::time::Instant;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::{Error, HttpMessage};
-use tracing::Span;
+use tracing::{Level, Span};
 use tracing_actix_web::RootSpanBuilder;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
@@ -68,6 +68,9 @@ pub struct AccessLog;
 
 impl RootSpanBuilder for AccessLog {
     fn on_request_start(request: &ServiceRequest) -> Span {
+        if !tracing::enabled!(Level::INFO) {
+            return Span::none();
+        }
         let mut extensions = request.extensions_mut();
         extensions.insert(Began(Instant::now()));
         match extensions.get::<RequestId>() {
@@ -80,6 +83,9 @@ impl RootSpanBuilder for AccessLog {
         let Ok(response) = outcome else {
             return;
         };
+        if !tracing::enabled!(Level::INFO) {
+            return;
+        }
         let request = response.request();
         let extensions = request.extensions();
         let latency_ms = extensions
@@ -92,8 +98,8 @@ impl RootSpanBuilder for AccessLog {
             route = request.match_pattern().as_deref().unwrap_or("-"),
             status = response.status().as_u16(),
             latency_ms,
-            cache = cache.map(|cache| cache.status.as_str()),
-            cache_key = cache.and_then(|cache| cache.key.as_deref()),
+            cache = cache.map(|cache| tracing::field::display(cache.status())),
+            cache_key = cache.and_then(CacheOutcome::key),
             user_id = extensions.get::<Caller>().map(|caller| caller.id),
             "request"
         );

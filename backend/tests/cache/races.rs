@@ -726,7 +726,7 @@ async fn c36_a_claim_from_before_a_write_is_joined_by_nobody_though_the_group_ha
         assert_eq!(before.await.unwrap().text(), "1");
         // A record that is not ours is replaced, and the pages are cached again.
         store
-            .set(&group, "foreign".into(), Duration::from_secs(60))
+            .set(&group, "foreign".into(), Duration::from_mins(1))
             .await
             .unwrap();
         eventually("the pages are cached", async || {

@@ -36,10 +36,9 @@
 //!
 //! # Bounds
 //!
-//! At most [`MAX_UNDELIVERED`] keys are kept. Past that, and for patterns, the new generation alone
+//! At most [`MAX_UNDELIVERED`](super::undelivered::MAX_UNDELIVERED) keys are kept. Past that, and for patterns, the new generation alone
 //! does the work, which distrusts the whole namespace.
 
-use std::collections::HashSet;
 use std::future::Future;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -50,6 +49,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::backends::{BackendError, CacheBackend, Found, Version};
+use super::undelivered::Undelivered;
 use super::warnings::RateLimit;
 
 /// Consecutive failures that open the breaker.
@@ -59,8 +59,6 @@ pub const PROBE_INTERVAL: Duration = Duration::from_millis(500);
 /// How long a recovered backend is not trusted, so that others can deliver what they owe: a probe
 /// interval, and half of one to deliver.
 pub const QUARANTINE: Duration = Duration::from_millis(750);
-/// How many undelivered keys are kept.
-pub const MAX_UNDELIVERED: usize = 10_000;
 /// How long a deletion may keep a writer waiting before it goes on in the background (C17).
 const LONGEST_DELETION: Duration = Duration::from_secs(5);
 /// Keys deleted under one deadline.
@@ -83,14 +81,6 @@ pub(super) enum Availability {
     Doubtful = 2,
     /// Well.
     Ready = 3,
-}
-
-/// What a sick backend has still to be told.
-#[derive(Debug, Default)]
-pub(super) struct Undelivered {
-    pub(super) keys: HashSet<String>,
-    /// Something could not be kept: only a new generation makes up for it.
-    pub(super) overflowed: bool,
 }
 
 /// A backend behind deadlines, a breaker and recovery.
@@ -415,24 +405,6 @@ impl BackendGuard {
                 backend = self.registered_name,
                 "Cache backend not available: {error}"
             );
-        }
-    }
-}
-
-impl Undelivered {
-    fn keep(&mut self, keys: &[String], overflowed: bool) {
-        self.overflowed |= overflowed;
-        if self.overflowed {
-            return;
-        }
-        self.keys.extend(keys.iter().cloned());
-        if self.keys.len() > MAX_UNDELIVERED {
-            tracing::warn!(
-                limit = MAX_UNDELIVERED,
-                "too many undelivered cache deletions: the whole namespace will be distrusted instead"
-            );
-            self.overflowed = true;
-            self.keys.clear();
         }
     }
 }

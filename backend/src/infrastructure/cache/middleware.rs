@@ -4,6 +4,7 @@
 //! POST, PUT, PATCH and DELETE invalidate after their handler succeeded ([`super::write`]), and the
 //! others pass (C11).
 
+use std::fmt;
 use std::future::{Ready, ready};
 use std::rc::Rc;
 
@@ -25,10 +26,22 @@ const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 /// What the cache did for a request, for the access log: a request extension.
 #[derive(Clone, Debug)]
 pub struct CacheOutcome {
+    outcome: Outcome,
+    key: Option<String>,
+}
+
+impl CacheOutcome {
     /// The value of `Cache-Status`, without the key.
-    pub status: String,
+    #[must_use]
+    pub fn status(&self) -> impl fmt::Display + use<> {
+        self.outcome
+    }
+
     /// The key, where one could be built.
-    pub key: Option<String>,
+    #[must_use]
+    pub fn key(&self) -> Option<&str> {
+        self.key.as_deref()
+    }
 }
 
 /// A policy that invalidates more than its own key stands on a route that reads (C19).
@@ -160,10 +173,8 @@ pub(super) fn finish(
             response.headers_mut().insert(CACHE_STATUS, value);
         }
     }
-    response.request().extensions_mut().insert(CacheOutcome {
-        status: outcome.to_string(),
-        key,
-    });
+    let outcome = CacheOutcome { outcome, key };
+    response.request().extensions_mut().insert(outcome);
     response
 }
 

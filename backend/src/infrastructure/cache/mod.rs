@@ -35,6 +35,7 @@ mod recovery;
 mod refresh;
 mod status;
 mod template;
+mod undelivered;
 mod warnings;
 mod write;
 

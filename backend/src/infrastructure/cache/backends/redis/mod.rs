@@ -2,11 +2,12 @@
 
 mod lanes;
 mod near;
+mod near_backend;
 mod pattern_index;
 mod sweep;
 mod tracking;
 
-pub use near::NearBackend;
+pub use near_backend::NearBackend;
 
 use std::time::Duration;
 

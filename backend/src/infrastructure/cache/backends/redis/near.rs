@@ -18,21 +18,15 @@
 //! way. Claims are never kept, so C33 and C34 rest on the server alone, as without a near cache.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use moka::ops::compute::Op;
 use moka::sync::Cache;
-use tokio::task::JoinHandle;
 
-use super::{MAGIC, RedisBackend, tracking};
-use crate::infrastructure::cache::backends::{
-    BackendError, CacheBackend, Found, HEAD_BYTES, Version,
-};
-use crate::infrastructure::settings::CacheSettings;
+use super::MAGIC;
+use crate::infrastructure::cache::backends::{Found, HEAD_BYTES, Version};
 
 /// Counters of changes; keys share them by hash, which costs a needless refusal at worst.
 const STRIPES: usize = 1024;
@@ -59,7 +53,7 @@ struct Kept {
 
 /// The state of things before the server is asked for a key.
 #[derive(Clone, Copy, Debug)]
-struct Before {
+pub(super) struct Before {
     session: u64,
     changes: u64,
 }
@@ -123,19 +117,21 @@ impl Near {
             .and_compute_with(|_| Op::Remove);
     }
 
-    fn get(&self, key: &str) -> Option<Found> {
+    /// What is kept of a key.
+    pub(super) fn get(&self, key: &str) -> Option<Found> {
         let kept = self.values.get(key)?;
         (kept.session == self.session.load(Ordering::SeqCst)).then_some(kept.found)
     }
 
-    fn before(&self, key: &str) -> Option<Before> {
+    /// To be asked before the server is; nothing while the server does not tell of changes.
+    pub(super) fn before(&self, key: &str) -> Option<Before> {
         let session = self.session.load(Ordering::SeqCst);
         let changes = self.stripe(key).load(Ordering::SeqCst);
         (session & 1 == 1).then_some(Before { session, changes })
     }
 
     /// Keeps what the server answered, if nothing has been said of the key meanwhile.
-    fn keep(&self, key: &str, found: &Found, before: Before) {
+    pub(super) fn keep(&self, key: &str, found: &Found, before: Before) {
         // Of its own, since the answer's bytes are part of a larger buffer.
         let value = Bytes::copy_from_slice(&found.value);
         let version = match &found.version {
@@ -163,148 +159,12 @@ impl Near {
 }
 
 /// Entries and generations of groups are kept; claims and the namespace's generation are not.
-fn is_keepable(value: &[u8]) -> bool {
+pub(super) fn is_keepable(value: &[u8]) -> bool {
     let rest = value.get(HEAD_BYTES..).unwrap_or_default();
     value.starts_with(MAGIC)
         && !rest.is_empty()
         && !rest.starts_with(b" claim ")
         && !rest.starts_with(b" generation ")
-}
-
-/// Redis with a near cache.
-pub struct NearBackend {
-    remote: RedisBackend,
-    near: Arc<Near>,
-    tracking: JoinHandle<()>,
-}
-
-impl NearBackend {
-    /// A backend that connects when it is first used, and starts to listen for changes.
-    ///
-    /// # Errors
-    /// Where host, port, database and password make no address.
-    pub fn new(settings: &CacheSettings) -> Result<Self, BackendError> {
-        let near = Arc::new(Near::new(settings.cache_near_max_bytes));
-        let tracking = tokio::spawn(tracking::track(
-            tracking::Tracked::new(settings)?,
-            Arc::clone(&near),
-        ));
-        Ok(Self {
-            remote: RedisBackend::new(settings)?,
-            near,
-            tracking,
-        })
-    }
-
-    /// Runs a change; the key is gone here before it and after it.
-    async fn change<T>(&self, keys: &[String], change: impl Future<Output = T>) -> T {
-        let gone = Gone {
-            near: &self.near,
-            keys,
-        };
-        gone.now();
-        // Dropped half-way, the change may still reach the server: then too, the key goes.
-        let result = change.await;
-        drop(gone);
-        result
-    }
-}
-
-/// Removes keys when it is dropped.
-struct Gone<'a> {
-    near: &'a Near,
-    keys: &'a [String],
-}
-
-impl Gone<'_> {
-    fn now(&self) {
-        for key in self.keys {
-            self.near.changed(key);
-        }
-    }
-}
-
-impl Drop for Gone<'_> {
-    fn drop(&mut self) {
-        self.now();
-    }
-}
-
-impl Drop for NearBackend {
-    fn drop(&mut self) {
-        self.tracking.abort();
-    }
-}
-
-#[async_trait]
-impl CacheBackend for NearBackend {
-    fn name(&self) -> &'static str {
-        self.remote.name()
-    }
-
-    fn max_key_bytes(&self) -> usize {
-        self.remote.max_key_bytes()
-    }
-
-    async fn get(&self, key: &str) -> Result<Option<Found>, BackendError> {
-        if let Some(found) = self.near.get(key) {
-            return Ok(Some(found));
-        }
-        let before = self.near.before(key);
-        let found = self.remote.get(key).await?;
-        if let (Some(found), Some(before)) = (&found, before)
-            && is_keepable(&found.value)
-        {
-            self.near.keep(key, found, before);
-        }
-        Ok(found)
-    }
-
-    async fn get_from_server(&self, key: &str) -> Result<Option<Found>, BackendError> {
-        self.remote.get(key).await
-    }
-
-    async fn compare_and_set(
-        &self,
-        key: &str,
-        expected: &Version,
-        value: Bytes,
-        expiration: Duration,
-    ) -> Result<Option<Version>, BackendError> {
-        let keys = [key.to_owned()];
-        self.change(
-            &keys,
-            self.remote
-                .compare_and_set(key, expected, value, expiration),
-        )
-        .await
-    }
-
-    async fn set(&self, key: &str, value: Bytes, expiration: Duration) -> Result<(), BackendError> {
-        let keys = [key.to_owned()];
-        self.change(&keys, self.remote.set(key, value, expiration))
-            .await
-    }
-
-    async fn delete(&self, keys: &[String]) -> Result<(), BackendError> {
-        self.change(keys, self.remote.delete(keys)).await
-    }
-
-    async fn delete_pattern(&self, pattern: &str) -> Result<u64, BackendError> {
-        let deleted = self.remote.delete_pattern(pattern).await;
-        self.near.changed_all();
-        deleted
-    }
-
-    async fn clear(&self, prefix: &str) -> Result<(), BackendError> {
-        let cleared = self.remote.clear(prefix).await;
-        self.near.changed_all();
-        cleared
-    }
-
-    async fn server_identity(&self) -> Result<String, BackendError> {
-        self.remote.server_identity().await
-    }
 }
 
 #[cfg(test)]

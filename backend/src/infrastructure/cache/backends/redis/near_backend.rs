@@ -1,0 +1,149 @@
+//! Redis with a near cache in front: reads are answered from it, changes take from it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::task::JoinHandle;
+
+use super::near::{Near, is_keepable};
+use super::{RedisBackend, tracking};
+use crate::infrastructure::cache::backends::{BackendError, CacheBackend, Found, Version};
+use crate::infrastructure::settings::CacheSettings;
+
+/// Redis with a near cache.
+pub struct NearBackend {
+    remote: RedisBackend,
+    near: Arc<Near>,
+    tracking: JoinHandle<()>,
+}
+
+impl NearBackend {
+    /// A backend that connects when it is first used, and starts to listen for changes.
+    ///
+    /// # Errors
+    /// Where host, port, database and password make no address.
+    pub fn new(settings: &CacheSettings) -> Result<Self, BackendError> {
+        let near = Arc::new(Near::new(settings.cache_near_max_bytes));
+        let tracking = tokio::spawn(tracking::track(
+            tracking::Tracked::new(settings)?,
+            Arc::clone(&near),
+        ));
+        Ok(Self {
+            remote: RedisBackend::new(settings)?,
+            near,
+            tracking,
+        })
+    }
+
+    /// Runs a change; the key is gone here before it and after it.
+    async fn change<T>(&self, keys: &[String], change: impl Future<Output = T>) -> T {
+        let gone = Gone {
+            near: &self.near,
+            keys,
+        };
+        gone.now();
+        // Dropped half-way, the change may still reach the server: then too, the key goes.
+        let result = change.await;
+        drop(gone);
+        result
+    }
+}
+
+/// Removes keys when it is dropped.
+struct Gone<'a> {
+    near: &'a Near,
+    keys: &'a [String],
+}
+
+impl Gone<'_> {
+    fn now(&self) {
+        for key in self.keys {
+            self.near.changed(key);
+        }
+    }
+}
+
+impl Drop for Gone<'_> {
+    fn drop(&mut self) {
+        self.now();
+    }
+}
+
+impl Drop for NearBackend {
+    fn drop(&mut self) {
+        self.tracking.abort();
+    }
+}
+
+#[async_trait]
+impl CacheBackend for NearBackend {
+    fn name(&self) -> &'static str {
+        self.remote.name()
+    }
+
+    fn max_key_bytes(&self) -> usize {
+        self.remote.max_key_bytes()
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Found>, BackendError> {
+        if let Some(found) = self.near.get(key) {
+            return Ok(Some(found));
+        }
+        let before = self.near.before(key);
+        let found = self.remote.get(key).await?;
+        if let (Some(found), Some(before)) = (&found, before)
+            && is_keepable(&found.value)
+        {
+            self.near.keep(key, found, before);
+        }
+        Ok(found)
+    }
+
+    async fn get_from_server(&self, key: &str) -> Result<Option<Found>, BackendError> {
+        self.remote.get(key).await
+    }
+
+    async fn compare_and_set(
+        &self,
+        key: &str,
+        expected: &Version,
+        value: Bytes,
+        expiration: Duration,
+    ) -> Result<Option<Version>, BackendError> {
+        let keys = [key.to_owned()];
+        self.change(
+            &keys,
+            self.remote
+                .compare_and_set(key, expected, value, expiration),
+        )
+        .await
+    }
+
+    async fn set(&self, key: &str, value: Bytes, expiration: Duration) -> Result<(), BackendError> {
+        let keys = [key.to_owned()];
+        self.change(&keys, self.remote.set(key, value, expiration))
+            .await
+    }
+
+    async fn delete(&self, keys: &[String]) -> Result<(), BackendError> {
+        self.change(keys, self.remote.delete(keys)).await
+    }
+
+    async fn delete_pattern(&self, pattern: &str) -> Result<u64, BackendError> {
+        let deleted = self.remote.delete_pattern(pattern).await;
+        self.near.changed_all();
+        deleted
+    }
+
+    async fn clear(&self, prefix: &str) -> Result<(), BackendError> {
+        let cleared = self.remote.clear(prefix).await;
+        self.near.changed_all();
+        cleared
+    }
+
+    async fn server_identity(&self) -> Result<String, BackendError> {
+        self.remote.server_identity().await
+    }
+}
