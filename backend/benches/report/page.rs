@@ -49,6 +49,9 @@ impl Table {
     }
 }
 
+/// Why the figures are what they are: written by hand, and part of every page.
+const REASONS: &str = include_str!("reasons.md");
+
 /// The tables alone.
 pub fn tables(outcomes: &[Outcome], verdicts: &[Verdict]) -> String {
     let mut text = String::from("## Goals\n\n");
@@ -123,7 +126,7 @@ from the slowest round to the fastest; a red mark is a goal.
 
 ![Requests per second of each program in each workload](performance.svg)
 
-{tables}",
+{tables}{REASONS}",
         rounds = settings.rounds,
         seconds = settings.seconds,
         connections = settings.connections,
