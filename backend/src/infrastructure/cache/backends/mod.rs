@@ -73,6 +73,12 @@ pub trait CacheBackend: Send + Sync + 'static {
     /// The longest key the server takes.
     fn max_key_bytes(&self) -> usize;
 
+    /// The value under the key where nobody has to be asked for it, at once. `None` says nothing: the
+    /// backend may hold a value all the same.
+    fn at_hand(&self, _key: &str) -> Option<Found> {
+        None
+    }
+
     /// The value under the key, in one round trip.
     async fn get(&self, key: &str) -> Result<Option<Found>, BackendError>;
 
