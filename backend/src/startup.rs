@@ -2,7 +2,7 @@
 
 use std::io;
 
-use actix_web::middleware::{NormalizePath, from_fn};
+use actix_web::middleware::{Condition, from_fn};
 use actix_web::{App, HttpServer, web};
 use secrecy::ExposeSecret;
 use sqlx::PgPool;
@@ -14,7 +14,7 @@ use crate::infrastructure::auth::Passwords;
 use crate::infrastructure::cache::Cache;
 use crate::infrastructure::cache::backends::BackendError;
 use crate::infrastructure::database;
-use crate::infrastructure::http::{ApiError, assign_request_id, render_problems};
+use crate::infrastructure::http::{ApiError, apply_conventions};
 use crate::infrastructure::settings::{
     AdministratorSettings, DatabaseSettings, Environment, Settings,
 };
@@ -94,16 +94,15 @@ pub async fn serve(settings: Settings) -> Result<(), StartError> {
     let database = web::Data::new(pool.clone());
     let cache = web::Data::new(cache);
     let passwords = web::Data::new(passwords);
+    let is_logged = telemetry::writes_requests();
     let app = move || {
         App::new()
             .app_data(web::Data::clone(&database))
             .app_data(web::Data::clone(&cache))
             .app_data(web::Data::clone(&passwords))
             // The first to be wrapped is the innermost.
-            .wrap(NormalizePath::trim())
-            .wrap(from_fn(render_problems))
-            .wrap(TracingLogger::<AccessLog>::new())
-            .wrap(from_fn(assign_request_id))
+            .wrap(Condition::new(is_logged, TracingLogger::<AccessLog>::new()))
+            .wrap(from_fn(apply_conventions))
             .configure(interfaces::configure)
     };
     // A policy that cannot be stops the program here, and not a worker thread of a running one.

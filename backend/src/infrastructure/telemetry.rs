@@ -58,6 +58,12 @@ pub fn initialise(settings: &LoggingSettings) -> Result<WorkerGuard, TryInitErro
     Ok(guard)
 }
 
+/// Whether requests are logged at all: if not, the service does without what it takes.
+#[must_use]
+pub fn writes_requests() -> bool {
+    tracing::enabled!(Level::INFO)
+}
+
 /// When a request began.
 #[derive(Clone, Copy, Debug)]
 struct Began(Instant);

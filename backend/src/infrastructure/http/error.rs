@@ -1,6 +1,6 @@
 //! The one error type, which knows its HTTP answer.
 //!
-//! A handler returns it; [`super::render_problems`] writes it as `application/problem+json`
+//! A handler returns it; [`super::apply_conventions`] writes it as `application/problem+json`
 //! (RFC 9457) with the request's id. A 500 tells nothing: what happened is in the log under that id.
 
 use actix_web::http::StatusCode;

@@ -1,5 +1,6 @@
 //! The shape of every HTTP answer: errors, request ids, extractors and pages.
 
+mod conventions;
 mod error;
 mod extract;
 mod page;
@@ -7,9 +8,9 @@ mod problem;
 mod request_id;
 mod route;
 
+pub use conventions::apply_conventions;
 pub use error::{ApiError, FieldError};
 pub use extract::{Json, PathId, Query, nullable, present, without_nul};
 pub use page::{Page, PageQuery};
-pub use problem::render_problems;
-pub use request_id::{RequestId, assign_request_id};
+pub use request_id::RequestId;
 pub use route::{allow, get};

@@ -2,12 +2,11 @@
 
 use std::fmt;
 
-use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::body::BoxBody;
+use actix_web::dev::ServiceResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, HttpResponse, ResponseError};
+use actix_web::{Error, HttpResponse, ResponseError};
 use serde::Serialize;
 
 use super::error::{FieldError, ProblemDetails};
@@ -25,36 +24,22 @@ struct Problem<'a> {
     errors: &'a [FieldError],
 }
 
-/// A middleware that gives every answer of status 400 and above its problem body, whoever made it: a
+/// Whether an answer needs a problem body: those of status 400 and above do, whoever made them, a
 /// handler, an extractor, the router or a stored answer. A handler's own JSON stays as it is.
-///
-/// # Errors
-/// Those of the inner service that are no answers, such as a handler that panicked, as problems too.
-pub async fn render_problems(
-    request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
-    let request_id = request.extensions().get::<RequestId>().cloned();
-    let response = match next.call(request).await {
-        Ok(response) => response.map_into_boxed_body(),
-        Err(error) => return Err(Unanswered { request_id, error }.into()),
-    };
+pub(super) fn is_bare_error<B>(response: &ServiceResponse<B>) -> bool {
     let status = response.status();
-    let is_error = status.is_client_error() || status.is_server_error();
-    let content_type = response.headers().get(header::CONTENT_TYPE);
-    let is_json = content_type.is_some_and(|own| own == "application/json");
-    if is_error && !is_json {
-        Ok(render(response, status))
-    } else {
-        Ok(response)
-    }
+    (status.is_client_error() || status.is_server_error())
+        && response
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .is_none_or(|own| own != "application/json")
 }
 
 /// An error that came without the request that it belongs to.
 #[derive(Debug)]
-struct Unanswered {
-    request_id: Option<RequestId>,
-    error: Error,
+pub(super) struct Unanswered {
+    pub(super) request_id: RequestId,
+    pub(super) error: Error,
 }
 
 impl fmt::Display for Unanswered {
@@ -70,11 +55,7 @@ impl ResponseError for Unanswered {
 
     fn error_response(&self) -> HttpResponse {
         let status = self.status_code();
-        let request_id = self
-            .request_id
-            .as_ref()
-            .map(RequestId::to_string)
-            .unwrap_or_default();
+        let request_id = self.request_id.to_string();
         HttpResponse::build(status)
             .content_type("application/problem+json")
             .insert_header((X_REQUEST_ID, request_id.as_str()))
@@ -89,7 +70,12 @@ impl ResponseError for Unanswered {
     }
 }
 
-fn render(response: ServiceResponse<BoxBody>, status: StatusCode) -> ServiceResponse<BoxBody> {
+/// Gives an answer its problem body.
+pub(super) fn render<B>(
+    response: ServiceResponse<B>,
+    request_id: &RequestId,
+) -> ServiceResponse<BoxBody> {
+    let status = response.status();
     let misused = response
         .response()
         .error()
@@ -97,11 +83,7 @@ fn render(response: ServiceResponse<BoxBody>, status: StatusCode) -> ServiceResp
         .is_some();
     let (request, mut response) = response.into_parts();
     let details = response.extensions_mut().remove::<ProblemDetails>();
-    let request_id = request
-        .extensions()
-        .get::<RequestId>()
-        .map(RequestId::to_string)
-        .unwrap_or_default();
+    let request_id = request_id.to_string();
     let misuse = InvalidRequestError.to_string();
     let problem = Problem {
         r#type: if misused {

@@ -2,11 +2,8 @@
 
 use std::fmt;
 
-use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{HeaderName, HeaderValue};
-use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage};
 use uuid::Uuid;
 
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -21,23 +18,19 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// A middleware that keeps the client's id if it is 1–128 of `[A-Za-z0-9._-]`, draws one otherwise,
-/// and puts it on the answer.
-///
-/// # Errors
-/// Those of the inner service.
-pub async fn assign_request_id(
-    request: ServiceRequest,
-    next: Next<impl MessageBody>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let id = match request.headers().get(X_REQUEST_ID) {
-        Some(sent) if is_acceptable(sent.as_bytes()) => sent.clone(),
-        _ => new_id(),
-    };
-    request.extensions_mut().insert(RequestId(id.clone()));
-    let mut response = next.call(request).await?;
-    response.headers_mut().insert(X_REQUEST_ID, id);
-    Ok(response)
+impl RequestId {
+    /// The client's id if it is 1–128 of `[A-Za-z0-9._-]`, a new one otherwise.
+    pub(super) fn of(request: &ServiceRequest) -> Self {
+        Self(match request.headers().get(X_REQUEST_ID) {
+            Some(sent) if is_acceptable(sent.as_bytes()) => sent.clone(),
+            _ => new_id(),
+        })
+    }
+
+    /// The id as the answer's header.
+    pub(super) fn into_header(self) -> HeaderValue {
+        self.0
+    }
 }
 
 fn is_acceptable(id: &[u8]) -> bool {
@@ -49,6 +42,6 @@ fn is_acceptable(id: &[u8]) -> bool {
 
 fn new_id() -> HeaderValue {
     let mut buffer = Uuid::encode_buffer();
-    let text = Uuid::now_v7().as_hyphenated().encode_lower(&mut buffer);
+    let text = Uuid::new_v4().as_hyphenated().encode_lower(&mut buffer);
     HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static("none"))
 }

@@ -1,12 +1,14 @@
 //! Routes: what every resource of the API has in common.
 
-use actix_web::http::header;
+use actix_web::http::{Method, header};
 use actix_web::{HttpResponse, Route, guard, web};
 
 /// A route for GET that answers HEAD too.
 #[must_use]
 pub fn get() -> Route {
-    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+    web::route().guard(guard::fn_guard(|context| {
+        matches!(context.head().method, Method::GET | Method::HEAD)
+    }))
 }
 
 /// The answer to every other method: 405 with `Allow`. A resource's

@@ -1,0 +1,58 @@
+//! What holds for every request, whichever route it takes: it has an id, its path may end in a slash,
+//! and its errors are problems. One middleware, since each one more costs every request.
+
+use actix_web::body::{BoxBody, EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Uri;
+use actix_web::http::uri::PathAndQuery;
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage};
+
+use super::problem::{Unanswered, is_bare_error, render};
+use super::request_id::{RequestId, X_REQUEST_ID};
+
+/// A middleware that gives the request its [`RequestId`], finds the route of `/widgets/` where that of
+/// `/widgets` is, and gives every error its problem body.
+///
+/// # Errors
+/// Those of the inner service that are no answers, such as a handler that panicked, as problems too.
+pub async fn apply_conventions<B: MessageBody + 'static>(
+    mut request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
+    let request_id = RequestId::of(&request);
+    request.extensions_mut().insert(request_id.clone());
+    if request.path().ends_with('/') {
+        trim_trailing_slashes(&mut request);
+    }
+    let mut response = match next.call(request).await {
+        Ok(response) if is_bare_error(&response) => {
+            render(response, &request_id).map_into_right_body()
+        }
+        Ok(response) => response.map_into_left_body(),
+        Err(error) => return Err(Unanswered { request_id, error }.into()),
+    };
+    let headers = response.headers_mut();
+    headers.insert(X_REQUEST_ID, request_id.into_header());
+    Ok(response)
+}
+
+/// Takes the slashes off the end of the path, for the router and for whoever asks for the address.
+fn trim_trailing_slashes(request: &mut ServiceRequest) {
+    let uri = request.uri();
+    let trimmed = match uri.path().trim_end_matches('/') {
+        "" => "/",
+        path => path,
+    };
+    let trimmed = match uri.query() {
+        Some(query) => format!("{trimmed}?{query}"),
+        None => trimmed.to_owned(),
+    };
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = PathAndQuery::try_from(trimmed).ok();
+    // A part of an address is one too.
+    if let Ok(uri) = Uri::from_parts(parts) {
+        request.match_info_mut().get_mut().update(&uri);
+        request.head_mut().uri = uri;
+    }
+}
