@@ -15,6 +15,7 @@ mod freshness;
 mod harness;
 mod illness;
 mod keys;
+mod lookups;
 mod near;
 mod patterns;
 mod provider;

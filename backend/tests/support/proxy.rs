@@ -18,6 +18,8 @@ pub enum Mode {
     Delay(Duration),
     /// Holds everything back.
     Stall,
+    /// Hands on what clients send and holds back what the server answers.
+    HoldAnswers,
     /// Closes what is open and what comes.
     Refuse,
     /// Answers with what no server says.
@@ -33,6 +35,8 @@ pub enum Mode {
 pub struct Proxy {
     pub port: u16,
     mode: watch::Sender<Mode>,
+    /// How many pieces of answers have been held back so far.
+    held: watch::Sender<usize>,
     kills: watch::Sender<()>,
     accepting: JoinHandle<()>,
 }
@@ -43,16 +47,25 @@ impl Proxy {
         let port = listener.local_addr().expect("an address").port();
         let (mode, modes) = watch::channel(Mode::Pass);
         let (kills, mut killed) = watch::channel(());
+        let (held, _) = watch::channel(0);
+        let holding = held.clone();
         let accepting = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 // Only what comes from now on is about this connection.
                 killed.mark_unchanged();
-                tokio::spawn(connection(client, target, modes.clone(), killed.clone()));
+                tokio::spawn(connection(
+                    client,
+                    target,
+                    modes.clone(),
+                    holding.clone(),
+                    killed.clone(),
+                ));
             }
         });
         Self {
             port,
             mode,
+            held,
             kills,
             accepting,
         }
@@ -60,6 +73,14 @@ impl Proxy {
 
     pub fn set(&self, mode: Mode) {
         self.mode.send_replace(mode);
+    }
+
+    /// Waits until an answer is held back: the server has done what it was asked to do.
+    pub async fn answer_is_held(&self) {
+        let mut held = self.held.subscribe();
+        let waiting = held.wait_for(|held| *held > 0);
+        let waited = tokio::time::timeout(Duration::from_secs(20), waiting).await;
+        assert!(waited.is_ok(), "waited in vain for an answer");
     }
 
     /// Closes what is open; new connections are as before.
@@ -79,6 +100,7 @@ async fn connection(
     client: TcpStream,
     target: u16,
     modes: watch::Receiver<Mode>,
+    held: watch::Sender<usize>,
     mut killed: watch::Receiver<()>,
 ) {
     if *modes.borrow() == Mode::Refuse {
@@ -93,8 +115,8 @@ async fn connection(
     let (from_server, to_server) = server.into_split();
     let mut refused = modes.clone();
     tokio::select! {
-        () = copy(from_client, to_server, modes.clone(), false) => {}
-        () = copy(from_server, to_client, modes, true) => {}
+        () = copy(from_client, to_server, modes.clone(), None) => {}
+        () = copy(from_server, to_client, modes, Some(held)) => {}
         _ = refused.wait_for(|mode| *mode == Mode::Refuse) => {}
         _ = killed.changed() => {}
     }
@@ -104,8 +126,10 @@ async fn copy(
     mut from: tokio::net::tcp::OwnedReadHalf,
     to: tokio::net::tcp::OwnedWriteHalf,
     mut modes: watch::Receiver<Mode>,
-    answers: bool,
+    // Where answers that are held back are counted, on the way from the server.
+    held: Option<watch::Sender<usize>>,
 ) {
+    let answers = held.is_some();
     // Delayed pieces keep their distance: a slow line, not a narrow one.
     let (pieces, mut later) = tokio::sync::mpsc::channel::<(tokio::time::Instant, Vec<u8>)>(1024);
     let to = Arc::new(tokio::sync::Mutex::new(to));
@@ -122,7 +146,12 @@ async fn copy(
         let mut buffer = vec![0; 64 * 1024];
         while let Ok(length @ 1..) = from.read(&mut buffer).await {
             let mut piece = buffer[..length].to_vec();
-            if modes.wait_for(|mode| *mode != Mode::Stall).await.is_err() {
+            let holds = |mode: &Mode| *mode == Mode::HoldAnswers && answers;
+            if let (Some(held), true) = (&held, holds(&modes.borrow())) {
+                held.send_modify(|held| *held += 1);
+            }
+            let passes = |mode: &Mode| *mode != Mode::Stall && !holds(mode);
+            if modes.wait_for(passes).await.is_err() {
                 return;
             }
             let mode = *modes.borrow();

@@ -43,7 +43,7 @@ pub enum Version {
 }
 
 /// Why an operation did not happen.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum BackendError {
     /// The backend cannot delete by pattern.
     #[error(

@@ -59,9 +59,19 @@ impl Lanes {
         }
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// Which one is that of this thread.
+    pub(super) fn number_of_thread(&self) -> usize {
+        thread_number() % self.lanes.len()
+    }
+
     /// The lane of this thread.
     pub(super) async fn of_thread(&self) -> Result<Ticket, String> {
-        self.ticket(thread_number() % self.lanes.len()).await
+        self.ticket(self.number_of_thread()).await
     }
 
     /// Another lane at every call.
@@ -94,7 +104,8 @@ impl Lanes {
         }
     }
 
-    async fn ticket(&self, number: usize) -> Result<Ticket, String> {
+    /// The lane of that number.
+    pub(super) async fn ticket(&self, number: usize) -> Result<Ticket, String> {
         let lane = &self.lanes[number];
         let renewed = lane.renewed.notified();
         tokio::pin!(renewed);

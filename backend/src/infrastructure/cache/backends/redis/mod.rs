@@ -1,6 +1,7 @@
 //! The Redis backend: entries are strings, compared and set by their heads.
 
 mod lanes;
+mod lookups;
 mod near;
 mod near_backend;
 mod pattern_index;
@@ -17,11 +18,12 @@ use deadpool_redis::{Manager, Pool, PoolConfig, Runtime, Timeouts};
 use redis::aio::MultiplexedConnection;
 use redis::{
     AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, FromRedisValue, IntoConnectionInfo,
-    ProtocolVersion, RedisConnectionInfo, RedisError, Script,
+    ProtocolVersion, RedisConnectionInfo, RedisError, Script, Value,
 };
 use secrecy::ExposeSecret;
 
 use self::lanes::{Lanes, Ticket};
+use self::lookups::Lookups;
 use self::pattern_index::PatternIndex;
 use super::{BackendError, CacheBackend, Found, HEAD_BYTES, Version, glob};
 use crate::infrastructure::settings::CacheSettings;
@@ -45,6 +47,7 @@ return 0";
 /// Entries on a Redis server, version 6.2 or later.
 pub struct RedisBackend {
     lanes: Lanes,
+    lookups: Lookups,
     compare_and_set: Script,
     index: PatternIndex,
     command_timeout: Duration,
@@ -68,22 +71,25 @@ impl RedisBackend {
             create: Some(connect_timeout),
             recycle: None,
         };
-        let lanes = settings.cache_redis_pool_size;
+        let count = settings.cache_redis_pool_size;
         let pool = Pool::builder(manager)
             .config(PoolConfig {
                 // Each lane holds one, and may have several attempts under way.
-                max_size: lanes.saturating_mul(ATTEMPTS_OF_A_LANE),
+                max_size: count.saturating_mul(ATTEMPTS_OF_A_LANE),
                 timeouts,
                 ..PoolConfig::default()
             })
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(unavailable)?;
+        let command_timeout = Duration::from_millis(settings.cache_operation_timeout_ms);
+        let lanes = Lanes::new(pool, count);
         Ok(Self {
-            lanes: Lanes::new(pool, lanes),
+            lookups: Lookups::new(lanes.clone(), command_timeout),
+            lanes,
             compare_and_set: Script::new(COMPARE_AND_SET),
             index: PatternIndex::new(&settings.cache_namespace),
-            command_timeout: Duration::from_millis(settings.cache_operation_timeout_ms),
+            command_timeout,
         })
     }
 
@@ -99,35 +105,35 @@ impl RedisBackend {
     }
 
     fn failed(&self, ticket: &Ticket, error: RedisError) -> BackendError {
-        if error.is_unrecoverable_error() || error.is_connection_dropped() || error.is_io_error() {
-            self.lanes.broken(ticket);
-        }
-        let message = error.to_string();
-        // The error of a pipeline has no code of its own.
-        let errors = error.into_server_errors().unwrap_or_default();
-        if errors.iter().any(|(_, error)| error.code() == "OOM") {
-            BackendError::NotStored(message)
-        } else {
-            BackendError::Unavailable(message)
-        }
+        failed(&self.lanes, ticket, error)
     }
 
-    /// Runs the one command of a pipeline that creates a key, and enters the key in its index right
-    /// after it; answers whether the key was set.
+    /// Runs the one command of a pipeline that creates a key, and enters the key in its index, if there
+    /// is one; answers whether the key was set.
     async fn create(&self, key: &str, mut creation: redis::Pipeline) -> Result<bool, BackendError> {
-        if let Some(index) = self.index.of_key(key) {
-            pattern_index::enter(&mut creation, &index, &[key]);
+        let index = self.index.of_key(key);
+        if let Some(index) = &index {
+            // Asked after the key stands, and cheaper than the script: mostly there is none.
+            creation.cmd("EXISTS").arg(index);
         }
         let mut ticket = self
             .lanes
             .of_thread()
             .await
             .map_err(BackendError::Unavailable)?;
-        let answer = creation
-            .query_async::<(Option<String>,)>(&mut ticket.connection)
-            .await;
-        let (set,) = answer.map_err(|error| self.failed(&ticket, error))?;
-        Ok(set.is_some())
+        let answers = creation
+            .query_async::<Vec<Value>>(&mut ticket.connection)
+            .await
+            .map_err(|error| self.failed(&ticket, error))?;
+        let is_set = answers.first().is_some_and(|set| *set != Value::Nil);
+        let is_indexed = matches!(answers.get(1), Some(Value::Int(1)));
+        if let (true, true, Some(index)) = (is_set, is_indexed, index) {
+            let mut entering = redis::pipe();
+            pattern_index::enter(&mut entering, &index, &[key]);
+            let entered = entering.query_async::<()>(&mut ticket.connection).await;
+            entered.map_err(|error| self.failed(&ticket, error))?;
+        }
+        Ok(is_set)
     }
 }
 
@@ -142,27 +148,7 @@ impl CacheBackend for RedisBackend {
     }
 
     async fn get(&self, key: &str) -> Result<Option<Found>, BackendError> {
-        let mut ticket = self
-            .lanes
-            .of_thread()
-            .await
-            .map_err(BackendError::Unavailable)?;
-        let answer = redis::cmd("GET")
-            .arg(key)
-            .query_async::<Option<Bytes>>(&mut ticket.connection)
-            .await;
-        match answer {
-            Ok(value) => Ok(value.map(|value| Found {
-                version: version_of(&value),
-                value,
-            })),
-            // A value of another type is foreign, and a miss.
-            Err(error) if error.code() == Some("WRONGTYPE") => Ok(Some(Found {
-                value: Bytes::new(),
-                version: Version::Anything,
-            })),
-            Err(error) => Err(self.failed(&ticket, error)),
-        }
+        self.lookups.get(key).await
     }
 
     async fn compare_and_set(
@@ -306,6 +292,21 @@ impl Drop for Unanswered<'_> {
         if let Some(lanes) = self.0 {
             lanes.end_all();
         }
+    }
+}
+
+/// What an error means. One of the connection ends its lane.
+fn failed(lanes: &Lanes, ticket: &Ticket, error: RedisError) -> BackendError {
+    if error.is_unrecoverable_error() || error.is_connection_dropped() || error.is_io_error() {
+        lanes.broken(ticket);
+    }
+    let message = error.to_string();
+    // The error of a pipeline has no code of its own.
+    let errors = error.into_server_errors().unwrap_or_default();
+    if errors.iter().any(|(_, error)| error.code() == "OOM") {
+        BackendError::NotStored(message)
+    } else {
+        BackendError::Unavailable(message)
     }
 }
 
