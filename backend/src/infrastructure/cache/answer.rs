@@ -1,23 +1,18 @@
 //! From a handler's response to an entry and back (C8–C10, C42).
 
-use std::sync::Arc;
-
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::ServiceResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
-use sha2::{Digest, Sha256};
-
 use super::entry::{Entry, GroupStamp, Metadata, ValueId};
-use super::key::hexadecimal;
 
 /// A handler's answer whose body is complete and at hand.
 pub(super) struct CompleteAnswer {
     pub(super) status: StatusCode,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) etag: String,
+    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(super) etag: HeaderValue,
     pub(super) body: Bytes,
 }
 
@@ -70,24 +65,14 @@ pub(super) fn take_storable(
     if !storable_status || !small || forbids_storing(response.headers()) {
         return (response, None);
     }
-    let Some(headers) = storable_headers(response.headers()) else {
-        return (response, None);
-    };
     let (request, response) = response.into_parts();
     let (mut head, body) = response.into_parts();
     match body.try_into_bytes() {
         Ok(body) => {
-            let etag = match head
-                .headers()
-                .get(header::ETAG)
-                .and_then(|etag| etag.to_str().ok())
-            {
-                Some(etag) => etag.to_owned(),
-                None => entity_tag(&body),
-            };
-            if let Ok(value) = HeaderValue::from_str(&etag) {
-                head.headers_mut().insert(header::ETAG, value);
-            }
+            let headers = storable_headers(head.headers());
+            let own = head.headers().get(header::ETAG).cloned();
+            let etag = own.unwrap_or_else(|| entity_tag(&body));
+            head.headers_mut().insert(header::ETAG, etag.clone());
             let answer = CompleteAnswer {
                 status,
                 headers,
@@ -104,34 +89,35 @@ pub(super) fn take_storable(
 }
 
 /// A strong entity tag of the bytes (RFC 9110, section 8.8.3).
-pub(super) fn entity_tag(body: &[u8]) -> String {
-    format!("\"{}\"", hexadecimal(&Sha256::digest(body)[..16]))
+pub(super) fn entity_tag(body: &[u8]) -> HeaderValue {
+    let hash = blake3::hash(body).to_hex();
+    // Half of it: the chance of two bodies with the same tag stays negligible.
+    let tag = ["\"", &hash[..32], "\""].concat();
+    // Hexadecimal digits in quotes are always a header value.
+    HeaderValue::try_from(tag).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
 }
 
 /// The response that an entry stands for: the stored one, with `Age` and `ETag`, or 304 where the
 /// client has it already.
-pub(super) fn respond(request: &HttpRequest, entry: &Arc<Entry>, now: u64) -> HttpResponse {
+pub(super) fn respond(request: &HttpRequest, entry: &Entry, now: u64) -> HttpResponse {
     let metadata = &entry.metadata;
     let status = StatusCode::from_u16(metadata.status).unwrap_or(StatusCode::OK);
     let not_modified = status == StatusCode::OK && matches_none(request.headers(), &metadata.etag);
-    let mut builder = HttpResponseBuilder::new(if not_modified {
-        StatusCode::NOT_MODIFIED
+    let mut response = if not_modified {
+        HttpResponse::new(StatusCode::NOT_MODIFIED)
     } else {
-        status
-    });
+        HttpResponse::with_body(status, BoxBody::new(entry.body.clone()))
+    };
+    let headers = response.headers_mut();
     for (name, value) in &metadata.headers {
-        if not_modified && !kept_in_304(name) {
-            continue;
+        if !not_modified || kept_in_304(name.as_str()) {
+            headers.append(name.clone(), value.clone());
         }
-        builder.append_header((name.as_str(), value.as_str()));
     }
-    builder.insert_header((header::ETAG, metadata.etag.as_str()));
-    builder.insert_header((header::AGE, now.saturating_sub(metadata.stored) / 1000));
-    if not_modified {
-        builder.finish()
-    } else {
-        builder.body(entry.body.clone())
-    }
+    headers.insert(header::ETAG, metadata.etag.clone());
+    let age = now.saturating_sub(metadata.stored) / 1000;
+    headers.insert(header::AGE, HeaderValue::from(age));
+    response
 }
 
 /// Turns a fresh 200 into 304 where the client has that very representation (C42).
@@ -140,7 +126,6 @@ pub(super) fn answer_conditionally(response: ServiceResponse<BoxBody>) -> Servic
         && response
             .headers()
             .get(header::ETAG)
-            .and_then(|etag| etag.to_str().ok())
             .is_some_and(|etag| matches_none(response.request().headers(), etag));
     if !matches {
         return response;
@@ -160,7 +145,13 @@ pub(super) fn answer_conditionally(response: ServiceResponse<BoxBody>) -> Servic
 }
 
 /// Whether `If-None-Match` names the tag, by the weak comparison of RFC 9110, section 13.1.2.
-fn matches_none(headers: &HeaderMap, etag: &str) -> bool {
+fn matches_none(headers: &HeaderMap, etag: &HeaderValue) -> bool {
+    if !headers.contains_key(header::IF_NONE_MATCH) {
+        return false;
+    }
+    let Ok(etag) = etag.to_str() else {
+        return false;
+    };
     let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
     let wanted = opaque(etag);
     headers
@@ -203,12 +194,12 @@ fn forbids_storing(headers: &HeaderMap) -> bool {
             .any(|directive| directive == "no-store" || directive == "private")
 }
 
-/// The handler's own headers; `None` where one is not text.
-fn storable_headers(headers: &HeaderMap) -> Option<Vec<(String, String)>> {
+/// The handler's own headers.
+fn storable_headers(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
     headers
         .iter()
         .filter(|(name, _)| is_storable_header(name.as_str()))
-        .map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+        .map(|(name, value)| (name.clone(), value.clone()))
         .collect()
 }
 

@@ -105,7 +105,7 @@ impl<'a> Arguments<'a> {
             // With their lengths, so that no value reads like another field.
             let _ = write!(normalised, "{}:{name}={}:{value};", name.len(), value.len());
         }
-        self.query_hash = Some(strong_hash(&normalised));
+        self.query_hash = Some(strong_hash(&normalised).to_owned());
         self
     }
 
@@ -198,10 +198,14 @@ impl<'a> Arguments<'a> {
 
 /// The usual form of an id that is written otherwise.
 fn usual_form(value: &str, resource_id_type: ResourceIdType) -> Option<String> {
+    let (mut digits, mut hyphenated) = (itoa::Buffer::new(), uuid::Uuid::encode_buffer());
     let usual = match resource_id_type {
-        ResourceIdType::Integer => value.parse::<i64>().ok()?.to_string(),
-        ResourceIdType::Uuid => uuid::Uuid::try_parse(value).ok()?.to_string(),
+        ResourceIdType::Integer => digits.format(value.parse::<i64>().ok()?),
+        ResourceIdType::Uuid => uuid::Uuid::try_parse(value)
+            .ok()?
+            .as_hyphenated()
+            .encode_lower(&mut hyphenated),
         ResourceIdType::String => return None,
     };
-    (usual != value).then_some(usual)
+    (usual != value).then(|| usual.to_owned())
 }

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::answer::{CompleteAnswer, Provenance, answer_conditionally, take_storable};
 use super::clock::saturating_milliseconds;
 use super::entry::{ValueId, write_entry};
-use super::guard::Unavailable;
+use super::key::Key;
 use super::lookup::Lead;
 use super::middleware::{Handler, finish};
 use super::plan::CompiledPolicy;
@@ -23,8 +23,7 @@ use super::status::Outcome;
 pub(super) struct Fill {
     pub(super) cache: Cache,
     pub(super) policy: Rc<CompiledPolicy>,
-    pub(super) full_key: String,
-    pub(super) key: String,
+    pub(super) key: Key,
     pub(super) lead: Lead,
 }
 
@@ -60,7 +59,7 @@ impl Fill {
             &shared,
             answer_conditionally(response),
             Outcome::Miss { stored },
-            Some(key),
+            Some(&key),
         ))
     }
 
@@ -98,15 +97,15 @@ impl Fill {
             return false;
         }
         let lifetime = Duration::from_millis(fresh.saturating_add(stale));
-        let stored = match write_entry(&entry) {
-            Some(value) => {
-                registered
-                    .guard
-                    .compare_and_set(&self.full_key, &self.lead.expected, value, lifetime)
-                    .await
-            }
-            None => Err(Unavailable("the entry cannot be written".to_owned())),
-        };
+        let stored = registered
+            .guard
+            .compare_and_set(
+                self.key.full(),
+                &self.lead.expected,
+                write_entry(&entry),
+                lifetime,
+            )
+            .await;
         // Too large, or the server is full: nobody shall wait for a claim that will not be filled.
         if stored.is_err() && registered.guard.is_ready() {
             self.give_up().await;
@@ -120,9 +119,8 @@ impl Fill {
         let Self {
             cache,
             policy,
-            full_key,
+            key,
             lead,
-            ..
         } = self;
         let Lead {
             flight, refreshes, ..
@@ -130,7 +128,7 @@ impl Fill {
         drop(flight);
         // An entry that is being refreshed stays: it was not invalidated.
         if !refreshes && let Some(registered) = cache.shared.backend(policy.policy.backend_name) {
-            registered.guard.release(full_key).await;
+            registered.guard.release(key.full().to_owned()).await;
         }
     }
 }

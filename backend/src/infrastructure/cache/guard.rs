@@ -104,17 +104,13 @@ impl BackendGuard {
         registered_name: String,
         backend: Arc<dyn CacheBackend>,
         deadline: Duration,
-        namespace: &str,
+        namespace: String,
     ) -> Self {
         Self {
             registered_name,
             backend,
             deadline,
-            namespace: if namespace.is_empty() {
-                String::new()
-            } else {
-                format!("{namespace}:")
-            },
+            namespace,
             wake: Notify::new(),
             changed: Notify::new(),
             generation: AtomicU64::new(0),
@@ -203,6 +199,11 @@ impl BackendGuard {
             self.wake.notify_one();
         }
         moved
+    }
+
+    /// The value under a full key, where nobody has to be asked for it.
+    pub(super) fn at_hand(&self, key: &str) -> Option<Found> {
+        self.backend.at_hand(key)
     }
 
     /// The value under a full key.

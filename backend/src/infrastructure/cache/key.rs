@@ -1,16 +1,70 @@
 //! Keys: how values are escaped into them and how long they may be (C1, C4, C5).
 
 use std::fmt::Write as _;
-
-use sha2::{Digest, Sha256};
+use std::ops::Deref;
 
 use super::template::is_plain;
+
+/// What the key of a group's record begins with, behind the namespace.
+pub(super) const GROUP: &str = "~group:";
+
+/// A key as the application knows it and as the server does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Key {
+    full: String,
+    /// Where the application's key begins in `full`.
+    namespace_bytes: usize,
+    /// What the server knows it by, where `full` is too long for it.
+    shortened: Option<String>,
+}
+
+impl Key {
+    /// The key that a full key is, behind a namespace of so many bytes.
+    pub(super) fn new(full: String, namespace_bytes: usize) -> Self {
+        Self {
+            full,
+            namespace_bytes,
+            shortened: None,
+        }
+    }
+
+    /// Shortens what the server gets to see to what it takes (C5).
+    pub(super) fn fit(&mut self, max_bytes: usize) {
+        if self.full.len() > max_bytes {
+            self.shortened = Some(fit(self.full.clone(), max_bytes));
+        }
+    }
+
+    /// The key without the namespace.
+    pub(super) fn name(&self) -> &str {
+        &self.full[self.namespace_bytes..]
+    }
+
+    /// The key as the server knows it.
+    pub(super) fn full(&self) -> &str {
+        self.shortened.as_deref().unwrap_or(&self.full)
+    }
+
+    /// The group whose record stands under this key.
+    pub(super) fn group(&self) -> &str {
+        self.name().strip_prefix(GROUP).unwrap_or_default()
+    }
+}
+
+/// The key of a group's record.
+pub(super) fn group_key(group: &str) -> String {
+    format!("{GROUP}{group}")
+}
 
 /// Appends a value so that it cannot leave its place: what is not plain is percent-encoded (C4).
 ///
 /// The mapping is injective, and its output holds no `:`, `=`, glob character or white space.
 pub(super) fn push_escaped(key: &mut String, value: &str) {
-    for byte in value.bytes() {
+    let plain = value.bytes().take_while(|byte| is_plain(*byte)).count();
+    // Most values are plain as a whole.
+    let (plain, rest) = value.split_at(plain);
+    key.push_str(plain);
+    for byte in rest.bytes() {
         if is_plain(byte) {
             key.push(char::from(byte));
         } else {
@@ -20,18 +74,9 @@ pub(super) fn push_escaped(key: &mut String, value: &str) {
     }
 }
 
-/// The hexadecimal SHA-256 of a text.
-pub(super) fn strong_hash(text: &str) -> String {
-    hexadecimal(&Sha256::digest(text.as_bytes()))
-}
-
-/// Bytes as lower-case hexadecimal digits.
-pub(super) fn hexadecimal(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
+/// A strong hash of a text, BLAKE3, as hexadecimal digits.
+pub(super) fn strong_hash(text: &str) -> impl Deref<Target = str> {
+    blake3::hash(text.as_bytes()).to_hex()
 }
 
 /// Shortens a key that is too long for the backend: a readable head, then a strong hash of the
@@ -46,7 +91,7 @@ pub(super) fn fit(key: String, max_bytes: usize) -> String {
     while !key.is_char_boundary(head) {
         head -= 1;
     }
-    format!("{}~{hash}", &key[..head])
+    format!("{}~{}", &key[..head], &*hash)
 }
 
 #[cfg(test)]

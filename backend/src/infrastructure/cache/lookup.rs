@@ -40,7 +40,7 @@ use super::clock::Clock;
 use super::entry::{Claim, Entry, GroupStamp, StoredValue, ValueId, read_value, write_claim};
 use super::flight::{Flight, Flights, join};
 use super::guard::{BackendGuard, Unavailable};
-use super::plan::ReadPlan;
+use super::key::Key;
 
 /// How long a claim stands if nobody fills or deletes it.
 pub const CLAIM_LIFETIME: Duration = Duration::from_secs(10);
@@ -59,8 +59,9 @@ pub(super) struct Lookup<'a> {
     pub(super) collapse_wait: Duration,
     /// Whether what this process keeps of the backend will do.
     pub(super) near: bool,
-    pub(super) key: &'a str,
-    pub(super) group: Option<(&'a str, &'a str)>,
+    pub(super) key: &'a Key,
+    /// The key of the group's record.
+    pub(super) group: Option<&'a Key>,
 }
 
 /// What a read does next.
@@ -95,22 +96,27 @@ enum State {
     Vacant(Version),
 }
 
-/// The full keys of a plan: what the server knows them by.
-pub(super) fn full_keys(guard: &BackendGuard, plan: &ReadPlan) -> (String, Option<String>) {
-    (
-        guard.full_key(&plan.key),
-        plan.group
-            .as_deref()
-            .map(|group| guard.full_key(&group_key(group))),
-    )
-}
-
-/// The key of a group's generation.
-pub(super) fn group_key(group: &str) -> String {
-    format!("~group:{group}")
-}
-
 impl Lookup<'_> {
+    /// The entry under the key, if it is a fresh answer and nobody has to be asked for it.
+    pub(super) fn at_hand(&self) -> Option<Entry> {
+        if !self.near {
+            return None;
+        }
+        let generation = self.guard.generation();
+        let found = self.guard.at_hand(self.key.full())?;
+        let group = match self.group {
+            None => None,
+            Some(key) => read_stamp(key, Some(&self.guard.at_hand(key.full())?)),
+        };
+        let Some(StoredValue::Entry(entry)) = read_value(&found.value) else {
+            return None;
+        };
+        let is_fresh = entry.metadata.fresh_until() > self.clock.milliseconds();
+        // Asked last: whatever was found while the backend was trusted is an answer.
+        (self.is_answer(&entry, generation, group.as_ref()) && is_fresh && self.guard.is_ready())
+            .then_some(entry)
+    }
+
     /// Finds out what the read does next, and claims the key where it is vacant. An expired entry of
     /// the id `useless` counts as vacant.
     pub(super) async fn decide(&self, useless: Option<ValueId>) -> Result<Decision, Unavailable> {
@@ -199,10 +205,11 @@ impl Lookup<'_> {
     /// One round trip: the key and, where there is one, the group's generation.
     async fn look(&self, generation: u64) -> Result<(State, Option<GroupStamp>), Unavailable> {
         let (found, group) = match self.group {
-            None => (self.get(self.key).await?, None),
-            Some((name, key)) => {
-                let (found, group) = tokio::join!(self.get(self.key), self.get(key));
-                (found?, read_stamp(name, group?.as_ref()))
+            None => (self.get(self.key.full()).await?, None),
+            Some(key) => {
+                let (found, group) =
+                    tokio::join!(self.get(self.key.full()), self.get(key.full()));
+                (found?, read_stamp(key, group?.as_ref()))
             }
         };
         // Asked again: while this waited, the server may have become another, with an old snapshot.
@@ -237,7 +244,7 @@ impl Lookup<'_> {
         claim: &Claim,
         group: Option<&GroupStamp>,
     ) -> Result<bool, Unavailable> {
-        let Some((name, key)) = self.group else {
+        let Some(key) = self.group else {
             return Ok(claim.group_generation == 0);
         };
         if group.is_none_or(|group| group.generation != claim.group_generation) {
@@ -246,7 +253,7 @@ impl Lookup<'_> {
         if !self.near {
             return Ok(true);
         }
-        let group = read_stamp(name, self.guard.get_from_server(key).await?.as_ref());
+        let group = read_stamp(key, self.guard.get_from_server(key.full()).await?.as_ref());
         Ok(group.is_some_and(|group| group.generation == claim.group_generation))
     }
 
@@ -278,7 +285,7 @@ impl Lookup<'_> {
         };
         let claimed = self
             .guard
-            .compare_and_set(self.key, &seen, write_claim(&claim), CLAIM_LIFETIME)
+            .compare_and_set(self.key.full(), &seen, write_claim(&claim), CLAIM_LIFETIME)
             .await?;
         Ok(claimed.map(|expected| Lead {
             flight,
@@ -294,9 +301,10 @@ impl Lookup<'_> {
         &self,
         known: Option<GroupStamp>,
     ) -> Result<Option<GroupStamp>, Unavailable> {
-        let (None, Some((name, key))) = (&known, self.group) else {
+        let (None, Some(key)) = (&known, self.group) else {
             return Ok(known);
         };
+        let name = key.group();
         let generation: u64 = rand::random();
         let record = bytes::Bytes::from(format!("cache/1 {generation:016x} group {name}\n"));
         let mut expected = Version::Absent;
@@ -304,14 +312,14 @@ impl Lookup<'_> {
         for _ in 0..2 {
             let set = self
                 .guard
-                .compare_and_set(key, &expected, record.clone(), GROUP_LIFETIME)
+                .compare_and_set(key.full(), &expected, record.clone(), GROUP_LIFETIME)
                 .await?;
             if set.is_some() {
-                return Ok(Some(stamp(name, generation)));
+                return Ok(Some(stamp(key, generation)));
             }
-            match self.guard.get_from_server(key).await? {
+            match self.guard.get_from_server(key.full()).await? {
                 Some(found) if read_generation(&found).is_none() => expected = found.version,
-                found => return Ok(read_stamp(name, found.as_ref())),
+                found => return Ok(read_stamp(key, found.as_ref())),
             }
         }
         Ok(None)
@@ -340,13 +348,13 @@ impl Lookup<'_> {
 }
 
 /// The stamp of the group's record, where there is one that can be read.
-fn read_stamp(name: &str, record: Option<&Found>) -> Option<GroupStamp> {
-    Some(stamp(name, read_generation(record?)?))
+fn read_stamp(key: &Key, record: Option<&Found>) -> Option<GroupStamp> {
+    Some(stamp(key, read_generation(record?)?))
 }
 
-fn stamp(name: &str, generation: u64) -> GroupStamp {
+fn stamp(key: &Key, generation: u64) -> GroupStamp {
     GroupStamp {
-        name: name.to_owned(),
+        name: key.group().to_owned(),
         generation,
     }
 }

@@ -13,17 +13,22 @@ use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forwar
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{Error, HttpMessage, HttpResponse, ResponseError, web};
-use futures_util::future::LocalBoxFuture;
+use bytes::Bytes;
+use futures_util::future::{Either, LocalBoxFuture};
+use tracing::level_filters::LevelFilter;
 
+use super::key::Key;
 use super::plan::CompiledPolicy;
 use super::policy::CachePolicy;
 use super::provider::{Cache, Shared};
+use super::read::{self, Beginning};
 use super::status::{Bypass, Outcome, header_value};
-use super::{read, write};
+use super::write;
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
-/// What the cache did for a request, for the access log: a request extension.
+/// What the cache did for a request, for the access log: a request extension, where lines of the level
+/// `info` are written.
 #[derive(Clone, Debug)]
 pub struct CacheOutcome {
     outcome: Outcome,
@@ -103,7 +108,8 @@ where
 {
     type Response = ServiceResponse<BoxBody>;
     type Error = Error;
-    type Future = LocalBoxFuture<'static, Result<Self::Response, Error>>;
+    type Future =
+        Either<Ready<Result<Self::Response, Error>>, LocalBoxFuture<'static, Result<Self::Response, Error>>>;
 
     forward_ready!(service);
 
@@ -117,18 +123,32 @@ where
             tracing::error!(
                 "a route has a cache policy, but the application has no `web::Data<Cache>`"
             );
-            return Box::pin(async move { handler.run(request).await });
+            return Either::Right(Box::pin(async move { handler.run(request).await }));
         };
         let method = request.method();
         if method == Method::GET || method == Method::HEAD {
-            Box::pin(read::read(cache, policy, handler, request))
-        } else if matches!(
+            return match read::begin(&cache.shared, &policy, &request) {
+                Beginning::Hit(entry, key) => {
+                    Either::Left(ready(Ok(read::hit(&cache.shared, request, &entry, &key))))
+                }
+                Beginning::Ask(plan) => {
+                    Either::Right(Box::pin(read::ask(cache, policy, handler, request, plan)))
+                }
+                Beginning::Alone(outcome, key) => Either::Right(Box::pin(async move {
+                    read::alone(&cache, &policy, handler, request, outcome, key).await
+                })),
+                Beginning::Misused => {
+                    Either::Left(ready(Ok(request.error_response(InvalidRequestError))))
+                }
+            };
+        }
+        if matches!(
             *method,
             Method::POST | Method::PUT | Method::PATCH | Method::DELETE
         ) {
-            Box::pin(write::write(cache, policy, handler, request))
+            Either::Right(Box::pin(write::write(cache, policy, handler, request)))
         } else {
-            Box::pin(async move { handler.run(request).await })
+            Either::Right(Box::pin(async move { handler.run(request).await }))
         }
     }
 }
@@ -156,25 +176,25 @@ where
     }
 }
 
-/// Writes down what the cache did: as a header, and for the access log.
+/// Writes down what the cache did: as a header, and for the access log where there is one.
 pub(super) fn finish(
     shared: &Shared,
     mut response: ServiceResponse<BoxBody>,
     outcome: Outcome,
-    key: Option<String>,
+    key: Option<&Key>,
 ) -> ServiceResponse<BoxBody> {
     if shared.status_header {
-        let shown = if shared.expose_keys {
-            key.as_deref()
-        } else {
-            None
-        };
-        if let Ok(value) = HeaderValue::from_str(&header_value(outcome, shown)) {
+        let shown = key.filter(|_| shared.expose_keys).map(Key::name);
+        let value = Bytes::from(header_value(outcome, shown));
+        if let Ok(value) = HeaderValue::from_maybe_shared(value) {
             response.headers_mut().insert(CACHE_STATUS, value);
         }
     }
-    let outcome = CacheOutcome { outcome, key };
-    response.request().extensions_mut().insert(outcome);
+    if LevelFilter::current() >= LevelFilter::INFO {
+        let key = key.map(|key| key.name().to_owned());
+        let outcome = CacheOutcome { outcome, key };
+        response.request().extensions_mut().insert(outcome);
+    }
     response
 }
 

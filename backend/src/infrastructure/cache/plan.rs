@@ -6,7 +6,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header;
 
 use super::arguments::{Arguments, CALLER, QUERY_HASH};
-use super::key::push_escaped;
+use super::key::{GROUP, Key, push_escaped};
 use super::policy::{Audience, CachePolicy, ResourceId};
 use super::query::QueryFields;
 use super::status::Bypass;
@@ -31,8 +31,19 @@ pub(super) struct CompiledPolicy {
 /// Where a read looks.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ReadPlan {
-    pub(super) key: String,
-    pub(super) group: Option<String>,
+    pub(super) key: Key,
+    /// The key of the group's record.
+    pub(super) group: Option<Key>,
+}
+
+impl ReadPlan {
+    /// Shortens what the server gets to see to what it takes (C5).
+    pub(super) fn fit(&mut self, max_bytes: usize) {
+        self.key.fit(max_bytes);
+        if let Some(group) = &mut self.group {
+            group.fit(max_bytes);
+        }
+    }
 }
 
 /// Why a read is not cached, and what the log should say of it.
@@ -92,8 +103,12 @@ impl CompiledPolicy {
         !(self.extra.is_empty() && self.groups.is_empty() && self.patterns.is_empty())
     }
 
-    /// The key of a read, or why it is not cached.
-    pub(super) fn read(&self, request: &HttpRequest) -> Result<ReadPlan, NotCached> {
+    /// The key of a read behind the namespace, or why it is not cached.
+    pub(super) fn read(
+        &self,
+        request: &HttpRequest,
+        namespace: &str,
+    ) -> Result<ReadPlan, NotCached> {
         self.check_credentials(request)?;
         let query = self.read_query(request)?;
         let mut arguments = Arguments::collect(request, &query, self.policy.resource_id_type);
@@ -115,6 +130,7 @@ impl CompiledPolicy {
             });
         }
         let mut key = String::with_capacity(64);
+        key.push_str(namespace);
         self.prefix
             .push(&mut key, |name| arguments.value(name))
             .map_err(not_cached)?;
@@ -136,14 +152,17 @@ impl CompiledPolicy {
         }
         let group = match &self.group {
             Some(template) => {
-                let mut group = String::with_capacity(32);
+                let mut group = String::with_capacity(64);
+                group.push_str(namespace);
+                group.push_str(GROUP);
                 template
                     .push(&mut group, |name| arguments.value(name))
                     .map_err(not_cached)?;
-                Some(group)
+                Some(Key::new(group, namespace.len()))
             }
             None => None,
         };
+        let key = Key::new(key, namespace.len());
         Ok(ReadPlan { key, group })
     }
 

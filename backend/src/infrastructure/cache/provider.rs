@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::http::header::{self, HeaderValue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -24,7 +25,7 @@ use super::clock::{Clock, saturating_milliseconds};
 use super::entry::{Entry, StoredValue, ValueId, read_value, write_entry};
 use super::flight::Flights;
 use super::guard::{Availability, BackendGuard, DeletionError, Unavailable};
-use super::lookup::group_key;
+use super::key::group_key;
 use super::recovery::Supervisor;
 use super::warnings::{Once, RateLimit};
 use crate::infrastructure::settings::CacheSettings;
@@ -89,6 +90,8 @@ pub(super) struct Shared {
     pub(super) default_expiration: u64,
     pub(super) jitter_percent: u8,
     pub(super) collapse_wait: Duration,
+    /// The namespace with its `:`, or nothing.
+    pub(super) namespace: String,
     pub(super) clock: Clock,
     pub(super) warned: Once,
     unknown_backend: RateLimit,
@@ -131,6 +134,10 @@ impl Cache {
         clock: Clock,
     ) -> Self {
         let deadline = Duration::from_millis(settings.cache_operation_timeout_ms);
+        let namespace = match settings.cache_namespace.as_str() {
+            "" => String::new(),
+            namespace => format!("{namespace}:"),
+        };
         let mut registered = BTreeMap::new();
         for (name, backend) in backends {
             let shown = if name == DEFAULT_BACKEND {
@@ -142,7 +149,7 @@ impl Cache {
                 shown,
                 backend,
                 deadline,
-                &settings.cache_namespace,
+                namespace.clone(),
             ));
             let supervisor = Supervisor::start(Arc::clone(&guard)).await;
             registered.insert(
@@ -163,6 +170,7 @@ impl Cache {
                 default_expiration: settings.default_cache_expiration,
                 jitter_percent: settings.cache_expiration_jitter_percent,
                 collapse_wait: Duration::from_millis(settings.cache_collapse_wait_ms),
+                namespace,
                 clock,
                 warned: Once::default(),
                 unknown_backend: RateLimit::new(Duration::from_secs(1)),
@@ -297,7 +305,10 @@ impl Provider<'_> {
         let body = bytes::Bytes::from(serde_json::to_vec(value)?);
         let answer = CompleteAnswer {
             status: actix_web::http::StatusCode::OK,
-            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+            headers: vec![(
+                header::CONTENT_TYPE,
+                HeaderValue::from_static("application/json"),
+            )],
             etag: entity_tag(&body),
             body,
         };
@@ -309,10 +320,8 @@ impl Provider<'_> {
             generation: guard.generation(),
             group: None,
         });
-        match write_entry(&entry) {
-            Some(value) => Ok(guard.set(&guard.full_key(key), value, expiration).await?),
-            None => Ok(()),
-        }
+        let key = guard.full_key(key);
+        Ok(guard.set(&key, write_entry(&entry), expiration).await?)
     }
 
     /// See [`Cache::exists`].

@@ -13,99 +13,118 @@ use super::answer::{answer_conditionally, respond, take_storable};
 use super::backends::Version;
 use super::entry::Entry;
 use super::fill::Fill;
-use super::lookup::{Decision, Lookup, full_keys};
+use super::key::Key;
+use super::lookup::{Decision, Lookup};
 use super::middleware::{Handler, InvalidRequestError, finish, warn_once};
-use super::plan::{CompiledPolicy, NotCached};
+use super::plan::{CompiledPolicy, NotCached, ReadPlan};
 use super::provider::{Cache, Registered, Shared};
 use super::refresh::{Aged, Ageing, is_due};
 use super::status::{Bypass, Outcome};
 
-/// Answers a GET or HEAD.
-pub(super) async fn read<S, B>(
-    cache: Cache,
-    policy: Rc<CompiledPolicy>,
-    handler: Handler<S>,
-    request: ServiceRequest,
-) -> Result<ServiceResponse<BoxBody>, Error>
-where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
-    B: MessageBody + 'static,
-{
+/// What is known of a read before anything is waited for.
+pub(super) enum Beginning {
+    /// The answer is at hand: nobody has to be asked, and nothing waited for.
+    Hit(Entry, Key),
+    /// The backend has to be asked.
+    Ask(ReadPlan),
+    /// The handler runs, and nothing is stored.
+    Alone(Outcome, Option<Key>),
+    /// The policy may not stand on a route that reads.
+    Misused,
+}
+
+/// Finds out what can be found out at once, which for a hit at hand is all: a future costs more than
+/// the look-up.
+pub(super) fn begin(
+    shared: &Shared,
+    policy: &CompiledPolicy,
+    request: &ServiceRequest,
+) -> Beginning {
     if policy.invalidates_more() {
         tracing::error!(
             route = request.match_pattern().unwrap_or_default(),
             "{InvalidRequestError}"
         );
-        return Ok(request.error_response(InvalidRequestError));
+        return Beginning::Misused;
     }
-    let shared = Arc::clone(&cache.shared);
     if !shared.enabled {
-        let response = handler.run(request).await?;
-        return Ok(finish(
-            &shared,
-            response,
-            Outcome::Bypass(Bypass::Disabled),
-            None,
-        ));
+        return Beginning::Alone(Outcome::Bypass(Bypass::Disabled), None);
     }
-    let plan = match policy.read(request.request()) {
+    let mut plan = match policy.read(request.request(), &shared.namespace) {
         Ok(plan) => plan,
         Err(NotCached { bypass, warning }) => {
             if let Some(warning) = warning {
-                warn_once(&shared, &request, bypass, &warning);
+                warn_once(shared, request, bypass, &warning);
             }
-            let response = handler.run(request).await?;
-            return Ok(finish(&shared, response, Outcome::Bypass(bypass), None));
+            return Beginning::Alone(Outcome::Bypass(bypass), None);
         }
     };
-    let Some(registered) = usable_backend(&shared, &policy) else {
-        return run_alone(
-            &shared,
-            &policy,
-            &handler,
-            request,
-            Outcome::Bypass(Bypass::Unavailable),
-            plan.key,
-        )
-        .await;
+    let Some(registered) = usable_backend(shared, policy) else {
+        return Beginning::Alone(Outcome::Bypass(Bypass::Unavailable), Some(plan.key));
     };
-    let (full_key, group_key) = full_keys(&registered.guard, &plan);
-    let lookup = Lookup {
-        guard: &registered.guard,
-        flights: &registered.flights,
-        clock: &shared.clock,
-        collapse_wait: shared.collapse_wait,
-        near: policy.policy.near,
-        key: &full_key,
-        group: plan.group.as_deref().zip(group_key.as_deref()),
+    plan.fit(registered.guard.backend.max_key_bytes());
+    // Whether an entry is due for an early refresh is drawn by lot, and only once.
+    let at_hand = if policy.policy.freshness.early_refresh {
+        None
+    } else {
+        lookup(shared, policy, registered, &plan).at_hand()
     };
+    match at_hand {
+        Some(entry) => Beginning::Hit(entry, plan.key),
+        None => Beginning::Ask(plan),
+    }
+}
+
+/// Answers a GET or HEAD by asking the backend.
+pub(super) async fn ask<S, B>(
+    cache: Cache,
+    policy: Rc<CompiledPolicy>,
+    handler: Handler<S>,
+    request: ServiceRequest,
+    plan: ReadPlan,
+) -> Result<ServiceResponse<BoxBody>, Error>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    let shared = &cache.shared;
+    let Some(registered) = usable_backend(shared, &policy) else {
+        let outcome = Outcome::Bypass(Bypass::Unavailable);
+        return alone(&cache, &policy, handler, request, outcome, Some(plan.key)).await;
+    };
+    let lookup = lookup(shared, &policy, registered, &plan);
     if request.method() == Method::HEAD {
-        return match lookup.peek().await {
-            Ok(Some(entry)) => Ok(hit(&shared, request, &entry, plan.key)),
-            Ok(None) => {
-                run_alone(
-                    &shared,
-                    &policy,
-                    &handler,
-                    request,
-                    Outcome::Miss { stored: false },
-                    plan.key,
-                )
-                .await
-            }
-            Err(_) => {
-                let outcome = Outcome::Bypass(Bypass::Unavailable);
-                run_alone(&shared, &policy, &handler, request, outcome, plan.key).await
-            }
+        let outcome = match lookup.peek().await {
+            Ok(Some(entry)) => return Ok(hit(shared, request, &entry, &plan.key)),
+            Ok(None) => Outcome::Miss { stored: false },
+            Err(_) => Outcome::Bypass(Bypass::Unavailable),
         };
+        return alone(&cache, &policy, handler, request, outcome, Some(plan.key)).await;
     }
     let context = Context {
         cache: &cache,
         policy: &policy,
         lookup: &lookup,
-        key: plan.key,
     };
     context.decide(handler, request).await
+}
+
+/// The look-up of a plan.
+fn lookup<'a>(
+    shared: &'a Shared,
+    policy: &CompiledPolicy,
+    registered: &'a Registered,
+    plan: &'a ReadPlan,
+) -> Lookup<'a> {
+    Lookup {
+        guard: &registered.guard,
+        flights: &registered.flights,
+        clock: &shared.clock,
+        collapse_wait: shared.collapse_wait,
+        near: policy.policy.near,
+        key: &plan.key,
+        group: plan.group.as_ref(),
+    }
 }
 
 /// A read that has a key and a backend.
@@ -113,7 +132,6 @@ struct Context<'a> {
     cache: &'a Cache,
     policy: &'a Rc<CompiledPolicy>,
     lookup: &'a Lookup<'a>,
-    key: String,
 }
 
 impl Context<'_> {
@@ -148,7 +166,7 @@ impl Context<'_> {
                     self.ageing(Arc::clone(&entry), version)
                         .refresh_in_background(handler, &request);
                 }
-                return Ok(hit(shared, request, &entry, self.key));
+                return Ok(hit(shared, request, &entry, self.lookup.key));
             }
             Ok(Decision::Collapsed(entry)) => {
                 return Ok(self.answer(request, &entry, Outcome::Collapsed));
@@ -157,8 +175,7 @@ impl Context<'_> {
                 let fill = Fill {
                     cache: self.cache.clone(),
                     policy: Rc::clone(self.policy),
-                    full_key: self.lookup.key.to_owned(),
-                    key: self.key,
+                    key: self.lookup.key.clone(),
                     lead: *lead,
                 };
                 return spawned(fill.run(handler, request)).await;
@@ -166,7 +183,8 @@ impl Context<'_> {
             Ok(Decision::RunAlone | Decision::Stale(..)) => Outcome::Miss { stored: false },
             Err(_) => Outcome::Bypass(Bypass::Unavailable),
         };
-        run_alone(shared, self.policy, &handler, request, outcome, self.key).await
+        let key = Some(self.lookup.key.clone());
+        alone(self.cache, self.policy, handler, request, outcome, key).await
     }
 
     fn ageing(&self, entry: Arc<Entry>, version: Version) -> Ageing<'_> {
@@ -174,7 +192,6 @@ impl Context<'_> {
             cache: self.cache,
             policy: self.policy,
             lookup: self.lookup,
-            key: &self.key,
             entry,
             version,
         }
@@ -195,21 +212,21 @@ impl Context<'_> {
             &self.cache.shared,
             request.into_response(response),
             outcome,
-            Some(self.key),
+            Some(self.lookup.key),
         )
     }
 }
 
 /// Answers from the entry.
-fn hit(
+pub(super) fn hit(
     shared: &Shared,
     request: ServiceRequest,
-    entry: &Arc<Entry>,
-    key: String,
+    entry: &Entry,
+    key: &Key,
 ) -> ServiceResponse<BoxBody> {
     let now = shared.clock.milliseconds();
-    let left = i128::from(entry.metadata.fresh_until()) - i128::from(now);
-    let ttl = i64::try_from(left / 1000).unwrap_or_default();
+    let left = entry.metadata.fresh_until().cast_signed() - now.cast_signed();
+    let ttl = left / 1000;
     let response = respond(request.request(), entry, now);
     finish(
         shared,
@@ -227,31 +244,26 @@ fn usable_backend<'a>(shared: &'a Shared, policy: &CompiledPolicy) -> Option<&'a
 }
 
 /// Runs the handler and stores nothing.
-async fn run_alone<S, B>(
-    shared: &Shared,
+pub(super) async fn alone<S, B>(
+    cache: &Cache,
     policy: &CompiledPolicy,
-    handler: &Handler<S>,
+    handler: Handler<S>,
     request: ServiceRequest,
     outcome: Outcome,
-    key: String,
+    key: Option<Key>,
 ) -> Result<ServiceResponse<BoxBody>, Error>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
     B: MessageBody + 'static,
 {
-    let response = handler.run(request).await?;
-    // Answers of a cached route carry their entity tag whether or not they are stored.
-    let (response, _) = take_storable(
-        response,
-        shared.max_body_bytes,
-        policy.policy.freshness.negative > 0,
-    );
-    Ok(finish(
-        shared,
-        answer_conditionally(response),
-        outcome,
-        Some(key),
-    ))
+    let mut response = handler.run(request).await?;
+    if key.is_some() {
+        // Answers of a cached route carry their entity tag whether or not they are stored.
+        let negative = policy.policy.freshness.negative > 0;
+        response = take_storable(response, cache.shared.max_body_bytes, negative).0;
+        response = answer_conditionally(response);
+    }
+    Ok(finish(&cache.shared, response, outcome, key.as_ref()))
 }
 
 /// Runs a future to its end even if the client leaves meanwhile.

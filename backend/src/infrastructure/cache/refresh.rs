@@ -41,7 +41,6 @@ pub(super) struct Ageing<'a> {
     pub(super) cache: &'a Cache,
     pub(super) policy: &'a Rc<CompiledPolicy>,
     pub(super) lookup: &'a Lookup<'a>,
-    pub(super) key: &'a str,
     pub(super) entry: Arc<Entry>,
     pub(super) version: Version,
 }
@@ -106,12 +105,11 @@ impl Ageing<'_> {
                         self.cache.shared.clock.milliseconds(),
                     );
                     let response = ServiceResponse::new(request.request().clone(), response);
-                    let key = Some(self.key.to_owned());
                     Aged::Answer(Ok(finish(
                         &self.cache.shared,
                         response,
                         Outcome::Collapsed,
-                        key,
+                        Some(self.lookup.key),
                     )))
                 }
                 None => self.cover().await,
@@ -152,8 +150,7 @@ impl Ageing<'_> {
         Some(Fill {
             cache: self.cache.clone(),
             policy: Rc::clone(self.policy),
-            full_key: self.lookup.key.to_owned(),
-            key: self.key.to_owned(),
+            key: self.lookup.key.clone(),
             lead: self.lookup.refresh(&self.entry, self.version.clone())?,
         })
     }

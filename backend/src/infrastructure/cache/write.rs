@@ -9,7 +9,7 @@ use actix_web::{Error, HttpRequest, error, rt};
 use tracing::Instrument as _;
 
 use super::guard::{BackendGuard, DeletionError};
-use super::lookup::group_key;
+use super::key::group_key;
 use super::middleware::{Handler, finish};
 use super::plan::{CompiledPolicy, WritePlan};
 use super::provider::{Cache, Shared};
