@@ -162,9 +162,9 @@ impl Shard {
     pub(super) fn remove_where(&mut self, is_wanted: impl Fn(&str) -> bool) -> usize {
         let mut removed = 0;
         for place in 0..self.places.len() {
-            let is_wanted = self.entry(place).is_some_and(|entry| {
-                std::str::from_utf8(entry.key()).is_ok_and(|key| is_wanted(key))
-            });
+            let is_wanted = self
+                .entry(place)
+                .is_some_and(|entry| std::str::from_utf8(entry.key()).is_ok_and(&is_wanted));
             removed += usize::from(is_wanted && self.vacate(place));
         }
         removed

@@ -1,8 +1,8 @@
 //! The store against a model, against threads, and against its bound.
 
 use std::collections::HashMap;
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
@@ -311,7 +311,7 @@ fn c21_a_value_is_a_copy_that_holds_no_larger_buffer() {
 
 #[test]
 fn c21_deleting_by_pattern_and_clearing_see_everything_while_others_write() {
-    let store = Arc::new(Store::new(64 << 20));
+    let store = Store::new(64 << 20);
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         for thread in 0..3 {
