@@ -208,6 +208,42 @@ async fn c21_the_memory_backend_keeps_to_its_bytes() {
 }
 
 #[actix_web::test]
+async fn c21_the_memory_backend_stores_a_value_of_half_its_bytes_beside_others() {
+    let mut settings = settings(CacheBackendKind::Memory);
+    settings.cache_memory_max_bytes = 16 << 20;
+    let backend = backend(&settings);
+    let large = value(&"x".repeat(8 << 20));
+    for round in 0..3 {
+        for number in 0..10_000 {
+            let key = format!("{round}:{number}");
+            backend
+                .set(&key, value(&"x".repeat(1000)), MINUTE)
+                .await
+                .unwrap();
+        }
+        backend.set("large", large.clone(), MINUTE).await.unwrap();
+        let found = backend.get("large").await.unwrap().unwrap();
+        assert_eq!(found.value, large);
+    }
+}
+
+#[actix_web::test]
+async fn c21_the_memory_backend_has_its_values_at_hand() {
+    let backend = backend(&settings(CacheBackendKind::Memory));
+    assert_eq!(backend.at_hand("key"), None);
+    backend.set("key", value("one"), MINUTE).await.unwrap();
+    assert_eq!(backend.at_hand("key"), backend.get("key").await.unwrap());
+    let seen = backend.at_hand("key").unwrap().version;
+    let next = backend.compare_and_set("key", &seen, value("two"), MINUTE);
+    assert!(next.await.unwrap().is_some());
+    let other = backend.compare_and_set("key", &seen, value("three"), MINUTE);
+    assert_eq!(other.await.unwrap(), None);
+    assert!(backend.at_hand("key").unwrap().value.ends_with(b"two"));
+    backend.delete(&["key".to_owned()]).await.unwrap();
+    assert_eq!(backend.at_hand("key"), None);
+}
+
+#[actix_web::test]
 async fn c21_many_tasks_at_once_each_get_their_own_answer() {
     for backend in backends() {
         let prefix = unique("task");

@@ -7,14 +7,21 @@ use std::time::{Duration, Instant};
 use actix_web::HttpResponse;
 use actix_web::web;
 use backend::infrastructure::cache::CachePolicy;
+use backend::infrastructure::cache::backends::CacheBackend;
 use backend::infrastructure::settings::CacheSettings;
+use bytes::Bytes;
 
-use crate::harness::{Harness, TestApp, get, near_settings, no_content, post};
-use crate::support::eventually;
+use crate::harness::{Harness, TestApp, backend, get, near_settings, no_content, post};
 use crate::support::proxy::{Mode, Proxy};
 use crate::support::server::{Kind, Server};
+use crate::support::{eventually, unique};
 
 const ITEM: CachePolicy = CachePolicy::new("item").resource_id_name("id").shared();
+
+/// A value that is kept near.
+fn value(text: &str) -> Bytes {
+    Bytes::from(format!("cache/1 0123456789abcdef {text}"))
+}
 
 /// An application over a value that a write moves on.
 async fn counter(
@@ -210,42 +217,57 @@ async fn the_near_cache_keeps_to_its_bytes() {
         cache_near_max_bytes: 65_536,
         ..near_settings()
     };
-    let harness = Harness::with_settings(settings).await;
-    let (slow, proxy) = {
-        let mut settings = harness.settings.clone();
-        let proxy = Proxy::start(settings.cache_redis_port).await;
-        settings.cache_redis_port = proxy.port;
-        (Harness::with_settings(settings).await, proxy)
-    };
-    for number in 0..300 {
-        harness
-            .cache
-            .set(&format!("item:{number}"), &"x".repeat(1000), None)
-            .await
-            .unwrap();
+    let near = backend(&settings);
+    let keys: Vec<_> = (0..300)
+        .map(|number| format!("{}:item:{number}", settings.cache_namespace))
+        .collect();
+    let value = value(&"x".repeat(1000));
+    for key in &keys {
+        let minute = Duration::from_mins(1);
+        near.set(key, value.clone(), minute).await.unwrap();
     }
-    eventually("some are near", async || {
-        for _ in 0..2 {
-            for number in 0..300 {
-                slow.cache
-                    .get::<String>(&format!("item:{number}"))
-                    .await
-                    .unwrap();
+    eventually("most of what there is room for is near", async || {
+        for key in &keys {
+            near.get(key).await.unwrap();
+        }
+        let kept = keys.iter().filter(|key| near.at_hand(key).is_some());
+        let kept = kept.count();
+        assert!(kept <= 63, "{kept} values of over a thousand bytes");
+        kept > 35
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn c33_what_is_near_is_at_hand_until_anybody_changes_it() {
+    let settings = near_settings();
+    let (near, other) = (backend(&settings), backend(&settings));
+    let key = format!("{}:{}", settings.cache_namespace, unique("key"));
+    let set = async |backend: &dyn CacheBackend, text| {
+        let minute = Duration::from_mins(1);
+        backend.set(&key, value(text), minute).await.unwrap();
+    };
+    let comes_near = async || {
+        eventually("it comes near", async || {
+            near.get(&key).await.unwrap();
+            let at_hand = near.at_hand(&key);
+            if at_hand.is_some() {
+                assert_eq!(at_hand, near.get_from_server(&key).await.unwrap());
             }
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        proxy.set(Mode::Stall);
-        let mut near = 0;
-        for number in 0..300 {
-            let key = format!("item:{number}");
-            let answer =
-                tokio::time::timeout(Duration::from_millis(2), slow.cache.get::<String>(&key))
-                    .await;
-            near += usize::from(matches!(answer, Ok(Ok(Some(_)))));
-        }
-        proxy.set(Mode::Pass);
-        assert!(near <= 65, "{near} values of over a thousand bytes");
-        near > 0
+            at_hand.is_some()
+        })
+        .await;
+    };
+    assert_eq!(near.at_hand(&key), None);
+    set(&*near, "one").await;
+    assert_eq!(near.at_hand(&key), None, "nobody has asked the server yet");
+    comes_near().await;
+    set(&*near, "two").await;
+    assert_eq!(near.at_hand(&key), None, "changed by this process");
+    comes_near().await;
+    set(&*other, "three").await;
+    eventually("the server tells of the change", async || {
+        near.at_hand(&key).is_none()
     })
     .await;
 }

@@ -7,6 +7,7 @@ pub mod glob;
 mod memcached;
 mod memory;
 mod redis;
+mod store;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -21,34 +21,24 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
-use moka::ops::compute::Op;
-use moka::sync::Cache;
-
 use super::MAGIC;
+use crate::infrastructure::cache::backends::store::Store;
 use crate::infrastructure::cache::backends::{Found, HEAD_BYTES, Version};
 
 /// Counters of changes; keys share them by hash, which costs a needless refusal at worst.
 const STRIPES: usize = 1024;
 /// Should every other safeguard fail, nothing is older than this.
 const LAST_RESORT: Duration = Duration::from_secs(30);
-/// What a kept value costs besides its key and bytes.
-const OVERHEAD_BYTES: usize = 256;
 
 /// Values of the server, kept in this process.
 #[derive(Debug)]
 pub(super) struct Near {
-    values: Cache<String, Kept>,
+    /// Each with the number of the session in which it was asked for.
+    values: Store,
     changes: Vec<AtomicU64>,
     /// Odd while the server tells of changes.
     session: AtomicU64,
     hasher: RandomState,
-}
-
-#[derive(Clone, Debug)]
-struct Kept {
-    found: Found,
-    session: u64,
 }
 
 /// The state of things before the server is asked for a key.
@@ -60,15 +50,8 @@ pub(super) struct Before {
 
 impl Near {
     pub(super) fn new(max_bytes: u64) -> Self {
-        let weight = |key: &String, kept: &Kept| {
-            u32::try_from(key.len() + kept.found.value.len() + OVERHEAD_BYTES).unwrap_or(u32::MAX)
-        };
         Self {
-            values: Cache::builder()
-                .max_capacity(max_bytes)
-                .weigher(weight)
-                .time_to_live(LAST_RESORT)
-                .build(),
+            values: Store::new(max_bytes),
             changes: (0..STRIPES).map(|_| AtomicU64::new(0)).collect(),
             session: AtomicU64::new(0),
             hasher: RandomState::new(),
@@ -88,7 +71,7 @@ impl Near {
                 (session & 1 == 1).then(|| session + 1)
             });
         if ended.is_ok() {
-            self.values.invalidate_all();
+            self.values.clear();
         }
     }
 
@@ -105,22 +88,23 @@ impl Near {
                 (session & 1 == 1).then(|| session + 2)
             });
         if renewed.is_ok() {
-            self.values.invalidate_all();
+            self.values.clear();
         }
     }
 
     /// A key has changed.
     pub(super) fn changed(&self, key: &str) {
         self.stripe(key).fetch_add(1, Ordering::SeqCst);
-        self.values
-            .entry_by_ref(key)
-            .and_compute_with(|_| Op::Remove);
+        self.values.remove(key);
     }
 
     /// What is kept of a key.
     pub(super) fn get(&self, key: &str) -> Option<Found> {
         let kept = self.values.get(key)?;
-        (kept.session == self.session.load(Ordering::SeqCst)).then_some(kept.found)
+        (kept.stamp == self.session.load(Ordering::SeqCst)).then(|| Found {
+            version: Version::Head(kept.value.slice(..HEAD_BYTES)),
+            value: kept.value,
+        })
     }
 
     /// To be asked before the server is; nothing while the server does not tell of changes.
@@ -130,25 +114,16 @@ impl Near {
         (session & 1 == 1).then_some(Before { session, changes })
     }
 
-    /// Keeps what the server answered, if nothing has been said of the key meanwhile.
+    /// Keeps an entry or generation that the server answered, if nothing has been said of the key
+    /// meanwhile.
     pub(super) fn keep(&self, key: &str, found: &Found, before: Before) {
-        // Of its own, since the answer's bytes are part of a larger buffer.
-        let value = Bytes::copy_from_slice(&found.value);
-        let version = match &found.version {
-            Version::Head(_) => Version::Head(value.slice(..HEAD_BYTES)),
-            other => other.clone(),
-        };
-        let kept = Kept {
-            found: Found { value, version },
-            session: before.session,
-        };
-        self.values.entry_by_ref(key).and_compute_with(|_| {
-            let unchanged = self.stripe(key).load(Ordering::SeqCst) == before.changes;
-            if unchanged && self.session.load(Ordering::SeqCst) == before.session {
-                Op::Put(kept)
-            } else {
-                Op::Nop
-            }
+        if !is_keepable(&found.value) || !self.values.fits(key, &found.value) {
+            return;
+        }
+        let (value, session) = (&found.value, before.session);
+        self.values.put_if(key, value, session, LAST_RESORT, |_| {
+            let changes = self.stripe(key).load(Ordering::SeqCst);
+            changes == before.changes && self.session.load(Ordering::SeqCst) == session
         });
     }
 
@@ -159,7 +134,7 @@ impl Near {
 }
 
 /// Entries and generations of groups are kept; claims and the namespace's generation are not.
-pub(super) fn is_keepable(value: &[u8]) -> bool {
+fn is_keepable(value: &[u8]) -> bool {
     let rest = value.get(HEAD_BYTES..).unwrap_or_default();
     value.starts_with(MAGIC)
         && !rest.is_empty()
@@ -169,6 +144,8 @@ pub(super) fn is_keepable(value: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     const KEY: &str = "shop:item:1";

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 
-use super::near::{Near, is_keepable};
+use super::near::Near;
 use super::{RedisBackend, tracking};
 use crate::infrastructure::cache::backends::{BackendError, CacheBackend, Found, Version};
 use crate::infrastructure::settings::CacheSettings;
@@ -87,15 +87,17 @@ impl CacheBackend for NearBackend {
         self.remote.max_key_bytes()
     }
 
+    fn at_hand(&self, key: &str) -> Option<Found> {
+        self.near.get(key)
+    }
+
     async fn get(&self, key: &str) -> Result<Option<Found>, BackendError> {
         if let Some(found) = self.near.get(key) {
             return Ok(Some(found));
         }
         let before = self.near.before(key);
         let found = self.remote.get(key).await?;
-        if let (Some(found), Some(before)) = (&found, before)
-            && is_keepable(&found.value)
-        {
+        if let (Some(found), Some(before)) = (&found, before) {
             self.near.keep(key, found, before);
         }
         Ok(found)

@@ -1,0 +1,232 @@
+//! A bounded store of bytes in this process: what the memory backend and the near cache keep their values
+//! in.
+//!
+//! # How it works
+//!
+//! The keys are spread over [`MAX_SHARDS`] shards, each behind a lock of its own. A reader shares the
+//! lock with other readers. Whoever changes a key has it alone from the look at what is there to the
+//! change, so that [`Store::put_if`] is atomic with respect to everything else that happens to the key,
+//! eviction and expiry included: there is no other path to an entry.
+//!
+//! **The bound** is of all shards together, so that every value that fits the store fits in it, however
+//! the keys are spread. What is counted is memory as the allocator hands it out, not lengths. Measured
+//! with mimalloc and 100 000 values of 500 to 580 bytes under keys such as `item:100001`, each read once:
+//! the process grew by 751 bytes an entry, of which 745 were counted: 100 more than the 640 that mimalloc
+//! has for key and value. With ever new keys at a bound of 64 MiB it kept within 1 % of the bound with
+//! values of these sizes, and within 6 % with values of 100 to 3 100 bytes.
+//!
+//! **What makes room** is found by a clock's hand (Corbató, *A paging experiment with the Multics
+//! system*, 1968): it goes round the entries in the order in which they came, passes by once what was
+//! read since it last came by, and lets go of the others. Reading an entry costs one bit, where a list of
+//! the least recently used would have to be put in order, under a lock. SIEVE and S3-FIFO, which are of
+//! the same family, keep more of what is read often by letting go of what is new; here what is new may be
+//! a claim, which must stand until it is filled.
+//!
+//! **Expired entries** are never given: a reader that meets one removes it, and the hand does, read or
+//! not. So that those nobody asks for do not keep live ones out, each write looks at [`SEARCHED`] further
+//! places of its shard: by the time that a quarter of the store has been written, all have been looked at.
+
+mod shard;
+#[cfg(test)]
+mod tests;
+
+use std::hash::RandomState;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use shard::{Entry, Shard, content_bytes, hash_of};
+
+/// Enough that threads seldom wait for each other.
+const MAX_SHARDS: usize = 16;
+/// A shard of fewer bytes would not hold enough entries for the hand to choose from.
+const MIN_SHARD_BYTES: usize = 1 << 20;
+/// Places that a write looks at for expired entries.
+const SEARCHED: usize = 4;
+/// What tables and places take of a store with one entry, at most.
+const TABLE_BYTES: usize = 1024;
+
+/// What the store holds under a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Kept {
+    /// The value.
+    pub(super) value: Bytes,
+    /// The number that the value was put with.
+    pub(super) stamp: u64,
+}
+
+/// Values under keys, each with a number and an expiry.
+#[derive(Debug)]
+pub(super) struct Store {
+    shards: Vec<Aligned>,
+    max_bytes: usize,
+    bytes: AtomicUsize,
+    /// The shard whose turn it is to make room.
+    turn: AtomicUsize,
+    hasher: RandomState,
+    start: Instant,
+}
+
+/// Locks that share no cache line, so that taking one does not slow down the other.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Aligned(RwLock<Shard>);
+
+impl Store {
+    /// An empty store of at most so many bytes.
+    pub(super) fn new(max_bytes: u64) -> Self {
+        let max_bytes = usize::try_from(max_bytes).unwrap_or(usize::MAX);
+        let hasher = RandomState::new();
+        let shards = (max_bytes / MIN_SHARD_BYTES).clamp(1, MAX_SHARDS);
+        Self {
+            shards: (0..shards)
+                .map(|_| Aligned(RwLock::new(Shard::new(hasher.clone()))))
+                .collect(),
+            max_bytes,
+            bytes: AtomicUsize::new(0),
+            turn: AtomicUsize::new(0),
+            hasher,
+            start: Instant::now(),
+        }
+    }
+
+    /// Whether there is room for the value if everything else goes.
+    pub(super) fn fits(&self, key: &str, value: &[u8]) -> bool {
+        content_bytes(key.len() + value.len()) + TABLE_BYTES <= self.max_bytes
+    }
+
+    /// What stands under the key.
+    pub(super) fn get(&self, key: &str) -> Option<Kept> {
+        let hash = hash_of(&self.hasher, key.as_bytes());
+        let own = self.shard_of(hash);
+        let now = self.now();
+        let (kept, has_expired) = self.look(own, |shard| match shard.find(hash, key) {
+            Some(entry) if entry.has_expired(now) => (None, true),
+            Some(entry) => (Some(entry.read()), false),
+            None => (None, false),
+        });
+        if has_expired {
+            self.change(own, |shard| {
+                // Looked for again: between the locks it may have been replaced.
+                if shard
+                    .find(hash, key)
+                    .is_some_and(|entry| entry.has_expired(now))
+                {
+                    shard.remove(hash, key);
+                }
+            });
+        }
+        kept
+    }
+
+    /// Puts a copy of the value under the key if the condition holds of the number that stands there
+    /// (nothing: `None`), and answers whether it did. Nothing happens to the key between the two. The
+    /// condition must not use the store.
+    pub(super) fn put_if(
+        &self,
+        key: &str,
+        value: &[u8],
+        stamp: u64,
+        lifetime: Duration,
+        condition: impl FnOnce(Option<u64>) -> bool,
+    ) -> bool {
+        let now = self.now();
+        let expires = now.saturating_add(u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX));
+        let Some(entry) = Entry::copy(key, value, stamp, expires) else {
+            return false;
+        };
+        let hash = hash_of(&self.hasher, key.as_bytes());
+        let own = self.shard_of(hash);
+        let place = self.change(own, |shard| {
+            let standing = shard
+                .find(hash, key)
+                .filter(|entry| !entry.has_expired(now));
+            if !condition(standing.map(|entry| entry.stamp)) {
+                return None;
+            }
+            let place = shard.put(hash, entry, key);
+            shard.remove_expired(SEARCHED, now);
+            Some(place)
+        });
+        if let Some(place) = place {
+            self.make_room(own, place, now);
+        }
+        place.is_some()
+    }
+
+    /// Removes what stands under the key.
+    pub(super) fn remove(&self, key: &str) {
+        let hash = hash_of(&self.hasher, key.as_bytes());
+        self.change(self.shard_of(hash), |shard| shard.remove(hash, key));
+    }
+
+    /// Removes everything whose key is wanted, and answers how much that was. What was put before this
+    /// began is seen.
+    pub(super) fn remove_where(&self, is_wanted: impl Fn(&str) -> bool) -> u64 {
+        let shards = 0..self.shards.len();
+        let removed =
+            shards.map(|index| self.change(index, |shard| shard.remove_where(&is_wanted)));
+        removed.sum::<usize>() as u64
+    }
+
+    /// Removes everything, and gives the memory back.
+    pub(super) fn clear(&self) {
+        for index in 0..self.shards.len() {
+            let empty = Shard::new(self.hasher.clone());
+            // Taken apart after the lock is given back.
+            drop(self.change(index, |shard| std::mem::replace(shard, empty)));
+        }
+    }
+
+    /// Lets go of entries until the bound is kept, but not of what has just been put in this place.
+    fn make_room(&self, own: usize, place: usize, now: u64) {
+        let mut in_vain = 0;
+        // Twice round, since the hand passes by once what was read.
+        while self.bytes.load(Ordering::Relaxed) > self.max_bytes && in_vain < 2 * self.shards.len()
+        {
+            let turn = self.turn.fetch_add(1, Ordering::Relaxed) % self.shards.len();
+            // The one with more entries gives way, so that all stay about as full.
+            let own_entries = self.look(own, Shard::len);
+            let is_fuller = own_entries > self.look(turn, Shard::len);
+            let shard = if is_fuller { own } else { turn };
+            let spared = (shard == own).then_some(place);
+            if self.change(shard, |shard| shard.evict(spared, now)) {
+                in_vain = 0;
+            } else {
+                in_vain += 1;
+            }
+        }
+    }
+
+    /// Runs a change under the shard's lock and counts the bytes that it added or removed.
+    fn change<T>(&self, index: usize, change: impl FnOnce(&mut Shard) -> T) -> T {
+        let mut shard = self.shards[index]
+            .0
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let before = shard.bytes();
+        let result = change(&mut shard);
+        // Wraps round where it is less than before, and so does the sum.
+        let difference = shard.bytes().wrapping_sub(before);
+        self.bytes.fetch_add(difference, Ordering::Relaxed);
+        result
+    }
+
+    /// Runs a look under the shard's lock. No lock is ever held while another is taken: threads that wait
+    /// for each other's would wait for ever.
+    fn look<T>(&self, index: usize, look: impl FnOnce(&Shard) -> T) -> T {
+        let shard = self.shards[index].0.read();
+        look(&shard.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Chosen by bits that the shard's table does not use.
+    fn shard_of(&self, hash: u64) -> usize {
+        usize::try_from(hash >> 32).unwrap_or_default() % self.shards.len()
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
