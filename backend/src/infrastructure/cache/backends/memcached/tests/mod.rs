@@ -1,0 +1,5 @@
+//! The parts of the Memcached backend without a Memcached; the whole is tested in `backend/tests`.
+
+mod connection;
+mod protocol;
+mod queue;
