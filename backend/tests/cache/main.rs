@@ -15,6 +15,7 @@ mod freshness;
 mod harness;
 mod illness;
 mod keys;
+mod memcached;
 mod near;
 mod patterns;
 mod provider;
