@@ -254,7 +254,13 @@ fn number(digits: &[u8]) -> Option<u64> {
         .flatten()
 }
 
+/// Only the server's own complaints are shown: anything else may be part of somebody's data.
 fn surprise(line: &[u8]) -> Surprise {
-    let shown = &line[..line.len().min(80)];
-    Surprise(format!("{:?}", String::from_utf8_lossy(shown)))
+    let complains = line.starts_with(b"ERROR") || line.starts_with(b"CLIENT_ERROR");
+    let shown = if complains {
+        &line[..line.len().min(80)]
+    } else {
+        b"an unknown answer"
+    };
+    Surprise(String::from_utf8_lossy(shown).into_owned())
 }

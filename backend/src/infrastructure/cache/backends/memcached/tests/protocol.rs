@@ -112,6 +112,9 @@ fn what_no_server_says_is_a_surprise() {
     ] {
         assert!(read_text(text).is_err(), "{text:?}");
     }
+    let told = |text| read_text(text).unwrap_err().to_string();
+    assert!(told("ERROR Too many open connections\r\n").contains("Too many open"));
+    assert!(!told("Bearer secret\r\n").contains("secret"));
     let absurd = format!("VA {} c1 O1\r\n", MAX_VALUE_BYTES + 1);
     assert!(read_text(&absurd).is_err());
     let endless = "E".repeat(1024);
