@@ -130,7 +130,9 @@ impl Lanes {
                 // Another attempt is under way.
                 Err(_) if !is_newest => return,
                 Ok(stream) => {
-                    let connection = Connection::new(self.server.operation_timeout);
+                    // Whoever comes right after the first one gave up finds a silent connection
+                    // replaced: a little less than anybody waits.
+                    let connection = Connection::new(self.server.operation_timeout / 10 * 9);
                     state.connection = Some(Arc::clone(&connection));
                     state.failure = None;
                     Some((connection, stream))
