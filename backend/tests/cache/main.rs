@@ -16,6 +16,7 @@ mod harness;
 mod illness;
 mod keys;
 mod lookups;
+mod memcached;
 mod near;
 mod patterns;
 mod provider;

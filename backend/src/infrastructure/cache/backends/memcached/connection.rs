@@ -1,0 +1,258 @@
+//! A connection that many share: what they ask for in the same turn of the event loop leaves in one
+//! write, and the answers come back in the same order.
+//!
+//! A task of its own reads and writes. Whoever asks leaves the command in a queue and waits for its
+//! promise; one that no longer waits changes nothing, since the answer is read all the same.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncReadExt as _, AsyncWrite as _};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tokio::time::sleep;
+
+use super::protocol::{Condition, Key, Received, take_answer};
+use super::queue::{Queue, Sent};
+use super::waiting::Waiting;
+
+/// Room that is made for answers, and the least that is read into.
+const ROOM: usize = 32 * 1024;
+const LEAST_ROOM: usize = 4 * 1024;
+/// The most room that is made at once: a server may announce more than it sends.
+const MOST_ROOM: usize = 1024 * 1024;
+/// Buffers that grew above this are given back.
+const LARGEST_KEPT: usize = 128 * 1024;
+
+/// What those who ask see of a connection.
+pub(super) struct Connection {
+    shared: Mutex<Shared>,
+    retired: Notify,
+    patience: Duration,
+}
+
+#[derive(Default)]
+struct Shared {
+    queue: Queue,
+    /// Of the task, once it waits for commands.
+    task: Option<Waker>,
+    is_retired: bool,
+    end: Option<String>,
+}
+
+impl Connection {
+    /// `patience` is how long the server may be silent while something is waited for.
+    pub(super) fn new(patience: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            shared: Mutex::default(),
+            retired: Notify::new(),
+            patience,
+        })
+    }
+
+    /// Whether more may be asked. It may not where the task has ended or the server is silent. Asked by
+    /// those who use the connection, since the task's own runtime may stand still.
+    pub(super) fn is_usable(&self) -> bool {
+        let shared = self.shared();
+        shared.end.is_none() && !shared.is_retired && !shared.queue.is_silent_for(self.patience)
+    }
+
+    /// Nothing more is asked; what was asked is answered if the server does so soon.
+    pub(super) fn retire(&self) {
+        let mut shared = self.shared();
+        shared.is_retired = true;
+        self.retired.notify_one();
+        if let Some(task) = &shared.task {
+            task.wake_by_ref();
+        }
+    }
+
+    /// Asks for a value, together with others that ask for it now.
+    pub(super) fn look_up(&self, key: &str, sent_key: &Key<'_>) -> Result<Waiting, String> {
+        self.ask(|queue| queue.look_up(key, sent_key))
+    }
+
+    /// Stores a value if the condition holds.
+    pub(super) fn store(
+        &self,
+        key: &Key<'_>,
+        value: &[u8],
+        condition: Condition,
+        lifetime: u64,
+    ) -> Result<Waiting, String> {
+        self.ask(|queue| queue.store(key, value, condition, lifetime))
+    }
+
+    fn ask(
+        &self,
+        question: impl FnOnce(&mut Queue) -> Result<Waiting, String>,
+    ) -> Result<Waiting, String> {
+        let mut shared = self.shared();
+        if let Some(reason) = &shared.end {
+            return Err(reason.clone());
+        }
+        let was_empty = shared.queue.is_empty();
+        let waiting = question(&mut shared.queue)?;
+        // The first one wakes the task; the others of this turn are there when it comes.
+        if was_empty && let Some(task) = &shared.task {
+            task.wake_by_ref();
+        }
+        Ok(waiting)
+    }
+
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reads and writes until the connection ends.
+pub(super) fn drive(
+    connection: Arc<Connection>,
+    stream: TcpStream,
+) -> impl Future<Output = ()> + Send {
+    // Made here and not at the first poll: those who wait are told even if that never comes.
+    let task = Task {
+        connection,
+        stream,
+        written: 0,
+        commands: Vec::new(),
+        sent: VecDeque::new(),
+        received: BytesMut::new(),
+        missing: 0,
+        end: "the task of the connection has ended".to_owned(),
+    };
+    task.run()
+}
+
+/// The task's side of a connection.
+struct Task {
+    connection: Arc<Connection>,
+    stream: TcpStream,
+    /// Commands that are being written, and how far.
+    commands: Vec<u8>,
+    written: usize,
+    /// Commands whose answers are due, in order.
+    sent: VecDeque<Sent>,
+    received: BytesMut,
+    /// What the answer that has begun lacks.
+    missing: usize,
+    end: String,
+}
+
+impl Task {
+    async fn run(mut self) {
+        let connection = Arc::clone(&self.connection);
+        let last_answers = async {
+            connection.retired.notified().await;
+            sleep(connection.patience).await;
+        };
+        self.end = tokio::select! {
+            biased;
+            end = std::future::poll_fn(|context| self.poll(context)) => end,
+            () = last_answers => "no answer came".to_owned(),
+        };
+    }
+
+    /// Reads and writes what can be; ready with the reason why the connection ends.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<String> {
+        if let Poll::Ready(end) = self.poll_read(context) {
+            return Poll::Ready(end);
+        }
+        self.poll_write(context)
+    }
+
+    fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<String> {
+        loop {
+            if self.written == self.commands.len() {
+                self.written = 0;
+                if self.commands.capacity() > LARGEST_KEPT {
+                    self.commands = Vec::new();
+                }
+                self.commands.clear();
+                let mut shared = self.connection.shared();
+                if shared.is_retired && !shared.queue.awaits_answers() {
+                    return Poll::Ready("the connection was retired".to_owned());
+                }
+                shared.queue.take(&mut self.commands, &mut self.sent);
+                if self.commands.is_empty() {
+                    match &mut shared.task {
+                        Some(waker) => waker.clone_from(context.waker()),
+                        None => shared.task = Some(context.waker().clone()),
+                    }
+                    return Poll::Pending;
+                }
+            }
+            let rest = &self.commands[self.written..];
+            match ready!(Pin::new(&mut self.stream).poll_write(context, rest)) {
+                Ok(0) => return Poll::Ready("the connection takes nothing more".to_owned()),
+                Ok(length) => self.written += length,
+                Err(error) => return Poll::Ready(error.to_string()),
+            }
+        }
+    }
+
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<String> {
+        loop {
+            if self.received.capacity() - self.received.len() < LEAST_ROOM.max(self.missing) {
+                self.received.reserve(self.missing.clamp(ROOM, MOST_ROOM));
+            }
+            // Dropped while it waits, it has read nothing.
+            let reading = pin!(self.stream.read_buf(&mut self.received));
+            match ready!(reading.poll(context)) {
+                Ok(0) => return Poll::Ready("the server closed the connection".to_owned()),
+                Ok(_) => {}
+                Err(error) => return Poll::Ready(error.to_string()),
+            }
+            if let Err(end) = self.deliver() {
+                return Poll::Ready(end);
+            }
+        }
+    }
+
+    /// Keeps the promises that what was received answers.
+    fn deliver(&mut self) -> Result<(), String> {
+        let mut answers = 0;
+        loop {
+            match take_answer(&mut self.received).map_err(|surprise| surprise.to_string())? {
+                Received::Answer(answer) => {
+                    let command = self.sent.pop_front();
+                    let command = command.ok_or("the server said something without being asked")?;
+                    if !command.is_answered_by(answer.opaque, &answer.content) {
+                        return Err("the server answered something else than was asked".to_owned());
+                    }
+                    command.promise().keep(Ok(answer.content));
+                    answers += 1;
+                }
+                Received::Incomplete(missing) => {
+                    self.missing = missing;
+                    break;
+                }
+            }
+        }
+        if self.received.is_empty() && self.received.capacity() > LARGEST_KEPT {
+            self.received = BytesMut::new();
+        }
+        // Part of a large answer is a sign of life too.
+        self.connection.shared().queue.heard(answers);
+        Ok(())
+    }
+}
+
+/// However the task ends, with its runtime too: all who wait are told, and nobody asks any more.
+impl Drop for Task {
+    fn drop(&mut self) {
+        let mut shared = self.connection.shared();
+        shared.end = Some(self.end.clone());
+        shared.task = None;
+        shared.queue.take(&mut self.commands, &mut self.sent);
+        drop(shared);
+        for command in self.sent.drain(..) {
+            command.promise().keep(Err(self.end.clone()));
+        }
+    }
+}

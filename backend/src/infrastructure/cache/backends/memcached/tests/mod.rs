@@ -1,0 +1,6 @@
+//! The parts of the Memcached backend without a Memcached; the whole is tested in `backend/tests`.
+
+mod backend;
+mod connection;
+mod protocol;
+mod queue;
