@@ -40,22 +40,43 @@ impl Client {
         })
     }
 
-    /// Sends GET.
+    /// Sends GET and reads the answer.
     pub fn get(&mut self, path: &str) -> io::Result<Answer> {
-        self.exchange(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+        self.send_get(path)?;
+        self.receive()
     }
 
-    /// Sends POST with a JSON body.
+    /// Sends GET and leaves the answer for [`Self::receive`].
+    pub fn send_get(&mut self, path: &str) -> io::Result<()> {
+        self.send(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+    }
+
+    /// Sends POST with a JSON body and reads the answer.
     pub fn post(&mut self, path: &str, body: &str) -> io::Result<Answer> {
         let length = body.len();
-        self.exchange(&format!(
+        self.send(&format!(
             "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
              Content-Length: {length}\r\n\r\n{body}"
-        ))
+        ))?;
+        self.receive()
     }
 
-    fn exchange(&mut self, request: &str) -> io::Result<Answer> {
-        self.stream.get_mut().write_all(request.as_bytes())?;
+    /// Sends PATCH with a JSON body in somebody's name and reads the answer.
+    pub fn patch(&mut self, path: &str, token: &str, body: &str) -> io::Result<Answer> {
+        let length = body.len();
+        self.send(&format!(
+            "PATCH {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+             Authorization: Bearer {token}\r\nContent-Length: {length}\r\n\r\n{body}"
+        ))?;
+        self.receive()
+    }
+
+    fn send(&mut self, request: &str) -> io::Result<()> {
+        self.stream.get_mut().write_all(request.as_bytes())
+    }
+
+    /// Reads the next answer.
+    pub fn receive(&mut self) -> io::Result<Answer> {
         let mut head = Vec::new();
         loop {
             let mut line = String::new();

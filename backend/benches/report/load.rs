@@ -1,5 +1,6 @@
 //! Load: the request lists, and one run of wrk with what it cost.
 
+use std::cell::Cell;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
@@ -8,7 +9,7 @@ use std::process::Command;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use crate::program::Program;
+use crate::running::Running;
 use crate::workload::Requests;
 use crate::{Result, Settings, path};
 
@@ -20,14 +21,22 @@ const SAMPLES: usize = 200_000;
 const WRITE_EVERY: usize = 20;
 /// Threads of wrk; `requests.lua` counts on two.
 const THREADS: usize = 2;
+/// New keys begin this far from those of the last run: more than a run can ask for.
+const NEW_KEYS: u64 = 20_000_000;
+/// With a number behind it, a search that finds nothing, so that it costs the database little.
+const SEARCH: &str = "/api/v1/widgets?q=qj";
 /// What all scripts do at the end.
 const REPORT: &str = include_str!("report.lua");
 /// What those scripts do that have a list of requests.
 const REQUESTS: &str = include_str!("requests.lua");
+/// What the script does whose keys are new.
+const SEARCHES: &str = include_str!("searches.lua");
 
 /// What one run showed.
 #[derive(Clone, Copy)]
 pub struct Sample {
+    /// How many requests were answered.
+    pub answers: f64,
     /// Requests per second.
     pub rate: f64,
     /// Microseconds of processor time of the measured program per request.
@@ -43,6 +52,7 @@ pub struct Generator<'a> {
     settings: &'a Settings,
     token: String,
     ticks_per_second: f64,
+    next_new_key: Cell<u64>,
 }
 
 impl<'a> Generator<'a> {
@@ -53,8 +63,13 @@ impl<'a> Generator<'a> {
             settings,
             token,
             ticks_per_second: String::from_utf8(ticks)?.trim().parse()?,
+            next_new_key: Cell::new(1),
         };
         fs::write(generator.script(Requests::OneKey), REPORT)?;
+        fs::write(
+            generator.script(Requests::NewKeys),
+            format!("{REPORT}{SEARCHES}"),
+        )?;
         for requests in [Requests::Zipf, Requests::ZipfWithWrites, Requests::Once] {
             fs::write(generator.script(requests), format!("{REPORT}{REQUESTS}"))?;
             fs::write(generator.list(requests), generator.lines(requests))?;
@@ -108,7 +123,7 @@ impl<'a> Generator<'a> {
     }
 
     /// Puts load on the program for some seconds.
-    pub fn run(&self, program: &Program, requests: Requests, seconds: u64) -> Result<Sample> {
+    pub fn run(&self, program: &Running, requests: Requests, seconds: u64) -> Result<Sample> {
         program.empty_log()?;
         let before = program.processor_seconds(self.ticks_per_second)?;
         let url = format!(
@@ -116,22 +131,30 @@ impl<'a> Generator<'a> {
             program.port,
             path(self.settings.first_id)
         );
-        let output = Command::new("wrk")
-            .args(["--threads", &THREADS.to_string(), "--timeout", "5"])
+        let mut wrk = Command::new("wrk");
+        wrk.args(["--threads", &THREADS.to_string(), "--timeout", "5"])
             .args(["--connections", &self.settings.connections.to_string()])
             .args(["--duration", &seconds.to_string()])
             .arg("--script")
             .arg(self.script(requests))
-            .arg(url)
-            .arg("--")
-            .arg(self.list(requests))
-            .arg(&self.token)
-            .arg(if requests == Requests::Once {
-                "once"
-            } else {
-                "again"
-            })
-            .output()?;
+            .args([&url, "--"]);
+        match requests {
+            Requests::OneKey => {}
+            Requests::Zipf | Requests::ZipfWithWrites | Requests::Once => {
+                let times = if requests == Requests::Once {
+                    "once"
+                } else {
+                    "again"
+                };
+                wrk.arg(self.list(requests)).args([&self.token, times]);
+            }
+            Requests::NewKeys => {
+                let first = self.next_new_key.get();
+                self.next_new_key.set(first + NEW_KEYS);
+                wrk.args([SEARCH, &first.to_string()]);
+            }
+        }
+        let output = wrk.output()?;
         let after = program.processor_seconds(self.ticks_per_second)?;
         let text = String::from_utf8(output.stdout)?;
         let line = text
@@ -146,12 +169,13 @@ impl<'a> Generator<'a> {
             return Err(format!("wrk: {line}").into());
         };
         if errors > 0.0 || answers < 1.0 {
-            return Err(format!("{errors} of {answers} requests failed").into());
+            return Err(format!("{errors} of {answers} requests failed: {text}").into());
         }
         if exhausted > 0.0 {
             return Err("there are too few rows to miss for so long: take fewer --seconds".into());
         }
         Ok(Sample {
+            answers,
             rate: answers / microseconds * 1e6,
             processor: (after - before) / answers * 1e6,
             p50: p50 / 1000.0,
@@ -166,5 +190,6 @@ const fn name(requests: Requests) -> &'static str {
         Requests::Zipf => "zipf",
         Requests::ZipfWithWrites => "zipf-with-writes",
         Requests::Once => "once",
+        Requests::NewKeys => "new-keys",
     }
 }

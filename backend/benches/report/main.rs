@@ -2,10 +2,15 @@
 //! came of it as tables and a picture. Linux only: processor time comes from `/proc`.
 
 mod client;
+mod fill;
+mod footprint;
+mod launcher;
 mod load;
+mod near_lag;
 mod page;
 mod plot;
 mod program;
+mod running;
 mod summary;
 mod workload;
 
@@ -13,23 +18,20 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
 use std::path::PathBuf;
-use std::thread::{self, sleep};
-use std::time::Duration;
 
 use clap::Parser;
 
 use client::Client;
-use load::{Generator, Sample};
-use program::{Launcher, Program, is_installed};
-use summary::{Footprint, Outcome, Series, median, verdicts};
-use workload::{Requests, Subject, WORKLOADS, Workload};
+use fill::fill;
+use footprint::Footprint;
+use launcher::{Launcher, is_installed};
+use load::Generator;
+use program::{Program, ServiceCache};
+use running::Running;
+use summary::{Outcome, Series, verdicts};
+use workload::{Requests, WORKLOADS, Workload};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
-
-/// Connections that fill a cache before its hits are measured.
-const FILLERS: i64 = 4;
-/// Starts whose time is taken.
-const STARTS: usize = 5;
 
 /// Where the programs and servers are, and how long to measure. The database is migrated and filled.
 #[derive(Debug, Parser)]
@@ -73,6 +75,12 @@ pub struct Settings {
     /// For how long
     #[arg(long, default_value_t = 2)]
     seconds: u64,
+    /// For how many seconds ever new keys come
+    #[arg(long, default_value_t = 20)]
+    growth_seconds: u64,
+    /// After how many writes the lag of near caches is measured
+    #[arg(long, default_value_t = 10_000)]
+    near_writes: usize,
     /// Connections of the load generator
     #[arg(long, default_value_t = 64)]
     connections: u32,
@@ -93,8 +101,8 @@ fn main() -> Result<()> {
         body: String::new(),
         upstream: 0,
     };
-    let disabled = find("service, cache disabled")?;
-    let uncached = launcher.start(disabled, "")?;
+    let disabled = Program::service(ServiceCache::Disabled);
+    let uncached = launcher.start(disabled)?;
     let body = Client::connect(uncached.port)?.get(&path(settings.first_id))?;
     if body.body.len() != settings.body_bytes {
         let found = body.body.len();
@@ -102,42 +110,60 @@ fn main() -> Result<()> {
     }
     launcher.body = body.body;
     launcher.upstream = uncached.port;
-    let generator = Generator::new(&settings, log_in(&settings, &uncached)?)?;
+    let token = log_in(&settings, &uncached)?;
+    let generator = Generator::new(&settings, token.clone())?;
 
     progress("starting the programs and filling the caches");
-    let in_memory = find("service, memory")?;
-    let filled = launcher.start(in_memory, "")?;
+    let in_memory = Program::service(ServiceCache::Memory);
+    let filled = launcher.start(in_memory)?;
     fill(&settings, &filled)?;
-    let footprint = footprint(&launcher, &filled)?;
-    let mut programs: BTreeMap<&str, Program> =
-        BTreeMap::from([(disabled.name, uncached), (in_memory.name, filled)]);
+    let footprint = Footprint::measure(&launcher, &generator, &filled)?;
+    let lag = near_lag::measure(&launcher, &token)?;
+    let mut programs = BTreeMap::from([(disabled, uncached), (in_memory, filled)]);
     for subject in WORKLOADS.iter().flat_map(|workload| workload.subjects) {
-        if programs.contains_key(subject.name) {
+        let program = subject.program;
+        let is_missing = matches!(program, Program::Nginx { .. }) && !is_installed("nginx");
+        if is_missing || programs.contains_key(&program) {
             continue;
         }
-        if subject.name.starts_with("nginx") && !is_installed("nginx") {
-            continue;
+        let running = launcher.start(program)?;
+        if needs_filling(program) {
+            fill(&settings, &running)?;
         }
-        let program = launcher.start(subject, "")?;
-        // Those on Redis share what is in Redis.
-        if subject.caches() && !subject.name.starts_with("service, Redis, ") {
-            fill(&settings, &program)?;
-        }
-        programs.insert(subject.name, program);
+        programs.insert(program, running);
     }
 
     let outcomes = WORKLOADS
         .iter()
         .map(|workload| measure(workload, &launcher, &generator, &programs))
         .collect::<Result<Vec<_>>>()?;
-    let tables = page::tables(&outcomes, &verdicts(&outcomes, &footprint));
-    println!("{tables}");
+    let findings = page::findings(
+        &outcomes,
+        &verdicts(&outcomes, &footprint),
+        &footprint.growth,
+        &lag,
+    );
+    println!("{findings}");
     if let Some(output) = &settings.output {
-        let page = page::page(&settings, launcher.body.len(), &tables);
+        let page = page::page(&settings, launcher.body.len(), &findings);
         fs::write(output.join("performance.md"), page)?;
         fs::write(output.join("performance.svg"), plot::plot(&outcomes))?;
     }
     Ok(())
+}
+
+/// Whether a program is asked for all keys, and has to have them all. Those on Redis share what is
+/// there.
+fn needs_filling(program: Program) -> bool {
+    let is_asked_for_all = WORKLOADS
+        .iter()
+        .filter(|workload| matches!(workload.requests, Requests::Zipf | Requests::ZipfWithWrites))
+        .flat_map(|workload| workload.subjects)
+        .any(|subject| subject.program == program);
+    is_asked_for_all
+        && program
+            .cache()
+            .is_some_and(|cache| cache != ServiceCache::Near)
 }
 
 /// Runs all rounds of a workload.
@@ -145,13 +171,13 @@ fn measure(
     workload: &'static Workload,
     launcher: &Launcher<'_>,
     generator: &Generator<'_>,
-    programs: &BTreeMap<&str, Program>,
+    programs: &BTreeMap<Program, Running>,
 ) -> Result<Outcome> {
     let settings = launcher.settings;
     let mut series: Vec<Series> = workload
         .subjects
         .iter()
-        .filter(|subject| programs.contains_key(subject.name))
+        .filter(|subject| programs.contains_key(&subject.program))
         .map(|subject| Series {
             subject,
             samples: Vec::new(),
@@ -168,12 +194,18 @@ fn measure(
             order.reverse();
         }
         for series in order {
-            let running = &programs[series.subject.name];
-            let run = |program| one_run(settings, generator, workload, series.subject, program);
-            let sample = if workload.requests == Requests::Once && series.subject.caches() {
+            let program = series.subject.program;
+            let running = &programs[&program];
+            // Afterwards it is to do still what was measured.
+            let run = |running: &Running| {
+                let sample = generator.run(running, workload.requests, settings.seconds)?;
+                launcher.wait_for_right_answer(program, running)?;
+                Ok(sample)
+            };
+            let sample = if workload.requests == Requests::Once && program.cache().is_some() {
                 // Whatever was read before would not be missed: another namespace, another process.
                 let namespace = format!("misses-{round}");
-                let fresh = launcher.start(series.subject, &namespace)?;
+                let fresh = launcher.start_with(program, &[("CACHE_NAMESPACE", &namespace)])?;
                 run(&fresh)
             } else {
                 if round == 1 {
@@ -181,80 +213,16 @@ fn measure(
                 }
                 run(running)
             };
-            let name = series.subject.name;
             series
                 .samples
-                .push(sample.map_err(|error| format!("{name}: {error}"))?);
+                .push(sample.map_err(|error: Box<dyn Error>| format!("{program}: {error}"))?);
         }
     }
     Ok(Outcome { workload, series })
 }
 
-/// Puts load on a program once, and makes sure that it then still does what is being measured.
-fn one_run(
-    settings: &Settings,
-    generator: &Generator<'_>,
-    workload: &Workload,
-    subject: &Subject,
-    program: &Program,
-) -> Result<Sample> {
-    let sample = generator.run(program, workload.requests, settings.seconds)?;
-    let mut client = Client::connect(program.port)?;
-    let path = path(settings.first_id);
-    // A write may have come last.
-    client.get(&path)?;
-    match subject.problem(&client.get(&path)?) {
-        Some(problem) => Err(problem.into()),
-        None => Ok(sample),
-    }
-}
-
-/// Measures what needs no load, but a service with all entries in its memory.
-fn footprint(launcher: &Launcher<'_>, filled: &Program) -> Result<Footprint> {
-    let mut starts = Vec::new();
-    for _ in 0..STARTS {
-        starts.push(launcher.time_first_answer(find("service, Redis")?)?);
-    }
-    let idle = launcher.start(find("service, Redis")?, "")?;
-    sleep(Duration::from_secs(1));
-    Ok(Footprint {
-        idle_megabytes: idle.resident_megabytes()?,
-        filled_megabytes: filled.resident_megabytes()?,
-        start_milliseconds: median(starts),
-    })
-}
-
-/// Reads every widget, and makes sure that all of them are then in the cache.
-fn fill(settings: &Settings, program: &Program) -> Result<()> {
-    let read = |ids: Vec<i64>, expected: &str| -> std::result::Result<(), String> {
-        let mut client = Client::connect(program.port).map_err(|error| error.to_string())?;
-        for id in ids {
-            let answer = client.get(&path(id)).map_err(|error| error.to_string())?;
-            let status = answer.header("cache-status").unwrap_or_default();
-            if answer.status != 200 || !status.contains(expected) {
-                return Err(format!("widget {id}: status {}, {status}", answer.status));
-            }
-        }
-        Ok(())
-    };
-    let ids = settings.first_id..settings.first_id + settings.entries;
-    thread::scope(|scope| {
-        let fillers: Vec<_> = (0..FILLERS)
-            .map(|filler| {
-                let own = ids.clone().filter(|id| id % FILLERS == filler).collect();
-                scope.spawn(move || read(own, ""))
-            })
-            .collect();
-        fillers
-            .into_iter()
-            .try_for_each(|filler| filler.join().map_err(|_| "a filler panicked".to_owned())?)
-    })?;
-    // A sample of them is enough.
-    Ok(read(ids.step_by(97).collect(), "; hit;")?)
-}
-
 /// An access token.
-fn log_in(settings: &Settings, program: &Program) -> Result<String> {
+fn log_in(settings: &Settings, program: &Running) -> Result<String> {
     let credentials = format!(
         "{{\"username\":\"{}\",\"password\":\"{}\"}}",
         settings.username, settings.password
@@ -268,15 +236,6 @@ fn log_in(settings: &Settings, program: &Program) -> Result<String> {
         .ok_or_else(|| format!("no token: {}", answer.body))?
         .0
         .to_owned())
-}
-
-/// A subject of any workload, by its name.
-fn find(name: &str) -> Result<&'static Subject> {
-    WORKLOADS
-        .iter()
-        .flat_map(|workload| workload.subjects)
-        .find(|subject| subject.name == name)
-        .ok_or_else(|| format!("nothing measures {name}").into())
 }
 
 fn progress(message: &str) {

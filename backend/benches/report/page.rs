@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::Settings;
+use crate::footprint::Growth;
+use crate::near_lag::Lag;
 use crate::summary::{Outcome, Verdict};
 use crate::workload::Measure;
 
@@ -52,8 +54,8 @@ impl Table {
 /// Why the figures are what they are: written by hand, and part of every page.
 const REASONS: &str = include_str!("reasons.md");
 
-/// The tables alone.
-pub fn tables(outcomes: &[Outcome], verdicts: &[Verdict]) -> String {
+/// What was found, without what explains it.
+pub fn findings(outcomes: &[Outcome], verdicts: &[Verdict], growth: &Growth, lag: &Lag) -> String {
     let mut text = String::from("## Goals\n\n");
     let mut table = Table::new(&["Goal", "Bound", "Measured", "Reached"]);
     for verdict in verdicts {
@@ -83,29 +85,74 @@ pub fn tables(outcomes: &[Outcome], verdicts: &[Verdict]) -> String {
             "Compared with",
         ]);
         for series in &outcome.series {
+            let against = series.subject.against;
             let share = |measure| {
-                outcome
-                    .share(series, measure)
+                against
+                    .and_then(|against| outcome.share(series, against, measure))
                     .map_or_else(String::new, |share| format!("{share:.2}"))
             };
             table.rows.push(vec![
-                series.subject.name.to_owned(),
+                series.subject.program.to_string(),
                 thousands(series.median(|sample| sample.rate)),
                 share(Measure::Rate),
                 format!("{:.1}", series.median(|sample| sample.processor)),
                 share(Measure::ProcessorTime),
                 format!("{:.2}", series.median(|sample| sample.p50)),
                 format!("{:.2}", series.median(|sample| sample.p99)),
-                series.subject.against.unwrap_or_default().to_owned(),
+                against
+                    .map(|against| against.to_string())
+                    .unwrap_or_default(),
             ]);
         }
         table.write(&mut text);
     }
+    describe_growth(&mut text, growth);
+    describe_lag(&mut text, lag);
     text
 }
 
+fn describe_growth(text: &mut String, growth: &Growth) {
+    let _ = write!(
+        text,
+        "
+## Ever new keys
+
+A memory backend of 16 MiB that is full, and for {} s keys that nobody asked for before, {} of them: memory in
+use went from {:.1} to {:.1} MB.
+",
+        growth.seconds,
+        thousands(growth.keys),
+        growth.megabytes_before,
+        growth.megabytes_after,
+    );
+}
+
+fn describe_lag(text: &mut String, lag: &Lag) {
+    let _ = write!(
+        text,
+        "
+## How far a near cache lags
+
+Two instances with near caches, one key that is hot in both. After each of {writes} writes through the first, both
+are asked at once and again: the first never gave an old answer. The other gave old answers after {late} of the
+writes; from the acknowledgement of the write to the last of them:
+
+",
+        writes = thousands(count(lag.writes())),
+        late = thousands(count(lag.late())),
+    );
+    let mut table = Table::new(&["", "p50 ms", "p99 ms", "max ms"]);
+    table.rows.push(vec![
+        "last old answer of another instance".to_owned(),
+        format!("{:.2}", lag.percentile(50)),
+        format!("{:.2}", lag.percentile(99)),
+        format!("{:.2}", lag.percentile(100)),
+    ]);
+    table.write(text);
+}
+
 /// The whole page.
-pub fn page(settings: &Settings, body_bytes: usize, tables: &str) -> String {
+pub fn page(settings: &Settings, body_bytes: usize, findings: &str) -> String {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     format!(
         "<!-- What the service costs beside programs that do the least. Written by scripts/bench. -->
@@ -126,7 +173,7 @@ from the slowest round to the fastest; a red mark is a goal.
 
 ![Requests per second of each program in each workload](performance.svg)
 
-{tables}{REASONS}",
+{findings}{REASONS}",
         rounds = settings.rounds,
         seconds = settings.seconds,
         connections = settings.connections,
@@ -144,4 +191,9 @@ pub fn thousands(number: f64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// A count as a number that can be drawn and printed.
+pub fn count(number: usize) -> f64 {
+    f64::from(u32::try_from(number).unwrap_or(u32::MAX))
 }

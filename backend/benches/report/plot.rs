@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::page::thousands;
+use crate::page::{count, thousands};
 use crate::summary::{Outcome, Series};
 use crate::workload::Measure;
 
@@ -60,7 +60,7 @@ fn draw_bar(picture: &mut String, outcome: &Outcome, series: &Series, y: f64, sc
     let rates = || series.samples.iter().map(|sample| sample.rate);
     let from = LEFT + scale * rates().fold(f64::INFINITY, f64::min);
     let to = LEFT + scale * rates().fold(0.0, f64::max);
-    let colour = if series.subject.is_service() {
+    let colour = if series.subject.program.is_service() {
         SERVICE
     } else {
         REFERENCE
@@ -72,19 +72,20 @@ fn draw_bar(picture: &mut String, outcome: &Outcome, series: &Series, y: f64, sc
          <path d=\"M{from:.1} {middle:.1} H{to:.1}\" stroke=\"#1f2430\" stroke-width=\"1.2\"/>",
         LEFT - 8.0,
         y + 13.0,
-        series.subject.name,
+        series.subject.program,
         y,
         rate * scale,
         middle = y + 8.0,
     );
     // Where the text begins: past everything that is drawn.
     let mut end = to.max(LEFT + rate * scale);
-    let reached = outcome.share(series, Measure::Rate);
-    let goal = series
-        .subject
-        .goal
-        .filter(|goal| goal.measure == Measure::Rate);
-    if let (Some(goal), Some(reached)) = (goal, reached) {
+    for goal in series.subject.goals {
+        if goal.measure != Measure::Rate {
+            continue;
+        }
+        let Some(reached) = outcome.share(series, goal.against, goal.measure) else {
+            continue;
+        };
         let x = LEFT + rate / reached * goal.share * scale;
         end = end.max(x);
         let _ = writeln!(
@@ -102,8 +103,4 @@ fn draw_bar(picture: &mut String, outcome: &Outcome, series: &Series, y: f64, sc
         series.median(|sample| sample.processor),
         series.median(|sample| sample.p99),
     );
-}
-
-fn count(number: usize) -> f64 {
-    f64::from(u32::try_from(number).unwrap_or(u32::MAX))
 }

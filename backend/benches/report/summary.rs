@@ -1,6 +1,8 @@
 //! What the samples say: medians, ratios, and whether the goals are reached.
 
+use crate::footprint::Footprint;
 use crate::load::Sample;
+use crate::program::Program;
 use crate::workload::{Measure, Subject, Workload};
 
 /// The middle one of the values; of an even number, the mean of the middle two.
@@ -39,14 +41,13 @@ impl Series {
 }
 
 impl Outcome {
-    /// The share that a program reaches of what it is compared with: the median over the rounds of
-    /// the share in each, since what disturbs a round disturbs both.
-    pub fn share(&self, series: &Series, measure: Measure) -> Option<f64> {
-        let against = series.subject.against?;
+    /// The share that a program reaches of another, where that could be measured: the median over the
+    /// rounds of the share in each, since what disturbs a round disturbs both.
+    pub fn share(&self, series: &Series, against: Program, measure: Measure) -> Option<f64> {
         let other = self
             .series
             .iter()
-            .find(|other| other.subject.name == against)?;
+            .find(|other| other.subject.program == against)?;
         let shares = series.samples.iter().zip(&other.samples);
         Some(median(shares.map(|(own, other)| match measure {
             Measure::Rate => own.rate / other.rate,
@@ -54,16 +55,6 @@ impl Outcome {
             Measure::ProcessorTime => other.processor / own.processor,
         })))
     }
-}
-
-/// What is measured once, without load.
-pub struct Footprint {
-    /// Megabytes of the service that has just started.
-    pub idle_megabytes: f64,
-    /// Megabytes of the service with all entries in the memory backend.
-    pub filled_megabytes: f64,
-    /// Milliseconds from the start to the first answer.
-    pub start_milliseconds: f64,
 }
 
 /// A goal and what was reached.
@@ -78,52 +69,62 @@ pub struct Verdict {
     pub reached: bool,
 }
 
+impl Verdict {
+    fn below(goal: &str, unit: &str, bound: f64, measured: f64) -> Self {
+        Self {
+            goal: goal.to_owned(),
+            bound: format!("< {bound} {unit}"),
+            measured: format!("{measured:.0} {unit}"),
+            reached: measured < bound,
+        }
+    }
+}
+
 /// All goals.
 pub fn verdicts(outcomes: &[Outcome], footprint: &Footprint) -> Vec<Verdict> {
     let mut verdicts = Vec::new();
     for outcome in outcomes {
         for series in &outcome.series {
-            let Some(goal) = series.subject.goal else {
-                continue;
-            };
-            let Some(share) = outcome.share(series, goal.measure) else {
-                continue;
-            };
-            verdicts.push(Verdict {
-                goal: goal.text.to_owned(),
-                bound: format!("≥ {:.2}", goal.share),
-                measured: format!("{share:.2}"),
-                // As it is shown: the third digit is noise.
-                reached: (share * 100.0).round() >= (goal.share * 100.0).round(),
-            });
+            for goal in series.subject.goals {
+                let Some(share) = outcome.share(series, goal.against, goal.measure) else {
+                    continue;
+                };
+                verdicts.push(Verdict {
+                    goal: goal.text.to_owned(),
+                    bound: format!("≥ {:.2}", goal.share),
+                    measured: format!("{share:.2}"),
+                    // As it is shown: the third digit is noise.
+                    reached: (share * 100.0).round() >= (goal.share * 100.0).round(),
+                });
+            }
         }
     }
-    for (goal, unit, bound, measured) in [
-        (
+    let growth = &footprint.growth;
+    verdicts.extend([
+        Verdict::below(
             "memory in use when idle",
             "MB",
             25.0,
             footprint.idle_megabytes,
         ),
-        (
+        Verdict::below(
             "memory in use with 100 000 entries in the memory backend",
             "MB",
             100.0,
             footprint.filled_megabytes,
         ),
-        (
+        Verdict {
+            goal: "growth of the memory in use over ever new keys at the bound".to_owned(),
+            bound: "≤ 5 %".to_owned(),
+            measured: format!("{:.1} %", growth.percent()),
+            reached: growth.percent() <= 5.0,
+        },
+        Verdict::below(
             "start to first answer",
             "ms",
             300.0,
             footprint.start_milliseconds,
         ),
-    ] {
-        verdicts.push(Verdict {
-            goal: goal.to_owned(),
-            bound: format!("< {bound} {unit}"),
-            measured: format!("{measured:.0} {unit}"),
-            reached: measured < bound,
-        });
-    }
+    ]);
     verdicts
 }

@@ -1,5 +1,5 @@
 //! The cache policies of the HTTP contract: the key of every cached route, and what every write
-//! invalidates, on Redis and on Memcached.
+//! invalidates, on every backend.
 
 use reqwest::Method;
 use serde_json::json;
@@ -271,6 +271,11 @@ async fn check_every_write(service: &TestService) {
 #[tokio::test]
 async fn c15_every_write_invalidates_what_the_contract_names_on_redis() {
     check_every_write(&TestService::start().await).await;
+}
+
+#[tokio::test]
+async fn c15_every_write_invalidates_what_the_contract_names_with_a_near_cache() {
+    check_every_write(&TestService::start_with(&[("CACHE_NEAR", "true")]).await).await;
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The load of an outage drill (C43): readers and writers on two instances while the cache is ill, and
 //! what became of every request.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -9,8 +9,9 @@ use reqwest::Method;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::cluster::{Cluster, read, version_of, versioned_name};
+use crate::cluster::{Cluster, read, versioned_name};
 use crate::figures::Latencies;
+use crate::history::{History, Reader, lag};
 use crate::support::eventually;
 
 const INSTANCES: usize = 2;
@@ -32,8 +33,7 @@ struct Widget {
     id: i64,
     /// The instance that writes it.
     home: usize,
-    /// The version that the last acknowledged write gave it.
-    acknowledged: AtomicU64,
+    history: History,
 }
 
 /// What the requests of one phase came to.
@@ -43,6 +43,8 @@ struct Tally {
     latencies: Latencies,
     /// Of the first second.
     deciding: Latencies,
+    /// The longest that an instance did not know of the other's write.
+    longest_lag: Duration,
     /// Stale answers of the instance that had written, and of the other.
     stale: [Vec<String>; 2],
 }
@@ -52,6 +54,8 @@ pub struct Drill {
     cluster: Cluster,
     token: String,
     widgets: Vec<Widget>,
+    /// For how long an instance may not know of the other's write.
+    lag: Duration,
     phase: AtomicU8,
     since: Mutex<Instant>,
     ends: AtomicBool,
@@ -64,6 +68,7 @@ impl Drill {
     /// Starts two instances on the cache that the environment names.
     pub async fn prepare(environment: &[(&str, &str)]) -> Arc<Self> {
         let quiet = [("LOG_LEVEL", "error,backend::startup=info")];
+        let lag = lag(environment);
         let environment = [&quiet, environment].concat();
         let cluster = Cluster::start(INSTANCES, &environment).await;
         let token = cluster.first().new_user("ada").await;
@@ -73,13 +78,14 @@ impl Drill {
             widgets.push(Widget {
                 id: cluster.first().new_widget(&token, &name).await,
                 home: number % INSTANCES,
-                acknowledged: AtomicU64::new(0),
+                history: History::default(),
             });
         }
         Arc::new(Self {
             cluster,
             token,
             widgets,
+            lag,
             phase: AtomicU8::new(HEALTHY),
             since: Mutex::new(Instant::now()),
             ends: AtomicBool::new(false),
@@ -140,6 +146,8 @@ impl Drill {
         while let Some(ended) = tasks.join_next().await {
             ended.expect("no panic");
         }
+        // Nobody may lag for longer.
+        tokio::time::sleep(self.lag).await;
         for number in 0..self.widgets.len() {
             for instance in 0..INSTANCES {
                 self.check(number, instance).await;
@@ -169,9 +177,11 @@ impl Drill {
             .map(|hit| hit.lock().unwrap().unwrap_or_default().as_millis())
             .collect();
         println!(
-            "{name}: hits are back after {recoveries:?} ms; during the outage {}; slowest in its first second {:.0?}",
+            "{name}: hits are back after {recoveries:?} ms; during the outage {}; slowest in its first second {:.0?}; \
+             behind the other's writes by at most {:.0?}",
             outage.latencies,
-            outage.deciding.quantile(1.0)
+            outage.deciding.quantile(1.0),
+            outage.longest_lag
         );
     }
 
@@ -201,7 +211,7 @@ impl Drill {
     /// Writes a new version and reads it back through both instances.
     async fn write(&self, number: usize) {
         let widget = &self.widgets[number];
-        let version = widget.acknowledged.load(Ordering::SeqCst) + 1;
+        let version = widget.history.version() + 1;
         let path = format!("/widgets/{}", widget.id);
         let change = json!({"name": versioned_name(number, version)});
         let request = self.cluster.instances[widget.home]
@@ -215,7 +225,7 @@ impl Drill {
                 return;
             }
         }
-        widget.acknowledged.store(version, Ordering::SeqCst);
+        widget.history.acknowledge(widget.home);
         for instance in [widget.home, 1 - widget.home] {
             self.check(number, instance).await;
         }
@@ -224,11 +234,11 @@ impl Drill {
     /// Reads a widget: it must be there, soon, and no older than what was acknowledged.
     async fn check(&self, number: usize, instance: usize) {
         let widget = &self.widgets[number];
-        let floor = widget.acknowledged.load(Ordering::SeqCst);
         let phase = self.phase.load(Ordering::SeqCst);
         let since = *self.since.lock().unwrap();
         let deciding = since.elapsed() < DECIDING;
         let path = format!("/widgets/{}", widget.id);
+        let reader = Reader::of(instance);
         let (outcome, latency) = read(&self.cluster.instances[instance], &path).await;
         let answer = match outcome {
             Ok(answer) if answer.status == 200 => answer,
@@ -246,13 +256,16 @@ impl Drill {
         if body["id"] != widget.id {
             self.failed(format!("{path} was answered with {body}"));
         }
-        if version_of(&body) < floor {
-            let whose = usize::from(instance != widget.home);
-            tally.stale[whose].push(format!(
-                "{body} instead of version {floor} after {:.0?}: {}",
-                since.elapsed(),
-                answer.header("cache-status")
-            ));
+        match widget.history.judge(reader, &body, self.lag) {
+            Ok(lag) => tally.longest_lag = lag.max(tally.longest_lag),
+            Err(stale) => {
+                let whose = usize::from(instance != widget.home);
+                tally.stale[whose].push(format!(
+                    "{stale}; after {:.0?}: {}",
+                    since.elapsed(),
+                    answer.header("cache-status")
+                ));
+            }
         }
         if answer.is_hit() {
             tally.hits[instance] += 1;

@@ -16,6 +16,7 @@ mod cluster;
 mod drill;
 mod figures;
 mod groups;
+mod history;
 mod outage;
 mod stampede;
 mod storm;

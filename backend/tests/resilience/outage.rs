@@ -6,8 +6,27 @@ use std::time::Duration;
 
 use crate::drill::Drill;
 use crate::figures::soaking;
+use crate::history::NEAR;
 use crate::support::proxy::{Mode, Proxy};
 use crate::support::server::{Kind, Server};
+
+/// The cache that falls ill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cache {
+    Redis,
+    /// Redis, and near caches in the instances.
+    Near,
+    Memcached,
+}
+
+impl Cache {
+    fn server(self) -> Kind {
+        match self {
+            Self::Redis | Self::Near => Kind::Redis,
+            Self::Memcached => Kind::Memcached,
+        }
+    }
+}
 
 /// What befalls the cache server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +76,8 @@ impl Fault {
     }
 }
 
-async fn drill(kind: Kind, fault: Fault) {
+async fn drill(cache: Cache, fault: Fault) {
+    let kind = cache.server();
     let mut server = match (kind, fault) {
         // Told not to make room.
         (Kind::Memcached, Fault::Full) => Server::start_with(kind, &["-m", "4", "-M"]),
@@ -70,10 +90,14 @@ async fn drill(kind: Kind, fault: Fault) {
     } else {
         server.port
     };
-    let environment = [
+    let port = port.to_string();
+    let mut environment = vec![
         ("CACHE_BACKEND", kind.name()),
-        (kind.port_variable(), &port.to_string()),
+        (kind.port_variable(), port.as_str()),
     ];
+    if cache == Cache::Near {
+        environment.push(NEAR);
+    }
     let drill = Drill::prepare(&environment).await;
     let tasks = drill.start_load().await;
 
@@ -121,7 +145,7 @@ async fn drill(kind: Kind, fault: Fault) {
         }
     }
     drill.end_outage();
-    let name = format!("{} {fault:?}", kind.name());
+    let name = format!("{cache:?} {fault:?}");
     Arc::clone(&drill).finish(&name, tasks).await;
 }
 
@@ -162,10 +186,10 @@ fn make_room(server: &Server) {
 }
 
 macro_rules! drills {
-    ($(async fn $name:ident() = $kind:ident $fault:ident;)*) => {$(
+    ($(async fn $name:ident() = $cache:ident $fault:ident;)*) => {$(
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $name() {
-            drill(Kind::$kind, Fault::$fault).await;
+            drill(Cache::$cache, Fault::$fault).await;
         }
     )*};
 }
@@ -181,6 +205,12 @@ drills! {
     async fn c43_nothing_fails_and_nothing_is_stale_when_redis_talks_garbage() = Redis Garbage;
     async fn c43_nothing_fails_and_nothing_is_stale_when_connections_to_redis_are_killed() = Redis ConnectionsKilled;
     async fn c43_nothing_fails_and_nothing_is_stale_when_connections_to_redis_are_forgotten() = Redis Forgotten;
+    async fn c43_nothing_fails_and_nothing_is_stale_with_near_caches_when_redis_is_killed() = Near Killed;
+    async fn c43_nothing_fails_and_nothing_is_stale_with_near_caches_when_redis_is_restored_from_an_old_snapshot() = Near RestoredFromOldSnapshot;
+    async fn c43_nothing_fails_and_nothing_is_stale_with_near_caches_when_redis_is_stopped() = Near Stopped;
+    async fn c43_nothing_fails_and_nothing_is_stale_with_near_caches_when_redis_is_slow() = Near Slow;
+    async fn c43_nothing_fails_and_nothing_is_stale_with_near_caches_when_connections_are_killed() = Near ConnectionsKilled;
+    async fn c43_nothing_fails_and_nothing_is_stale_with_near_caches_when_connections_are_forgotten() = Near Forgotten;
     async fn c43_nothing_fails_and_nothing_is_stale_when_connections_to_memcached_are_forgotten() = Memcached Forgotten;
     async fn c43_nothing_fails_and_nothing_is_stale_when_memcached_refuses_connections() = Memcached Refused;
     async fn c43_nothing_fails_and_nothing_is_stale_when_memcached_is_killed() = Memcached Killed;

@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use crate::cluster::{Cluster, Outcome, read};
+use crate::history::NEAR;
 use crate::support::answer::Answer;
 use crate::support::eventually;
 use crate::support::proxy::Proxy;
@@ -32,7 +33,11 @@ struct Stampede {
 
 impl Stampede {
     async fn prepare(backend: &str) -> Self {
-        let cluster = Cluster::start(2, &[("CACHE_BACKEND", backend)]).await;
+        Self::prepare_with(&[("CACHE_BACKEND", backend)]).await
+    }
+
+    async fn prepare_with(environment: &[(&str, &str)]) -> Self {
+        let cluster = Cluster::start(2, environment).await;
         Self::around(cluster).await
     }
 
@@ -126,13 +131,13 @@ async fn answers(name: &str, mut crowd: JoinSet<(Outcome, Duration)>) -> Vec<Ans
     answers
 }
 
-async fn one_run_serves_all(backend: &str) {
-    let stampede = Stampede::prepare(backend).await;
+async fn one_run_serves_all(environment: &[(&str, &str)]) {
+    let stampede = Stampede::prepare_with(environment).await;
     let lock = stampede.lock().await;
     let crowd = stampede.crowd(&[0, 1], CROWD);
     stampede.wait_for_leader().await;
     stampede.unlock(lock).await;
-    let name = format!("stampede on {backend}");
+    let name = format!("stampede with {environment:?}");
     for answer in answers(&name, crowd).await {
         assert_eq!(answer.expect(200).json()["name"], "cog");
     }
@@ -147,12 +152,17 @@ async fn one_run_serves_all(backend: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn c34_two_hundred_readers_of_an_absent_key_run_the_handler_at_most_twice_on_redis() {
-    one_run_serves_all("redis").await;
+    one_run_serves_all(&[("CACHE_BACKEND", "redis")]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn c34_two_hundred_readers_of_an_absent_key_run_the_handler_at_most_twice_on_memcached() {
-    one_run_serves_all("memcached").await;
+    one_run_serves_all(&[("CACHE_BACKEND", "memcached")]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c34_two_hundred_readers_of_an_absent_key_run_the_handler_at_most_twice_with_near_caches() {
+    one_run_serves_all(&[NEAR]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

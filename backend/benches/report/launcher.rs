@@ -1,0 +1,237 @@
+//! How the programs are started.
+
+use std::fs::{self, OpenOptions};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::client::Client;
+use crate::program::{Program, Reference, Service, ServiceCache};
+use crate::running::Running;
+use crate::{Result, Settings, path};
+
+/// How long a program may take until it answers as it should.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Starts programs.
+pub struct Launcher<'a> {
+    /// Where the programs and servers are.
+    pub settings: &'a Settings,
+    /// The body that the reference programs answer with.
+    pub body: String,
+    /// The port of the service that nginx asks.
+    pub upstream: u16,
+}
+
+impl Launcher<'_> {
+    /// Starts a program and waits until it answers as it should.
+    pub fn start(&self, program: Program) -> Result<Running> {
+        self.start_with(program, &[])
+    }
+
+    /// The same with variables of the environment that a service is to have besides.
+    pub fn start_with(&self, program: Program, environment: &[(&str, &str)]) -> Result<Running> {
+        let running = self.launch(program, environment)?;
+        self.wait_for_right_answer(program, &running)?;
+        Ok(running)
+    }
+
+    /// Waits until a program answers as it should: it may have just been started, and what it was told
+    /// last may be under way.
+    pub fn wait_for_right_answer(&self, program: Program, running: &Running) -> Result<()> {
+        let path = path(self.settings.first_id);
+        let began = Instant::now();
+        loop {
+            let problem = match Client::connect(running.port).and_then(|mut it| it.get(&path)) {
+                Ok(answer) if answer.status != 200 => format!("status {}", answer.status),
+                Ok(answer) => match program.problem(&answer) {
+                    None => return Ok(()),
+                    Some(problem) => problem,
+                },
+                Err(error) => error.to_string(),
+            };
+            if began.elapsed() > PATIENCE {
+                return Err(format!("{program} does not answer as it should: {problem}").into());
+            }
+            sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Starts a program and answers how many milliseconds pass until its first answer.
+    pub fn time_first_answer(&self, program: Program) -> Result<f64> {
+        let path = path(self.settings.first_id);
+        let started = Instant::now();
+        let running = self.launch(program, &[])?;
+        while started.elapsed() < PATIENCE {
+            let answer = Client::connect(running.port).and_then(|mut client| client.get(&path));
+            if answer.is_ok_and(|answer| answer.status == 200) {
+                return Ok(started.elapsed().as_secs_f64() * 1000.0);
+            }
+            sleep(Duration::from_millis(1));
+        }
+        Err(format!("{program} does not answer").into())
+    }
+
+    fn launch(&self, program: Program, environment: &[(&str, &str)]) -> Result<Running> {
+        let port = free_port()?;
+        let log_path = self.settings.directory.join(format!("access-{port}.log"));
+        let log = if program.has_access_log() {
+            let mut options = OpenOptions::new();
+            Some(options.create(true).append(true).open(&log_path)?)
+        } else {
+            None
+        };
+        let mut command = match program {
+            Program::Reference(reference) => self.reference(reference, port),
+            Program::Service(service) => {
+                let mut command = self.service(service, port)?;
+                command.envs(environment.iter().copied());
+                if let Some(log) = &log {
+                    command.stdout(log.try_clone()?);
+                }
+                command
+            }
+            Program::Nginx { .. } => self.nginx(port, log.as_ref().map(|_| log_path.as_path()))?,
+        };
+        let child = command
+            .stdin(Stdio::null())
+            .spawn()
+            .map_err(|error| format!("{program} cannot be started: {error}"))?;
+        Ok(Running {
+            child,
+            port,
+            log,
+            has_children: matches!(program, Program::Nginx { .. }),
+        })
+    }
+
+    fn reference(&self, reference: Reference, port: u16) -> Command {
+        let settings = self.settings;
+        let (mode, server) = match reference {
+            Reference::StaticBytes => ("static", String::new()),
+            Reference::Moka => ("moka", String::new()),
+            Reference::Redis => (
+                "redis",
+                format!("redis://127.0.0.1:{}", settings.redis_port),
+            ),
+            Reference::Memcached => (
+                "memcached",
+                format!("127.0.0.1:{}", settings.memcached_port),
+            ),
+            Reference::Row => ("sqlx", settings.database_url.clone()),
+        };
+        let mut command = Command::new(&settings.reference);
+        command
+            .args([mode, "--port", &port.to_string(), "--server", &server])
+            .args(["--body", &self.body])
+            .args(["--first-id", &settings.first_id.to_string()])
+            .args(["--entries", &settings.entries.to_string()]);
+        command
+    }
+
+    fn service(&self, service: Service, port: u16) -> Result<Command> {
+        let settings = self.settings;
+        let backend = match service.cache {
+            ServiceCache::Memory => "memory",
+            ServiceCache::Memcached => "memcached",
+            ServiceCache::Redis
+            | ServiceCache::Near
+            | ServiceCache::Disabled
+            | ServiceCache::Down => "redis",
+        };
+        let redis_port = match service.cache {
+            // Where nothing listens.
+            ServiceCache::Down => free_port()?,
+            _ => settings.redis_port,
+        };
+        let log_level = if service.access_log { "info" } else { "off" };
+        let enabled = service.cache != ServiceCache::Disabled;
+        let near = service.cache == ServiceCache::Near;
+        let mut command = Command::new(&settings.backend);
+        command
+            // Neither `.env` nor variables of the shell are part of the measurement.
+            .env_clear()
+            .current_dir(&settings.directory)
+            .env("ENVIRONMENT", "production")
+            .env("SERVER_PORT", port.to_string())
+            .env("DATABASE_URL", &settings.database_url)
+            .env("LOG_LEVEL", log_level)
+            .env("CACHE_ENABLED", enabled.to_string())
+            .env("CACHE_BACKEND", backend)
+            .env("CACHE_REDIS_HOST", "127.0.0.1")
+            .env("CACHE_REDIS_PORT", redis_port.to_string())
+            .env("CACHE_NEAR", near.to_string())
+            .env("CACHE_MEMCACHED_HOST", "127.0.0.1")
+            .env("CACHE_MEMCACHED_PORT", settings.memcached_port.to_string())
+            // Room for all entries: the default holds two thirds of them.
+            .env("CACHE_MEMORY_MAX_BYTES", "268435456");
+        Ok(command)
+    }
+
+    fn nginx(&self, port: u16, log: Option<&Path>) -> Result<Command> {
+        let directory = self.settings.directory.join(format!("nginx-{port}"));
+        fs::create_dir_all(directory.join("cache"))?;
+        let shown = directory.display();
+        let workers = std::thread::available_parallelism()?;
+        let upstream = self.upstream;
+        let user = if nginx_wants_user() { "user root;" } else { "" };
+        let access_log = match log {
+            // Its default: a line of the format `combined`, written at once.
+            Some(path) => format!("\"{}\"", path.display()),
+            None => "off".to_owned(),
+        };
+        let configuration = format!(
+            "{user}
+             daemon off;
+             worker_processes {workers};
+             pid \"{shown}/pid\";
+             error_log stderr error;
+             events {{ worker_connections 1024; }}
+             http {{
+                 access_log {access_log};
+                 keepalive_requests 1000000000;
+                 client_body_temp_path \"{shown}/body\";
+                 proxy_temp_path \"{shown}/proxy\";
+                 fastcgi_temp_path \"{shown}/fastcgi\";
+                 uwsgi_temp_path \"{shown}/uwsgi\";
+                 scgi_temp_path \"{shown}/scgi\";
+                 proxy_cache_path \"{shown}/cache\" keys_zone=widgets:64m;
+                 server {{
+                     listen 127.0.0.1:{port};
+                     location / {{
+                         proxy_pass http://127.0.0.1:{upstream};
+                         proxy_cache widgets;
+                         proxy_cache_valid 200 1h;
+                     }}
+                 }}
+             }}"
+        );
+        let path = directory.join("nginx.conf");
+        fs::write(&path, configuration)?;
+        let mut command = Command::new("nginx");
+        command.arg("-p").arg(&directory).arg("-c").arg(&path);
+        Ok(command)
+    }
+}
+
+/// nginx started by root lets its workers become somebody else, who may not enter the directory.
+fn nginx_wants_user() -> bool {
+    fs::read_to_string("/proc/self/status")
+        .is_ok_and(|status| status.lines().any(|line| line.starts_with("Uid:\t0\t")))
+}
+
+/// A port that nothing listens on.
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
+
+/// Whether a program is on the PATH.
+pub fn is_installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        // Debian keeps servers where an ordinary user's PATH does not look.
+        .chain([PathBuf::from("/usr/sbin")])
+        .any(|directory| directory.join(program).is_file())
+}
