@@ -18,16 +18,16 @@ fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
 
 #[test]
 fn a_look_up_asks_for_value_and_number() {
-    let key = Key::new("widget:42").unwrap();
+    let key = Key::new("item:42").unwrap();
     assert_eq!(
         written(|commands| write_look_up(commands, &key, 7)),
-        "mg widget:42 v c O7\r\n"
+        "mg item:42 v c O7\r\n"
     );
 }
 
 #[test]
 fn a_store_says_what_must_be_there() {
-    let key = Key::new("widget:42").unwrap();
+    let key = Key::new("item:42").unwrap();
     for (condition, flag) in [
         (Condition::None, ""),
         (Condition::Absent, " ME"),
@@ -35,7 +35,7 @@ fn a_store_says_what_must_be_there() {
     ] {
         assert_eq!(
             written(|commands| write_store(commands, &key, b"body", condition, 60, 7)),
-            format!("ms widget:42 4 T60 c O7{flag}\r\nbody\r\n")
+            format!("ms item:42 4 T60 c O7{flag}\r\nbody\r\n")
         );
     }
 }
