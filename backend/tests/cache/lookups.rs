@@ -17,7 +17,7 @@ use crate::support::{unique, variable};
 const MINUTE: Duration = Duration::from_mins(1);
 
 fn value(text: &str) -> Bytes {
-    Bytes::from(format!("cache/1 {:016x} {text}", rand::random::<u64>()))
+    Bytes::from(format!("cache/2 {:016x} {text}", rand::random::<u64>()))
 }
 
 async fn redis(port: &str) -> redis::aio::MultiplexedConnection {
@@ -33,12 +33,24 @@ async fn c33_a_look_up_never_joins_one_that_has_left() {
             CacheBackendKind::Memcached => {
                 let proxy = Proxy::start(direct.cache_memcached_port).await;
                 let cache_memcached_port = proxy.port;
-                (proxy, CacheSettings { cache_memcached_port, ..direct.clone() })
+                (
+                    proxy,
+                    CacheSettings {
+                        cache_memcached_port,
+                        ..direct.clone()
+                    },
+                )
             }
             _ => {
                 let proxy = Proxy::start(direct.cache_redis_port).await;
                 let cache_redis_port = proxy.port;
-                (proxy, CacheSettings { cache_redis_port, ..direct.clone() })
+                (
+                    proxy,
+                    CacheSettings {
+                        cache_redis_port,
+                        ..direct.clone()
+                    },
+                )
             }
         };
         let (direct, behind) = (backend(&direct), backend(&behind));
@@ -81,16 +93,15 @@ async fn look_ups_of_one_key_that_come_together_are_one_command() {
         .query_async(&mut redis(&server.port.to_string()).await)
         .await
         .unwrap();
-    assert!(
-        statistics.contains("cmdstat_get:calls=1,"),
-        "{statistics}"
-    );
+    assert!(statistics.contains("cmdstat_get:calls=1,"), "{statistics}");
 }
 
 #[actix_web::test]
 async fn look_ups_of_many_keys_that_come_together_each_get_their_own_answer() {
     let backend = backend(&settings(CacheBackendKind::Redis));
-    let keys: Vec<_> = (0..500).map(|number| unique(&format!("key:{number}"))).collect();
+    let keys: Vec<_> = (0..500)
+        .map(|number| unique(&format!("key:{number}")))
+        .collect();
     let foreign = unique("foreign");
     let mut redis = redis(&variable("TEST_REDIS_PORT")).await;
     redis::cmd("RPUSH")

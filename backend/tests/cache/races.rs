@@ -560,8 +560,11 @@ async fn check_lost_deletion(kind: CacheBackendKind, mode: Mode, read: &str, wri
         harness.app(row.routes()).await,
         other.app(row.routes()).await,
     );
-    get(&app, read).await;
-    assert!(get(&app, read).await.is_hit() && get(&beside, read).await.is_hit());
+    // A busy machine may exceed the short deadline, which is an outage of its own.
+    eventually("there are hits on both", async || {
+        get(&app, read).await.is_hit() && get(&beside, read).await.is_hit()
+    })
+    .await;
     proxy.set(mode);
     assert_eq!(post(&app, write).await.status, 204);
     // It meets the outage too.

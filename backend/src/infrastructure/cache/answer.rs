@@ -1,12 +1,12 @@
 //! From a handler's response to an entry and back (C8–C10, C42).
 
+use super::entry::{Entry, GroupStamp, Metadata, ValueId};
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::ServiceResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
-use super::entry::{Entry, GroupStamp, Metadata, ValueId};
 
 /// A handler's answer whose body is complete and at hand.
 pub(super) struct CompleteAnswer {

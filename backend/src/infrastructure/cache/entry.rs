@@ -1,7 +1,7 @@
 //! What is stored under a key: one readable line of metadata, then the body as it was sent (C25).
 //!
 //! ```text
-//! cache/1 9f86d081884c7d65 1c291ca3 length=13 status=200 … etag="5d41" content-type=application/json⏎
+//! cache/2 9f86d081884c7d65 1c291ca3 length=13 status=200 … etag="5d41" content-type=application/json⏎
 //! {"count": 41}
 //! ```
 //!
@@ -10,7 +10,7 @@
 //! what would end a field percent-encoded. A hit reads the line, so it is made to be read in one pass
 //! and without copying. A value that is truncated, damaged, foreign or of another version does not
 //! parse, and what does not parse is a miss. A *claim*, the promise of one reader to fill the key, is a
-//! line of its own: `cache/1 {id} claim {milliseconds since the epoch} {generation} {group's generation}`.
+//! line of its own: `cache/2 {id} claim {milliseconds since the epoch} {generation} {group's generation}`.
 
 use actix_web::http::header::{HeaderName, HeaderValue};
 use bytes::Bytes;
@@ -18,7 +18,7 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode, percent_encode};
 
 use super::backends::HEAD_BYTES;
 
-const MAGIC: &str = "cache/1 ";
+const MAGIC: &str = "cache/2 ";
 /// What would end a field, or be taken for an encoded byte.
 const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 
@@ -337,7 +337,10 @@ mod tests {
                 }),
                 etag: HeaderValue::from_static("\"abc\""),
                 headers: vec![
-                    (CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8")),
+                    (
+                        CONTENT_TYPE,
+                        HeaderValue::from_static("text/plain; charset=utf-8"),
+                    ),
                     (
                         HeaderName::from_static("x-odd"),
                         HeaderValue::from_bytes(b"a%20b\t\xff=").unwrap(),
@@ -353,9 +356,12 @@ mod tests {
         let value = write_entry(&entry(b"{\"count\": 41}"));
         let text = String::from_utf8(value.to_vec()).unwrap();
         let (line, body) = text.split_once('\n').unwrap();
-        assert!(line.starts_with("cache/1 9f86d081884c7d65 "), "{line}");
+        assert!(line.starts_with("cache/2 9f86d081884c7d65 "), "{line}");
         assert!(line.contains(" length=13 status=200 "), "{line}");
-        assert!(line.contains(" content-type=text/plain;%20charset=utf-8 "), "{line}");
+        assert!(
+            line.contains(" content-type=text/plain;%20charset=utf-8 "),
+            "{line}"
+        );
         assert_eq!(body, "{\"count\": 41}");
     }
 

@@ -120,6 +120,7 @@ impl Lookup<'_> {
     /// Finds out what the read does next, and claims the key where it is vacant. An expired entry of
     /// the id `useless` counts as vacant.
     pub(super) async fn decide(&self, useless: Option<ValueId>) -> Result<Decision, Unavailable> {
+        // What is rare is boxed, so that what every miss allocates and moves stays small.
         for _ in 0..ATTEMPTS {
             // Taken before anything is read, so that an entry never claims to be newer than it is.
             let generation = self.guard.generation();
@@ -141,12 +142,12 @@ impl Lookup<'_> {
                 }
                 State::Claimed(claim) => {
                     if let Some(flight) = self.flights.find(claim.id) {
-                        let landing = timeout(CLAIM_LIFETIME, join(flight))
+                        let landing = Box::pin(timeout(CLAIM_LIFETIME, join(flight)))
                             .await
                             .unwrap_or_default();
                         return Ok(landing.map_or(Decision::RunAlone, Decision::Collapsed));
                     }
-                    if let Some(decision) = self.wait_for_other_instance(claim).await? {
+                    if let Some(decision) = Box::pin(self.wait_for_other_instance(claim)).await? {
                         return Ok(decision);
                     }
                 }
@@ -207,8 +208,7 @@ impl Lookup<'_> {
         let (found, group) = match self.group {
             None => (self.get(self.key.full()).await?, None),
             Some(key) => {
-                let (found, group) =
-                    tokio::join!(self.get(self.key.full()), self.get(key.full()));
+                let (found, group) = tokio::join!(self.get(self.key.full()), self.get(key.full()));
                 (found?, read_stamp(key, group?.as_ref()))
             }
         };
@@ -306,7 +306,7 @@ impl Lookup<'_> {
         };
         let name = key.group();
         let generation: u64 = rand::random();
-        let record = bytes::Bytes::from(format!("cache/1 {generation:016x} group {name}\n"));
+        let record = bytes::Bytes::from(format!("cache/2 {generation:016x} group {name}\n"));
         let mut expected = Version::Absent;
         // Twice: a record that is not ours is replaced.
         for _ in 0..2 {
@@ -367,5 +367,5 @@ fn generation_of(group: Option<&GroupStamp>) -> u64 {
 /// The generation in the head of a group's record.
 pub(super) fn read_generation(found: &Found) -> Option<u64> {
     let head = std::str::from_utf8(found.value.get(..super::backends::HEAD_BYTES)?).ok()?;
-    u64::from_str_radix(head.strip_prefix("cache/1 ")?, 16).ok()
+    u64::from_str_radix(head.strip_prefix("cache/2 ")?, 16).ok()
 }

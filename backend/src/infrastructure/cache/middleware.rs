@@ -108,8 +108,10 @@ where
 {
     type Response = ServiceResponse<BoxBody>;
     type Error = Error;
-    type Future =
-        Either<Ready<Result<Self::Response, Error>>, LocalBoxFuture<'static, Result<Self::Response, Error>>>;
+    type Future = Either<
+        Ready<Result<Self::Response, Error>>,
+        LocalBoxFuture<'static, Result<Self::Response, Error>>,
+    >;
 
     forward_ready!(service);
 

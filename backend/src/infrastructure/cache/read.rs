@@ -149,11 +149,11 @@ impl Context<'_> {
         let decision = match decision {
             Ok(Decision::Stale(entry, version)) => {
                 let ageing = self.ageing(Arc::clone(&entry), version.clone());
-                match ageing.serve_stale(handler.clone(), &request).await {
+                match Box::pin(ageing.serve_stale(handler.clone(), &request)).await {
                     Aged::Serve(outcome) => return Ok(self.answer(request, &entry, outcome)),
                     Aged::Answer(answer) => return answer,
                     // Claimed in place of what was seen.
-                    Aged::Useless => self.lookup.decide(Some(entry.id)).await,
+                    Aged::Useless => Box::pin(self.lookup.decide(Some(entry.id))).await,
                 }
             }
             decision => decision,

@@ -241,13 +241,13 @@ async fn read_generation(guard: &BackendGuard) -> Result<Option<RecordedGenerati
 
 /// One readable line, with the head that every stored value has.
 fn write_generation(generation: u64, identity: &str) -> Bytes {
-    Bytes::from(format!("cache/1 {generation:016x} generation {identity}\n"))
+    Bytes::from(format!("cache/2 {generation:016x} generation {identity}\n"))
 }
 
 fn parse_generation(value: &[u8]) -> Option<RecordedGeneration> {
     let text = std::str::from_utf8(value).ok()?;
     let generation =
-        u64::from_str_radix(text.get(..HEAD_BYTES)?.strip_prefix("cache/1 ")?, 16).ok()?;
+        u64::from_str_radix(text.get(..HEAD_BYTES)?.strip_prefix("cache/2 ")?, 16).ok()?;
     let identity = text
         .get(HEAD_BYTES..)?
         .strip_prefix(" generation ")?
@@ -274,7 +274,7 @@ mod tests {
 
     #[test]
     fn a_foreign_value_is_no_generation() {
-        assert!(parse_generation(b"cache/1 000000000000000c other x\n").is_none());
+        assert!(parse_generation(b"cache/2 000000000000000c other x\n").is_none());
         assert!(parse_generation(b"").is_none());
     }
 }

@@ -10,6 +10,7 @@ mod redis;
 mod store;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -59,7 +60,7 @@ pub enum BackendError {
     Unavailable(String),
 }
 
-/// How long the unique head of every stored value is, in bytes: `cache/1 ` and 16 hexadecimal digits.
+/// How long the unique head of every stored value is, in bytes: `cache/2 ` and 16 hexadecimal digits.
 pub const HEAD_BYTES: usize = 24;
 
 /// A store of bytes under keys.
@@ -110,7 +111,7 @@ pub trait CacheBackend: Send + Sync + 'static {
     async fn delete_pattern(&self, pattern: &str) -> Result<u64, BackendError>;
 
     /// Deletes the stored values whose key begins with `prefix` (`""`: all) and whose value begins
-    /// with `cache/1 `, as far as the server can list them; nothing else that shares the server.
+    /// with `cache/2 `, as far as the server can list them; nothing else that shares the server.
     async fn clear(&self, prefix: &str) -> Result<(), BackendError>;
 
     /// Asks the server who it is: the answer changes when a server that may remember old values
@@ -130,4 +131,13 @@ pub fn from_settings(settings: &CacheSettings) -> Result<Arc<dyn CacheBackend>, 
         CacheBackendKind::Memcached => Arc::new(MemcachedBackend::new(settings)),
         CacheBackendKind::Memory => Arc::new(MemoryBackend::new(settings)),
     })
+}
+
+/// The number of this thread: those of the process are numbered in the order in which they come here.
+fn thread_number() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static NUMBER: usize = NEXT.fetch_add(1, Ordering::Relaxed);
+    }
+    NUMBER.with(|number| *number)
 }

@@ -5,7 +5,6 @@
 //! thread. Where that runtime ends the next user makes a new connection on its own.
 
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,6 +13,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::connection::{Connection, drive};
+use crate::infrastructure::cache::backends::thread_number;
 
 /// How long a lane that could not be renewed is left alone.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(50);
@@ -170,13 +170,4 @@ impl Lane {
     fn state(&self) -> MutexGuard<'_, LaneState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Numbers the threads of the process in the order in which they come here.
-fn thread_number() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static NUMBER: usize = NEXT.fetch_add(1, Ordering::Relaxed);
-    }
-    NUMBER.with(|number| *number)
 }

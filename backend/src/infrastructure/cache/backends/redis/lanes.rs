@@ -13,6 +13,8 @@ use deadpool_redis::{Connection, Pool};
 use redis::aio::MultiplexedConnection;
 use tokio::sync::Notify;
 
+use crate::infrastructure::cache::backends::thread_number;
+
 /// How long a lane that could not be renewed is left alone.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(50);
 /// How long a connection may take to be made before another is tried beside it: a network that was
@@ -179,13 +181,4 @@ impl Lane {
     fn state(&self) -> MutexGuard<'_, LaneState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Numbers the threads of the process in the order in which they come here.
-fn thread_number() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static NUMBER: usize = NEXT.fetch_add(1, Ordering::Relaxed);
-    }
-    NUMBER.with(|number| *number)
 }

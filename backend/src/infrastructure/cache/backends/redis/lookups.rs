@@ -75,6 +75,7 @@ impl Lookups {
             let departure = Departure {
                 lookups: self.clone(),
                 lane,
+                has_left: false,
             };
             // A task of its own: whoever asked first may leave, the others still wait.
             tokio::spawn(departure.run(full));
@@ -128,9 +129,7 @@ impl Lookups {
                 value: Bytes::new(),
                 version: Version::Anything,
             })),
-            Value::ServerError(error) => {
-                Err(failed(&self.lanes, ticket, RedisError::from(error)))
-            }
+            Value::ServerError(error) => Err(failed(&self.lanes, ticket, RedisError::from(error))),
             answer => {
                 let value: Option<Bytes> = from_redis_value(answer)
                     .map_err(|error| BackendError::Unavailable(error.to_string()))?;
@@ -155,12 +154,14 @@ fn deliver(answer: &Answer, waiting: Vec<oneshot::Sender<Answer>>) {
 struct Departure {
     lookups: Lookups,
     lane: usize,
+    has_left: bool,
 }
 
 impl Departure {
     /// Takes a full batch, or else whatever has come by now.
-    async fn run(self, full: Option<Batch>) {
+    async fn run(mut self, full: Option<Batch>) {
         let batch = full.unwrap_or_else(|| mem::take(&mut *self.lookups.waiting(self.lane)));
+        self.has_left = true;
         if !batch.is_empty() {
             self.lookups.ask(self.lane, batch).await;
         }
@@ -170,6 +171,8 @@ impl Departure {
 impl Drop for Departure {
     /// Where the runtime ends before the batch has left, nobody joins it any more.
     fn drop(&mut self) {
-        self.lookups.waiting(self.lane).clear();
+        if !self.has_left {
+            self.lookups.waiting(self.lane).clear();
+        }
     }
 }

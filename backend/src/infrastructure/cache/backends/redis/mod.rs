@@ -32,7 +32,7 @@ use crate::infrastructure::settings::CacheSettings;
 /// probes, before the first one gives up.
 const ATTEMPTS_OF_A_LANE: usize = 16;
 /// What every value of this cache begins with.
-const MAGIC: &[u8] = b"cache/1 ";
+const MAGIC: &[u8] = b"cache/2 ";
 
 /// Stores a value if the key holds the one with this head. One key only, so that it runs on Redis
 /// Cluster too; a value of another type is no match.
