@@ -152,18 +152,14 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Whether a program is asked for all keys, and has to have them all. Those on Redis share what is
-/// there.
+/// Whether a program is asked for all keys, and has to have them all.
 fn needs_filling(program: Program) -> bool {
     let is_asked_for_all = WORKLOADS
         .iter()
         .filter(|workload| matches!(workload.requests, Requests::Zipf | Requests::ZipfWithWrites))
         .flat_map(|workload| workload.subjects)
         .any(|subject| subject.program == program);
-    is_asked_for_all
-        && program
-            .cache()
-            .is_some_and(|cache| cache != ServiceCache::Near)
+    is_asked_for_all && program.has_cache()
 }
 
 /// Runs all rounds of a workload.
@@ -202,7 +198,7 @@ fn measure(
                 launcher.wait_for_right_answer(program, running)?;
                 Ok(sample)
             };
-            let sample = if workload.requests == Requests::Once && program.cache().is_some() {
+            let sample = if workload.requests == Requests::Once && program.has_cache() {
                 // Whatever was read before would not be missed: another namespace, another process.
                 let namespace = format!("misses-{round}");
                 let fresh = launcher.start_with(program, &[("CACHE_NAMESPACE", &namespace)])?;

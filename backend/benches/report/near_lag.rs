@@ -8,7 +8,7 @@ use crate::program::{Program, ServiceCache};
 use crate::{Result, path, progress};
 
 /// Reads before each write, so that both instances answer from their near caches.
-const WARMING_READS: usize = 10;
+const WARMING_READS: usize = 5;
 /// An instance that has not been told by then never will be.
 const PATIENCE: Duration = Duration::from_secs(5);
 

@@ -92,13 +92,14 @@ impl Program {
         )
     }
 
-    /// The cache that has to be filled before its hits are measured.
-    pub fn cache(self) -> Option<ServiceCache> {
-        let Self::Service(service) = self else {
-            return None;
-        };
-        let is_cache = !matches!(service.cache, ServiceCache::Disabled | ServiceCache::Down);
-        is_cache.then_some(service.cache)
+    /// Whether it keeps answers, which have to be there before its hits are measured.
+    pub const fn has_cache(self) -> bool {
+        match self {
+            Self::Service(service) => {
+                !matches!(service.cache, ServiceCache::Disabled | ServiceCache::Down)
+            }
+            _ => false,
+        }
     }
 
     /// What is wrong with an answer to a key that was asked for before: nobody is to be measured at
