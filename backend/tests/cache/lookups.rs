@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix_web::rt;
 use backend::infrastructure::cache::backends::CacheBackend;
-use backend::infrastructure::settings::{CacheBackendKind, CacheSettings};
+use backend::infrastructure::settings::CacheBackendKind;
 use bytes::Bytes;
 use futures_util::future::join_all;
 
@@ -29,30 +29,14 @@ async fn redis(port: &str) -> redis::aio::MultiplexedConnection {
 async fn c33_a_look_up_never_joins_one_that_has_left() {
     for kind in [CacheBackendKind::Redis, CacheBackendKind::Memcached] {
         let direct = settings(kind);
-        let (proxy, behind) = match kind {
-            CacheBackendKind::Memcached => {
-                let proxy = Proxy::start(direct.cache_memcached_port).await;
-                let cache_memcached_port = proxy.port;
-                (
-                    proxy,
-                    CacheSettings {
-                        cache_memcached_port,
-                        ..direct.clone()
-                    },
-                )
-            }
-            _ => {
-                let proxy = Proxy::start(direct.cache_redis_port).await;
-                let cache_redis_port = proxy.port;
-                (
-                    proxy,
-                    CacheSettings {
-                        cache_redis_port,
-                        ..direct.clone()
-                    },
-                )
-            }
+        let mut behind = direct.clone();
+        let port = if kind == CacheBackendKind::Redis {
+            &mut behind.cache_redis_port
+        } else {
+            &mut behind.cache_memcached_port
         };
+        let proxy = Proxy::start(*port).await;
+        *port = proxy.port;
         let (direct, behind) = (backend(&direct), backend(&behind));
         let key = unique("key");
         let (old, new) = (value("old"), value("new"));

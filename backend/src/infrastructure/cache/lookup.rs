@@ -30,6 +30,7 @@
 //! it wrote until it is back. Clocks are used for expiry and for how long to wait, never for whether
 //! an entry is from before a write.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +38,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::backends::{Found, Version};
 use super::clock::Clock;
+use super::decoded::decode;
 use super::entry::{Claim, Entry, GroupStamp, StoredValue, ValueId, read_value, write_claim};
 use super::flight::{Flight, Flights, join};
 use super::guard::{BackendGuard, Unavailable};
@@ -98,7 +100,7 @@ enum State {
 
 impl Lookup<'_> {
     /// The entry under the key, if it is a fresh answer and nobody has to be asked for it.
-    pub(super) fn at_hand(&self) -> Option<Entry> {
+    pub(super) fn at_hand(&self) -> Option<Rc<Entry>> {
         if !self.near {
             return None;
         }
@@ -108,9 +110,7 @@ impl Lookup<'_> {
             None => None,
             Some(key) => read_stamp(key, Some(&self.guard.at_hand(key.full())?)),
         };
-        let Some(StoredValue::Entry(entry)) = read_value(&found.value) else {
-            return None;
-        };
+        let entry = decode(&found.value)?;
         let is_fresh = entry.metadata.fresh_until() > self.clock.milliseconds();
         // Asked last: whatever was found while the backend was trusted is an answer.
         (self.is_answer(&entry, generation, group.as_ref()) && is_fresh && self.guard.is_ready())

@@ -19,6 +19,7 @@ pub mod backends;
 mod answer;
 mod arguments;
 mod clock;
+mod decoded;
 mod entry;
 mod fill;
 mod flight;

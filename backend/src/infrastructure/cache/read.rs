@@ -24,7 +24,7 @@ use super::status::{Bypass, Outcome};
 /// What is known of a read before anything is waited for.
 pub(super) enum Beginning {
     /// The answer is at hand: nobody has to be asked, and nothing waited for.
-    Hit(Entry, Key),
+    Hit(Rc<Entry>, Key),
     /// The backend has to be asked.
     Ask(ReadPlan),
     /// The handler runs, and nothing is stored.

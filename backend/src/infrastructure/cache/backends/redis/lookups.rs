@@ -115,7 +115,9 @@ impl Lookups {
             }
             Ok(Err(error)) => {
                 let answer = Err(error);
-                waiting.into_iter().for_each(|all| deliver(&answer, all));
+                for waiting in waiting {
+                    deliver(&answer, waiting);
+                }
             }
             // Those who waited have given up by themselves.
             Err(_) => {}
