@@ -8,6 +8,7 @@ use crate::modules;
 
 /// Mounts everything that answers.
 pub fn configure(app: &mut ServiceConfig) {
-    health::configure(app);
+    // A path is compared with one after the other: what is asked most stands first.
     app.service(web::scope("/api/v1").configure(modules::configure));
+    health::configure(app);
 }

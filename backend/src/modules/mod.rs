@@ -12,8 +12,8 @@ pub mod widgets;
 
 /// Mounts every module: the one place where they are listed.
 pub fn configure(api: &mut ServiceConfig) {
-    auth::configure(api);
-    // Before `users`, so that `/users/{username}/widgets` is found.
+    // A path is compared with one after the other: what is asked most stands first.
     widgets::configure(api);
     users::configure(api);
+    auth::configure(api);
 }

@@ -10,6 +10,7 @@
 )]
 
 mod backends;
+mod claims;
 mod conditional;
 mod freshness;
 mod harness;
@@ -23,6 +24,7 @@ mod provider;
 mod queries;
 mod races;
 mod reading;
+mod row;
 mod writing;
 
 #[path = "../support/mod.rs"]

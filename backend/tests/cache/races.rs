@@ -1,125 +1,21 @@
 //! Never stale, never stampeding (C33–C36), with the interleavings forced.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix_web::dev::Service;
 use actix_web::test::TestRequest;
-use actix_web::web::{self, ServiceConfig};
+use actix_web::web;
 use actix_web::{HttpResponse, rt};
-use backend::infrastructure::cache::{CacheHealth, CachePolicy};
+use backend::infrastructure::cache::CacheHealth;
 use backend::infrastructure::settings::CacheBackendKind;
 use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 
-use crate::harness::{
-    Harness, Log, Reply, Runs, TestApp, backend, get, no_content, post, settings,
-};
+use crate::harness::{Harness, Log, Reply, Runs, backend, get, post, settings};
+use crate::row::{ITEM, Row, start};
 use crate::support::eventually;
 use crate::support::proxy::{Mode, Proxy};
-
-const ITEM: CachePolicy = CachePolicy::new("item")
-    .resource_id_name("id")
-    .expiration(600)
-    .shared();
-const PAGE: CachePolicy = CachePolicy::new("list_{owner}:page_{id}")
-    .resource_id_name("id")
-    .group("list_{owner}")
-    .shared();
-
-/// One row, and a reader of it that can be held between its reading and its answer.
-#[derive(Clone, Default)]
-struct Row(Arc<RowState>);
-
-struct RowState {
-    value: AtomicUsize,
-    runs: Runs,
-    held: AtomicBool,
-    entered: Semaphore,
-    released: Semaphore,
-}
-
-impl Default for RowState {
-    fn default() -> Self {
-        Self {
-            value: AtomicUsize::new(1),
-            runs: Runs::default(),
-            held: AtomicBool::new(false),
-            entered: Semaphore::new(0),
-            released: Semaphore::new(0),
-        }
-    }
-}
-
-impl Row {
-    async fn read(&self) -> usize {
-        self.0.runs.count();
-        let value = self.0.value.load(Ordering::SeqCst);
-        if self.0.held.load(Ordering::SeqCst) {
-            self.0.entered.add_permits(1);
-            self.0.released.acquire().await.unwrap().forget();
-        }
-        value
-    }
-
-    /// Holds whoever reads from now on.
-    fn hold(&self) {
-        self.0.held.store(true, Ordering::SeqCst);
-    }
-
-    /// Waits until a held reader has read.
-    async fn entered(&self) {
-        self.0.entered.acquire().await.unwrap().forget();
-    }
-
-    /// Lets those who are held go on; whoever comes now is not held.
-    fn release(&self, readers: usize) {
-        self.0.held.store(false, Ordering::SeqCst);
-        self.0.released.add_permits(readers);
-    }
-
-    fn write(&self) {
-        self.0.value.fetch_add(1, Ordering::SeqCst);
-    }
-
-    fn runs(&self) -> usize {
-        self.0.runs.total()
-    }
-
-    /// Reading routes for an item and for pages, and writes that invalidate in each of the three ways.
-    fn routes(&self) -> impl FnOnce(&mut ServiceConfig) + use<> {
-        let row = self.clone();
-        move |config| {
-            let reader = row.clone();
-            let read = move || {
-                let reader = reader.clone();
-                async move { HttpResponse::Ok().body(reader.read().await.to_string()) }
-            };
-            let write = move || {
-                row.write();
-                no_content()
-            };
-            config.route("/items/{id}", web::get().to(read.clone()).wrap(ITEM));
-            config.route("/items/{id}", web::post().to(write.clone()).wrap(ITEM));
-            config.route("/{owner}/pages/{id}", web::get().to(read).wrap(PAGE));
-            let by_group = CachePolicy::new("none")
-                .resource_id("none")
-                .to_invalidate_groups(&["list_{owner}"]);
-            config.route(
-                "/{owner}/by-group",
-                web::post().to(write.clone()).wrap(by_group),
-            );
-            let by_pattern = CachePolicy::new("none")
-                .resource_id("none")
-                .pattern_to_invalidate_extra(&["list_{owner}:*"]);
-            config.route(
-                "/{owner}/by-pattern",
-                web::post().to(write).wrap(by_pattern),
-            );
-        }
-    }
-}
 
 /// What is read, and the write that makes it stale.
 const WAYS: [(&str, &str); 3] = [
@@ -130,15 +26,6 @@ const WAYS: [(&str, &str); 3] = [
 
 fn works_on(kind: CacheBackendKind, write: &str) -> bool {
     kind != CacheBackendKind::Memcached || !write.ends_with("pattern")
-}
-
-/// Starts a read and leaves it running.
-fn start<A: TestApp + 'static>(
-    app: &std::rc::Rc<A>,
-    path: &'static str,
-) -> rt::task::JoinHandle<Reply> {
-    let app = std::rc::Rc::clone(app);
-    rt::spawn(async move { get(&*app, path).await })
 }
 
 #[actix_web::test]
@@ -349,7 +236,7 @@ async fn c34_whoever_waited_long_enough_for_another_instance_runs_without_storin
         row.hold();
         let leader = start(&app, "/items/1");
         row.entered().await;
-        row.0.held.store(false, Ordering::SeqCst);
+        row.release(0);
         let waited = get(&other, "/items/1").await;
         assert_eq!(
             (waited.outcome(), waited.text()),
@@ -386,7 +273,7 @@ async fn c34_a_read_after_a_write_never_joins_a_flight_from_before_it() {
             let before = start(&app, read);
             row.entered().await;
             assert_eq!(post(&*app, write).await.status, 204);
-            row.0.held.store(false, Ordering::SeqCst);
+            row.release(0);
             // The first reader is still under way with what it read before the write.
             for reply in [get(&*app, read).await, get(&beside, read).await] {
                 assert_eq!(reply.text(), "3", "{write} on {:?}", harness.kind);
@@ -718,7 +605,7 @@ async fn c36_a_claim_from_before_a_write_is_joined_by_nobody_though_the_group_ha
             .await
             .unwrap();
         assert_eq!(post(&*app, "/ada/by-group").await.status, 204);
-        row.0.held.store(false, Ordering::SeqCst);
+        row.release(0);
         assert_eq!(
             get(&*app, "/ada/pages/1").await.text(),
             "2",

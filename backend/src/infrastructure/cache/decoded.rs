@@ -1,12 +1,13 @@
 //! Entries that this thread has read lately. A hit at hand mostly reads the very bytes that the hit before
-//! it read, and reading their line again costs more than finding them.
+//! it read, and so do those who were given the same answer of a server because they asked together.
+//! Reading the line again costs more than finding what was read.
 //!
 //! An entry is known by where its bytes lie. They are kept here, so that nothing else can come to lie
 //! there, and bytes that are shared never change: the same place is the same entry.
 
 use std::array;
 use std::cell::RefCell;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -17,35 +18,44 @@ const PLACES: usize = 256;
 /// Larger values are read each time: what is remembered is kept, even when its key is long gone.
 const LARGEST_BYTES: usize = 4096;
 
-type Decoded = Option<(Bytes, Rc<Entry>)>;
+type Decoded = Option<(Bytes, Arc<Entry>)>;
 
 thread_local! {
-    static DECODED: RefCell<[Decoded; PLACES]> = RefCell::new(array::from_fn(|_| None));
+    static AT_HAND: RefCell<[Decoded; PLACES]> = RefCell::new(array::from_fn(|_| None));
+    static ANSWERED: RefCell<Decoded> = const { RefCell::new(None) };
 }
 
-/// The entry that the value is; `None` for anything else.
-pub(super) fn decode(value: &Bytes) -> Option<Rc<Entry>> {
+/// The entry that a value at hand is; `None` for anything else.
+pub(super) fn decode(value: &Bytes) -> Option<Arc<Entry>> {
+    // Values that lie next to each other have different places.
+    let place = value.as_ptr().addr() / 64 % PLACES;
+    AT_HAND.with_borrow_mut(|decoded| decode_in(&mut decoded[place], value))
+}
+
+/// The same for what a server has answered. Those who share an answer come one after the other, so only
+/// the last one is remembered: it may be a small part of what was received at once, which is kept with it.
+pub(super) fn decode_answer(value: &Bytes) -> Option<Arc<Entry>> {
+    ANSWERED.with_borrow_mut(|decoded| decode_in(decoded, value))
+}
+
+fn decode_in(place: &mut Decoded, value: &Bytes) -> Option<Arc<Entry>> {
     if value.len() > LARGEST_BYTES {
         return read(value);
     }
-    // Values that lie next to each other have different places.
-    let place = value.as_ptr().addr() / 64 % PLACES;
-    DECODED.with_borrow_mut(|decoded| {
-        if let Some((known, entry)) = &decoded[place]
-            && known.as_ptr() == value.as_ptr()
-            && known.len() == value.len()
-        {
-            return Some(Rc::clone(entry));
-        }
-        let entry = read(value)?;
-        decoded[place] = Some((value.clone(), Rc::clone(&entry)));
-        Some(entry)
-    })
+    if let Some((known, entry)) = place
+        && known.as_ptr() == value.as_ptr()
+        && known.len() == value.len()
+    {
+        return Some(Arc::clone(entry));
+    }
+    let entry = read(value)?;
+    *place = Some((value.clone(), Arc::clone(&entry)));
+    Some(entry)
 }
 
-fn read(value: &Bytes) -> Option<Rc<Entry>> {
+fn read(value: &Bytes) -> Option<Arc<Entry>> {
     match read_value(value) {
-        Some(StoredValue::Entry(entry)) => Some(Rc::new(entry)),
+        Some(StoredValue::Entry(entry)) => Some(Arc::new(entry)),
         _ => None,
     }
 }
@@ -79,7 +89,7 @@ mod tests {
     fn the_same_bytes_are_read_once_and_others_are_never_taken_for_them() {
         let first = value("first");
         let entry = decode(&first).unwrap();
-        assert!(Rc::ptr_eq(&entry, &decode(&first.clone()).unwrap()));
+        assert!(Arc::ptr_eq(&entry, &decode(&first.clone()).unwrap()));
         assert_eq!(entry.body, "first");
         // Many values come and go where others were, and meet in the same places.
         for number in 0..10_000 {
@@ -87,6 +97,25 @@ mod tests {
             assert_eq!(decode(&value(&body)).unwrap().body, body);
         }
         assert_eq!(decode(&first).unwrap().body, "first");
+    }
+
+    #[test]
+    fn an_answer_that_is_shared_is_read_once_and_others_are_never_taken_for_it() {
+        for body in ["first", "other"] {
+            let shared = value(body);
+            let entry = decode_answer(&shared).unwrap();
+            assert_eq!(entry.body, body);
+            assert!(Arc::ptr_eq(
+                &entry,
+                &decode_answer(&shared.clone()).unwrap()
+            ));
+        }
+        // What was remembered is gone, and its place in memory may be another's.
+        for number in 0..10_000 {
+            let body = number.to_string();
+            assert_eq!(decode_answer(&value(&body)).unwrap().body, body);
+        }
+        assert!(decode_answer(&Bytes::from_static(b"foreign")).is_none());
     }
 
     #[test]
@@ -105,6 +134,6 @@ mod tests {
     fn what_is_large_is_not_remembered() {
         let large = value(&"x".repeat(LARGEST_BYTES));
         let entry = decode(&large).unwrap();
-        assert!(!Rc::ptr_eq(&entry, &decode(&large).unwrap()));
+        assert!(!Arc::ptr_eq(&entry, &decode(&large).unwrap()));
     }
 }

@@ -48,7 +48,7 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::backends::{BackendError, CacheBackend, Found, Version};
+use super::backends::{BackendError, CacheBackend, Found, Standing, Version};
 use super::undelivered::Undelivered;
 use super::warnings::RateLimit;
 
@@ -229,6 +229,17 @@ impl BackendGuard {
                 .compare_and_set(key, expected, value, expiration),
         )
         .await
+    }
+
+    /// The value under a full key as the server has it, or this one where there is none.
+    pub(super) async fn get_or_create(
+        &self,
+        key: &str,
+        value: Bytes,
+        expiration: Duration,
+    ) -> Result<Standing, Unavailable> {
+        self.observe(self.backend.get_or_create(key, value, expiration))
+            .await
     }
 
     /// Stores the value whatever was there.

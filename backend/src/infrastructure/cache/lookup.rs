@@ -30,24 +30,23 @@
 //! it wrote until it is back. Clocks are used for expiry and for how long to wait, never for whether
 //! an entry is from before a write.
 
-use std::rc::Rc;
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::Either;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::backends::{Found, Version};
 use super::clock::Clock;
-use super::decoded::decode;
-use super::entry::{Claim, Entry, GroupStamp, StoredValue, ValueId, read_value, write_claim};
+use super::decoded::{decode, decode_answer};
+use super::entry::{Claim, Entry, GroupStamp, StoredValue, ValueId, read_value};
 use super::flight::{Flight, Flights, join};
 use super::guard::{BackendGuard, Unavailable};
 use super::key::Key;
 
 /// How long a claim stands if nobody fills or deletes it.
 pub const CLAIM_LIFETIME: Duration = Duration::from_secs(10);
-/// How long a group's generation lives; when it is gone, the group's entries are gone.
-const GROUP_LIFETIME: Duration = Duration::from_hours(24);
 /// How often a waiting request asks for another instance's answer: at first, and at most.
 const POLL: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(25));
 /// How often a lost race for the claim is run again before the request goes on without storing.
@@ -64,6 +63,8 @@ pub(super) struct Lookup<'a> {
     pub(super) key: &'a Key,
     /// The key of the group's record.
     pub(super) group: Option<&'a Key>,
+    /// Whether the last look-up of this policy by this worker found nothing.
+    pub(super) found_nothing: &'a Cell<bool>,
 }
 
 /// What a read does next.
@@ -92,7 +93,7 @@ pub(super) struct Lead {
 }
 
 /// What the look-up found under a key.
-enum State {
+pub(super) enum State {
     Filled(Arc<Entry>, Version),
     Claimed(Claim),
     Vacant(Version),
@@ -100,7 +101,7 @@ enum State {
 
 impl Lookup<'_> {
     /// The entry under the key, if it is a fresh answer and nobody has to be asked for it.
-    pub(super) fn at_hand(&self) -> Option<Rc<Entry>> {
+    pub(super) fn at_hand(&self) -> Option<Arc<Entry>> {
         if !self.near {
             return None;
         }
@@ -124,7 +125,16 @@ impl Lookup<'_> {
         for _ in 0..ATTEMPTS {
             // Taken before anything is read, so that an entry never claims to be newer than it is.
             let generation = self.guard.generation();
-            let (state, group) = self.look(generation).await?;
+            let (state, group) = if self.brings_claim() {
+                match self.look_and_claim(generation).await? {
+                    Either::Left(lead) => return Ok(Decision::Lead(Box::new(lead))),
+                    Either::Right(state) => (state, None),
+                }
+            } else {
+                self.look(generation).await?
+            };
+            let is_vacant = matches!(state, State::Vacant(Version::Absent));
+            self.found_nothing.set(is_vacant);
             let state = match state {
                 State::Filled(entry, version) if Some(entry.id) == useless => {
                     State::Vacant(version)
@@ -204,7 +214,10 @@ impl Lookup<'_> {
     }
 
     /// One round trip: the key and, where there is one, the group's generation.
-    async fn look(&self, generation: u64) -> Result<(State, Option<GroupStamp>), Unavailable> {
+    pub(super) async fn look(
+        &self,
+        generation: u64,
+    ) -> Result<(State, Option<GroupStamp>), Unavailable> {
         let (found, group) = match self.group {
             None => (self.get(self.key.full()).await?, None),
             Some(key) => {
@@ -212,28 +225,37 @@ impl Lookup<'_> {
                 (found?, read_stamp(key, group?.as_ref()))
             }
         };
+        let state = self.state(found, generation, group.as_ref()).await?;
+        Ok((state, group))
+    }
+
+    /// What that which was found is to this look-up.
+    pub(super) async fn state(
+        &self,
+        found: Option<Found>,
+        generation: u64,
+        group: Option<&GroupStamp>,
+    ) -> Result<State, Unavailable> {
         // Asked again: while this waited, the server may have become another, with an old snapshot.
         if !self.guard.is_ready() {
             return Err(Unavailable("the backend is not trusted now".to_owned()));
         }
         let Some(Found { value, version }) = found else {
-            return Ok((State::Vacant(Version::Absent), group));
+            return Ok(State::Vacant(Version::Absent));
         };
-        let state = match read_value(&value) {
+        if let Some(entry) = decode_answer(&value)
+            && self.is_answer(&entry, generation, group)
+        {
+            return Ok(State::Filled(entry, version));
+        }
+        Ok(match read_value(&value) {
             Some(StoredValue::Claim(claim))
-                if claim.generation == generation
-                    && self.is_of_group(&claim, group.as_ref()).await? =>
+                if claim.generation == generation && self.is_of_group(&claim, group).await? =>
             {
                 State::Claimed(claim)
             }
-            Some(StoredValue::Entry(entry))
-                if self.is_answer(&entry, generation, group.as_ref()) =>
-            {
-                State::Filled(Arc::new(entry), version)
-            }
             _ => State::Vacant(version),
-        };
-        Ok((state, group))
+        })
     }
 
     /// Whether a claim is of the group's present generation. A claim that knows of none, or a group
@@ -263,68 +285,6 @@ impl Lookup<'_> {
             && entry.metadata.group.as_ref() == group
     }
 
-    /// Claims a vacant key; `None` where another was faster.
-    async fn claim(
-        &self,
-        seen: Version,
-        generation: u64,
-        group: Option<GroupStamp>,
-    ) -> Result<Option<Lead>, Unavailable> {
-        // Before the claim, since those who see the claim compare the group's generation with it.
-        let group = self.group_stamp(group).await?;
-        let id = ValueId::random();
-        // Registered first: whoever sees the claim finds the flight.
-        let Some(flight) = self.flights.start(id) else {
-            return Ok(None);
-        };
-        let claim = Claim {
-            id,
-            created: self.clock.milliseconds(),
-            generation,
-            group_generation: generation_of(group.as_ref()),
-        };
-        let claimed = self
-            .guard
-            .compare_and_set(self.key.full(), &seen, write_claim(&claim), CLAIM_LIFETIME)
-            .await?;
-        Ok(claimed.map(|expected| Lead {
-            flight,
-            expected,
-            refreshes: false,
-            generation,
-            group,
-        }))
-    }
-
-    /// The group's generation, set where there is none.
-    async fn group_stamp(
-        &self,
-        known: Option<GroupStamp>,
-    ) -> Result<Option<GroupStamp>, Unavailable> {
-        let (None, Some(key)) = (&known, self.group) else {
-            return Ok(known);
-        };
-        let name = key.group();
-        let generation: u64 = rand::random();
-        let record = bytes::Bytes::from(format!("cache/2 {generation:016x} group {name}\n"));
-        let mut expected = Version::Absent;
-        // Twice: a record that is not ours is replaced.
-        for _ in 0..2 {
-            let set = self
-                .guard
-                .compare_and_set(key.full(), &expected, record.clone(), GROUP_LIFETIME)
-                .await?;
-            if set.is_some() {
-                return Ok(Some(stamp(key, generation)));
-            }
-            match self.guard.get_from_server(key.full()).await? {
-                Some(found) if read_generation(&found).is_none() => expected = found.version,
-                found => return Ok(read_stamp(key, found.as_ref())),
-            }
-        }
-        Ok(None)
-    }
-
     /// Waits for another instance to fill the key; `None` where its claim ended without an answer.
     async fn wait_for_other_instance(&self, claim: Claim) -> Result<Option<Decision>, Unavailable> {
         // By the holder's clock or by ours, whichever ends sooner: a dead holder costs nobody more
@@ -348,20 +308,15 @@ impl Lookup<'_> {
 }
 
 /// The stamp of the group's record, where there is one that can be read.
-fn read_stamp(key: &Key, record: Option<&Found>) -> Option<GroupStamp> {
+pub(super) fn read_stamp(key: &Key, record: Option<&Found>) -> Option<GroupStamp> {
     Some(stamp(key, read_generation(record?)?))
 }
 
-fn stamp(key: &Key, generation: u64) -> GroupStamp {
+pub(super) fn stamp(key: &Key, generation: u64) -> GroupStamp {
     GroupStamp {
         name: key.group().to_owned(),
         generation,
     }
-}
-
-/// A group's generation as claims record it.
-fn generation_of(group: Option<&GroupStamp>) -> u64 {
-    group.map_or(0, |group| group.generation)
 }
 
 /// The generation in the head of a group's record.

@@ -18,6 +18,7 @@ pub mod backends;
 
 mod answer;
 mod arguments;
+mod claiming;
 mod clock;
 mod decoded;
 mod entry;

@@ -1,6 +1,7 @@
 //! What a policy means for one request: the key to read under, or all that a write invalidates.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
 use actix_web::HttpRequest;
 use actix_web::http::header;
@@ -26,6 +27,8 @@ pub(super) struct CompiledPolicy {
     patterns: Vec<Template>,
     uses_query_hash: bool,
     places_caller: bool,
+    /// Whether the last look-up found nothing. Each worker has compiled policies of its own.
+    pub(super) found_nothing: Cell<bool>,
 }
 
 /// Where a read looks.
@@ -95,6 +98,7 @@ impl CompiledPolicy {
                 .map(|pattern| Template::parse(pattern))
                 .collect(),
             policy,
+            found_nothing: Cell::new(false),
         }
     }
 

@@ -24,7 +24,7 @@ use super::status::{Bypass, Outcome};
 /// What is known of a read before anything is waited for.
 pub(super) enum Beginning {
     /// The answer is at hand: nobody has to be asked, and nothing waited for.
-    Hit(Rc<Entry>, Key),
+    Hit(Arc<Entry>, Key),
     /// The backend has to be asked.
     Ask(ReadPlan),
     /// The handler runs, and nothing is stored.
@@ -112,7 +112,7 @@ where
 /// The look-up of a plan.
 fn lookup<'a>(
     shared: &'a Shared,
-    policy: &CompiledPolicy,
+    policy: &'a CompiledPolicy,
     registered: &'a Registered,
     plan: &'a ReadPlan,
 ) -> Lookup<'a> {
@@ -124,6 +124,7 @@ fn lookup<'a>(
         near: policy.policy.near,
         key: &plan.key,
         group: plan.group.as_ref(),
+        found_nothing: &policy.found_nothing,
     }
 }
 

@@ -44,6 +44,32 @@ pub enum Version {
     Anything,
 }
 
+/// What stands under a key after [`CacheBackend::get_or_create`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// What was there before.
+    Found(Found),
+    /// The new value.
+    Created(Version),
+    /// Something that came between the look and the creation.
+    Contested,
+}
+
+impl Standing {
+    /// From what a look found and what the creation over nothing said, in whatever order the two
+    /// reached the server. A refused creation is no error where there is a value.
+    fn of(
+        found: Option<Found>,
+        created: Result<Option<Version>, BackendError>,
+    ) -> Result<Self, BackendError> {
+        match (created, found) {
+            (Ok(Some(version)), _) => Ok(Self::Created(version)),
+            (_, Some(found)) => Ok(Self::Found(found)),
+            (created, None) => created.map(|_| Self::Contested),
+        }
+    }
+}
+
 /// Why an operation did not happen.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum BackendError {
@@ -99,6 +125,21 @@ pub trait CacheBackend: Send + Sync + 'static {
         value: Bytes,
         expiration: Duration,
     ) -> Result<Option<Version>, BackendError>;
+
+    /// The value under the key as the server has it or, where there is none, this one in its place: in
+    /// one round trip where that saves any.
+    async fn get_or_create(
+        &self,
+        key: &str,
+        value: Bytes,
+        expiration: Duration,
+    ) -> Result<Standing, BackendError> {
+        if let Some(found) = self.get_from_server(key).await? {
+            return Ok(Standing::Found(found));
+        }
+        let created = self.compare_and_set(key, &Version::Absent, value, expiration);
+        Standing::of(None, created.await)
+    }
 
     /// Stores the value whatever was there.
     async fn set(&self, key: &str, value: Bytes, expiration: Duration) -> Result<(), BackendError>;

@@ -26,7 +26,7 @@ use memcache::exp::{AsyncMetaClient, Delete, Error, MetaClientBuilder, MutationR
 
 use self::lanes::{Lanes, Server};
 use self::protocol::{Condition, Content, Key, MAX_KEY_BYTES, MAX_VALUE_BYTES};
-use super::{BackendError, CacheBackend, Found, Version};
+use super::{BackendError, CacheBackend, Found, Standing, Version};
 use crate::infrastructure::settings::CacheSettings;
 
 /// Entries on a Memcached server, version 1.6 or later.
@@ -150,6 +150,20 @@ impl CacheBackend for MemcachedBackend {
             Content::Refused(reason) => Err(BackendError::NotStored(reason)),
             other => Err(unexpected(other)),
         }
+    }
+
+    async fn get_or_create(
+        &self,
+        key: &str,
+        value: Bytes,
+        expiration: Duration,
+    ) -> Result<Standing, BackendError> {
+        // Both are in the connection's queue before it is written.
+        let (found, created) = tokio::join!(
+            self.get(key),
+            self.compare_and_set(key, &Version::Absent, value, expiration)
+        );
+        Standing::of(found?, created)
     }
 
     async fn set(&self, key: &str, value: Bytes, expiration: Duration) -> Result<(), BackendError> {

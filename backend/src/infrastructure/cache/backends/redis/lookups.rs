@@ -110,7 +110,7 @@ impl Lookups {
         match timeout(self.deadline, asked).await {
             Ok(Ok((ticket, answers))) => {
                 for (answer, waiting) in answers.into_iter().zip(waiting) {
-                    deliver(&self.read(&ticket, answer), waiting);
+                    deliver(&read(&self.lanes, &ticket, answer), waiting);
                 }
             }
             Ok(Err(error)) => {
@@ -123,23 +123,24 @@ impl Lookups {
             Err(_) => {}
         }
     }
+}
 
-    fn read(&self, ticket: &Ticket, answer: Value) -> Answer {
-        match answer {
-            // A value of another type is foreign, and a miss.
-            Value::ServerError(error) if error.code() == "WRONGTYPE" => Ok(Some(Found {
-                value: Bytes::new(),
-                version: Version::Anything,
-            })),
-            Value::ServerError(error) => Err(failed(&self.lanes, ticket, RedisError::from(error))),
-            answer => {
-                let value: Option<Bytes> = from_redis_value(answer)
-                    .map_err(|error| BackendError::Unavailable(error.to_string()))?;
-                Ok(value.map(|value| Found {
-                    version: version_of(&value),
-                    value,
-                }))
-            }
+/// What the answer to a GET says.
+pub(super) fn read(lanes: &Lanes, ticket: &Ticket, answer: Value) -> Answer {
+    match answer {
+        // A value of another type is foreign, and a miss.
+        Value::ServerError(error) if error.code() == "WRONGTYPE" => Ok(Some(Found {
+            value: Bytes::new(),
+            version: Version::Anything,
+        })),
+        Value::ServerError(error) => Err(failed(lanes, ticket, RedisError::from(error))),
+        answer => {
+            let value: Option<Bytes> = from_redis_value(answer)
+                .map_err(|error| BackendError::Unavailable(error.to_string()))?;
+            Ok(value.map(|value| Found {
+                version: version_of(&value),
+                value,
+            }))
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The Redis backend: entries are strings, compared and set by their heads.
 
+mod creation;
 mod lanes;
 mod lookups;
 mod near;
@@ -22,10 +23,11 @@ use redis::{
 };
 use secrecy::ExposeSecret;
 
+use self::creation::set_if_absent;
 use self::lanes::{Lanes, Ticket};
 use self::lookups::Lookups;
 use self::pattern_index::PatternIndex;
-use super::{BackendError, CacheBackend, Found, HEAD_BYTES, Version, glob};
+use super::{BackendError, CacheBackend, Found, HEAD_BYTES, Standing, Version, glob};
 use crate::infrastructure::settings::CacheSettings;
 
 /// Connections that a lane may be trying to make at the same time: as many as begin, at the pace of
@@ -107,34 +109,6 @@ impl RedisBackend {
     fn failed(&self, ticket: &Ticket, error: RedisError) -> BackendError {
         failed(&self.lanes, ticket, error)
     }
-
-    /// Runs the one command of a pipeline that creates a key, and enters the key in its index, if there
-    /// is one; answers whether the key was set.
-    async fn create(&self, key: &str, mut creation: redis::Pipeline) -> Result<bool, BackendError> {
-        let index = self.index.of_key(key);
-        if let Some(index) = &index {
-            // Asked after the key stands, and cheaper than the script: mostly there is none.
-            creation.cmd("EXISTS").arg(index);
-        }
-        let mut ticket = self
-            .lanes
-            .of_thread()
-            .await
-            .map_err(BackendError::Unavailable)?;
-        let answers = creation
-            .query_async::<Vec<Value>>(&mut ticket.connection)
-            .await
-            .map_err(|error| self.failed(&ticket, error))?;
-        let is_set = answers.first().is_some_and(|set| *set != Value::Nil);
-        let is_indexed = matches!(answers.get(1), Some(Value::Int(1)));
-        if let (true, true, Some(index)) = (is_set, is_indexed, index) {
-            let mut entering = redis::pipe();
-            pattern_index::enter(&mut entering, &index, &[key]);
-            let entered = entering.query_async::<()>(&mut ticket.connection).await;
-            entered.map_err(|error| self.failed(&ticket, error))?;
-        }
-        Ok(is_set)
-    }
 }
 
 #[async_trait]
@@ -172,15 +146,10 @@ impl CacheBackend for RedisBackend {
                 answer.map_err(|error| self.failed(&ticket, error))?
             }
             Version::Absent | Version::Number(_) => {
-                let mut create = redis::pipe();
-                create
-                    .cmd("SET")
-                    .arg(key)
-                    .arg(&value[..])
-                    .arg("NX")
-                    .arg("PX")
-                    .arg(lifetime);
-                self.create(key, create).await?
+                let mut creation = redis::pipe();
+                creation.add_command(set_if_absent(key, &value, lifetime));
+                let (ticket, mut answers) = self.create(key, creation).await?;
+                self.was_set(&ticket, answers.pop())?
             }
             Version::Anything => {
                 self.set(key, value.clone(), expiration).await?;
@@ -190,6 +159,22 @@ impl CacheBackend for RedisBackend {
         Ok(stored.then(|| version_of(&value)))
     }
 
+    async fn get_or_create(
+        &self,
+        key: &str,
+        value: Bytes,
+        expiration: Duration,
+    ) -> Result<Standing, BackendError> {
+        let mut both = redis::pipe();
+        both.cmd("GET").arg(key);
+        both.add_command(set_if_absent(key, &value, milliseconds(expiration)));
+        let (ticket, mut answers) = self.create(key, both).await?;
+        let created = self.was_set(&ticket, answers.pop());
+        let found = answers.pop().unwrap_or(Value::Nil);
+        let found = lookups::read(&self.lanes, &ticket, found)?;
+        Standing::of(found, created.map(|set| set.then(|| version_of(&value))))
+    }
+
     async fn set(&self, key: &str, value: Bytes, expiration: Duration) -> Result<(), BackendError> {
         let mut set = redis::pipe();
         set.cmd("SET")
@@ -197,7 +182,8 @@ impl CacheBackend for RedisBackend {
             .arg(&value[..])
             .arg("PX")
             .arg(milliseconds(expiration));
-        self.create(key, set).await.map(|_| ())
+        let (ticket, mut answers) = self.create(key, set).await?;
+        self.was_set(&ticket, answers.pop()).map(|_| ())
     }
 
     async fn delete(&self, keys: &[String]) -> Result<(), BackendError> {

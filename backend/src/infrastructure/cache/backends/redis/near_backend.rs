@@ -9,7 +9,9 @@ use tokio::task::JoinHandle;
 
 use super::near::Near;
 use super::{RedisBackend, tracking};
-use crate::infrastructure::cache::backends::{BackendError, CacheBackend, Found, Version};
+use crate::infrastructure::cache::backends::{
+    BackendError, CacheBackend, Found, Standing, Version,
+};
 use crate::infrastructure::settings::CacheSettings;
 
 /// Redis with a near cache.
@@ -121,6 +123,17 @@ impl CacheBackend for NearBackend {
                 .compare_and_set(key, expected, value, expiration),
         )
         .await
+    }
+
+    async fn get_or_create(
+        &self,
+        key: &str,
+        value: Bytes,
+        expiration: Duration,
+    ) -> Result<Standing, BackendError> {
+        let keys = [key.to_owned()];
+        self.change(&keys, self.remote.get_or_create(key, value, expiration))
+            .await
     }
 
     async fn set(&self, key: &str, value: Bytes, expiration: Duration) -> Result<(), BackendError> {
