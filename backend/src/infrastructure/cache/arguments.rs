@@ -87,7 +87,7 @@ impl<'a> Arguments<'a> {
         let path = request
             .match_info()
             .iter()
-            .filter_map(|(name, value)| Some((name, percent_decode_str(value).decode_utf8().ok()?)))
+            .filter_map(|(name, value)| Some((name, decoded(value)?)))
             .collect();
         Self {
             bound,
@@ -196,8 +196,24 @@ impl<'a> Arguments<'a> {
     }
 }
 
+/// A part of the path as it was meant, if that is text. Most have nothing to decode.
+fn decoded(value: &str) -> Option<Cow<'_, str>> {
+    if value.contains('%') {
+        percent_decode_str(value).decode_utf8().ok()
+    } else {
+        Some(Cow::Borrowed(value))
+    }
+}
+
 /// The usual form of an id that is written otherwise.
 fn usual_form(value: &str, resource_id_type: ResourceIdType) -> Option<String> {
+    // Most are integers that need no second look: up to 18 digits are in the range of `i64`.
+    if matches!(value.len(), 1..=18)
+        && value.bytes().all(|byte| byte.is_ascii_digit())
+        && !value.starts_with('0')
+    {
+        return None;
+    }
     let (mut digits, mut hyphenated) = (itoa::Buffer::new(), uuid::Uuid::encode_buffer());
     let usual = match resource_id_type {
         ResourceIdType::Integer => digits.format(value.parse::<i64>().ok()?),
