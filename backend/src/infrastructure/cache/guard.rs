@@ -208,12 +208,13 @@ impl BackendGuard {
 
     /// The value under a full key.
     pub(super) async fn get(&self, key: &str) -> Result<Option<Found>, Unavailable> {
-        self.observe(self.backend.get(key)).await
+        self.observe_look_up(self.backend.get(key)).await
     }
 
     /// The value under a full key, as the server has it.
     pub(super) async fn get_from_server(&self, key: &str) -> Result<Option<Found>, Unavailable> {
-        self.observe(self.backend.get_from_server(key)).await
+        self.observe_look_up(self.backend.get_from_server(key))
+            .await
     }
 
     /// Stores the value if the key holds what is expected.
@@ -369,23 +370,41 @@ impl BackendGuard {
         &self,
         operation: impl Future<Output = Result<T, BackendError>>,
     ) -> Result<T, Unavailable> {
-        match timeout(self.deadline, operation).await {
-            Ok(Ok(value)) => {
+        let result = timeout(self.deadline, operation).await.unwrap_or_else(|_| {
+            let limit = self.deadline.as_millis();
+            Err(BackendError::Unavailable(format!(
+                "no answer within {limit} ms"
+            )))
+        });
+        self.note(result)
+    }
+
+    /// The same for a look-up, which may have a deadline already.
+    async fn observe_look_up<T>(
+        &self,
+        look_up: impl Future<Output = Result<T, BackendError>>,
+    ) -> Result<T, Unavailable> {
+        if self.backend.limits_look_ups() {
+            self.note(look_up.await)
+        } else {
+            self.observe(look_up).await
+        }
+    }
+
+    /// Lets the breaker know how an operation went.
+    fn note<T>(&self, result: Result<T, BackendError>) -> Result<T, Unavailable> {
+        match result {
+            Ok(value) => {
                 if self.failures.load(Ordering::Relaxed) != 0 {
                     self.failures.store(0, Ordering::Relaxed);
                 }
                 Ok(value)
             }
             // The server is well: it said no to this one value.
-            Ok(Err(
+            Err(
                 error @ (BackendError::NotStored(_) | BackendError::PatternMatchingNotSupported(_)),
-            )) => Err(Unavailable(error.to_string())),
-            Ok(Err(BackendError::Unavailable(error))) => {
-                self.failed(&error);
-                Err(Unavailable(error))
-            }
-            Err(_) => {
-                let error = format!("no answer within {} ms", self.deadline.as_millis());
+            ) => Err(Unavailable(error.to_string())),
+            Err(BackendError::Unavailable(error)) => {
                 self.failed(&error);
                 Err(Unavailable(error))
             }

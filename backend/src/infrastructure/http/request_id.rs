@@ -10,11 +10,21 @@ pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-i
 
 /// The id of a request: a request extension.
 #[derive(Clone, Debug)]
-pub struct RequestId(HeaderValue);
+pub struct RequestId(Id);
+
+#[derive(Clone, Debug)]
+enum Id {
+    Sent(HeaderValue),
+    /// Written out where it is needed, which without a log is once.
+    New(Uuid),
+}
 
 impl fmt::Display for RequestId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.0.to_str().unwrap_or_default())
+        match &self.0 {
+            Id::Sent(sent) => formatter.write_str(sent.to_str().unwrap_or_default()),
+            Id::New(new) => new.fmt(formatter),
+        }
     }
 }
 
@@ -22,14 +32,21 @@ impl RequestId {
     /// The client's id if it is 1–128 of `[A-Za-z0-9._-]`, a new one otherwise.
     pub(super) fn of(request: &ServiceRequest) -> Self {
         Self(match request.headers().get(X_REQUEST_ID) {
-            Some(sent) if is_acceptable(sent.as_bytes()) => sent.clone(),
-            _ => new_id(),
+            Some(sent) if is_acceptable(sent.as_bytes()) => Id::Sent(sent.clone()),
+            _ => Id::New(Uuid::new_v4()),
         })
     }
 
     /// The id as the answer's header.
     pub(super) fn into_header(self) -> HeaderValue {
-        self.0
+        match self.0 {
+            Id::Sent(sent) => sent,
+            Id::New(new) => {
+                let mut text = Uuid::encode_buffer();
+                let text = new.as_hyphenated().encode_lower(&mut text);
+                HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static("none"))
+            }
+        }
     }
 }
 
@@ -38,10 +55,4 @@ fn is_acceptable(id: &[u8]) -> bool {
         && id
             .iter()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
-}
-
-fn new_id() -> HeaderValue {
-    let mut buffer = Uuid::encode_buffer();
-    let text = Uuid::new_v4().as_hyphenated().encode_lower(&mut buffer);
-    HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static("none"))
 }

@@ -107,6 +107,12 @@ pub trait CacheBackend: Send + Sync + 'static {
         None
     }
 
+    /// Whether [`CacheBackend::get`] gives up by itself, with an error, once
+    /// `CACHE_OPERATION_TIMEOUT_MS` have passed. Where it does not, a timer is set for each call.
+    fn limits_look_ups(&self) -> bool {
+        false
+    }
+
     /// The value under the key, in one round trip.
     async fn get(&self, key: &str) -> Result<Option<Found>, BackendError>;
 

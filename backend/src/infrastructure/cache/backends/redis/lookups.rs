@@ -48,12 +48,13 @@ impl Lookups {
         }
     }
 
-    /// The value under the key.
+    /// The value under the key, or an error after the deadline: one timer for all who leave together.
     pub(super) async fn get(&self, key: &str) -> Answer {
         self.join(key).await.unwrap_or_else(|_| {
-            Err(BackendError::Unavailable(
-                "the look-up was given up".to_owned(),
-            ))
+            let limit = self.deadline.as_millis();
+            Err(BackendError::Unavailable(format!(
+                "no answer within {limit} ms"
+            )))
         })
     }
 
@@ -119,7 +120,7 @@ impl Lookups {
                     deliver(&answer, waiting);
                 }
             }
-            // Those who waited have given up by themselves.
+            // Those who wait are told by their senders' end.
             Err(_) => {}
         }
     }

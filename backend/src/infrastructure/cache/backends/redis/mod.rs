@@ -121,6 +121,10 @@ impl CacheBackend for RedisBackend {
         1024
     }
 
+    fn limits_look_ups(&self) -> bool {
+        true
+    }
+
     async fn get(&self, key: &str) -> Result<Option<Found>, BackendError> {
         self.lookups.get(key).await
     }

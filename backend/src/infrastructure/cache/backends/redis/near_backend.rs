@@ -89,6 +89,10 @@ impl CacheBackend for NearBackend {
         self.remote.max_key_bytes()
     }
 
+    fn limits_look_ups(&self) -> bool {
+        self.remote.limits_look_ups()
+    }
+
     fn at_hand(&self, key: &str) -> Option<Found> {
         self.near.get(key)
     }
