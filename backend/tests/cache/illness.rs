@@ -1,10 +1,11 @@
 //! When the cache is ill (C26, C27): what one process sees. Whole outages are in `resilience`.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use actix_web::web;
-use backend::infrastructure::cache::backends::CacheBackend;
+use backend::infrastructure::cache::backends::{BackendError, CacheBackend, Found, Version};
 use backend::infrastructure::cache::{CacheHealth, CachePolicy};
 use backend::infrastructure::settings::{CacheBackendKind, CacheSettings};
 
@@ -127,8 +128,33 @@ async fn c27_after_three_failures_requests_go_straight_to_the_handler_until_a_pr
 /// A backend that counts what it is asked and fails when it is told to.
 struct Failing {
     inner: Arc<dyn CacheBackend>,
-    fails: std::sync::atomic::AtomicBool,
-    stores: std::sync::atomic::AtomicUsize,
+    fails: AtomicBool,
+    stores: AtomicUsize,
+    /// When it was asked who it is.
+    probes: Mutex<Vec<Instant>>,
+}
+
+impl Failing {
+    fn told_to_fail(&self) -> Result<(), BackendError> {
+        if self.fails.load(Ordering::SeqCst) {
+            return Err(BackendError::Unavailable("told to fail".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+/// A cache on a backend that does as it is told, and the backend.
+async fn on_failing() -> (Harness, Arc<Failing>) {
+    let settings = settings(CacheBackendKind::Memory);
+    let failing = Arc::new(Failing {
+        inner: crate::harness::backend(&settings),
+        fails: false.into(),
+        stores: 0.into(),
+        probes: Mutex::default(),
+    });
+    let registered: Arc<dyn CacheBackend> = Arc::<Failing>::clone(&failing);
+    let harness = Harness::with_backends(settings, vec![("default".to_owned(), registered)]).await;
+    (harness, failing)
 }
 
 #[async_trait::async_trait]
@@ -141,35 +167,19 @@ impl CacheBackend for Failing {
         self.inner.max_key_bytes()
     }
 
-    async fn get(
-        &self,
-        key: &str,
-    ) -> Result<
-        Option<backend::infrastructure::cache::backends::Found>,
-        backend::infrastructure::cache::backends::BackendError,
-    > {
-        if self.fails.load(std::sync::atomic::Ordering::SeqCst) {
-            return Err(
-                backend::infrastructure::cache::backends::BackendError::Unavailable(
-                    "told to fail".to_owned(),
-                ),
-            );
-        }
+    async fn get(&self, key: &str) -> Result<Option<Found>, BackendError> {
+        self.told_to_fail()?;
         self.inner.get(key).await
     }
 
     async fn compare_and_set(
         &self,
         key: &str,
-        expected: &backend::infrastructure::cache::backends::Version,
+        expected: &Version,
         value: bytes::Bytes,
         expiration: Duration,
-    ) -> Result<
-        Option<backend::infrastructure::cache::backends::Version>,
-        backend::infrastructure::cache::backends::BackendError,
-    > {
-        self.stores
-            .fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+    ) -> Result<Option<Version>, BackendError> {
+        self.stores.fetch_add(1, Ordering::SeqCst);
         self.inner
             .compare_and_set(key, expected, value, expiration)
             .await
@@ -180,48 +190,32 @@ impl CacheBackend for Failing {
         key: &str,
         value: bytes::Bytes,
         expiration: Duration,
-    ) -> Result<(), backend::infrastructure::cache::backends::BackendError> {
+    ) -> Result<(), BackendError> {
         self.inner.set(key, value, expiration).await
     }
 
-    async fn delete(
-        &self,
-        keys: &[String],
-    ) -> Result<(), backend::infrastructure::cache::backends::BackendError> {
+    async fn delete(&self, keys: &[String]) -> Result<(), BackendError> {
         self.inner.delete(keys).await
     }
 
-    async fn delete_pattern(
-        &self,
-        pattern: &str,
-    ) -> Result<u64, backend::infrastructure::cache::backends::BackendError> {
+    async fn delete_pattern(&self, pattern: &str) -> Result<u64, BackendError> {
         self.inner.delete_pattern(pattern).await
     }
 
-    async fn clear(
-        &self,
-        prefix: &str,
-    ) -> Result<(), backend::infrastructure::cache::backends::BackendError> {
+    async fn clear(&self, prefix: &str) -> Result<(), BackendError> {
         self.inner.clear(prefix).await
     }
 
-    async fn server_identity(
-        &self,
-    ) -> Result<String, backend::infrastructure::cache::backends::BackendError> {
+    async fn server_identity(&self) -> Result<String, BackendError> {
+        self.probes.lock().unwrap().push(Instant::now());
+        self.told_to_fail()?;
         self.inner.server_identity().await
     }
 }
 
 #[actix_web::test]
 async fn c27_after_a_failed_look_up_the_store_of_that_request_is_not_tried() {
-    let settings = settings(CacheBackendKind::Memory);
-    let failing = Arc::new(Failing {
-        inner: crate::harness::backend(&settings),
-        fails: false.into(),
-        stores: 0.into(),
-    });
-    let registered: Arc<dyn CacheBackend> = Arc::<Failing>::clone(&failing);
-    let harness = Harness::with_backends(settings, vec![("default".to_owned(), registered)]).await;
+    let (harness, failing) = on_failing().await;
     let app = harness
         .app(|config| {
             config.route(
@@ -231,19 +225,44 @@ async fn c27_after_a_failed_look_up_the_store_of_that_request_is_not_tried() {
         })
         .await;
     get(&app, "/1").await;
-    let before = failing.stores.load(std::sync::atomic::Ordering::SeqCst);
-    failing
-        .fails
-        .store(true, std::sync::atomic::Ordering::SeqCst);
+    let before = failing.stores.load(Ordering::SeqCst);
+    failing.fails.store(true, Ordering::SeqCst);
     let reply = get(&app, "/2").await;
     assert_eq!(
         (reply.status, reply.outcome()),
         (200, "backend; fwd=bypass; detail=unavailable")
     );
-    assert_eq!(
-        failing.stores.load(std::sync::atomic::Ordering::SeqCst),
-        before
-    );
+    assert_eq!(failing.stores.load(Ordering::SeqCst), before);
+}
+
+#[actix_web::test]
+async fn c35_a_probe_that_fails_is_repeated_at_once_as_the_others_wait_no_longer_than_the_quarantine()
+ {
+    let (harness, failing) = on_failing().await;
+    let app = harness
+        .app(|config| {
+            config.route(
+                "/{id}",
+                web::get().to(numbered(&Runs::default())).wrap(ITEM),
+            );
+        })
+        .await;
+    failing.fails.store(true, Ordering::SeqCst);
+    eventually("the breaker opens", async || {
+        get(&app, "/1").await;
+        harness.cache.health() == CacheHealth::Down
+    })
+    .await;
+    failing.probes.lock().unwrap().clear();
+    eventually("two attempts come together", async || {
+        // The first ones may be those that opened the breaker; a probe comes every 500 ms.
+        let probes = failing.probes.lock().unwrap();
+        let pairs = probes.windows(2).skip(2);
+        pairs
+            .into_iter()
+            .any(|pair| pair[1] - pair[0] < Duration::from_millis(250))
+    })
+    .await;
 }
 
 #[actix_web::test]

@@ -49,8 +49,7 @@ async fn supervise(guard: Arc<BackendGuard>, mut met_outage: bool) {
                 }
                 probe_at = Instant::now() + PROBE_INTERVAL;
                 met_outage = true;
-                // Its error is in the log already, if it is time for one.
-                let _ = recover(&guard, true).await;
+                probe(&guard).await;
             }
             Availability::Recovering => {
                 let ended = async {
@@ -78,6 +77,18 @@ async fn supervise(guard: Arc<BackendGuard>, mut met_outage: bool) {
                     sleep(CONFIRMATION_PAUSE).await;
                 }
             }
+        }
+    }
+}
+
+/// Tries to bring a backend that is away back, a second time at once where the first fails: it may have
+/// met connections that were made during the outage and died unnoticed since, and the others wait for no
+/// longer than [`QUARANTINE`] for what this instance owes.
+async fn probe(guard: &BackendGuard) {
+    for _ in 0..2 {
+        // Its error is in the log already, if it is time for one.
+        if recover(guard, true).await.is_ok() {
+            return;
         }
     }
 }
