@@ -370,13 +370,9 @@ impl BackendGuard {
         &self,
         operation: impl Future<Output = Result<T, BackendError>>,
     ) -> Result<T, Unavailable> {
-        let result = timeout(self.deadline, operation).await.unwrap_or_else(|_| {
-            let limit = self.deadline.as_millis();
-            Err(BackendError::Unavailable(format!(
-                "no answer within {limit} ms"
-            )))
-        });
-        self.note(result)
+        let late = |_| Err(BackendError::no_answer_within(self.deadline));
+        let result = timeout(self.deadline, operation).await;
+        self.note(result.unwrap_or_else(late))
     }
 
     /// The same for a look-up, which may have a deadline already.

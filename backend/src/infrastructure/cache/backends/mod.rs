@@ -86,6 +86,13 @@ pub enum BackendError {
     Unavailable(String),
 }
 
+impl BackendError {
+    /// What a deadline that has passed means.
+    pub(in crate::infrastructure::cache) fn no_answer_within(limit: Duration) -> Self {
+        Self::Unavailable(format!("no answer within {} ms", limit.as_millis()))
+    }
+}
+
 /// How long the unique head of every stored value is, in bytes: `cache/2 ` and 16 hexadecimal digits.
 pub const HEAD_BYTES: usize = 24;
 

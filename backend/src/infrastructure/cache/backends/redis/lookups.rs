@@ -50,12 +50,8 @@ impl Lookups {
 
     /// The value under the key, or an error after the deadline: one timer for all who leave together.
     pub(super) async fn get(&self, key: &str) -> Answer {
-        self.join(key).await.unwrap_or_else(|_| {
-            let limit = self.deadline.as_millis();
-            Err(BackendError::Unavailable(format!(
-                "no answer within {limit} ms"
-            )))
-        })
+        let given_up = |_| Err(BackendError::no_answer_within(self.deadline));
+        self.join(key).await.unwrap_or_else(given_up)
     }
 
     /// Joins those who ask in this turn of the event loop.

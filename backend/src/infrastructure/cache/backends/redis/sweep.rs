@@ -156,10 +156,7 @@ impl RedisBackend {
     ) -> Result<T, BackendError> {
         match timeout(self.command_timeout, command).await {
             Ok(answer) => answer.map_err(|error| self.failed(ticket, error)),
-            Err(_) => Err(BackendError::Unavailable(format!(
-                "no answer within {} ms",
-                self.command_timeout.as_millis()
-            ))),
+            Err(_) => Err(BackendError::no_answer_within(self.command_timeout)),
         }
     }
 }
