@@ -72,14 +72,7 @@ async fn c42_a_304_is_given_on_hits_and_misses_alike_and_never_for_what_changed(
 #[actix_web::test]
 async fn c42_a_hit_tells_its_age() {
     for harness in Harness::on_every_backend().await {
-        let app = harness
-            .app(|config| {
-                config.route(
-                    "/{id}",
-                    web::get().to(numbered(&Runs::default())).wrap(ITEM),
-                );
-            })
-            .await;
+        let app = harness.numbered_app(ITEM).await;
         assert_eq!(
             get(&app, "/1").await.header("age"),
             "",

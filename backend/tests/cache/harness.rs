@@ -3,16 +3,18 @@
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use actix_web::body::{BoxBody, MessageBody, to_bytes};
 use actix_web::dev::{Service, ServiceResponse};
 use actix_web::http::header::HeaderMap;
 use actix_web::test::{TestRequest, call_service, init_service};
-use actix_web::web::{Data, ServiceConfig};
+use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, Error, HttpResponse};
 use backend::infrastructure::cache::backends::{CacheBackend, from_settings};
-use backend::infrastructure::cache::{Cache, Clock, ManualClock};
+use backend::infrastructure::cache::{Cache, CachePolicy, Clock, ManualClock};
 use backend::infrastructure::settings::{CacheBackendKind, CacheSettings};
+use tokio::time::timeout;
 
 use crate::support::{unique, variable};
 
@@ -116,6 +118,15 @@ impl Harness {
         app(self.cache.clone(), configure)
     }
 
+    /// An application with one route, `/{id}`, whose handler numbers its answers.
+    pub async fn numbered_app(&self, policy: CachePolicy) -> impl TestApp + 'static + use<> {
+        let handler = numbered(&Runs::default());
+        self.app(move |config| {
+            config.route("/{id}", web::get().to(handler).wrap(policy));
+        })
+        .await
+    }
+
     /// The key as the server knows it.
     pub fn full_key(&self, key: &str) -> String {
         format!("{}:{key}", self.settings.cache_namespace)
@@ -181,8 +192,14 @@ impl Reply {
     }
 }
 
+/// What the application answers, within 20 seconds: far longer than any deadline here, so that a request
+/// that hangs fails its test instead of stopping it.
 pub async fn send(app: &impl TestApp, request: TestRequest) -> Reply {
-    let response = call_service(app, request.to_request()).await;
+    let answered = timeout(
+        Duration::from_secs(20),
+        call_service(app, request.to_request()),
+    );
+    let response = answered.await.expect("an answer within 20 s");
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let body = to_bytes(response.into_body())
         .await

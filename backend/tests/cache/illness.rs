@@ -1,4 +1,4 @@
-//! When the cache is ill (C26, C27): what one process sees. Whole outages are in `resilience`.
+//! When the cache is ill or off (C26–C28, C35): what one process sees. Whole outages are in `resilience`.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -99,14 +99,7 @@ async fn c26_no_fault_of_the_cache_fails_or_hangs_a_request() {
 #[actix_web::test]
 async fn c27_after_three_failures_requests_go_straight_to_the_handler_until_a_probe_answers() {
     for (harness, proxy) in behind_proxies().await {
-        let app = harness
-            .app(|config| {
-                config.route(
-                    "/{id}",
-                    web::get().to(numbered(&Runs::default())).wrap(ITEM),
-                );
-            })
-            .await;
+        let app = harness.numbered_app(ITEM).await;
         get(&app, "/1").await;
         proxy.set(Mode::Stall);
         eventually("the breaker opens", async || {
@@ -128,7 +121,10 @@ async fn c27_after_three_failures_requests_go_straight_to_the_handler_until_a_pr
 /// A backend that counts what it is asked and fails when it is told to.
 struct Failing {
     inner: Arc<dyn CacheBackend>,
+    limits_look_ups: bool,
     fails: AtomicBool,
+    /// Of items; the namespace's own key is asked for besides.
+    look_ups: AtomicUsize,
     stores: AtomicUsize,
     /// When it was asked who it is.
     probes: Mutex<Vec<Instant>>,
@@ -144,11 +140,13 @@ impl Failing {
 }
 
 /// A cache on a backend that does as it is told, and the backend.
-async fn on_failing() -> (Harness, Arc<Failing>) {
+async fn on_failing(limits_look_ups: bool) -> (Harness, Arc<Failing>) {
     let settings = settings(CacheBackendKind::Memory);
     let failing = Arc::new(Failing {
         inner: crate::harness::backend(&settings),
+        limits_look_ups,
         fails: false.into(),
+        look_ups: 0.into(),
         stores: 0.into(),
         probes: Mutex::default(),
     });
@@ -167,7 +165,14 @@ impl CacheBackend for Failing {
         self.inner.max_key_bytes()
     }
 
+    fn limits_look_ups(&self) -> bool {
+        self.limits_look_ups
+    }
+
     async fn get(&self, key: &str) -> Result<Option<Found>, BackendError> {
+        if key.contains("item:") {
+            self.look_ups.fetch_add(1, Ordering::SeqCst);
+        }
         self.told_to_fail()?;
         self.inner.get(key).await
     }
@@ -214,39 +219,40 @@ impl CacheBackend for Failing {
 }
 
 #[actix_web::test]
-async fn c27_after_a_failed_look_up_the_store_of_that_request_is_not_tried() {
-    let (harness, failing) = on_failing().await;
-    let app = harness
-        .app(|config| {
-            config.route(
-                "/{id}",
-                web::get().to(numbered(&Runs::default())).wrap(ITEM),
+async fn c27_after_a_failed_look_up_neither_that_request_stores_nor_the_next_one_asks() {
+    for limits_look_ups in [false, true] {
+        let (harness, failing) = on_failing(limits_look_ups).await;
+        let app = harness.numbered_app(ITEM).await;
+        // After a hit the next request looks first; after a miss it would claim with its look-up.
+        for _ in 0..2 {
+            get(&app, "/1").await;
+        }
+        let asked = || {
+            let look_ups = failing.look_ups.load(Ordering::SeqCst);
+            (look_ups, failing.stores.load(Ordering::SeqCst))
+        };
+        let (look_ups, stores) = asked();
+        failing.fails.store(true, Ordering::SeqCst);
+        for path in ["/2", "/3"] {
+            let reply = get(&app, path).await;
+            assert_eq!(
+                (reply.status, reply.outcome()),
+                (200, "backend; fwd=bypass; detail=unavailable")
             );
-        })
-        .await;
-    get(&app, "/1").await;
-    let before = failing.stores.load(Ordering::SeqCst);
-    failing.fails.store(true, Ordering::SeqCst);
-    let reply = get(&app, "/2").await;
-    assert_eq!(
-        (reply.status, reply.outcome()),
-        (200, "backend; fwd=bypass; detail=unavailable")
-    );
-    assert_eq!(failing.stores.load(Ordering::SeqCst), before);
+        }
+        assert_eq!(
+            asked(),
+            (look_ups + 1, stores),
+            "limits_look_ups: {limits_look_ups}"
+        );
+    }
 }
 
 #[actix_web::test]
 async fn c35_a_probe_that_fails_is_repeated_at_once_as_the_others_wait_no_longer_than_the_quarantine()
  {
-    let (harness, failing) = on_failing().await;
-    let app = harness
-        .app(|config| {
-            config.route(
-                "/{id}",
-                web::get().to(numbered(&Runs::default())).wrap(ITEM),
-            );
-        })
-        .await;
+    let (harness, failing) = on_failing(false).await;
+    let app = harness.numbered_app(ITEM).await;
     failing.fails.store(true, Ordering::SeqCst);
     eventually("the breaker opens", async || {
         get(&app, "/1").await;

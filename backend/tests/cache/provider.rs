@@ -340,14 +340,7 @@ async fn c25_an_entry_is_a_line_of_metadata_and_the_body_as_it_was_sent() {
 #[actix_web::test]
 async fn c25_a_damaged_foreign_or_mistyped_value_is_a_miss_and_is_replaced() {
     let harness = Harness::new(CacheBackendKind::Redis).await;
-    let app = harness
-        .app(|config| {
-            config.route(
-                "/{id}",
-                web::get().to(numbered(&Runs::default())).wrap(ITEM),
-            );
-        })
-        .await;
+    let app = harness.numbered_app(ITEM).await;
     let mut connection = redis().await;
     let key = harness.full_key("item:1");
     get(&app, "/1").await;
@@ -397,14 +390,7 @@ async fn c25_a_damaged_foreign_or_mistyped_value_is_a_miss_and_is_replaced() {
 #[actix_web::test]
 async fn c25_a_damaged_value_is_a_miss_on_memcached_too() {
     let harness = Harness::new(CacheBackendKind::Memcached).await;
-    let app = harness
-        .app(|config| {
-            config.route(
-                "/{id}",
-                web::get().to(numbered(&Runs::default())).wrap(ITEM),
-            );
-        })
-        .await;
+    let app = harness.numbered_app(ITEM).await;
     let key = harness.full_key("item:1");
     for value in ["foreign", "cache/2 0123456789abcdef 00000000 {}"] {
         memcached(&format!("set {key} 0 60 {}\r\n{value}", value.len())).await;

@@ -236,14 +236,7 @@ async fn c12_an_entry_expires_after_the_policys_time_or_the_default() {
 async fn c12_the_server_forgets_an_entry_by_itself() {
     const SHORT: CachePolicy = ITEM.expiration(60);
     let harness = Harness::new(CacheBackendKind::Redis).await;
-    let app = harness
-        .app(|config| {
-            config.route(
-                "/{id}",
-                web::get().to(numbered(&Runs::default())).wrap(SHORT),
-            );
-        })
-        .await;
+    let app = harness.numbered_app(SHORT).await;
     get(&app, "/1").await;
     let client =
         redis::Client::open(format!("redis://127.0.0.1:{}", variable("TEST_REDIS_PORT"))).unwrap();
@@ -260,14 +253,7 @@ async fn c12_the_server_forgets_an_entry_by_itself() {
 async fn c12_more_than_30_days_works_on_every_backend() {
     const LONG: CachePolicy = ITEM.expiration(40 * 24 * 3600);
     for harness in Harness::on_every_backend().await {
-        let app = harness
-            .app(|config| {
-                config.route(
-                    "/{id}",
-                    web::get().to(numbered(&Runs::default())).wrap(LONG),
-                );
-            })
-            .await;
+        let app = harness.numbered_app(LONG).await;
         assert_eq!(
             get(&app, "/1").await.outcome(),
             "backend; fwd=uri-miss; stored"
