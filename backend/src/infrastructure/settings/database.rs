@@ -18,6 +18,19 @@ pub struct DatabaseSettings {
     /// `DATABASE_CONNECT_TIMEOUT`: seconds to wait for a connection.
     #[garde(range(min = 1, max = 300))]
     pub database_connect_timeout: u64,
+    /// `DATABASE_STATEMENT_TIMEOUT`: seconds that a statement may take.
+    #[garde(range(min = 1, max = 3600))]
+    pub database_statement_timeout: u64,
+    /// `DATABASE_LOCK_TIMEOUT`: seconds that a statement may wait for a lock.
+    #[garde(range(min = 1, max = 3600))]
+    pub database_lock_timeout: u64,
+    /// `DATABASE_IDLE_TRANSACTION_TIMEOUT`: seconds between two statements of a transaction.
+    #[garde(range(min = 1, max = 3600))]
+    pub database_idle_transaction_timeout: u64,
+    /// `DATABASE_PGBOUNCER`: whether `DATABASE_URL` leads to PgBouncer or another pooler, which may give
+    /// each transaction another server connection.
+    #[garde(skip)]
+    pub database_pgbouncer: bool,
     /// `DATABASE_AUTO_MIGRATE`: whether `serve` brings the tables up to date first.
     #[garde(skip)]
     pub database_auto_migrate: bool,
@@ -31,6 +44,10 @@ impl Default for DatabaseSettings {
                 .into(),
             database_pool_size: 10,
             database_connect_timeout: 5,
+            database_statement_timeout: 5,
+            database_lock_timeout: 2,
+            database_idle_transaction_timeout: 10,
+            database_pgbouncer: false,
             database_auto_migrate: true,
         }
     }

@@ -33,6 +33,13 @@ pub const VARIABLES: &[Variable] = &[
     open("SERVER_HOST", "a host name or address"),
     open("SERVER_PORT", "a port, or 0 for any free one"),
     open("SERVER_WORKERS", "a number of threads from 1 to 1024"),
+    open("SERVER_REQUEST_TIMEOUT", "seconds from 1 to 3600"),
+    open("SERVER_KEEP_ALIVE", "seconds from 1 to 3600"),
+    open(
+        "SERVER_MAX_CONNECTIONS",
+        "a number of connections from 1 to 1000000",
+    ),
+    open("SERVER_SHUTDOWN_DELAY", "seconds from 0 to 300"),
     secret(
         "DATABASE_URL",
         "postgres://user:password@host:port/database",
@@ -42,6 +49,13 @@ pub const VARIABLES: &[Variable] = &[
         "a number of connections from 1 to 1000",
     ),
     open("DATABASE_CONNECT_TIMEOUT", "seconds from 1 to 300"),
+    open("DATABASE_STATEMENT_TIMEOUT", "seconds from 1 to 3600"),
+    open("DATABASE_LOCK_TIMEOUT", "seconds from 1 to 3600"),
+    open(
+        "DATABASE_IDLE_TRANSACTION_TIMEOUT",
+        "seconds from 1 to 3600",
+    ),
+    open("DATABASE_PGBOUNCER", "true or false"),
     open("DATABASE_AUTO_MIGRATE", "true or false"),
     open("CACHE_ENABLED", "true or false"),
     open("CACHE_BACKEND", "redis, memcached or memory"),
