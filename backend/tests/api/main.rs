@@ -12,6 +12,7 @@ mod support;
 mod auth;
 mod bad_input;
 mod caching;
+mod if_match;
 mod query_plans;
 mod starting;
 mod users;

@@ -88,8 +88,9 @@ pub(super) fn take_storable(
     }
 }
 
-/// A strong entity tag of the bytes (RFC 9110, section 8.8.3).
-pub(super) fn entity_tag(body: &[u8]) -> HeaderValue {
+/// The strong `ETag` that answers of cached routes with this body carry (RFC 9110, section 8.8.3).
+#[must_use]
+pub fn entity_tag(body: &[u8]) -> HeaderValue {
     let hash = blake3::hash(body).to_hex();
     // Half of it: the chance of two bodies with the same tag stays negligible.
     let tag = ["\"", &hash[..32], "\""].concat();

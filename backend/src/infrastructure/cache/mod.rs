@@ -41,6 +41,7 @@ mod undelivered;
 mod warnings;
 mod write;
 
+pub use answer::entity_tag;
 pub use arguments::{CacheArguments, bind_argument};
 pub use clock::{Clock, ManualClock};
 pub use guard::Unavailable;

@@ -3,6 +3,7 @@
 mod conventions;
 mod error;
 mod extract;
+mod if_match;
 mod page;
 mod problem;
 mod request_id;
@@ -11,6 +12,7 @@ mod route;
 pub use conventions::apply_conventions;
 pub use error::{ApiError, FieldError};
 pub use extract::{Json, PathId, Query, nullable, present, without_nul};
+pub use if_match::IfMatch;
 pub use page::{Page, PageQuery};
 pub use request_id::RequestId;
 pub use route::{allow, get};

@@ -58,7 +58,10 @@ pub async fn is_superuser(database: &PgPool, username: &str) -> Result<Option<bo
 }
 
 /// What everybody may see of a user.
-pub async fn find_profile(database: &PgPool, username: &str) -> Result<UserProfile, ApiError> {
+pub async fn find_profile(
+    database: impl PgExecutor<'_>,
+    username: &str,
+) -> Result<UserProfile, ApiError> {
     Ok(sqlx::query_as!(
         UserProfile,
         "SELECT id, username, name, created_at FROM users WHERE username = $1 AND deleted_at IS NULL",
@@ -66,6 +69,17 @@ pub async fn find_profile(database: &PgPool, username: &str) -> Result<UserProfi
     )
     .fetch_one(database)
     .await?)
+}
+
+/// Locks a user: nobody else can change the row until the transaction ends.
+pub async fn lock(transaction: &mut PgConnection, id: i64) -> Result<(), ApiError> {
+    sqlx::query_scalar!(
+        "SELECT id FROM users WHERE id = $1 AND deleted_at IS NULL FOR UPDATE",
+        id
+    )
+    .fetch_one(transaction)
+    .await?;
+    Ok(())
 }
 
 /// All of a user.

@@ -8,7 +8,7 @@ use super::schemas::{UserCreate, UserUpdate};
 use super::{crud, service};
 use crate::infrastructure::auth::{Caller, Passwords, Username};
 use crate::infrastructure::cache::CacheArguments;
-use crate::infrastructure::http::{ApiError, Json, PageQuery, Query};
+use crate::infrastructure::http::{ApiError, IfMatch, Json, PageQuery, Query};
 
 /// `POST /users`
 pub async fn create(
@@ -50,7 +50,7 @@ pub async fn read(
     database: web::Data<PgPool>,
     Username(username): Username,
 ) -> Result<HttpResponse, ApiError> {
-    Ok(HttpResponse::Ok().json(crud::find_profile(&database, &username).await?))
+    Ok(HttpResponse::Ok().json(crud::find_profile(database.get_ref(), &username).await?))
 }
 
 /// `PATCH /users/{username}`
@@ -59,10 +59,12 @@ pub async fn update(
     passwords: web::Data<Passwords>,
     arguments: CacheArguments,
     caller: Caller,
+    if_match: IfMatch,
     Username(username): Username,
     Json(change): Json<UserUpdate>,
 ) -> Result<HttpResponse, ApiError> {
-    let user = service::update(&database, &passwords, &caller, &username, change).await?;
+    let user =
+        service::update(&database, &passwords, &caller, &if_match, &username, change).await?;
     arguments.bind("user_id", user.id);
     Ok(HttpResponse::Ok().json(user))
 }
@@ -72,9 +74,10 @@ pub async fn delete(
     database: web::Data<PgPool>,
     arguments: CacheArguments,
     caller: Caller,
+    if_match: IfMatch,
     Username(username): Username,
 ) -> Result<HttpResponse, ApiError> {
-    let deleted = service::delete(&database, &caller, &username).await?;
+    let deleted = service::delete(&database, &caller, &if_match, &username).await?;
     arguments.bind("user_id", deleted.user_id);
     for widget_id in deleted.widget_ids {
         arguments.bind("widget_id", widget_id);

@@ -1,12 +1,12 @@
 //! The rules of users.
 
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
 use super::crud::{self, Change, NewUser};
 use super::models::Account;
 use super::schemas::{UserCreate, UserRead, UserUpdate};
 use crate::infrastructure::auth::{Caller, Passwords, revoke_all, revoke_others};
-use crate::infrastructure::http::{ApiError, FieldError};
+use crate::infrastructure::http::{ApiError, FieldError, IfMatch};
 use crate::modules::widgets;
 
 /// Signs a user up.
@@ -61,13 +61,16 @@ pub async fn update(
     database: &PgPool,
     passwords: &Passwords,
     caller: &Caller,
+    if_match: &IfMatch,
     username: &str,
     change: UserUpdate,
 ) -> Result<UserRead, ApiError> {
     check_may_change(caller, username)?;
     let account = crud::find_account(database, username).await?;
     if change.name.is_none() && change.email.is_none() && change.password.is_none() {
-        return crud::find(database, account.id).await;
+        let mut transaction = database.begin().await?;
+        check_precondition(&mut transaction, if_match, account.id, username).await?;
+        return crud::find(&mut *transaction, account.id).await;
     }
     let is_self = account.id == caller.id;
     let needs_password = is_self && (change.email.is_some() || change.password.is_some());
@@ -85,6 +88,7 @@ pub async fn update(
     };
     let known_password_hash = needs_password.then_some(account.password_hash.as_str());
     let mut transaction = database.begin().await?;
+    check_precondition(&mut transaction, if_match, account.id, username).await?;
     let user = crud::update(&mut transaction, account.id, &stored, known_password_hash)
         .await?
         .ok_or_else(|| {
@@ -117,6 +121,7 @@ pub struct Deleted {
 pub async fn delete(
     database: &PgPool,
     caller: &Caller,
+    if_match: &IfMatch,
     username: &str,
 ) -> Result<Deleted, ApiError> {
     check_may_change(caller, username)?;
@@ -128,6 +133,7 @@ pub async fn delete(
             "the last superuser cannot be deleted".to_owned(),
         ));
     }
+    check_precondition(&mut transaction, if_match, user_id, username).await?;
     crud::delete(&mut transaction, user_id).await?;
     revoke_all(&mut *transaction, user_id).await?;
     let widget_ids = widgets::delete_all_of(&mut *transaction, user_id).await?;
@@ -136,6 +142,21 @@ pub async fn delete(
         user_id,
         widget_ids,
     })
+}
+
+/// Refuses a write whose `If-Match` names another representation than the present one, which the lock keeps until the
+/// transaction ends.
+async fn check_precondition(
+    transaction: &mut PgConnection,
+    if_match: &IfMatch,
+    user_id: i64,
+    username: &str,
+) -> Result<(), ApiError> {
+    if if_match.is_given() {
+        crud::lock(transaction, user_id).await?;
+        if_match.check(&crud::find_profile(transaction, username).await?)?;
+    }
+    Ok(())
 }
 
 fn check_may_change(caller: &Caller, username: &str) -> Result<(), ApiError> {

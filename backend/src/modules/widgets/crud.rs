@@ -1,6 +1,6 @@
 //! Widgets in the database: one statement for each operation.
 
-use sqlx::{PgExecutor, PgPool};
+use sqlx::{PgConnection, PgExecutor, PgPool};
 
 use super::models::{Ownership, PageRow, page};
 use super::schemas::{WidgetCreate, WidgetRead, WidgetUpdate};
@@ -28,7 +28,7 @@ pub async fn insert(
 }
 
 /// One widget.
-pub async fn find(database: &PgPool, id: i64) -> Result<WidgetRead, ApiError> {
+pub async fn find(database: impl PgExecutor<'_>, id: i64) -> Result<WidgetRead, ApiError> {
     Ok(sqlx::query_as!(
         WidgetRead,
         "SELECT widgets.id, username AS owner, widgets.name, description, widgets.created_at, widgets.updated_at
@@ -38,6 +38,17 @@ pub async fn find(database: &PgPool, id: i64) -> Result<WidgetRead, ApiError> {
     )
     .fetch_one(database)
     .await?)
+}
+
+/// Locks a widget: nobody else can change it until the transaction ends.
+pub async fn lock(transaction: &mut PgConnection, id: i64) -> Result<(), ApiError> {
+    sqlx::query_scalar!(
+        "SELECT id FROM widgets WHERE id = $1 AND deleted_at IS NULL FOR UPDATE",
+        id
+    )
+    .fetch_one(transaction)
+    .await?;
+    Ok(())
 }
 
 /// Who a widget belongs to.
@@ -145,7 +156,7 @@ pub async fn count(database: &PgPool) -> Result<i64, ApiError> {
 
 /// Changes what is given.
 pub async fn update(
-    database: &PgPool,
+    database: impl PgExecutor<'_>,
     id: i64,
     change: &WidgetUpdate,
 ) -> Result<WidgetRead, ApiError> {
@@ -168,7 +179,7 @@ pub async fn update(
 }
 
 /// Deletes a widget; the row stays.
-pub async fn delete(database: &PgPool, id: i64) -> Result<(), ApiError> {
+pub async fn delete(database: impl PgExecutor<'_>, id: i64) -> Result<(), ApiError> {
     sqlx::query_scalar!(
         "UPDATE widgets SET deleted_at = now() WHERE id = $1 AND deleted_at IS NULL RETURNING id",
         id

@@ -8,7 +8,7 @@ use super::schemas::{WidgetCount, WidgetCreate, WidgetQuery, WidgetUpdate};
 use super::{crud, service};
 use crate::infrastructure::auth::{Caller, Username};
 use crate::infrastructure::cache::CacheArguments;
-use crate::infrastructure::http::{ApiError, Json, PageQuery, PathId, Query};
+use crate::infrastructure::http::{ApiError, IfMatch, Json, PageQuery, PathId, Query};
 
 /// `POST /widgets`
 pub async fn create(
@@ -30,7 +30,7 @@ pub async fn read(
     database: web::Data<PgPool>,
     PathId(id): PathId,
 ) -> Result<HttpResponse, ApiError> {
-    Ok(HttpResponse::Ok().json(crud::find(&database, id).await?))
+    Ok(HttpResponse::Ok().json(crud::find(database.get_ref(), id).await?))
 }
 
 /// `PATCH /widgets/{widget_id}`
@@ -38,10 +38,11 @@ pub async fn update(
     database: web::Data<PgPool>,
     arguments: CacheArguments,
     caller: Caller,
+    if_match: IfMatch,
     PathId(id): PathId,
     Json(change): Json<WidgetUpdate>,
 ) -> Result<HttpResponse, ApiError> {
-    let widget = service::update(&database, &caller, id, &change).await?;
+    let widget = service::update(&database, &caller, &if_match, id, &change).await?;
     arguments.bind("owner", &widget.owner);
     Ok(HttpResponse::Ok().json(widget))
 }
@@ -51,9 +52,10 @@ pub async fn delete(
     database: web::Data<PgPool>,
     arguments: CacheArguments,
     caller: Caller,
+    if_match: IfMatch,
     PathId(id): PathId,
 ) -> Result<HttpResponse, ApiError> {
-    let owner = service::delete(&database, &caller, id).await?;
+    let owner = service::delete(&database, &caller, &if_match, id).await?;
     arguments.bind("owner", owner);
     Ok(HttpResponse::NoContent().finish())
 }

@@ -36,6 +36,14 @@ pub struct WidgetUpdate {
     pub description: Option<Option<String>>,
 }
 
+impl WidgetUpdate {
+    /// Whether nothing changes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.name.is_none() && self.description.is_none()
+    }
+}
+
 /// A widget.
 #[derive(Debug, Serialize)]
 pub struct WidgetRead {

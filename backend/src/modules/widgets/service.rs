@@ -6,26 +6,53 @@ use super::crud;
 use super::models::Ownership;
 use super::schemas::{WidgetRead, WidgetUpdate};
 use crate::infrastructure::auth::Caller;
-use crate::infrastructure::http::ApiError;
+use crate::infrastructure::http::{ApiError, IfMatch};
 
 /// Changes a widget of the caller, or any for a superuser. A change of nothing leaves it as it is.
 pub async fn update(
     database: &PgPool,
     caller: &Caller,
+    if_match: &IfMatch,
     id: i64,
     change: &WidgetUpdate,
 ) -> Result<WidgetRead, ApiError> {
     check_may_change(database, caller, id).await?;
-    if change.name.is_none() && change.description.is_none() {
-        return crud::find(database, id).await;
+    if !if_match.is_given() {
+        return if change.is_empty() {
+            crud::find(database, id).await
+        } else {
+            crud::update(database, id, change).await
+        };
     }
-    crud::update(database, id, change).await
+    let mut transaction = database.begin().await?;
+    crud::lock(&mut transaction, id).await?;
+    let current = crud::find(&mut *transaction, id).await?;
+    if_match.check(&current)?;
+    if change.is_empty() {
+        return Ok(current);
+    }
+    let changed = crud::update(&mut *transaction, id, change).await?;
+    transaction.commit().await?;
+    Ok(changed)
 }
 
 /// Deletes a widget of the caller, or any for a superuser; its owner's name comes back.
-pub async fn delete(database: &PgPool, caller: &Caller, id: i64) -> Result<String, ApiError> {
+pub async fn delete(
+    database: &PgPool,
+    caller: &Caller,
+    if_match: &IfMatch,
+    id: i64,
+) -> Result<String, ApiError> {
     let ownership = check_may_change(database, caller, id).await?;
-    crud::delete(database, id).await?;
+    if if_match.is_given() {
+        let mut transaction = database.begin().await?;
+        crud::lock(&mut transaction, id).await?;
+        if_match.check(&crud::find(&mut *transaction, id).await?)?;
+        crud::delete(&mut *transaction, id).await?;
+        transaction.commit().await?;
+    } else {
+        crud::delete(database, id).await?;
+    }
     Ok(ownership.owner)
 }
 
