@@ -53,6 +53,9 @@ impl Caller {
             token,
         };
         request.extensions_mut().insert(caller.clone());
+        // Bound however the request is authenticated, by the middleware or by the extractor: the cache refuses to store
+        // an answer whose caller became known only behind it (C45).
+        bind_argument(request, "caller", caller.id);
         Ok(caller)
     }
 }
@@ -115,10 +118,7 @@ where
         let service = Rc::clone(&self.service);
         Box::pin(async move {
             match Caller::authenticate(request.request()).await {
-                Ok(caller) => {
-                    bind_argument(&request, "caller", caller.id);
-                    Ok(service.call(request).await?.map_into_boxed_body())
-                }
+                Ok(_) => Ok(service.call(request).await?.map_into_boxed_body()),
                 Err(error) => Ok(request.error_response(error)),
             }
         })
