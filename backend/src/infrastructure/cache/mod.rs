@@ -14,31 +14,55 @@
 //!
 //! The protocol that keeps old values out is told in `lookup`, what an outage means in `guard`.
 
+#[path = "backends/contract.rs"]
 pub mod backends;
 
+#[path = "middleware/response.rs"]
 mod answer;
+#[path = "keys/arguments.rs"]
 mod arguments;
+#[path = "lookup/claim.rs"]
 mod claiming;
 mod clock;
+#[path = "stored/recently_parsed.rs"]
 mod decoded;
+#[path = "stored/entry.rs"]
 mod entry;
+#[path = "middleware/fill.rs"]
 mod fill;
+#[path = "lookup/single_flight.rs"]
 mod flight;
+#[path = "breaker/guarded_backend.rs"]
 mod guard;
+#[path = "keys/key.rs"]
 mod key;
+#[path = "lookup/look.rs"]
 mod lookup;
+#[path = "middleware/service.rs"]
 mod middleware;
+#[path = "policy/compiled.rs"]
 mod plan;
+#[path = "policy/policy.rs"]
 mod policy;
+#[path = "provider/provider.rs"]
 mod provider;
+#[path = "keys/query.rs"]
 mod query;
+#[path = "middleware/read.rs"]
 mod read;
+#[path = "breaker/supervisor.rs"]
 mod recovery;
+#[path = "middleware/refresh.rs"]
 mod refresh;
+#[path = "cache_status.rs"]
 mod status;
+#[path = "keys/template.rs"]
 mod template;
+#[path = "breaker/pending_deletions.rs"]
 mod undelivered;
+#[path = "log_limits.rs"]
 mod warnings;
+#[path = "middleware/write.rs"]
 mod write;
 
 pub use answer::entity_tag;

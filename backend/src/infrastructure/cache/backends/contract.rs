@@ -4,9 +4,12 @@
 //! breaker and recovery stand in front of it, so an implementation reports an error and is done.
 
 pub mod glob;
+#[path = "memcached/backend.rs"]
 mod memcached;
 mod memory;
+#[path = "redis/backend.rs"]
 mod redis;
+#[path = "bounded_store/store.rs"]
 mod store;
 
 use std::sync::Arc;

@@ -1,12 +1,20 @@
 //! The Redis backend: entries are strings, compared and set by their heads.
 
+#[path = "set.rs"]
 mod creation;
+#[path = "connections.rs"]
 mod lanes;
+#[path = "batched_get.rs"]
 mod lookups;
+#[path = "near/values.rs"]
 mod near;
+#[path = "near/backend.rs"]
 mod near_backend;
+#[path = "patterns/index.rs"]
 mod pattern_index;
+#[path = "patterns/delete.rs"]
 mod sweep;
+#[path = "near/tracking.rs"]
 mod tracking;
 
 pub use near_backend::NearBackend;

@@ -12,9 +12,11 @@
 //! number from before the restart carries a generation that is not trusted any more.
 
 mod connection;
+#[path = "connections.rs"]
 mod lanes;
 mod protocol;
 mod queue;
+#[path = "promise.rs"]
 mod waiting;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
