@@ -1,74 +1,40 @@
 //! The response cache: never stale after a write, never another person's data, never an outage.
 //!
-//! It is a wing of its own and knows nothing of the application. The way of a request:
+//! It is a wing of its own and knows nothing of the application. A request passes its rooms in this order:
 //!
 //! ```text
-//! policy ─▶ middleware ─▶ plan (arguments, template, query, key): which key?
-//!              │
-//!              ├─▶ read ─▶ lookup: hit, claim, or somebody else's flight? ─▶ fill ─▶ answer, entry
-//!              │              └─▶ refresh: what is an ageing entry good for?
-//!              └─▶ write: the handler, then what it made stale
-//!                     │
-//! provider ───────────┴─▶ guard (deadlines, breaker; recovery) ─▶ backends
+//! middleware ─▶ provider ─▶ lookup ─▶ breaker ─▶ stored ─▶ backends
+//!     │
+//!     └─▶ policy ─▶ keys
 //! ```
 //!
-//! The protocol that keeps old values out is told in `lookup`, what an outage means in `guard`.
+//! - `middleware`: a policy around a route. GET reads and fills, writes invalidate.
+//! - `provider`: the cache for services, and the registered backends.
+//! - `lookup`: hit, claim, or another request's run of the handler? The protocol that keeps old values out.
+//! - `breaker`: deadlines and the circuit breaker; what an outage means.
+//! - `stored`: entries, claims and generations as bytes.
+//! - `backends`: Redis, Memcached and memory behind one trait.
+//! - `policy`, `keys`: which key a request reads, and which keys a write deletes.
+//!
+//! A room uses those that stand behind it, never one before it.
 
-#[path = "backends/contract.rs"]
 pub mod backends;
 
-#[path = "middleware/response.rs"]
-mod answer;
-#[path = "keys/arguments.rs"]
-mod arguments;
-#[path = "lookup/claim.rs"]
-mod claiming;
+mod breaker;
+mod cache_status;
 mod clock;
-#[path = "stored/recently_parsed.rs"]
-mod decoded;
-#[path = "stored/entry.rs"]
-mod entry;
-#[path = "middleware/fill.rs"]
-mod fill;
-#[path = "lookup/single_flight.rs"]
-mod flight;
-#[path = "breaker/guarded_backend.rs"]
-mod guard;
-#[path = "keys/key.rs"]
-mod key;
-#[path = "lookup/look.rs"]
+mod keys;
+mod log_limits;
 mod lookup;
-#[path = "middleware/service.rs"]
 mod middleware;
-#[path = "policy/compiled.rs"]
-mod plan;
-#[path = "policy/policy.rs"]
 mod policy;
-#[path = "provider/provider.rs"]
 mod provider;
-#[path = "keys/query.rs"]
-mod query;
-#[path = "middleware/read.rs"]
-mod read;
-#[path = "breaker/supervisor.rs"]
-mod recovery;
-#[path = "middleware/refresh.rs"]
-mod refresh;
-#[path = "cache_status.rs"]
-mod status;
-#[path = "keys/template.rs"]
-mod template;
-#[path = "breaker/pending_deletions.rs"]
-mod undelivered;
-#[path = "log_limits.rs"]
-mod warnings;
-#[path = "middleware/write.rs"]
-mod write;
+mod stored;
 
-pub use answer::entity_tag;
-pub use arguments::{CacheArguments, bind_argument};
+pub use breaker::Unavailable;
 pub use clock::{Clock, ManualClock};
-pub use guard::Unavailable;
+pub use keys::{CacheArguments, ResourceIdType, bind_argument};
 pub use middleware::{CacheMiddleware, CacheOutcome, InvalidRequestError};
-pub use policy::{CachePolicy, ResourceIdType};
+pub use policy::CachePolicy;
 pub use provider::{Cache, CacheError, CacheHealth, Provider};
+pub use stored::entity_tag;

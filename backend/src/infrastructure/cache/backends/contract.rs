@@ -1,29 +1,13 @@
-//! Where entries are kept: one small trait, three implementations.
+//! The contract of a backend: the trait that each implements, and its types.
 //!
 //! A backend knows bytes under keys and nothing of HTTP, entries or policies. Deadlines, the circuit
 //! breaker and recovery stand in front of it, so an implementation reports an error and is done.
+//! Come here to write another backend. Nothing else belongs here.
 
-pub mod glob;
-#[path = "memcached/backend.rs"]
-mod memcached;
-mod memory;
-#[path = "redis/backend.rs"]
-mod redis;
-#[path = "bounded_store/store.rs"]
-mod store;
-
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-
-pub use memcached::MemcachedBackend;
-pub use memory::MemoryBackend;
-pub use redis::{NearBackend, RedisBackend};
-
-use crate::infrastructure::settings::{CacheBackendKind, CacheSettings};
 
 /// What a backend found under a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +45,7 @@ pub enum Standing {
 impl Standing {
     /// From what a look found and what the creation over nothing said, in whatever order the two
     /// reached the server. A refused creation is no error where there is a value.
-    fn of(
+    pub(super) fn of(
         found: Option<Found>,
         created: Result<Option<Version>, BackendError>,
     ) -> Result<Self, BackendError> {
@@ -95,9 +79,6 @@ impl BackendError {
         Self::Unavailable(format!("no answer within {} ms", limit.as_millis()))
     }
 }
-
-/// How long the unique head of every stored value is, in bytes: `cache/2 ` and 16 hexadecimal digits.
-pub const HEAD_BYTES: usize = 24;
 
 /// A store of bytes under keys.
 ///
@@ -174,27 +155,4 @@ pub trait CacheBackend: Send + Sync + 'static {
     /// Asks the server who it is: the answer changes when a server that may remember old values
     /// restarts, or another takes its place. Serves as the health probe too.
     async fn server_identity(&self) -> Result<String, BackendError>;
-}
-
-/// The backend that the settings choose. Connects to nothing yet; a near cache starts to listen, and
-/// needs a Tokio runtime for that.
-///
-/// # Errors
-/// Where the settings cannot describe a connection.
-pub fn from_settings(settings: &CacheSettings) -> Result<Arc<dyn CacheBackend>, BackendError> {
-    Ok(match settings.cache_backend {
-        CacheBackendKind::Redis if settings.cache_near => Arc::new(NearBackend::new(settings)?),
-        CacheBackendKind::Redis => Arc::new(RedisBackend::new(settings)?),
-        CacheBackendKind::Memcached => Arc::new(MemcachedBackend::new(settings)),
-        CacheBackendKind::Memory => Arc::new(MemoryBackend::new(settings)),
-    })
-}
-
-/// The number of this thread: those of the process are numbered in the order in which they come here.
-fn thread_number() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static NUMBER: usize = NEXT.fetch_add(1, Ordering::Relaxed);
-    }
-    NUMBER.with(|number| *number)
 }

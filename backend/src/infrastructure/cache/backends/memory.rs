@@ -6,8 +6,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::store::Store;
-use super::{BackendError, CacheBackend, Found, Version, glob};
+use super::bounded_store::Store;
+use super::contract::{BackendError, CacheBackend, Found, Version};
+use super::glob;
 use crate::infrastructure::settings::CacheSettings;
 
 /// Entries in this process's memory, of which those that nobody reads make room.

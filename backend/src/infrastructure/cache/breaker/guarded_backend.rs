@@ -36,7 +36,7 @@
 //!
 //! # Bounds
 //!
-//! At most [`MAX_UNDELIVERED`](super::undelivered::MAX_UNDELIVERED) keys are kept. Past that, and for patterns, the new generation alone
+//! At most [`MAX_UNDELIVERED`](super::pending_deletions::MAX_UNDELIVERED) keys are kept. Past that, and for patterns, the new generation alone
 //! does the work, which distrusts the whole namespace.
 
 use std::future::Future;
@@ -48,59 +48,37 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::backends::{BackendError, CacheBackend, Found, Standing, Version};
-use super::undelivered::Undelivered;
-use super::warnings::RateLimit;
+use super::health::{Availability, Unavailable};
+use super::pending_deletions::Undelivered;
+use crate::infrastructure::cache::backends::{
+    BackendError, CacheBackend, Found, Standing, Version,
+};
+use crate::infrastructure::cache::log_limits::RateLimit;
 
-/// Consecutive failures that open the breaker.
-pub const FAILURES_UNTIL_AWAY: u32 = 3;
 /// How often the backend is asked whether it is well.
 pub const PROBE_INTERVAL: Duration = Duration::from_millis(500);
 /// How long a recovered backend is not trusted, so that others can deliver what they owe: a probe
 /// interval, and half of one to deliver.
 pub const QUARANTINE: Duration = Duration::from_millis(750);
-/// How long a deletion may keep a writer waiting before it goes on in the background (C17).
-const LONGEST_DELETION: Duration = Duration::from_secs(5);
-/// Keys deleted under one deadline.
-const DELETE_BATCH: usize = 500;
-
-/// Why the cache could not be used.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Unavailable(pub String);
-
-/// How the backend is, as this process sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(super) enum Availability {
-    /// Not reached, or failing: the breaker is open.
-    Away = 0,
-    /// Reached again; others may still owe it deletions.
-    Recovering = 1,
-    /// An operation failed; it is not yet clear whether the server is well and still the same.
-    Doubtful = 2,
-    /// Well.
-    Ready = 3,
-}
 
 /// A backend behind deadlines, a breaker and recovery.
 pub struct BackendGuard {
-    pub(super) registered_name: String,
-    pub(super) backend: Arc<dyn CacheBackend>,
-    pub(super) deadline: Duration,
+    pub(in crate::infrastructure::cache) registered_name: String,
+    pub(in crate::infrastructure::cache) backend: Arc<dyn CacheBackend>,
+    pub(in crate::infrastructure::cache) deadline: Duration,
     /// The namespace with its `:`, or nothing.
-    pub(super) namespace: String,
-    pub(super) wake: Notify,
-    pub(super) changed: Notify,
+    pub(in crate::infrastructure::cache) namespace: String,
+    pub(in crate::infrastructure::cache) wake: Notify,
+    pub(in crate::infrastructure::cache) changed: Notify,
     generation: AtomicU64,
-    availability: AtomicU8,
-    failures: AtomicU32,
-    undelivered: Mutex<Undelivered>,
-    warning: RateLimit,
+    pub(super) availability: AtomicU8,
+    pub(super) failures: AtomicU32,
+    pub(super) undelivered: Mutex<Undelivered>,
+    pub(super) warning: RateLimit,
 }
 
 impl BackendGuard {
-    pub(super) fn new(
+    pub(in crate::infrastructure::cache) fn new(
         registered_name: String,
         backend: Arc<dyn CacheBackend>,
         deadline: Duration,
@@ -122,35 +100,21 @@ impl BackendGuard {
     }
 
     /// The key as the server knows it.
-    pub(super) fn full_key(&self, key: &str) -> String {
-        super::key::fit(
+    pub(in crate::infrastructure::cache) fn full_key(&self, key: &str) -> String {
+        crate::infrastructure::cache::keys::fit(
             format!("{}{key}", self.namespace),
             self.backend.max_key_bytes(),
         )
     }
 
     /// The glob as the server knows it: the namespace is taken literally.
-    pub(super) fn full_pattern(&self, pattern: &str) -> String {
+    pub(in crate::infrastructure::cache) fn full_pattern(&self, pattern: &str) -> String {
         // A namespace holds no glob character: the settings refuse them.
         format!("{}{pattern}", self.namespace)
     }
 
-    pub(super) fn availability(&self) -> Availability {
-        match self.availability.load(Ordering::Acquire) {
-            3 => Availability::Ready,
-            2 => Availability::Doubtful,
-            1 => Availability::Recovering,
-            _ => Availability::Away,
-        }
-    }
-
-    /// Whether the backend may answer and be filled.
-    pub(super) fn is_ready(&self) -> bool {
-        self.availability() == Availability::Ready
-    }
-
     /// The generation that trusted entries carry.
-    pub(super) fn generation(&self) -> u64 {
+    pub(in crate::infrastructure::cache) fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
     }
 
@@ -171,54 +135,30 @@ impl BackendGuard {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the state. Those that leave *Away* hold the lock on what is undelivered, so that no
-    /// deletion is kept after the last one was delivered.
-    pub(super) fn set_availability(&self, availability: Availability) {
-        let before = self.availability.swap(availability as u8, Ordering::AcqRel);
-        if before != availability as u8 {
-            self.failures.store(0, Ordering::Relaxed);
-            tracing::debug!(
-                backend = self.registered_name,
-                ?availability,
-                "cache backend changed state"
-            );
-            self.changed.notify_waiters();
-            self.wake.notify_one();
-        }
-    }
-
-    /// Moves from one state to another, unless something else has happened meanwhile.
-    pub(super) fn advance(&self, from: Availability, to: Availability) -> bool {
-        let moved = self
-            .availability
-            .compare_exchange(from as u8, to as u8, Ordering::AcqRel, Ordering::Acquire)
-            .is_ok();
-        if moved {
-            self.failures.store(0, Ordering::Relaxed);
-            self.changed.notify_waiters();
-            self.wake.notify_one();
-        }
-        moved
-    }
-
     /// The value under a full key, where nobody has to be asked for it.
-    pub(super) fn at_hand(&self, key: &str) -> Option<Found> {
+    pub(in crate::infrastructure::cache) fn at_hand(&self, key: &str) -> Option<Found> {
         self.backend.at_hand(key)
     }
 
     /// The value under a full key.
-    pub(super) async fn get(&self, key: &str) -> Result<Option<Found>, Unavailable> {
+    pub(in crate::infrastructure::cache) async fn get(
+        &self,
+        key: &str,
+    ) -> Result<Option<Found>, Unavailable> {
         self.observe_look_up(self.backend.get(key)).await
     }
 
     /// The value under a full key, as the server has it.
-    pub(super) async fn get_from_server(&self, key: &str) -> Result<Option<Found>, Unavailable> {
+    pub(in crate::infrastructure::cache) async fn get_from_server(
+        &self,
+        key: &str,
+    ) -> Result<Option<Found>, Unavailable> {
         self.observe_look_up(self.backend.get_from_server(key))
             .await
     }
 
     /// Stores the value if the key holds what is expected.
-    pub(super) async fn compare_and_set(
+    pub(in crate::infrastructure::cache) async fn compare_and_set(
         &self,
         key: &str,
         expected: &Version,
@@ -233,7 +173,7 @@ impl BackendGuard {
     }
 
     /// The value under a full key as the server has it, or this one where there is none.
-    pub(super) async fn get_or_create(
+    pub(in crate::infrastructure::cache) async fn get_or_create(
         &self,
         key: &str,
         value: Bytes,
@@ -244,7 +184,7 @@ impl BackendGuard {
     }
 
     /// Stores the value whatever was there.
-    pub(super) async fn set(
+    pub(in crate::infrastructure::cache) async fn set(
         &self,
         key: &str,
         value: Bytes,
@@ -254,107 +194,8 @@ impl BackendGuard {
     }
 
     /// Gives up a claim that will not be filled. Best effort: a claim that stays ends by itself.
-    pub(super) async fn release(&self, key: String) {
+    pub(in crate::infrastructure::cache) async fn release(&self, key: String) {
         let _ = self.observe(self.backend.delete(&[key])).await;
-    }
-
-    /// Deletes full keys, so that nobody reads them after this returns. What cannot be deleted now is
-    /// kept, and until it is delivered this process serves nothing from the backend (C35).
-    pub(super) async fn invalidate(&self, keys: Vec<String>) -> Result<(), Unavailable> {
-        for batch in keys.chunks(DELETE_BATCH) {
-            if let Err(error) = self.delete_batch(batch).await {
-                self.distrust(&keys, false);
-                return Err(error);
-            }
-        }
-        Ok(())
-    }
-
-    /// Deletes what matches the full pattern; a deletion that takes long goes on in the background.
-    pub(super) async fn invalidate_pattern(
-        self: Arc<Self>,
-        pattern: String,
-    ) -> Result<(), DeletionError> {
-        if self.keep_if_away(&[], true) {
-            return Err(DeletionError::Unavailable(Unavailable(
-                "the breaker is open".to_owned(),
-            )));
-        }
-        let guard = Arc::clone(&self);
-        let shown = pattern.clone();
-        let deletion = tokio::spawn(async move {
-            let result = guard.backend.delete_pattern(&pattern).await;
-            if let Err(BackendError::Unavailable(_) | BackendError::NotStored(_)) = &result {
-                guard.distrust(&[], true);
-            }
-            result
-        });
-        match timeout(LONGEST_DELETION, deletion).await {
-            Ok(Ok(Ok(deleted))) => {
-                tracing::debug!(pattern = shown, deleted, "deleted by pattern");
-                Ok(())
-            }
-            Ok(Ok(Err(BackendError::PatternMatchingNotSupported(backend)))) => {
-                Err(DeletionError::PatternMatchingNotSupported(backend))
-            }
-            Ok(Ok(Err(error))) => {
-                self.warn(&error.to_string());
-                Err(DeletionError::Unavailable(Unavailable(error.to_string())))
-            }
-            Ok(Err(panicked)) => {
-                self.distrust(&[], true);
-                Err(DeletionError::Unavailable(Unavailable(
-                    panicked.to_string(),
-                )))
-            }
-            Err(_) => {
-                tracing::warn!(
-                    pattern = shown,
-                    "deletion by pattern takes over 5 s and goes on in the background"
-                );
-                Ok(())
-            }
-        }
-    }
-
-    /// One batch, within one deadline: tried on one connection and, when that fails or half of the
-    /// time has passed, on another.
-    async fn delete_batch(&self, keys: &[String]) -> Result<(), Unavailable> {
-        if self.keep_if_away(keys, false) {
-            return Err(Unavailable("the breaker is open".to_owned()));
-        }
-        let both = async {
-            let first = self.backend.delete(keys);
-            tokio::pin!(first);
-            let early = timeout(self.deadline / 2, &mut first).await;
-            match early {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(_)) => {
-                    // The server may have restarted in between.
-                    self.doubt();
-                    self.backend.delete(keys).await
-                }
-                Err(_) => {
-                    let second = self.backend.delete(keys);
-                    tokio::pin!(second);
-                    tokio::select! {
-                        result = &mut first => match result { Ok(()) => Ok(()), Err(_) => second.await },
-                        result = &mut second => match result { Ok(()) => Ok(()), Err(_) => first.await },
-                    }
-                }
-            }
-        };
-        self.observe(both).await
-    }
-
-    /// Keeps deletions for later where the backend is away; answers whether it did.
-    fn keep_if_away(&self, keys: &[String], overflowed: bool) -> bool {
-        let mut undelivered = self.undelivered();
-        if self.availability() != Availability::Away {
-            return false;
-        }
-        undelivered.keep(keys, overflowed);
-        true
     }
 
     /// Keeps deletions that failed and opens the breaker: until they are delivered nothing that the
@@ -406,41 +247,6 @@ impl BackendGuard {
             }
         }
     }
-
-    /// After a failure the backend is asked who it is before it is trusted again.
-    fn doubt(&self) {
-        if !self.advance(Availability::Ready, Availability::Doubtful) {
-            self.advance(Availability::Recovering, Availability::Doubtful);
-        }
-    }
-
-    fn failed(&self, error: &str) {
-        self.warn(error);
-        self.doubt();
-        let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
-        if failures >= FAILURES_UNTIL_AWAY && self.availability() != Availability::Away {
-            self.set_availability(Availability::Away);
-        }
-    }
-
-    /// Says that the backend is ill, at most once a second (C26).
-    pub(super) fn warn(&self, error: &str) {
-        if self.warning.permits() {
-            // Clients' errors have several lines; a warning has one.
-            let error = error.split_whitespace().collect::<Vec<_>>().join(" ");
-            tracing::warn!(
-                backend = self.registered_name,
-                "Cache backend not available: {error}"
-            );
-        }
-    }
-}
-
-/// Why a deletion by pattern did not happen.
-#[derive(Debug)]
-pub(super) enum DeletionError {
-    PatternMatchingNotSupported(&'static str),
-    Unavailable(Unavailable),
 }
 
 impl std::fmt::Debug for BackendGuard {

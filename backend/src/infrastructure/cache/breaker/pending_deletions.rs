@@ -8,14 +8,14 @@ pub const MAX_UNDELIVERED: usize = 10_000;
 /// What a sick backend has still to be told.
 #[derive(Debug, Default)]
 pub(super) struct Undelivered {
-    pub(super) keys: HashSet<String>,
+    pub(in crate::infrastructure::cache) keys: HashSet<String>,
     /// Something could not be kept: only a new generation makes up for it.
     pub(super) overflowed: bool,
 }
 
 impl Undelivered {
     /// Keeps keys; past the bound, or with `overflowed`, only the fact that there were some.
-    pub(super) fn keep(&mut self, keys: &[String], overflowed: bool) {
+    pub(in crate::infrastructure::cache) fn keep(&mut self, keys: &[String], overflowed: bool) {
         self.overflowed |= overflowed;
         if self.overflowed {
             return;

@@ -1,21 +1,17 @@
 //! The supervisor of a backend: probes it, finds out when it is back, and brings it back into trust.
 //!
-//! The states and the reasons are told in [`super::guard`].
+//! The states and the reasons are told in [`super::guarded_backend`].
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::backends::{HEAD_BYTES, Version};
-use super::guard::{Availability, BackendGuard, PROBE_INTERVAL, QUARANTINE, Unavailable};
+use super::guarded_backend::{BackendGuard, PROBE_INTERVAL, QUARANTINE};
+use super::health::{Availability, Unavailable};
+use super::namespace_generation::{begin_generation, claim_generation, read_generation};
 
-/// The key of the namespace's generation.
-const GENERATION_KEY: &str = "~generation";
-/// The generation is read twice a second and set anew when it is gone.
-const GENERATION_LIFETIME: Duration = Duration::from_hours(720);
 /// Between attempts to confirm a doubtful backend.
 const CONFIRMATION_PAUSE: Duration = Duration::from_millis(10);
 /// Deletions delivered under one deadline.
@@ -23,11 +19,11 @@ const DELIVERY_BATCH: usize = 500;
 
 /// Keeps the supervisor running for as long as it is held.
 #[derive(Debug)]
-pub(super) struct Supervisor(JoinHandle<()>);
+pub(in crate::infrastructure::cache) struct Supervisor(JoinHandle<()>);
 
 impl Supervisor {
     /// Tries once to reach the backend, then watches over it.
-    pub(super) async fn start(guard: Arc<BackendGuard>) -> Self {
+    pub(in crate::infrastructure::cache) async fn start(guard: Arc<BackendGuard>) -> Self {
         let met_outage = recover(&guard, false).await.is_err();
         Self(tokio::spawn(supervise(guard, met_outage)))
     }
@@ -133,49 +129,6 @@ async fn settle(guard: &BackendGuard, owed: &[String], identity: &str) -> Result
     begin_generation(guard, identity).await
 }
 
-/// Removes what the namespace holds where the server can list it (C24), and distrusts the rest. Other
-/// instances follow within a [`PROBE_INTERVAL`].
-pub(super) async fn clear(guard: &BackendGuard) -> Result<(), Unavailable> {
-    // Before the record goes with the rest.
-    let identity = recorded_identity(guard).await?;
-    guard
-        .backend
-        .clear(&guard.namespace)
-        .await
-        .map_err(|error| Unavailable(error.to_string()))?;
-    begin_generation(guard, &identity).await
-}
-
-/// Distrusts everything stored so far, in every instance: returns when all have had the time to learn of
-/// the new generation. Where it cannot be set now, it is before the backend is trusted again.
-pub(super) async fn distrust_everything(guard: &BackendGuard) {
-    let begun = async { begin_generation(guard, &recorded_identity(guard).await?).await };
-    if begun.await.is_err() {
-        guard.distrust(&[], true);
-    }
-    // They ask for it once in an interval, and take no longer for it than the deadline.
-    sleep(PROBE_INTERVAL + guard.deadline).await;
-}
-
-/// The server that the generation was set on.
-async fn recorded_identity(guard: &BackendGuard) -> Result<String, Unavailable> {
-    let recorded = read_generation(guard).await?;
-    recorded
-        .map(|recorded| recorded.identity)
-        .ok_or_else(|| Unavailable("the namespace has no generation yet".to_owned()))
-}
-
-/// Sets a new generation.
-async fn begin_generation(guard: &BackendGuard, identity: &str) -> Result<(), Unavailable> {
-    let generation: u64 = rand::random();
-    let record = write_generation(generation, identity);
-    guard
-        .set(&guard.full_key(GENERATION_KEY), record, GENERATION_LIFETIME)
-        .await?;
-    guard.set_generation(generation);
-    Ok(())
-}
-
 /// Asks whether the server is still the one that the generation was set on, and takes over the
 /// generation. Answers whether it could be asked.
 async fn confirm(guard: &BackendGuard, from: Availability) -> bool {
@@ -216,76 +169,4 @@ async fn confirm(guard: &BackendGuard, from: Availability) -> bool {
         guard.set_availability(Availability::Away);
     }
     true
-}
-
-/// Sets a first generation where there is none; `None` where another instance was faster and the
-/// answer has to be read again.
-async fn claim_generation(
-    guard: &BackendGuard,
-    identity: &str,
-) -> Result<Option<u64>, Unavailable> {
-    let generation: u64 = rand::random();
-    let key = guard.full_key(GENERATION_KEY);
-    let record = write_generation(generation, identity);
-    if guard
-        .compare_and_set(&key, &Version::Absent, record, GENERATION_LIFETIME)
-        .await?
-        .is_some()
-    {
-        return Ok(Some(generation));
-    }
-    Ok(read_generation(guard)
-        .await?
-        .filter(|recorded| recorded.identity == identity)
-        .map(|recorded| recorded.generation))
-}
-
-struct RecordedGeneration {
-    generation: u64,
-    identity: String,
-}
-
-async fn read_generation(guard: &BackendGuard) -> Result<Option<RecordedGeneration>, Unavailable> {
-    let found = guard.get(&guard.full_key(GENERATION_KEY)).await?;
-    Ok(found.and_then(|found| parse_generation(&found.value)))
-}
-
-/// One readable line, with the head that every stored value has.
-fn write_generation(generation: u64, identity: &str) -> Bytes {
-    Bytes::from(format!("cache/2 {generation:016x} generation {identity}\n"))
-}
-
-fn parse_generation(value: &[u8]) -> Option<RecordedGeneration> {
-    let text = std::str::from_utf8(value).ok()?;
-    let generation =
-        u64::from_str_radix(text.get(..HEAD_BYTES)?.strip_prefix("cache/2 ")?, 16).ok()?;
-    let identity = text
-        .get(HEAD_BYTES..)?
-        .strip_prefix(" generation ")?
-        .strip_suffix('\n')?
-        .to_owned();
-    Some(RecordedGeneration {
-        generation,
-        identity,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_generation_is_read_back() {
-        let recorded = parse_generation(&write_generation(12, "run-1")).unwrap();
-        assert_eq!(
-            (recorded.generation, recorded.identity.as_str()),
-            (12, "run-1")
-        );
-    }
-
-    #[test]
-    fn a_foreign_value_is_no_generation() {
-        assert!(parse_generation(b"cache/2 000000000000000c other x\n").is_none());
-        assert!(parse_generation(b"").is_none());
-    }
 }

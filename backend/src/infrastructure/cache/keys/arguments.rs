@@ -4,15 +4,15 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::future::{Ready, ready};
 
-use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, dev::Payload};
+use actix_web::dev::Payload;
+use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
 use percent_encoding::percent_decode_str;
 
-use super::key::strong_hash;
-use super::policy::ResourceIdType;
+use super::escape::strong_hash;
 
 /// Values bound on a request by a handler or an outer middleware.
 #[derive(Debug, Default)]
-pub(super) struct BoundArguments(pub(super) Vec<(&'static str, String)>);
+pub(super) struct BoundArguments(pub(in crate::infrastructure::cache) Vec<(&'static str, String)>);
 
 /// Binds a value on the request. A name bound more than once keeps every value, and each of them
 /// is invalidated.
@@ -58,13 +58,13 @@ impl FromRequest for CacheArguments {
 
 /// The argument that names the caller. Only an authenticating middleware or the handler can give
 /// it: no path and no query does.
-pub(super) const CALLER: &str = "caller";
+pub(in crate::infrastructure::cache) const CALLER: &str = "caller";
 
 /// The hash of the declared query.
-pub(super) const QUERY_HASH: &str = "query_hash";
+pub(in crate::infrastructure::cache) const QUERY_HASH: &str = "query_hash";
 
 /// Every argument of one request.
-pub(super) struct Arguments<'a> {
+pub(in crate::infrastructure::cache) struct Arguments<'a> {
     bound: Vec<(&'static str, String)>,
     path: Vec<(&'a str, Cow<'a, str>)>,
     query: &'a [(String, String)],
@@ -75,7 +75,7 @@ pub(super) struct Arguments<'a> {
 impl<'a> Arguments<'a> {
     /// Collects what is known for the request: bound values, path parameters and the fields of the
     /// declared query.
-    pub(super) fn collect(
+    pub(in crate::infrastructure::cache) fn collect(
         request: &'a HttpRequest,
         query: &'a [(String, String)],
         resource_id_type: ResourceIdType,
@@ -99,7 +99,7 @@ impl<'a> Arguments<'a> {
     }
 
     /// Adds the hash of the declared query (C2).
-    pub(super) fn with_query_hash(mut self) -> Self {
+    pub(in crate::infrastructure::cache) fn with_query_hash(mut self) -> Self {
         let mut normalised = String::new();
         for (name, value) in self.query {
             // With their lengths, so that no value reads like another field.
@@ -110,7 +110,7 @@ impl<'a> Arguments<'a> {
     }
 
     /// The value of an argument. What was bound goes before what the client sent.
-    pub(super) fn value(&self, name: &str) -> Option<Cow<'_, str>> {
+    pub(in crate::infrastructure::cache) fn value(&self, name: &str) -> Option<Cow<'_, str>> {
         let bound = self
             .bound
             .iter()
@@ -134,7 +134,7 @@ impl<'a> Arguments<'a> {
 
     /// Every value of an argument, for invalidation: all that was bound and the one that was sent.
     /// An integer that was sent as `042` stands for `42` too, since the handler took it for that.
-    pub(super) fn values(&self, name: &str) -> Vec<Cow<'_, str>> {
+    pub(in crate::infrastructure::cache) fn values(&self, name: &str) -> Vec<Cow<'_, str>> {
         let mut values: Vec<Cow<'_, str>> = self
             .bound
             .iter()
@@ -158,21 +158,23 @@ impl<'a> Arguments<'a> {
 
     /// Whether a path parameter is an id in an unusual form (`042`, `+42`, a UUID in capitals): its
     /// entry would have another key than the one that writes invalidate.
-    pub(super) fn has_unusual_id(&self) -> bool {
+    pub(in crate::infrastructure::cache) fn has_unusual_id(&self) -> bool {
         self.path
             .iter()
             .any(|(_, value)| usual_form(value, self.resource_id_type).is_some())
     }
 
     /// The usual forms of ids that were sent in an unusual one.
-    pub(super) fn usual_forms(&self) -> impl Iterator<Item = Cow<'_, str>> {
+    pub(in crate::infrastructure::cache) fn usual_forms(
+        &self,
+    ) -> impl Iterator<Item = Cow<'_, str>> {
         self.path
             .iter()
             .filter_map(|(_, value)| usual_form(value, self.resource_id_type).map(Cow::Owned))
     }
 
     /// The resource id, where the policy names none (C7).
-    pub(super) fn infer_resource_id(
+    pub(in crate::infrastructure::cache) fn infer_resource_id(
         &self,
         resource_id_type: ResourceIdType,
     ) -> Option<Cow<'_, str>> {
@@ -224,4 +226,16 @@ fn usual_form(value: &str, resource_id_type: ResourceIdType) -> Option<String> {
         ResourceIdType::String => return None,
     };
     (usual != value).then(|| usual.to_owned())
+}
+
+/// What kind of value may be inferred as the resource id (C7).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ResourceIdType {
+    /// A 64-bit integer; the default.
+    #[default]
+    Integer,
+    /// Any text.
+    String,
+    /// A UUID.
+    Uuid,
 }

@@ -2,12 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::key::push_escaped;
-
-/// Whether escaping (C4) leaves this byte as it is.
-pub(super) const fn is_plain(byte: u8) -> bool {
-    matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'.' | b'~' | b'@' | b'+')
-}
+use super::escape::{is_plain, push_escaped};
 
 /// Refuses a template that is malformed or ambiguous.
 ///
@@ -16,7 +11,7 @@ pub(super) const fn is_plain(byte: u8) -> bool {
 ///
 /// # Panics
 /// With a message that says what is wrong and names the template.
-pub(super) const fn check_template(template: &'static str) {
+pub(in crate::infrastructure::cache) const fn check_template(template: &'static str) {
     let bytes = template.as_bytes();
     let mut index = 0;
     let mut follows_placeholder = false;
@@ -98,11 +93,11 @@ enum Part {
 
 /// A parsed template, ready to be filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Template(Vec<Part>);
+pub(in crate::infrastructure::cache) struct Template(Vec<Part>);
 
 impl Template {
     /// Parses a template that [`check_template`] has let pass.
-    pub(super) fn parse(template: &'static str) -> Self {
+    pub(in crate::infrastructure::cache) fn parse(template: &'static str) -> Self {
         check_template(template);
         let mut parts = Vec::new();
         let mut rest = template;
@@ -121,7 +116,7 @@ impl Template {
     }
 
     /// Whether the template places the argument.
-    pub(super) fn places(&self, name: &str) -> bool {
+    pub(in crate::infrastructure::cache) fn places(&self, name: &str) -> bool {
         self.0
             .iter()
             .any(|part| matches!(part, Part::Placeholder(placed) if *placed == name))
@@ -131,7 +126,7 @@ impl Template {
     ///
     /// # Errors
     /// The name of the first argument that has no value.
-    pub(super) fn push<'a>(
+    pub(in crate::infrastructure::cache) fn push<'a>(
         &self,
         key: &mut String,
         value: impl Fn(&'static str) -> Option<Cow<'a, str>>,
@@ -152,7 +147,7 @@ impl Template {
     ///
     /// # Errors
     /// The name of the first argument that has no value.
-    pub(super) fn expand<'a>(
+    pub(in crate::infrastructure::cache) fn expand<'a>(
         &self,
         limit: usize,
         values: impl Fn(&'static str) -> Vec<Cow<'a, str>>,
@@ -186,7 +181,9 @@ impl Template {
 
 /// A placeholder for which the request has no value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct MissingArgument(pub(super) &'static str);
+pub(in crate::infrastructure::cache) struct MissingArgument(
+    pub(in crate::infrastructure::cache) &'static str,
+);
 
 #[cfg(test)]
 mod tests {

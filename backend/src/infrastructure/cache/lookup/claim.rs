@@ -1,4 +1,4 @@
-//! Claims: how a reader gets the right to fill a vacant key (the protocol is told in [`super::lookup`]).
+//! Claims: how a reader gets the right to fill a vacant key (the protocol is told in [`super`]).
 //!
 //! A claim is a round trip of its own, after the look-up that found nothing. Misses come in rows: after
 //! a start, while somebody reads a catalogue from end to end, where few things are read twice. So a
@@ -11,10 +11,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::Either;
 
-use super::backends::{Standing, Version};
-use super::entry::{Claim, GroupStamp, ValueId, write_claim};
-use super::guard::Unavailable;
-use super::lookup::{CLAIM_LIFETIME, Lead, Lookup, State, read_generation, read_stamp, stamp};
+use super::look::{Lookup, State};
+use super::single_flight::Flight;
+use crate::infrastructure::cache::backends::{Standing, Version};
+use crate::infrastructure::cache::breaker::Unavailable;
+use crate::infrastructure::cache::stored::{
+    Claim, GroupStamp, ValueId, read_generation, read_stamp, stamp, write_claim,
+};
+
+/// How long a claim stands if nobody fills or deletes it.
+pub const CLAIM_LIFETIME: Duration = Duration::from_secs(10);
 
 /// How long a group's generation lives; when it is gone, the group's entries are gone.
 const GROUP_LIFETIME: Duration = Duration::from_hours(24);
@@ -57,7 +63,7 @@ impl Lookup<'_> {
     }
 
     /// Claims a vacant key; `None` where another was faster.
-    pub(super) async fn claim(
+    pub(in crate::infrastructure::cache) async fn claim(
         &self,
         seen: Version,
         generation: u64,
@@ -122,4 +128,15 @@ impl Lookup<'_> {
         }
         Ok(None)
     }
+}
+
+/// The right to fill a key.
+pub(in crate::infrastructure::cache) struct Lead {
+    pub(in crate::infrastructure::cache) flight: Flight,
+    /// What must still be there when the key is filled.
+    pub(in crate::infrastructure::cache) expected: Version,
+    /// Whether an entry stands there, rather than a claim.
+    pub(in crate::infrastructure::cache) refreshes: bool,
+    pub(in crate::infrastructure::cache) generation: u64,
+    pub(in crate::infrastructure::cache) group: Option<GroupStamp>,
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
-use super::entry::{Entry, ValueId};
+use crate::infrastructure::cache::stored::{Entry, ValueId};
 
 /// More flights than this are not registered: their requests run alone.
 const MAX_FLIGHTS: usize = 10_000;
@@ -19,12 +19,14 @@ type Landing = Option<Arc<Entry>>;
 
 /// The flights under way in this process.
 #[derive(Debug, Default)]
-pub(super) struct Flights(Mutex<HashMap<ValueId, watch::Receiver<Landing>>>);
+pub(in crate::infrastructure::cache) struct Flights(
+    Mutex<HashMap<ValueId, watch::Receiver<Landing>>>,
+);
 
 /// Held by the request that runs the handler. When it is dropped without an answer, for whatever
 /// reason, those that wait run on their own.
 #[derive(Debug)]
-pub(super) struct Flight {
+pub(in crate::infrastructure::cache) struct Flight {
     flights: Arc<Flights>,
     id: ValueId,
     sender: watch::Sender<Landing>,
@@ -32,7 +34,7 @@ pub(super) struct Flight {
 
 impl Flights {
     /// Registers a flight; `None` where one of that id is under way already, or there are too many.
-    pub(super) fn start(self: &Arc<Self>, id: ValueId) -> Option<Flight> {
+    pub(in crate::infrastructure::cache) fn start(self: &Arc<Self>, id: ValueId) -> Option<Flight> {
         let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if flights.len() >= MAX_FLIGHTS || flights.contains_key(&id) {
             return None;
@@ -47,7 +49,10 @@ impl Flights {
     }
 
     /// The flight of that id, if this process runs it.
-    pub(super) fn find(&self, id: ValueId) -> Option<watch::Receiver<Landing>> {
+    pub(in crate::infrastructure::cache) fn find(
+        &self,
+        id: ValueId,
+    ) -> Option<watch::Receiver<Landing>> {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -58,7 +63,7 @@ impl Flights {
 
 impl Flight {
     /// Gives the answer to everybody who waits.
-    pub(super) fn land(&self, entry: Arc<Entry>) {
+    pub(in crate::infrastructure::cache) fn land(&self, entry: Arc<Entry>) {
         self.sender.send_replace(Some(entry));
     }
 }
@@ -74,7 +79,9 @@ impl Drop for Flight {
 }
 
 /// Waits for the flight to land; `None` where it ended without an answer that may be shared.
-pub(super) async fn join(mut receiver: watch::Receiver<Landing>) -> Landing {
+pub(in crate::infrastructure::cache) async fn join(
+    mut receiver: watch::Receiver<Landing>,
+) -> Landing {
     receiver
         .wait_for(Option::is_some)
         .await

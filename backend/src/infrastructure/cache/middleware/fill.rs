@@ -9,15 +9,15 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use tokio::time::Instant;
 
-use super::answer::{CompleteAnswer, Provenance, answer_conditionally, take_storable};
-use super::clock::saturating_milliseconds;
-use super::entry::{ValueId, write_entry};
-use super::key::Key;
-use super::lookup::Lead;
-use super::middleware::{Handler, finish};
-use super::plan::CompiledPolicy;
-use super::provider::Cache;
-use super::status::Outcome;
+use super::handler::{Handler, finish};
+use super::response::{answer_conditionally, take_storable};
+use crate::infrastructure::cache::cache_status::Outcome;
+use crate::infrastructure::cache::clock::saturating_milliseconds;
+use crate::infrastructure::cache::keys::Key;
+use crate::infrastructure::cache::lookup::Lead;
+use crate::infrastructure::cache::policy::CompiledPolicy;
+use crate::infrastructure::cache::provider::Cache;
+use crate::infrastructure::cache::stored::{CompleteAnswer, Provenance, ValueId, write_entry};
 
 /// One run of a handler for a key.
 pub(super) struct Fill {

@@ -9,17 +9,18 @@ use actix_web::http::Method;
 use actix_web::{Error, error, rt};
 use tracing::Instrument as _;
 
-use super::answer::{answer_conditionally, respond, take_storable};
-use super::backends::Version;
-use super::entry::Entry;
 use super::fill::Fill;
-use super::key::Key;
-use super::lookup::{Decision, Lookup};
-use super::middleware::{Handler, InvalidRequestError, finish, warn_once};
-use super::plan::{CompiledPolicy, NotCached, ReadPlan};
-use super::provider::{Cache, Registered, Shared};
+use super::handler::{Handler, finish, warn_once};
+use super::misuse::InvalidRequestError;
 use super::refresh::{Aged, Ageing, is_due};
-use super::status::{Bypass, Outcome};
+use super::response::{answer_conditionally, respond, take_storable};
+use crate::infrastructure::cache::backends::Version;
+use crate::infrastructure::cache::cache_status::{Bypass, Outcome};
+use crate::infrastructure::cache::keys::Key;
+use crate::infrastructure::cache::lookup::{Decision, Lookup};
+use crate::infrastructure::cache::policy::{CompiledPolicy, NotCached, ReadPlan};
+use crate::infrastructure::cache::provider::{Cache, Registered, Shared};
+use crate::infrastructure::cache::stored::Entry;
 
 /// What is known of a read before anything is waited for.
 pub(super) enum Beginning {

@@ -13,15 +13,15 @@ use actix_web::{Error, error, rt};
 use tokio::time::timeout;
 use tracing::Instrument as _;
 
-use super::answer::respond;
-use super::backends::Version;
-use super::entry::Entry;
 use super::fill::Fill;
-use super::lookup::Lookup;
-use super::middleware::{Handler, finish};
-use super::plan::CompiledPolicy;
-use super::provider::Cache;
-use super::status::Outcome;
+use super::handler::{Handler, finish};
+use super::response::respond;
+use crate::infrastructure::cache::backends::Version;
+use crate::infrastructure::cache::cache_status::Outcome;
+use crate::infrastructure::cache::lookup::Lookup;
+use crate::infrastructure::cache::policy::CompiledPolicy;
+use crate::infrastructure::cache::provider::Cache;
+use crate::infrastructure::cache::stored::Entry;
 
 /// Whether an entry should be refreshed now, by chance and the more likely the nearer its end is and
 /// the more its handler costs: `XFetch` with β = 1 (Vattani, Chierichetti and Lowenstein, "Optimal

@@ -1,51 +1,12 @@
 //! From a handler's response to an entry and back (C8–C10, C42).
 
-use super::entry::{Entry, GroupStamp, Metadata, ValueId};
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::ServiceResponse;
-use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse};
-use bytes::Bytes;
 
-/// A handler's answer whose body is complete and at hand.
-pub(super) struct CompleteAnswer {
-    pub(super) status: StatusCode,
-    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
-    pub(super) etag: HeaderValue,
-    pub(super) body: Bytes,
-}
-
-/// What an entry records besides the answer.
-pub(super) struct Provenance {
-    pub(super) id: ValueId,
-    pub(super) stored: u64,
-    pub(super) fresh: u64,
-    pub(super) cost: u64,
-    pub(super) generation: u64,
-    pub(super) group: Option<GroupStamp>,
-}
-
-impl CompleteAnswer {
-    /// The entry to be stored.
-    pub(super) fn into_entry(self, provenance: Provenance) -> Entry {
-        Entry {
-            id: provenance.id,
-            metadata: Metadata {
-                length: self.body.len(),
-                status: self.status.as_u16(),
-                stored: provenance.stored,
-                fresh: provenance.fresh,
-                cost: provenance.cost,
-                generation: provenance.generation,
-                group: provenance.group,
-                etag: self.etag,
-                headers: self.headers,
-            },
-            body: self.body,
-        }
-    }
-}
+use crate::infrastructure::cache::stored::{CompleteAnswer, Entry, entity_tag};
 
 /// Takes from a response what may be stored, if all of it may (C9), and hands the response on
 /// unharmed. `negative` lets 404 pass too (C41).
@@ -86,16 +47,6 @@ pub(super) fn take_storable(
         }
         Err(body) => (ServiceResponse::new(request, head.set_body(body)), None),
     }
-}
-
-/// The strong `ETag` that answers of cached routes with this body carry (RFC 9110, section 8.8.3).
-#[must_use]
-pub fn entity_tag(body: &[u8]) -> HeaderValue {
-    let hash = blake3::hash(body).to_hex();
-    // Half of it: the chance of two bodies with the same tag stays negligible.
-    let tag = ["\"", &hash[..32], "\""].concat();
-    // Hexadecimal digits in quotes are always a header value.
-    HeaderValue::try_from(tag).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
 }
 
 /// The response that an entry stands for: the stored one, with `Age` and `ETag`, or 304 where the

@@ -8,13 +8,12 @@ use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use actix_web::{Error, HttpRequest, error, rt};
 use tracing::Instrument as _;
 
-use super::guard::{BackendGuard, DeletionError};
-use super::key::group_key;
-use super::middleware::{Handler, finish};
-use super::plan::{CompiledPolicy, WritePlan};
-use super::provider::{Cache, Shared};
-use super::recovery;
-use super::status::{Bypass, Outcome};
+use super::handler::{Handler, finish};
+use crate::infrastructure::cache::breaker::{BackendGuard, DeletionError, distrust_everything};
+use crate::infrastructure::cache::cache_status::{Bypass, Outcome};
+use crate::infrastructure::cache::keys::group_key;
+use crate::infrastructure::cache::policy::{CompiledPolicy, WritePlan};
+use crate::infrastructure::cache::provider::{Cache, Shared};
 
 /// Runs a write to its end, whether or not the client is still there.
 pub(super) async fn write<S, B>(
@@ -68,7 +67,7 @@ async fn invalidate(shared: &Shared, policy: &CompiledPolicy, request: &HttpRequ
             route,
             "a write invalidates more keys than are deleted one by one: everything is distrusted"
         );
-        recovery::distrust_everything(guard).await;
+        distrust_everything(guard).await;
         return;
     }
     let keys = full_keys(guard, &plan);

@@ -18,22 +18,10 @@
 //! const BROKEN: CachePolicy = CachePolicy::new("widget_{owner");
 //! ```
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-use super::query::{QueryReader, read_query};
-use super::template::check_template;
-
-/// What kind of value may be inferred as the resource id (C7).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ResourceIdType {
-    /// A 64-bit integer; the default.
-    #[default]
-    Integer,
-    /// Any text.
-    String,
-    /// A UUID.
-    Uuid,
-}
+use crate::infrastructure::cache::keys::{QueryReader, ResourceIdType, check_template, read_query};
 
 /// Where the resource id comes from.
 #[derive(Clone, Copy, Debug)]
@@ -62,26 +50,26 @@ pub(super) enum Audience {
 pub struct CachePolicy {
     pub(super) key_prefix: &'static str,
     pub(super) resource_id: ResourceId,
-    pub(super) resource_id_type: ResourceIdType,
-    pub(super) expiration: Option<u64>,
+    pub(in crate::infrastructure::cache) resource_id_type: ResourceIdType,
+    pub(in crate::infrastructure::cache) expiration: Option<u64>,
     pub(super) audience: Audience,
-    pub(super) query: Option<QueryReader>,
-    pub(super) backend_name: Option<&'static str>,
-    pub(super) group: Option<&'static str>,
+    pub(in crate::infrastructure::cache) query: Option<QueryReader>,
+    pub(in crate::infrastructure::cache) backend_name: Option<&'static str>,
+    pub(in crate::infrastructure::cache) group: Option<&'static str>,
     pub(super) extra: &'static [(&'static str, &'static str)],
-    pub(super) groups: &'static [&'static str],
-    pub(super) patterns: &'static [&'static str],
-    pub(super) freshness: Freshness,
-    pub(super) near: bool,
+    pub(in crate::infrastructure::cache) groups: &'static [&'static str],
+    pub(in crate::infrastructure::cache) patterns: &'static [&'static str],
+    pub(in crate::infrastructure::cache) freshness: Freshness,
+    pub(in crate::infrastructure::cache) near: bool,
 }
 
 /// What an entry may still be used for when it is no longer fresh, and how it is kept fresh.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Freshness {
-    pub(super) stale_while_revalidate: u64,
-    pub(super) stale_if_error: u64,
-    pub(super) early_refresh: bool,
-    pub(super) negative: u64,
+pub(in crate::infrastructure::cache) struct Freshness {
+    pub(in crate::infrastructure::cache) stale_while_revalidate: u64,
+    pub(in crate::infrastructure::cache) stale_if_error: u64,
+    pub(in crate::infrastructure::cache) early_refresh: bool,
+    pub(in crate::infrastructure::cache) negative: u64,
 }
 
 impl CachePolicy {

@@ -15,95 +15,30 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::header;
+use actix_web::http::header::HeaderValue;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::answer::{CompleteAnswer, Provenance, entity_tag};
-use super::backends::CacheBackend;
-use super::clock::{Clock, saturating_milliseconds};
-use super::entry::{Entry, StoredValue, ValueId, read_value, write_entry};
-use super::flight::Flights;
-use super::guard::{Availability, BackendGuard, DeletionError, Unavailable};
-use super::key::group_key;
-use super::recovery::Supervisor;
-use super::warnings::{Once, RateLimit};
+use super::error::{CacheError, CacheHealth};
+use super::registry::{DEFAULT_BACKEND, Registered, Shared};
+use crate::infrastructure::cache::backends::{BackendError, CacheBackend, from_settings};
+use crate::infrastructure::cache::breaker::{
+    Availability, BackendGuard, Supervisor, Unavailable, clear,
+};
+use crate::infrastructure::cache::clock::{Clock, saturating_milliseconds};
+use crate::infrastructure::cache::keys::group_key;
+use crate::infrastructure::cache::log_limits::{Once, RateLimit};
+use crate::infrastructure::cache::stored::{
+    CompleteAnswer, Entry, Provenance, StoredValue, ValueId, entity_tag, read_generation,
+    read_value, write_entry,
+};
 use crate::infrastructure::settings::CacheSettings;
-
-/// The name of the backend that `CACHE_BACKEND` chooses.
-pub(super) const DEFAULT_BACKEND: &str = "default";
-
-/// Whether the cache can be used, as readiness reports it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CacheHealth {
-    /// The backend answers.
-    Up,
-    /// The backend is away; requests go straight to their handlers.
-    Down,
-    /// `CACHE_ENABLED=false`.
-    Disabled,
-}
-
-/// Why the provider could not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum CacheError {
-    /// The backend is away. What was to be deleted is kept and delivered when it is back.
-    #[error("Cache backend not available: {0}")]
-    Unavailable(#[from] Unavailable),
-    /// The backend cannot delete by pattern (C18).
-    #[error(
-        "PatternMatchingNotSupportedError: {0} has no pattern matching; use groups or to_invalidate_extra"
-    )]
-    PatternMatchingNotSupported(&'static str),
-    /// The value cannot be written as JSON, or what is stored is not of the wanted type.
-    #[error("the cached value does not fit the type: {0}")]
-    Value(#[from] serde_json::Error),
-    /// An expiration of less than a millisecond, which servers take for "for ever" or refuse.
-    #[error("an expiration of 0 is refused: leave it out for the default, or name a time")]
-    Expiration,
-}
-
-impl From<DeletionError> for CacheError {
-    fn from(error: DeletionError) -> Self {
-        match error {
-            DeletionError::PatternMatchingNotSupported(backend) => {
-                Self::PatternMatchingNotSupported(backend)
-            }
-            DeletionError::Unavailable(error) => Self::Unavailable(error),
-        }
-    }
-}
 
 /// The response cache of this process. Clones share everything.
 #[derive(Clone, Debug)]
 pub struct Cache {
-    pub(super) shared: Arc<Shared>,
-}
-
-/// What all clones share.
-#[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) enabled: bool,
-    pub(super) expose_keys: bool,
-    pub(super) status_header: bool,
-    pub(super) max_body_bytes: usize,
-    pub(super) default_expiration: u64,
-    pub(super) jitter_percent: u8,
-    pub(super) collapse_wait: Duration,
-    /// The namespace with its `:`, or nothing.
-    pub(super) namespace: String,
-    pub(super) clock: Clock,
-    pub(super) warned: Once,
-    unknown_backend: RateLimit,
-    backends: BTreeMap<String, Registered>,
-}
-
-/// One backend and what belongs to it.
-#[derive(Debug)]
-pub(super) struct Registered {
-    pub(super) guard: Arc<BackendGuard>,
-    pub(super) flights: Arc<Flights>,
-    _supervisor: Supervisor,
+    pub(in crate::infrastructure::cache) shared: Arc<Shared>,
 }
 
 impl Cache {
@@ -115,13 +50,10 @@ impl Cache {
     pub async fn connect(
         settings: &CacheSettings,
         expose_keys: bool,
-    ) -> Result<Self, super::backends::BackendError> {
+    ) -> Result<Self, BackendError> {
         let mut backends: Vec<(String, Arc<dyn CacheBackend>)> = Vec::new();
         if settings.cache_enabled {
-            backends.push((
-                DEFAULT_BACKEND.to_owned(),
-                super::backends::from_settings(settings)?,
-            ));
+            backends.push((DEFAULT_BACKEND.to_owned(), from_settings(settings)?));
         }
         Ok(Self::with_backends(settings, expose_keys, backends, Clock::System).await)
     }
@@ -252,26 +184,6 @@ impl Cache {
     }
 }
 
-impl Shared {
-    /// The backend of that name, or the default one.
-    pub(super) fn backend(&self, name: Option<&str>) -> Option<&Registered> {
-        self.backends.get(name.unwrap_or(DEFAULT_BACKEND))
-    }
-
-    /// The backend of that name; an unknown name is a backend that is away (C22), which the log says
-    /// at most once a second (C26).
-    pub(super) fn backend_or_warn(&self, name: Option<&str>) -> Option<&Registered> {
-        let registered = self.backend(name);
-        if registered.is_none() && self.unknown_backend.permits() {
-            tracing::warn!(
-                backend = name,
-                "Cache backend not available: no backend of that name is registered"
-            );
-        }
-        registered
-    }
-}
-
 /// The operations on one backend.
 #[derive(Clone, Copy, Debug)]
 pub struct Provider<'a> {
@@ -350,7 +262,7 @@ impl Provider<'_> {
     /// See [`Cache::clear`].
     pub async fn clear(&self) -> Result<(), CacheError> {
         let guard = self.known()?;
-        Ok(super::recovery::clear(guard).await?)
+        Ok(clear(guard).await?)
     }
 
     /// The entry under the key, if it is still an answer: of this generation and, where it belongs to
@@ -371,7 +283,7 @@ impl Provider<'_> {
         }
         if let Some(stamp) = &entry.metadata.group {
             let record = guard.get(&guard.full_key(&group_key(&stamp.name))).await?;
-            if record.as_ref().and_then(super::lookup::read_generation) != Some(stamp.generation) {
+            if record.as_ref().and_then(read_generation) != Some(stamp.generation) {
                 return Ok(None);
             }
         }

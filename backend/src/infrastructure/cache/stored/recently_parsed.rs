@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::entry::{Entry, StoredValue, read_value};
+use super::entry::{Entry, StoredValue};
+use super::parse::read_value;
 
 /// How many entries a thread remembers.
 const PLACES: usize = 256;
@@ -26,7 +27,7 @@ thread_local! {
 }
 
 /// The entry that a value at hand is; `None` for anything else.
-pub(super) fn decode(value: &Bytes) -> Option<Arc<Entry>> {
+pub(in crate::infrastructure::cache) fn decode(value: &Bytes) -> Option<Arc<Entry>> {
     // Values that lie next to each other have different places.
     let place = value.as_ptr().addr() / 64 % PLACES;
     AT_HAND.with_borrow_mut(|decoded| decode_in(&mut decoded[place], value))
@@ -34,7 +35,7 @@ pub(super) fn decode(value: &Bytes) -> Option<Arc<Entry>> {
 
 /// The same for what a server has answered. Those who share an answer come one after the other, so only
 /// the last one is remembered: it may be a small part of what was received at once, which is kept with it.
-pub(super) fn decode_answer(value: &Bytes) -> Option<Arc<Entry>> {
+pub(in crate::infrastructure::cache) fn decode_answer(value: &Bytes) -> Option<Arc<Entry>> {
     ANSWERED.with_borrow_mut(|decoded| decode_in(decoded, value))
 }
 
@@ -64,8 +65,9 @@ fn read(value: &Bytes) -> Option<Arc<Entry>> {
 mod tests {
     use actix_web::http::header::HeaderValue;
 
-    use super::super::entry::{Metadata, ValueId, write_entry};
     use super::*;
+    use crate::infrastructure::cache::stored::entry::{Metadata, ValueId};
+    use crate::infrastructure::cache::stored::write::write_entry;
 
     fn value(body: &str) -> Bytes {
         write_entry(&Entry {

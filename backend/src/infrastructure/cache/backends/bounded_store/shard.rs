@@ -8,12 +8,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use hashbrown::HashTable;
 
-use super::Kept;
-
 /// What `Bytes` sets aside when it is shared for the first time.
 const SHARED_BYTES: usize = 32;
 /// One place in so many is spare when the places run out; doubling them would leave half of them empty.
 const GROWTH: usize = 8;
+
+/// What the store holds under a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::infrastructure::cache::backends) struct Kept {
+    /// The value.
+    pub(in crate::infrastructure::cache::backends) value: Bytes,
+    /// The number that the value was put with.
+    pub(in crate::infrastructure::cache::backends) stamp: u64,
+}
 
 /// A value under its key, in one allocation.
 #[derive(Debug)]

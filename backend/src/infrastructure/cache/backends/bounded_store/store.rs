@@ -26,18 +26,12 @@
 //! not. So that those nobody asks for do not keep live ones out, each write looks at [`SEARCHED`] further
 //! places of its shard: by the time that a quarter of the store has been written, all have been looked at.
 
-mod shard;
-#[cfg(test)]
-mod tests;
-
 use std::hash::RandomState;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-
-use shard::{Entry, Shard, content_bytes, hash_of};
+use super::shard::{Entry, Kept, Shard, content_bytes, hash_of};
 
 /// Enough that threads seldom wait for each other.
 const MAX_SHARDS: usize = 16;
@@ -48,18 +42,9 @@ const SEARCHED: usize = 4;
 /// What tables and places take of a store with one entry, at most.
 const TABLE_BYTES: usize = 1024;
 
-/// What the store holds under a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Kept {
-    /// The value.
-    pub(super) value: Bytes,
-    /// The number that the value was put with.
-    pub(super) stamp: u64,
-}
-
 /// Values under keys, each with a number and an expiry.
 #[derive(Debug)]
-pub(super) struct Store {
+pub(in crate::infrastructure::cache::backends) struct Store {
     shards: Vec<Aligned>,
     max_bytes: usize,
     bytes: AtomicUsize,
@@ -76,7 +61,7 @@ struct Aligned(RwLock<Shard>);
 
 impl Store {
     /// An empty store of at most so many bytes.
-    pub(super) fn new(max_bytes: u64) -> Self {
+    pub(in crate::infrastructure::cache::backends) fn new(max_bytes: u64) -> Self {
         let max_bytes = usize::try_from(max_bytes).unwrap_or(usize::MAX);
         let hasher = RandomState::new();
         let shards = (max_bytes / MIN_SHARD_BYTES).clamp(1, MAX_SHARDS);
@@ -93,12 +78,12 @@ impl Store {
     }
 
     /// Whether there is room for the value if everything else goes.
-    pub(super) fn fits(&self, key: &str, value: &[u8]) -> bool {
+    pub(in crate::infrastructure::cache::backends) fn fits(&self, key: &str, value: &[u8]) -> bool {
         content_bytes(key.len() + value.len()) + TABLE_BYTES <= self.max_bytes
     }
 
     /// What stands under the key.
-    pub(super) fn get(&self, key: &str) -> Option<Kept> {
+    pub(in crate::infrastructure::cache::backends) fn get(&self, key: &str) -> Option<Kept> {
         let hash = hash_of(&self.hasher, key.as_bytes());
         let own = self.shard_of(hash);
         let now = self.now();
@@ -124,7 +109,7 @@ impl Store {
     /// Puts a copy of the value under the key if the condition holds of the number that stands there
     /// (nothing: `None`), and answers whether it did. Nothing happens to the key between the two. The
     /// condition must not use the store.
-    pub(super) fn put_if(
+    pub(in crate::infrastructure::cache::backends) fn put_if(
         &self,
         key: &str,
         value: &[u8],
@@ -157,14 +142,17 @@ impl Store {
     }
 
     /// Removes what stands under the key.
-    pub(super) fn remove(&self, key: &str) {
+    pub(in crate::infrastructure::cache::backends) fn remove(&self, key: &str) {
         let hash = hash_of(&self.hasher, key.as_bytes());
         self.change(self.shard_of(hash), |shard| shard.remove(hash, key));
     }
 
     /// Removes everything whose key is wanted, and answers how much that was. What was put before this
     /// began is seen.
-    pub(super) fn remove_where(&self, is_wanted: impl Fn(&str) -> bool) -> u64 {
+    pub(in crate::infrastructure::cache::backends) fn remove_where(
+        &self,
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> u64 {
         let shards = 0..self.shards.len();
         let removed =
             shards.map(|index| self.change(index, |shard| shard.remove_where(&is_wanted)));
@@ -172,7 +160,7 @@ impl Store {
     }
 
     /// Removes everything, and gives the memory back to the allocator.
-    pub(super) fn clear(&self) {
+    pub(in crate::infrastructure::cache::backends) fn clear(&self) {
         for index in 0..self.shards.len() {
             let empty = Shard::new(self.hasher.clone());
             // Taken apart after the lock is given back.
@@ -230,3 +218,7 @@ impl Store {
         u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,7 +1,7 @@
 //! The Memcached backend.
 //!
 //! What a request does for a read (look-up, claim, fill) goes over shared connections with many
-//! commands in flight, see [`lanes`]. What is rare or stands for itself (deletions, plain sets, probes)
+//! commands in flight, see `connections`. What is rare or stands for itself (deletions, plain sets, probes)
 //! goes through the crate `memcache`, one command a connection. Mixing the two costs no correctness: a
 //! deletion is done by the server when it returns, so that whatever is sent afterwards, on whatever
 //! connection, comes after it; and what was sent before and arrives late is a claim or a fill, which
@@ -11,14 +11,6 @@
 //! server is empty and has lost the namespace's generation too, so that what is stored under a
 //! number from before the restart carries a generation that is not trusted any more.
 
-mod connection;
-#[path = "connections.rs"]
-mod lanes;
-mod protocol;
-mod queue;
-#[path = "promise.rs"]
-mod waiting;
-
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -26,9 +18,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use memcache::exp::{AsyncMetaClient, Delete, Error, MetaClientBuilder, MutationResult, Set, Ttl};
 
-use self::lanes::{Lanes, Server};
-use self::protocol::{Condition, Content, Key, MAX_KEY_BYTES, MAX_VALUE_BYTES};
-use super::{BackendError, CacheBackend, Found, Standing, Version};
+use super::connections::{Lanes, Server};
+use super::protocol::{self, Condition, Content, Key, MAX_KEY_BYTES, MAX_VALUE_BYTES};
+use crate::infrastructure::cache::backends::contract::{
+    BackendError, CacheBackend, Found, Standing, Version,
+};
 use crate::infrastructure::settings::CacheSettings;
 
 /// Entries on a Memcached server, version 1.6 or later.
@@ -281,6 +275,3 @@ fn unexpected(content: Content) -> BackendError {
         other => format!("the server answered {other:?}"),
     })
 }
-
-#[cfg(test)]
-mod tests;

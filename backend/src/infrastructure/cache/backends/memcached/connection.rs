@@ -17,9 +17,9 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
+use super::promise::Waiting;
 use super::protocol::{Condition, Key, Received, take_answer};
 use super::queue::{Queue, Sent};
-use super::waiting::Waiting;
 
 /// Room that is made for answers, and the least that is read into.
 const ROOM: usize = 32 * 1024;

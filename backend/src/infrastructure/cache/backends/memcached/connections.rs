@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::connection::{Connection, drive};
-use crate::infrastructure::cache::backends::thread_number;
+use crate::infrastructure::cache::backends::lanes::thread_number;
 
 /// How long a lane that could not be renewed is left alone.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(50);

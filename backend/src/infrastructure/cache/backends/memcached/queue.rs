@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use super::promise::{Promise, Waiting};
 use super::protocol::{Condition, Content, Key, write_look_up, write_store};
-use super::waiting::{Promise, Waiting};
 
 /// How many commands of a connection may be without an answer.
 const MOST_COMMANDS: usize = 10_000;

@@ -1,48 +1,28 @@
 //! The Redis backend: entries are strings, compared and set by their heads.
 
-#[path = "set.rs"]
-mod creation;
-#[path = "connections.rs"]
-mod lanes;
-#[path = "batched_get.rs"]
-mod lookups;
-#[path = "near/values.rs"]
-mod near;
-#[path = "near/backend.rs"]
-mod near_backend;
-#[path = "patterns/index.rs"]
-mod pattern_index;
-#[path = "patterns/delete.rs"]
-mod sweep;
-#[path = "near/tracking.rs"]
-mod tracking;
-
-pub use near_backend::NearBackend;
-
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use deadpool_redis::{Manager, Pool, PoolConfig, Runtime, Timeouts};
 use redis::aio::MultiplexedConnection;
-use redis::{
-    AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, FromRedisValue, IntoConnectionInfo,
-    ProtocolVersion, RedisConnectionInfo, RedisError, Script, Value,
-};
-use secrecy::ExposeSecret;
+use redis::{AsyncConnectionConfig, FromRedisValue, ProtocolVersion, RedisError, Script, Value};
 
-use self::creation::set_if_absent;
-use self::lanes::{Lanes, Ticket};
-use self::lookups::Lookups;
-use self::pattern_index::PatternIndex;
-use super::{BackendError, CacheBackend, Found, HEAD_BYTES, Standing, Version, glob};
+use super::answers::{connection_info, failed, milliseconds, unavailable, version_of};
+use super::batched_get::{self, Lookups};
+use super::connections::{Lanes, Ticket};
+use super::patterns::PatternIndex;
+use super::set::set_if_absent;
+use crate::infrastructure::cache::backends::contract::{
+    BackendError, CacheBackend, Found, Standing, Version,
+};
+use crate::infrastructure::cache::backends::glob;
+use crate::infrastructure::cache::backends::head::MAGIC;
 use crate::infrastructure::settings::CacheSettings;
 
 /// Connections that a lane may be trying to make at the same time: as many as begin, at the pace of
 /// probes, before the first one gives up.
 const ATTEMPTS_OF_A_LANE: usize = 16;
-/// What every value of this cache begins with.
-const MAGIC: &[u8] = b"cache/2 ";
 
 /// Stores a value if the key holds the one with this head. One key only, so that it runs on Redis
 /// Cluster too; a value of another type is no match.
@@ -56,11 +36,11 @@ return 0";
 
 /// Entries on a Redis server, version 6.2 or later.
 pub struct RedisBackend {
-    lanes: Lanes,
+    pub(super) lanes: Lanes,
     lookups: Lookups,
     compare_and_set: Script,
-    index: PatternIndex,
-    command_timeout: Duration,
+    pub(super) index: PatternIndex,
+    pub(super) command_timeout: Duration,
 }
 
 impl RedisBackend {
@@ -114,7 +94,7 @@ impl RedisBackend {
         answer.map_err(|error| self.failed(&ticket, error))
     }
 
-    fn failed(&self, ticket: &Ticket, error: RedisError) -> BackendError {
+    pub(super) fn failed(&self, ticket: &Ticket, error: RedisError) -> BackendError {
         failed(&self.lanes, ticket, error)
     }
 }
@@ -183,7 +163,7 @@ impl CacheBackend for RedisBackend {
         let (ticket, mut answers) = self.create(key, both).await?;
         let created = self.was_set(&ticket, answers.pop());
         let found = answers.pop().unwrap_or(Value::Nil);
-        let found = lookups::read(&self.lanes, &ticket, found)?;
+        let found = batched_get::read(&self.lanes, &ticket, found)?;
         Standing::of(found, created.map(|set| set.then(|| version_of(&value))))
     }
 
@@ -291,53 +271,4 @@ impl Drop for Unanswered<'_> {
             lanes.end_all();
         }
     }
-}
-
-/// What an error means. One of the connection ends its lane.
-fn failed(lanes: &Lanes, ticket: &Ticket, error: RedisError) -> BackendError {
-    if error.is_unrecoverable_error() || error.is_connection_dropped() || error.is_io_error() {
-        lanes.broken(ticket);
-    }
-    let message = error.to_string();
-    // The error of a pipeline has no code of its own.
-    let errors = error.into_server_errors().unwrap_or_default();
-    if errors.iter().any(|(_, error)| error.code() == "OOM") {
-        BackendError::NotStored(message)
-    } else {
-        BackendError::Unavailable(message)
-    }
-}
-
-/// Where the server is, and how it is spoken to.
-fn connection_info(
-    settings: &CacheSettings,
-    protocol: ProtocolVersion,
-) -> Result<ConnectionInfo, BackendError> {
-    let mut server = RedisConnectionInfo::default()
-        .set_db(settings.cache_redis_db)
-        .set_protocol(protocol);
-    if !settings.cache_redis_password.expose_secret().is_empty() {
-        server = server.set_password(settings.cache_redis_password.expose_secret());
-    }
-    let address = ConnectionAddr::Tcp(settings.cache_redis_host.clone(), settings.cache_redis_port);
-    let address = address.into_connection_info().map_err(unavailable)?;
-    Ok(address.set_redis_settings(server))
-}
-
-fn version_of(value: &Bytes) -> Version {
-    if value.len() >= HEAD_BYTES && value.starts_with(MAGIC) {
-        Version::Head(value.slice(..HEAD_BYTES))
-    } else {
-        Version::Anything
-    }
-}
-
-fn milliseconds(expiration: Duration) -> u64 {
-    u64::try_from(expiration.as_millis())
-        .unwrap_or(u64::MAX)
-        .clamp(1, i64::MAX as u64 / 4)
-}
-
-fn unavailable(error: impl std::fmt::Display) -> BackendError {
-    BackendError::Unavailable(error.to_string())
 }

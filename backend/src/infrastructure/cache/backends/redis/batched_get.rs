@@ -18,9 +18,9 @@ use redis::{RedisError, Value, from_redis_value};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::lanes::{Lanes, Ticket};
-use super::{failed, version_of};
-use crate::infrastructure::cache::backends::{BackendError, Found, Version};
+use super::answers::{failed, version_of};
+use super::connections::{Lanes, Ticket};
+use crate::infrastructure::cache::backends::contract::{BackendError, Found, Version};
 
 /// How many keys are asked for in one message. Past that the next one begins.
 const LARGEST_BATCH: usize = 128;

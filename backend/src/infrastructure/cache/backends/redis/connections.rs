@@ -13,7 +13,7 @@ use deadpool_redis::{Connection, Pool};
 use redis::aio::MultiplexedConnection;
 use tokio::sync::Notify;
 
-use crate::infrastructure::cache::backends::thread_number;
+use crate::infrastructure::cache::backends::lanes::thread_number;
 
 /// How long a lane that could not be renewed is left alone.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(50);
@@ -47,7 +47,7 @@ struct LaneState {
 
 /// A clone of a lane's connection.
 pub(super) struct Ticket {
-    pub(super) connection: MultiplexedConnection,
+    pub(in crate::infrastructure::cache::backends::redis) connection: MultiplexedConnection,
     lane: usize,
     serial: u64,
 }

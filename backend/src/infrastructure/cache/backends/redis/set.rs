@@ -2,9 +2,10 @@
 
 use redis::Value;
 
-use super::lanes::Ticket;
-use super::{RedisBackend, pattern_index};
-use crate::infrastructure::cache::backends::BackendError;
+use super::backend::RedisBackend;
+use super::connections::Ticket;
+use super::patterns;
+use crate::infrastructure::cache::backends::contract::BackendError;
 
 impl RedisBackend {
     /// Runs commands of which the last one sets the key if it says OK; then the key is entered in its
@@ -37,7 +38,7 @@ impl RedisBackend {
             };
             if is_indexed && answers.last() == Some(&Value::Okay) {
                 let mut entering = redis::pipe();
-                pattern_index::enter(&mut entering, &index, &[key]);
+                patterns::enter(&mut entering, &index, &[key]);
                 let entered = entering.query_async::<()>(&mut ticket.connection).await;
                 entered.map_err(|error| self.failed(&ticket, error))?;
             }

@@ -13,8 +13,8 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::infrastructure::cache::backends::memcached::connection::{Connection, drive};
+use crate::infrastructure::cache::backends::memcached::promise::Waiting;
 use crate::infrastructure::cache::backends::memcached::protocol::{Condition, Content, Key};
-use crate::infrastructure::cache::backends::memcached::waiting::Waiting;
 
 const SOON: Duration = Duration::from_secs(10);
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use crate::infrastructure::cache::backends::memcached::promise::Waiting;
 use crate::infrastructure::cache::backends::memcached::protocol::{Condition, Content, Key};
 use crate::infrastructure::cache::backends::memcached::queue::{Queue, Sent};
-use crate::infrastructure::cache::backends::memcached::waiting::Waiting;
 
 fn look_up(queue: &mut Queue, key: &str) -> Result<Waiting, String> {
     queue.look_up(key, &Key::new(key).unwrap())

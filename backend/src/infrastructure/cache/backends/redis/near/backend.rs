@@ -7,11 +7,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::task::JoinHandle;
 
-use super::near::Near;
-use super::{RedisBackend, tracking};
-use crate::infrastructure::cache::backends::{
+use super::tracking;
+use super::values::Near;
+use crate::infrastructure::cache::backends::contract::{
     BackendError, CacheBackend, Found, Standing, Version,
 };
+use crate::infrastructure::cache::backends::redis::backend::RedisBackend;
 use crate::infrastructure::settings::CacheSettings;
 
 /// Redis with a near cache.

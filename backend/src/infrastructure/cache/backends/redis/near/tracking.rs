@@ -15,9 +15,9 @@ use redis::{
 };
 use tokio::time::{sleep, timeout};
 
-use super::near::Near;
-use super::{connection_info, unavailable};
-use crate::infrastructure::cache::backends::BackendError;
+use super::values::Near;
+use crate::infrastructure::cache::backends::contract::BackendError;
+use crate::infrastructure::cache::backends::redis::answers::{connection_info, unavailable};
 use crate::infrastructure::settings::CacheSettings;
 
 /// How often the connection is asked for a sign of life, and how long that may take.

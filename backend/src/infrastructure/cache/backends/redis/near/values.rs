@@ -21,9 +21,9 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::MAGIC;
-use crate::infrastructure::cache::backends::store::Store;
-use crate::infrastructure::cache::backends::{Found, HEAD_BYTES, Version};
+use crate::infrastructure::cache::backends::bounded_store::Store;
+use crate::infrastructure::cache::backends::contract::{Found, Version};
+use crate::infrastructure::cache::backends::head::{HEAD_BYTES, MAGIC};
 
 /// Counters of changes; keys share them by hash, which costs a needless refusal at worst.
 const STRIPES: usize = 1024;

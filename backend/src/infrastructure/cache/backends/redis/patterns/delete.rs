@@ -7,9 +7,11 @@ use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue, RedisError};
 use tokio::time::timeout;
 
-use super::lanes::Ticket;
-use super::{RedisBackend, pattern_index};
-use crate::infrastructure::cache::backends::{BackendError, glob};
+use super::index;
+use crate::infrastructure::cache::backends::contract::BackendError;
+use crate::infrastructure::cache::backends::glob;
+use crate::infrastructure::cache::backends::redis::backend::RedisBackend;
+use crate::infrastructure::cache::backends::redis::connections::Ticket;
 
 /// How many keys one SCAN looks at: few enough not to keep other clients waiting.
 const SCAN_COUNT: usize = 5000;
@@ -19,7 +21,7 @@ const UNLINK_BATCH: usize = 500;
 impl RedisBackend {
     /// Deletes what matches a glob whose keys have an index: by the index, or else by a SCAN that
     /// makes the index complete.
-    pub(super) async fn delete_indexed(
+    pub(in crate::infrastructure::cache::backends::redis) async fn delete_indexed(
         &self,
         ticket: &Ticket,
         pattern: &str,
@@ -50,7 +52,7 @@ impl RedisBackend {
             }
         }
         let builder = format!("~building:{:016x}", rand::random::<u64>());
-        self.page::<()>(ticket, &pattern_index::start(index, &builder))
+        self.page::<()>(ticket, &index::start(index, &builder))
             .await?;
         let sort = |mut connection: MultiplexedConnection, keys: Vec<Bytes>| async move {
             let (matching, others): (Vec<_>, Vec<_>) = keys.into_iter().partition(|key| {
@@ -58,20 +60,20 @@ impl RedisBackend {
             });
             if !others.is_empty() {
                 let mut entering = redis::pipe();
-                pattern_index::enter(&mut entering, index, &others);
+                index::enter(&mut entering, index, &others);
                 entering.query_async::<()>(&mut connection).await?;
             }
             Ok(matching)
         };
         deleted += self.scan_and_unlink(ticket, all, sort).await?;
-        self.page::<()>(ticket, &pattern_index::finish(index, &builder))
+        self.page::<()>(ticket, &index::finish(index, &builder))
             .await?;
         Ok(deleted)
     }
 
     async fn is_complete(&self, ticket: &Ticket, index: &str) -> Result<bool, BackendError> {
         let mut ask = redis::cmd("SISMEMBER");
-        ask.arg(index).arg(pattern_index::COMPLETE);
+        ask.arg(index).arg(index::COMPLETE);
         self.page(ticket, &ask).await
     }
 
@@ -114,7 +116,7 @@ impl RedisBackend {
     }
 
     /// Runs the SCAN with the pattern to its end and unlinks the keys that `choose` leaves.
-    pub(super) async fn scan_and_unlink<Choice>(
+    pub(in crate::infrastructure::cache::backends::redis) async fn scan_and_unlink<Choice>(
         &self,
         ticket: &Ticket,
         pattern: &str,

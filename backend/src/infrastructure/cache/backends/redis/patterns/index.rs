@@ -50,13 +50,13 @@ end";
 
 /// Which keys are indexed, and under what name.
 #[derive(Debug)]
-pub(super) struct PatternIndex {
+pub(in crate::infrastructure::cache::backends::redis) struct PatternIndex {
     /// The namespace with its `:`, or nothing.
     namespace: String,
 }
 
 impl PatternIndex {
-    pub(super) fn new(namespace: &str) -> Self {
+    pub(in crate::infrastructure::cache::backends::redis) fn new(namespace: &str) -> Self {
         let separator = if namespace.is_empty() { "" } else { ":" };
         Self {
             namespace: format!("{namespace}{separator}"),
@@ -64,13 +64,19 @@ impl PatternIndex {
     }
 
     /// The set that a full key belongs to. Auxiliary keys belong to none.
-    pub(super) fn of_key(&self, key: &str) -> Option<String> {
+    pub(in crate::infrastructure::cache::backends::redis) fn of_key(
+        &self,
+        key: &str,
+    ) -> Option<String> {
         let (segment, _) = key.strip_prefix(&self.namespace)?.split_once(':')?;
         self.named(segment)
     }
 
     /// The set that serves a full glob, and the glob of all its keys.
-    pub(super) fn of_glob(&self, glob: &str) -> Option<(String, String)> {
+    pub(in crate::infrastructure::cache::backends::redis) fn of_glob(
+        &self,
+        glob: &str,
+    ) -> Option<(String, String)> {
         let (segment, _) = glob.strip_prefix(&self.namespace)?.split_once(':')?;
         if segment.contains(['*', '?', '[', '\\']) {
             return None;
@@ -89,7 +95,11 @@ impl PatternIndex {
 }
 
 /// Adds to a pipeline: keys are entered in their set, if there is one.
-pub(super) fn enter(pipeline: &mut Pipeline, index: &str, keys: &[impl AsRef<[u8]>]) {
+pub(in crate::infrastructure::cache::backends::redis) fn enter(
+    pipeline: &mut Pipeline,
+    index: &str,
+    keys: &[impl AsRef<[u8]>],
+) {
     let script = pipeline.cmd("EVAL").arg(ENTER).arg(1).arg(index);
     for key in keys {
         script.arg(key.as_ref());

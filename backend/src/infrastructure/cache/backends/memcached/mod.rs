@@ -1,0 +1,15 @@
+//! The Memcached backend.
+//!
+//! Come here to add a Memcached command or to see how connections are shared: `protocol` has the bytes on
+//! the wire, `queue` and `connection` what is in flight, `connections` how they are made and renewed.
+
+mod backend;
+mod connection;
+mod connections;
+mod promise;
+mod protocol;
+mod queue;
+#[cfg(test)]
+mod tests;
+
+pub use backend::MemcachedBackend;

@@ -1,0 +1,8 @@
+//! Deletions by pattern: the index of keys, and the commands that use it (C37).
+//!
+//! Come here when a deletion by pattern is slow or misses a key.
+
+mod delete;
+mod index;
+
+pub(super) use index::{PatternIndex, enter};

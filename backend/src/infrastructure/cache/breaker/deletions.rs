@@ -1,0 +1,129 @@
+//! Deletions: at once while the backend can be reached, kept for later while it cannot (C35).
+//!
+//! Come here for what a write waits for. The deletions that are kept stand in `pending_deletions`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::guarded_backend::BackendGuard;
+use super::health::{Availability, Unavailable};
+use crate::infrastructure::cache::backends::BackendError;
+
+/// How long a deletion may keep a writer waiting before it goes on in the background (C17).
+const LONGEST_DELETION: Duration = Duration::from_secs(5);
+
+/// Keys deleted under one deadline.
+const DELETE_BATCH: usize = 500;
+
+/// Why a deletion by pattern did not happen.
+#[derive(Debug)]
+pub(in crate::infrastructure::cache) enum DeletionError {
+    PatternMatchingNotSupported(&'static str),
+    Unavailable(Unavailable),
+}
+
+impl BackendGuard {
+    /// Deletes full keys, so that nobody reads them after this returns. What cannot be deleted now is
+    /// kept, and until it is delivered this process serves nothing from the backend (C35).
+    pub(in crate::infrastructure::cache) async fn invalidate(
+        &self,
+        keys: Vec<String>,
+    ) -> Result<(), Unavailable> {
+        for batch in keys.chunks(DELETE_BATCH) {
+            if let Err(error) = self.delete_batch(batch).await {
+                self.distrust(&keys, false);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes what matches the full pattern; a deletion that takes long goes on in the background.
+    pub(in crate::infrastructure::cache) async fn invalidate_pattern(
+        self: Arc<Self>,
+        pattern: String,
+    ) -> Result<(), DeletionError> {
+        if self.keep_if_away(&[], true) {
+            return Err(DeletionError::Unavailable(Unavailable(
+                "the breaker is open".to_owned(),
+            )));
+        }
+        let guard = Arc::clone(&self);
+        let shown = pattern.clone();
+        let deletion = tokio::spawn(async move {
+            let result = guard.backend.delete_pattern(&pattern).await;
+            if let Err(BackendError::Unavailable(_) | BackendError::NotStored(_)) = &result {
+                guard.distrust(&[], true);
+            }
+            result
+        });
+        match timeout(LONGEST_DELETION, deletion).await {
+            Ok(Ok(Ok(deleted))) => {
+                tracing::debug!(pattern = shown, deleted, "deleted by pattern");
+                Ok(())
+            }
+            Ok(Ok(Err(BackendError::PatternMatchingNotSupported(backend)))) => {
+                Err(DeletionError::PatternMatchingNotSupported(backend))
+            }
+            Ok(Ok(Err(error))) => {
+                self.warn(&error.to_string());
+                Err(DeletionError::Unavailable(Unavailable(error.to_string())))
+            }
+            Ok(Err(panicked)) => {
+                self.distrust(&[], true);
+                Err(DeletionError::Unavailable(Unavailable(
+                    panicked.to_string(),
+                )))
+            }
+            Err(_) => {
+                tracing::warn!(
+                    pattern = shown,
+                    "deletion by pattern takes over 5 s and goes on in the background"
+                );
+                Ok(())
+            }
+        }
+    }
+
+    /// One batch, within one deadline: tried on one connection and, when that fails or half of the
+    /// time has passed, on another.
+    async fn delete_batch(&self, keys: &[String]) -> Result<(), Unavailable> {
+        if self.keep_if_away(keys, false) {
+            return Err(Unavailable("the breaker is open".to_owned()));
+        }
+        let both = async {
+            let first = self.backend.delete(keys);
+            tokio::pin!(first);
+            let early = timeout(self.deadline / 2, &mut first).await;
+            match early {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(_)) => {
+                    // The server may have restarted in between.
+                    self.doubt();
+                    self.backend.delete(keys).await
+                }
+                Err(_) => {
+                    let second = self.backend.delete(keys);
+                    tokio::pin!(second);
+                    tokio::select! {
+                        result = &mut first => match result { Ok(()) => Ok(()), Err(_) => second.await },
+                        result = &mut second => match result { Ok(()) => Ok(()), Err(_) => first.await },
+                    }
+                }
+            }
+        };
+        self.observe(both).await
+    }
+
+    /// Keeps deletions for later where the backend is away; answers whether it did.
+    fn keep_if_away(&self, keys: &[String], overflowed: bool) -> bool {
+        let mut undelivered = self.undelivered();
+        if self.availability() != Availability::Away {
+            return false;
+        }
+        undelivered.keep(keys, overflowed);
+        true
+    }
+}

@@ -1,0 +1,20 @@
+//! A server that may fail: deadlines, the circuit breaker, recovery, and the deletions kept for a server
+//! that is unavailable.
+//!
+//! Come here to see what happens in an outage. The states are described in `guarded_backend`. Nothing here
+//! knows requests or policies.
+
+mod deletions;
+mod guarded_backend;
+mod health;
+mod namespace_generation;
+mod pending_deletions;
+mod supervisor;
+
+pub use health::Unavailable;
+
+pub(in crate::infrastructure::cache) use deletions::DeletionError;
+pub(in crate::infrastructure::cache) use guarded_backend::BackendGuard;
+pub(in crate::infrastructure::cache) use health::Availability;
+pub(in crate::infrastructure::cache) use namespace_generation::{clear, distrust_everything};
+pub(in crate::infrastructure::cache) use supervisor::Supervisor;

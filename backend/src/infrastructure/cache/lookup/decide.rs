@@ -1,0 +1,140 @@
+//! What a read does next: answer, wait for another request, run the handler and fill, or run it alone.
+//!
+//! Come here when a read was not answered as expected. How a key is read is in `look`, how it is claimed in `claim`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::Either;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::claim::{CLAIM_LIFETIME, Lead};
+use super::look::{Lookup, State};
+use super::single_flight::join;
+use crate::infrastructure::cache::backends::Version;
+use crate::infrastructure::cache::breaker::Unavailable;
+use crate::infrastructure::cache::stored::{Claim, Entry, ValueId};
+
+/// How often a waiting request asks for another instance's answer: at first, and at most.
+const POLL: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(25));
+
+/// How often a lost race for the claim is run again before the request goes on without storing.
+const ATTEMPTS: u32 = 4;
+
+/// What a read does next.
+pub(in crate::infrastructure::cache) enum Decision {
+    /// Answer from the entry, which is fresh or, if not, may be used all the same.
+    Hit(Arc<Entry>, Version),
+    /// The entry has expired but may still be of use while it is refreshed.
+    Stale(Arc<Entry>, Version),
+    /// Run the handler and fill the key.
+    Lead(Box<Lead>),
+    /// Another request's answer.
+    Collapsed(Arc<Entry>),
+    /// Run the handler and store nothing.
+    RunAlone,
+}
+
+impl Lookup<'_> {
+    /// Finds out what the read does next, and claims the key where it is vacant. An expired entry of
+    /// the id `useless` counts as vacant.
+    pub(in crate::infrastructure::cache) async fn decide(
+        &self,
+        useless: Option<ValueId>,
+    ) -> Result<Decision, Unavailable> {
+        // What is rare is boxed, so that what every miss allocates and moves stays small.
+        for _ in 0..ATTEMPTS {
+            // Taken before anything is read, so that an entry never claims to be newer than it is.
+            let generation = self.guard.generation();
+            let (state, group) = if self.brings_claim() {
+                match self.look_and_claim(generation).await? {
+                    Either::Left(lead) => return Ok(Decision::Lead(Box::new(lead))),
+                    Either::Right(state) => (state, None),
+                }
+            } else {
+                self.look(generation).await?
+            };
+            let is_vacant = matches!(state, State::Vacant(Version::Absent));
+            self.found_nothing.set(is_vacant);
+            let state = match state {
+                State::Filled(entry, version) if Some(entry.id) == useless => {
+                    State::Vacant(version)
+                }
+                state => state,
+            };
+            match state {
+                State::Filled(entry, version) => {
+                    let fresh = entry.metadata.fresh_until() > self.clock.milliseconds();
+                    return Ok(if fresh {
+                        Decision::Hit(entry, version)
+                    } else {
+                        Decision::Stale(entry, version)
+                    });
+                }
+                State::Claimed(claim) => {
+                    if let Some(flight) = self.flights.find(claim.id) {
+                        let landing = Box::pin(timeout(CLAIM_LIFETIME, join(flight)))
+                            .await
+                            .unwrap_or_default();
+                        return Ok(landing.map_or(Decision::RunAlone, Decision::Collapsed));
+                    }
+                    if let Some(decision) = Box::pin(self.wait_for_other_instance(claim)).await? {
+                        return Ok(decision);
+                    }
+                }
+                State::Vacant(seen) => {
+                    if let Some(lead) = self.claim(seen, generation, group).await? {
+                        return Ok(Decision::Lead(Box::new(lead)));
+                    }
+                }
+            }
+        }
+        Ok(Decision::RunAlone)
+    }
+
+    /// The right to replace an ageing entry, for one request of this process.
+    pub(in crate::infrastructure::cache) fn refresh(
+        &self,
+        entry: &Entry,
+        version: Version,
+    ) -> Option<Lead> {
+        Some(Lead {
+            flight: self.flights.start(entry.id)?,
+            expected: version,
+            refreshes: true,
+            generation: entry.metadata.generation,
+            group: entry.metadata.group.clone(),
+        })
+    }
+
+    /// The flight that refreshes this entry, if one is under way in this process.
+    pub(in crate::infrastructure::cache) async fn join_refresh(
+        &self,
+        entry: &Entry,
+    ) -> Option<Arc<Entry>> {
+        timeout(CLAIM_LIFETIME, join(self.flights.find(entry.id)?))
+            .await
+            .unwrap_or_default()
+    }
+
+    /// Waits for another instance to fill the key; `None` where its claim ended without an answer.
+    async fn wait_for_other_instance(&self, claim: Claim) -> Result<Option<Decision>, Unavailable> {
+        // By the holder's clock or by ours, whichever ends sooner: a dead holder costs nobody more
+        // than one wait.
+        let age = Duration::from_millis(self.clock.milliseconds().saturating_sub(claim.created));
+        let deadline = Instant::now() + self.collapse_wait.saturating_sub(age);
+        let mut pause = POLL.0;
+        loop {
+            if Instant::now() >= deadline {
+                return Ok(Some(Decision::RunAlone));
+            }
+            sleep(pause.min(deadline.saturating_duration_since(Instant::now()))).await;
+            pause = (pause * 2).min(POLL.1);
+            match self.look(self.guard.generation()).await?.0 {
+                State::Filled(entry, _) => return Ok(Some(Decision::Collapsed(entry))),
+                State::Claimed(standing) if standing.id == claim.id => {}
+                State::Claimed(_) | State::Vacant(_) => return Ok(None),
+            }
+        }
+    }
+}

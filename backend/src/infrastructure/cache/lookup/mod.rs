@@ -1,0 +1,44 @@
+//! The look-up: what a read finds, and whether it may fill the key.
+//!
+//! Come here when a value was not stored, or an old one was. `decide` uses `claim`, and
+//! `claim` uses `look`; nothing the other way.
+//!
+//! # The protocol
+//!
+//! A key is in one of three states:
+//!
+//! | state | who gets it there | who may leave it |
+//! |---|---|---|
+//! | *vacant*: nothing, or a value that is no answer (foreign, damaged, of an old generation, of an old group generation, expired) | expiry, a deletion, a new generation | one reader, by compare-and-set, to *claimed* |
+//! | *claimed* by an id, for `CLAIM_LIFETIME` at most | a reader that found it vacant | the claim's holder, by compare-and-set of exactly this claim, to *filled*; a deletion or expiry, to *vacant* |
+//! | *filled* with an entry of that id | the claim's holder | a deletion or expiry, to *vacant*; a refresher, by compare-and-set of exactly this entry, to *filled* |
+//!
+//! **No old value is ever stored.** A reader claims, then reads the database, then fills; a writer
+//! commits, then deletes. If the reader saw the database from before the commit, its claim is from
+//! before the deletion, so the deletion (or whatever came before it: another's, `redis-cli DEL`, expiry)
+//! ended the claim, and the compare-and-set of a claim that does not stand does nothing. Ids are
+//! random and never used again, so no later claim is mistaken for an earlier one. The same holds for
+//! a refresher with the entry it saw in place of the claim. For a group and for the namespace the
+//! *generation* is read before the database and stored with the claim and the entry; an invalidation
+//! ends the generation, so the entry, if it is stored at all, is not an answer to anybody, and
+//! nobody waits for the claim.
+//!
+//! **What a crash leaves behind.** A reader that dies leaves a claim, which expires. While it
+//! stands, others wait for it until `CACHE_COLLAPSE_WAIT_MS` after it was made and then run their
+//! handlers without storing. A writer that dies between its commit and its deletion leaves the entry
+//! until it expires: closing that gap takes the database, and is not done here.
+//!
+//! **What is not promised.** A handler that takes longer than `CLAIM_LIFETIME` is never stored. An
+//! instance that alone is cut off from a backend that the others still reach cannot tell them what
+//! it wrote until it is back. Clocks are used for expiry and for how long to wait, never for whether
+//! an entry is from before a write.
+
+mod claim;
+mod decide;
+mod look;
+mod single_flight;
+
+pub(in crate::infrastructure::cache) use claim::Lead;
+pub(in crate::infrastructure::cache) use decide::Decision;
+pub(in crate::infrastructure::cache) use look::Lookup;
+pub(in crate::infrastructure::cache) use single_flight::Flights;

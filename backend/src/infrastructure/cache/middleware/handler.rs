@@ -1,0 +1,94 @@
+//! The route behind the middleware, and `Cache-Status` on the way out.
+//!
+//! Come here for what every way of a request has in common. This file uses none of the other files of the room.
+
+use std::fmt;
+use std::rc::Rc;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::{Error, HttpMessage};
+use bytes::Bytes;
+use tracing::level_filters::LevelFilter;
+
+use crate::infrastructure::cache::cache_status::{Bypass, Outcome, header_value};
+use crate::infrastructure::cache::keys::Key;
+use crate::infrastructure::cache::provider::Shared;
+
+const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+
+/// What the cache did for a request, for the access log: a request extension, where lines of the level
+/// `info` are written.
+#[derive(Clone, Debug)]
+pub struct CacheOutcome {
+    outcome: Outcome,
+    key: Option<String>,
+}
+
+impl CacheOutcome {
+    /// The value of `Cache-Status`, without the key.
+    #[must_use]
+    pub fn status(&self) -> impl fmt::Display + use<> {
+        self.outcome
+    }
+
+    /// The key, where one could be built.
+    #[must_use]
+    pub fn key(&self) -> Option<&str> {
+        self.key.as_deref()
+    }
+}
+
+/// The route behind the middleware.
+pub(super) struct Handler<S>(pub(super) Rc<S>);
+
+impl<S> Clone for Handler<S> {
+    fn clone(&self) -> Self {
+        Self(Rc::clone(&self.0))
+    }
+}
+
+impl<S, B> Handler<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    /// Runs the handler.
+    pub(super) async fn run(
+        &self,
+        request: ServiceRequest,
+    ) -> Result<ServiceResponse<BoxBody>, Error> {
+        Ok(self.0.call(request).await?.map_into_boxed_body())
+    }
+}
+
+/// Writes down what the cache did: as a header, and for the access log where there is one.
+pub(super) fn finish(
+    shared: &Shared,
+    mut response: ServiceResponse<BoxBody>,
+    outcome: Outcome,
+    key: Option<&Key>,
+) -> ServiceResponse<BoxBody> {
+    if shared.status_header {
+        let shown = key.filter(|_| shared.expose_keys).map(Key::name);
+        let value = Bytes::from(header_value(outcome, shown));
+        if let Ok(value) = HeaderValue::from_maybe_shared(value) {
+            response.headers_mut().insert(CACHE_STATUS, value);
+        }
+    }
+    if LevelFilter::current() >= LevelFilter::INFO {
+        let key = key.map(|key| key.name().to_owned());
+        let outcome = CacheOutcome { outcome, key };
+        response.request().extensions_mut().insert(outcome);
+    }
+    response
+}
+
+/// Says once for each route why it is not cached.
+pub(super) fn warn_once(shared: &Shared, request: &ServiceRequest, bypass: Bypass, warning: &str) {
+    let route = request.match_pattern().unwrap_or_default();
+    if shared.warned.permits(&format!("{route} {bypass:?}")) {
+        tracing::warn!(route, "not cached: {warning}");
+    }
+}

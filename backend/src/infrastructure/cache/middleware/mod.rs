@@ -1,0 +1,18 @@
+//! Where actix meets the cache: the policy as middleware around a route.
+//!
+//! Come here when a request does not go the way that was expected: `service` decides by method, `read`,
+//! `fill`, `refresh` and `write` are the ways, `response` turns responses into entries and back. Keys are
+//! built in `policy`, and what a read finds is decided in `lookup`.
+
+mod fill;
+mod handler;
+mod misuse;
+mod read;
+mod refresh;
+mod response;
+mod service;
+mod write;
+
+pub use handler::CacheOutcome;
+pub use misuse::InvalidRequestError;
+pub use service::CacheMiddleware;

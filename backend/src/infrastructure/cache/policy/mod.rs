@@ -1,0 +1,18 @@
+//! What a module says of a resource, and the keys that follow from it for one request.
+//!
+//! Come here when a key is wrong or a read is bypassed. No backend is asked here.
+
+mod compiled;
+#[expect(
+    clippy::module_inception,
+    reason = "the room and its first file are both the policy"
+)]
+mod policy;
+mod read_key;
+mod write_keys;
+
+pub use policy::CachePolicy;
+
+pub(in crate::infrastructure::cache) use compiled::{CompiledPolicy, NotCached};
+pub(in crate::infrastructure::cache) use read_key::ReadPlan;
+pub(in crate::infrastructure::cache) use write_keys::WritePlan;

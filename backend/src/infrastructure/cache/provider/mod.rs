@@ -1,0 +1,16 @@
+//! The provider: the cache as services, jobs, scripts and start-up use it (C22–C24).
+//!
+//! Come here to add an operation for services. Requests do not pass through here: see `middleware`.
+
+mod error;
+#[expect(
+    clippy::module_inception,
+    reason = "the room and its first file are both the provider"
+)]
+mod provider;
+mod registry;
+
+pub use error::{CacheError, CacheHealth};
+pub use provider::{Cache, Provider};
+
+pub(in crate::infrastructure::cache) use registry::{Registered, Shared};

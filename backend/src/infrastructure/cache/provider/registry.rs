@@ -1,0 +1,67 @@
+//! The registered backends of a process, and the settings that all of them share (C22).
+//!
+//! Come here to see how a backend is found by its name. The operations of services are in `provider`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::infrastructure::cache::breaker::{BackendGuard, Supervisor};
+use crate::infrastructure::cache::clock::Clock;
+use crate::infrastructure::cache::log_limits::{Once, RateLimit};
+use crate::infrastructure::cache::lookup::Flights;
+
+/// The name of the backend that `CACHE_BACKEND` chooses.
+pub(super) const DEFAULT_BACKEND: &str = "default";
+
+/// What all clones share.
+#[derive(Debug)]
+pub(in crate::infrastructure::cache) struct Shared {
+    pub(in crate::infrastructure::cache) enabled: bool,
+    pub(in crate::infrastructure::cache) expose_keys: bool,
+    pub(in crate::infrastructure::cache) status_header: bool,
+    pub(in crate::infrastructure::cache) max_body_bytes: usize,
+    pub(in crate::infrastructure::cache) default_expiration: u64,
+    pub(in crate::infrastructure::cache) jitter_percent: u8,
+    pub(in crate::infrastructure::cache) collapse_wait: Duration,
+    /// The namespace with its `:`, or nothing.
+    pub(in crate::infrastructure::cache) namespace: String,
+    pub(in crate::infrastructure::cache) clock: Clock,
+    pub(in crate::infrastructure::cache) warned: Once,
+    pub(super) unknown_backend: RateLimit,
+    pub(super) backends: BTreeMap<String, Registered>,
+}
+
+/// One backend and what belongs to it.
+#[derive(Debug)]
+pub(in crate::infrastructure::cache) struct Registered {
+    pub(in crate::infrastructure::cache) guard: Arc<BackendGuard>,
+    pub(in crate::infrastructure::cache) flights: Arc<Flights>,
+    pub(super) _supervisor: Supervisor,
+}
+
+impl Shared {
+    /// The backend of that name, or the default one.
+    pub(in crate::infrastructure::cache) fn backend(
+        &self,
+        name: Option<&str>,
+    ) -> Option<&Registered> {
+        self.backends.get(name.unwrap_or(DEFAULT_BACKEND))
+    }
+
+    /// The backend of that name; an unknown name is a backend that is away (C22), which the log says
+    /// at most once a second (C26).
+    pub(in crate::infrastructure::cache) fn backend_or_warn(
+        &self,
+        name: Option<&str>,
+    ) -> Option<&Registered> {
+        let registered = self.backend(name);
+        if registered.is_none() && self.unknown_backend.permits() {
+            tracing::warn!(
+                backend = name,
+                "Cache backend not available: no backend of that name is registered"
+            );
+        }
+        registered
+    }
+}

@@ -1,0 +1,21 @@
+//! What stands under a key: entries, claims and the records of generations, as bytes and as values.
+//!
+//! Come here to change the format of stored values. Nothing here asks a backend.
+
+mod entry;
+mod generation;
+mod new_entry;
+mod parse;
+mod recently_parsed;
+mod write;
+
+pub use new_entry::entity_tag;
+
+pub(in crate::infrastructure::cache) use entry::{Claim, Entry, GroupStamp, StoredValue, ValueId};
+pub(in crate::infrastructure::cache) use generation::{
+    RecordedGeneration, parse_generation, read_generation, read_stamp, stamp, write_generation,
+};
+pub(in crate::infrastructure::cache) use new_entry::{CompleteAnswer, Provenance};
+pub(in crate::infrastructure::cache) use parse::read_value;
+pub(in crate::infrastructure::cache) use recently_parsed::{decode, decode_answer};
+pub(in crate::infrastructure::cache) use write::{write_claim, write_entry};

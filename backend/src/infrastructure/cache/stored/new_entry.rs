@@ -1,0 +1,58 @@
+//! From a complete answer to the entry that is stored.
+//!
+//! Come here to change what an entry records. Which answers may be stored is decided in `middleware::response`.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderName, HeaderValue};
+use bytes::Bytes;
+
+use super::entry::{Entry, GroupStamp, Metadata, ValueId};
+
+/// A handler's answer whose body is complete and at hand.
+pub(in crate::infrastructure::cache) struct CompleteAnswer {
+    pub(in crate::infrastructure::cache) status: StatusCode,
+    pub(in crate::infrastructure::cache) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(in crate::infrastructure::cache) etag: HeaderValue,
+    pub(in crate::infrastructure::cache) body: Bytes,
+}
+
+/// What an entry records besides the answer.
+pub(in crate::infrastructure::cache) struct Provenance {
+    pub(in crate::infrastructure::cache) id: ValueId,
+    pub(in crate::infrastructure::cache) stored: u64,
+    pub(in crate::infrastructure::cache) fresh: u64,
+    pub(in crate::infrastructure::cache) cost: u64,
+    pub(in crate::infrastructure::cache) generation: u64,
+    pub(in crate::infrastructure::cache) group: Option<GroupStamp>,
+}
+
+impl CompleteAnswer {
+    /// The entry to be stored.
+    pub(in crate::infrastructure::cache) fn into_entry(self, provenance: Provenance) -> Entry {
+        Entry {
+            id: provenance.id,
+            metadata: Metadata {
+                length: self.body.len(),
+                status: self.status.as_u16(),
+                stored: provenance.stored,
+                fresh: provenance.fresh,
+                cost: provenance.cost,
+                generation: provenance.generation,
+                group: provenance.group,
+                etag: self.etag,
+                headers: self.headers,
+            },
+            body: self.body,
+        }
+    }
+}
+
+/// The strong `ETag` that answers of cached routes with this body carry (RFC 9110, section 8.8.3).
+#[must_use]
+pub fn entity_tag(body: &[u8]) -> HeaderValue {
+    let hash = blake3::hash(body).to_hex();
+    // Half of it: the chance of two bodies with the same tag stays negligible.
+    let tag = ["\"", &hash[..32], "\""].concat();
+    // Hexadecimal digits in quotes are always a header value.
+    HeaderValue::try_from(tag).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
+}

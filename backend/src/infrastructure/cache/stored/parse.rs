@@ -1,0 +1,256 @@
+//! Bytes as an entry or a claim (C25).
+//!
+//! Come here when a stored value is not recognised. What does not parse is a miss, never an error.
+
+use actix_web::http::header::{HeaderName, HeaderValue};
+use bytes::Bytes;
+use percent_encoding::percent_decode;
+
+use super::entry::{Claim, Entry, GroupStamp, MAGIC, Metadata, StoredValue, ValueId};
+use crate::infrastructure::cache::backends::head::HEAD_BYTES;
+
+/// Reads what a backend holds; `None` for anything that is not whole and ours.
+pub fn read_value(value: &Bytes) -> Option<StoredValue> {
+    let text = value.get(..HEAD_BYTES)?;
+    let id = ValueId(hexadecimal(text.strip_prefix(MAGIC.as_bytes())?)?);
+    let rest = value.get(HEAD_BYTES..)?.strip_prefix(b" ")?;
+    if let Some(text) = rest.strip_prefix(b"claim ") {
+        return read_claim(id, text).map(StoredValue::Claim);
+    }
+    let checksum = hexadecimal(rest.get(..8)?)?;
+    let content = rest.get(8..)?.strip_prefix(b" ")?;
+    if u64::from(crc32fast::hash(content)) != checksum {
+        return None;
+    }
+    let line_end = memchr::memchr(b'\n', content)?;
+    let body = value.slice(value.len() - (content.len() - line_end - 1)..);
+    let fields = Fields {
+        rest: content.get(..line_end)?,
+        value,
+    };
+    let metadata = read_metadata(fields)?;
+    (body.len() == metadata.length).then_some(StoredValue::Entry(Entry { id, metadata, body }))
+}
+
+/// Reads what follows `claim ` in a claim's line.
+fn read_claim(id: ValueId, text: &[u8]) -> Option<Claim> {
+    let mut fields = Fields {
+        rest: text.strip_suffix(b"\n")?,
+        value: &Bytes::new(),
+    };
+    let claim = Claim {
+        id,
+        created: fields.decimal(b"")?,
+        generation: fields.hexadecimal(b"")?,
+        group_generation: fields.hexadecimal(b"")?,
+    };
+    fields.rest.is_empty().then_some(claim)
+}
+
+fn read_metadata(mut fields: Fields<'_>) -> Option<Metadata> {
+    Some(Metadata {
+        length: usize::try_from(fields.decimal(b"length=")?).ok()?,
+        status: u16::try_from(fields.decimal(b"status=")?).ok()?,
+        stored: fields.decimal(b"stored=")?,
+        fresh: fields.decimal(b"fresh=")?,
+        cost: fields.decimal(b"cost=")?,
+        generation: fields.hexadecimal(b"generation=")?,
+        group: match fields.hexadecimal(b"group_generation=") {
+            Some(generation) => Some(GroupStamp {
+                generation,
+                name: String::from_utf8(fields.bytes(b"group=")?.into()).ok()?,
+            }),
+            None => None,
+        },
+        etag: HeaderValue::from_maybe_shared(fields.bytes(b"etag=")?).ok()?,
+        headers: fields.headers()?,
+    })
+}
+
+/// What is left of a line of fields. The names have sizes known to the compiler: comparing them is then
+/// no call of a function, of which a hit would make a dozen.
+struct Fields<'a> {
+    rest: &'a [u8],
+    /// The whole value, of which what is read are slices.
+    value: &'a Bytes,
+}
+
+impl Fields<'_> {
+    /// The number in the next field, if it has this name.
+    fn decimal<const LENGTH: usize>(&mut self, name: &[u8; LENGTH]) -> Option<u64> {
+        let rest = self.rest.strip_prefix(name)?;
+        let mut number = 0_u64;
+        let mut length = 0;
+        while let Some(digit @ b'0'..=b'9') = rest.get(length) {
+            number = number
+                .checked_mul(10)?
+                .checked_add(u64::from(digit - b'0'))?;
+            length += 1;
+        }
+        self.rest = match rest.get(length) {
+            Some(b' ') => &rest[length + 1..],
+            Some(_) => return None,
+            None => &[],
+        };
+        (length > 0).then_some(number)
+    }
+
+    /// The number of 16 hexadecimal digits in the next field, if it has this name.
+    fn hexadecimal<const LENGTH: usize>(&mut self, name: &[u8; LENGTH]) -> Option<u64> {
+        let rest = self.rest.strip_prefix(name)?;
+        let (digits, rest) = rest.split_at_checked(16)?;
+        self.rest = match rest {
+            [b' ', rest @ ..] => rest,
+            [] => &[],
+            _ => return None,
+        };
+        hexadecimal(digits)
+    }
+
+    /// The bytes that stand encoded in the next field, if it has this name.
+    fn bytes<const LENGTH: usize>(&mut self, name: &[u8; LENGTH]) -> Option<Bytes> {
+        let rest = self.rest.strip_prefix(name)?;
+        let special = memchr::memchr2(b' ', b'%', rest).unwrap_or(rest.len());
+        let is_encoded = rest.get(special) == Some(&b'%');
+        let end = if is_encoded {
+            memchr::memchr(b' ', rest).unwrap_or(rest.len())
+        } else {
+            special
+        };
+        self.rest = rest.get(end + 1..).unwrap_or_default();
+        let field = &rest[..end];
+        Some(if is_encoded {
+            percent_decode(field).collect::<Vec<_>>().into()
+        } else {
+            self.value.slice_ref(field)
+        })
+    }
+
+    /// The headers: all that is left.
+    fn headers(mut self) -> Option<Vec<(HeaderName, HeaderValue)>> {
+        let mut headers = Vec::new();
+        while !self.rest.is_empty() {
+            let (name, value) = self.rest.split_at(memchr::memchr(b'=', self.rest)?);
+            self.rest = value;
+            let name = HeaderName::from_bytes(name).ok()?;
+            let value = HeaderValue::from_maybe_shared(self.bytes(b"=")?).ok()?;
+            headers.push((name, value));
+        }
+        Some(headers)
+    }
+}
+
+/// Lower-case hexadecimal digits as a number.
+fn hexadecimal(digits: &[u8]) -> Option<u64> {
+    digits.iter().try_fold(0_u64, |number, digit| {
+        let value = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            _ => return None,
+        };
+        Some(number << 4 | u64::from(value))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::infrastructure::cache::stored::write::{write_claim, write_entry};
+    use actix_web::http::header::CONTENT_TYPE;
+    use proptest::prelude::*;
+
+    fn entry(body: &[u8]) -> Entry {
+        Entry {
+            id: ValueId(0x9f86_d081_884c_7d65),
+            metadata: Metadata {
+                length: body.len(),
+                status: 200,
+                stored: 1_700_000_000_000,
+                fresh: 600_000,
+                cost: 3,
+                generation: 7,
+                group: Some(GroupStamp {
+                    name: "widget_search".to_owned(),
+                    generation: 9,
+                }),
+                etag: HeaderValue::from_static("\"abc\""),
+                headers: vec![
+                    (
+                        CONTENT_TYPE,
+                        HeaderValue::from_static("text/plain; charset=utf-8"),
+                    ),
+                    (
+                        HeaderName::from_static("x-odd"),
+                        HeaderValue::from_bytes(b"a%20b\t\xff=").unwrap(),
+                    ),
+                ],
+            },
+            body: Bytes::copy_from_slice(body),
+        }
+    }
+
+    #[test]
+    fn c25_an_entry_is_a_readable_line_and_then_the_body() {
+        let value = write_entry(&entry(b"{\"count\": 41}"));
+        let text = String::from_utf8(value.to_vec()).unwrap();
+        let (line, body) = text.split_once('\n').unwrap();
+        assert!(line.starts_with("cache/2 9f86d081884c7d65 "), "{line}");
+        assert!(line.contains(" length=13 status=200 "), "{line}");
+        assert!(
+            line.contains(" content-type=text/plain;%20charset=utf-8 "),
+            "{line}"
+        );
+        assert_eq!(body, "{\"count\": 41}");
+    }
+
+    #[test]
+    fn c25_a_claim_is_read_back() {
+        let claim = Claim {
+            id: ValueId::random(),
+            created: 12,
+            generation: u64::MAX,
+            group_generation: 0,
+        };
+        assert_eq!(
+            read_value(&write_claim(&claim)),
+            Some(StoredValue::Claim(claim))
+        );
+    }
+
+    #[test]
+    fn c25_every_truncated_entry_is_a_miss() {
+        let value = write_entry(&entry(b"body with\nlines"));
+        for length in 0..value.len() {
+            assert_eq!(read_value(&value.slice(..length)), None, "cut at {length}");
+        }
+    }
+
+    #[test]
+    fn c25_every_flipped_bit_is_a_miss_or_another_id() {
+        let original = entry(b"0123456789");
+        let value = write_entry(&original);
+        for position in 0..value.len() * 8 {
+            let mut damaged = value.to_vec();
+            damaged[position / 8] ^= 1 << (position % 8);
+            if let Some(StoredValue::Entry(read)) = read_value(&Bytes::from(damaged)) {
+                // The id is not data: it only says which value this is.
+                assert_ne!(read.id, original.id);
+                assert_eq!(read.metadata, original.metadata);
+                assert_eq!(read.body, original.body);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn c25_what_is_written_is_read_back(body in proptest::collection::vec(any::<u8>(), 0..2000)) {
+            let entry = entry(&body);
+            prop_assert_eq!(read_value(&write_entry(&entry)), Some(StoredValue::Entry(entry)));
+        }
+
+        #[test]
+        fn c25_foreign_bytes_are_a_miss(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert_eq!(read_value(&Bytes::from(bytes)), None);
+        }
+    }
+}
