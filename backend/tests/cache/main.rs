@@ -12,6 +12,7 @@
 mod backends;
 mod claims;
 mod conditional;
+mod deadline;
 mod freshness;
 mod harness;
 mod illness;

@@ -10,22 +10,26 @@ pub mod database;
 pub mod proxy;
 pub mod server;
 pub mod service;
+pub mod watchdog;
 
 use std::time::{Duration, Instant};
 
 /// The value of a variable that `./scripts/test` sets.
 pub fn variable(name: &str) -> String {
+    watchdog::watch();
     std::env::var(name)
         .unwrap_or_else(|_| panic!("{name} is not set: run the tests with ./scripts/test"))
 }
 
 /// A name that no other test has.
 pub fn unique(prefix: &str) -> String {
+    watchdog::watch();
     format!("{prefix}_{:016x}", rand::random::<u64>())
 }
 
 /// Waits until the condition holds; panics with `what` after 20 seconds.
 pub async fn eventually<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
+    watchdog::watch();
     let deadline = Instant::now() + Duration::from_secs(20);
     while !condition().await {
         assert!(Instant::now() < deadline, "waited in vain until {what}");
