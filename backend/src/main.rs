@@ -1,9 +1,9 @@
 //! The command line.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use backend::infrastructure::settings::Settings;
+use backend::infrastructure::settings::{self, Settings};
 use backend::modules::users::UserCreate;
 use backend::startup;
 use clap::{Parser, Subcommand};
@@ -40,6 +40,18 @@ enum Command {
         #[arg(long)]
         password_stdin: bool,
     },
+    /// Print every setting that counts and where it comes from; secrets are shown as ***
+    Settings {
+        /// Print the value of one variable and nothing else, a secret too
+        #[arg(long, value_name = "NAME")]
+        get: Option<String>,
+        /// Print the content of .env.example instead
+        #[arg(long, conflicts_with_all = ["get", "document"])]
+        example: bool,
+        /// Print the content of docs/settings.md instead
+        #[arg(long, conflicts_with = "get")]
+        document: bool,
+    },
 }
 
 #[actix_web::main]
@@ -54,8 +66,34 @@ async fn main() -> ExitCode {
 }
 
 async fn run(command: Command) -> Result<(), Box<dyn std::error::Error>> {
+    // These say what may be set, so they do not need settings that are right.
+    match command {
+        Command::Settings { example: true, .. } => {
+            io::stdout().write_all(settings::example().as_bytes())?;
+            return Ok(());
+        }
+        Command::Settings { document: true, .. } => {
+            io::stdout().write_all(settings::document().as_bytes())?;
+            return Ok(());
+        }
+        _ => {}
+    }
     let settings = Settings::load()?;
     match command {
+        Command::Settings { get: None, .. } => {
+            for warning in &settings.warnings {
+                eprintln!("warning: {warning}");
+            }
+            io::stdout().write_all(settings.listing().as_bytes())?;
+        }
+        Command::Settings {
+            get: Some(name), ..
+        } => {
+            let value = settings.get(&name).ok_or_else(|| {
+                format!("{name} is not a variable of this service; docs/settings.md lists them all")
+            })?;
+            writeln!(io::stdout(), "{value}")?;
+        }
         Command::Serve => startup::serve(settings).await?,
         Command::Migrate => startup::migrate(&settings.database).await?,
         Command::CreateSuperuser {

@@ -98,7 +98,7 @@ async fn a_dotenv_file_is_read_and_the_environment_wins_over_it() {
     };
     let (started, error) = migrate(&[]);
     assert!(
-        !started && error.contains("SERVER_PORT holds `nonsense`"),
+        !started && error.contains("SERVER_PORT in line 2 of .env holds `nonsense`"),
         "{error}"
     );
     let (started, error) = migrate(&[("SERVER_PORT", "0")]);

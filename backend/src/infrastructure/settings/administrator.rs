@@ -4,7 +4,35 @@ use garde::Validate;
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use super::variable::{Kind, Section, Variable};
 use crate::infrastructure::auth::Passwords;
+
+/// The variables of the first superuser.
+pub(super) const SECTION: Section = Section {
+    title: "First superuser",
+    variables: &[
+        Variable {
+            name: "ADMIN_USERNAME",
+            kind: Kind::Text(
+                "2 to 32 of a-z, 0-9 and `_`, together with ADMIN_EMAIL and ADMIN_PASSWORD",
+            ),
+            default: "",
+            meaning: "Username of the superuser that `serve` creates if there is none of that name",
+        },
+        Variable {
+            name: "ADMIN_EMAIL",
+            kind: Kind::Text("an e-mail address, together with ADMIN_USERNAME and ADMIN_PASSWORD"),
+            default: "",
+            meaning: "E-mail address of that superuser",
+        },
+        Variable {
+            name: "ADMIN_PASSWORD",
+            kind: Kind::Secret("8 to 128 characters, together with ADMIN_USERNAME and ADMIN_EMAIL"),
+            default: "",
+            meaning: "Password of that superuser",
+        },
+    ],
+};
 
 /// The superuser that `serve` creates if there is none of that name. All three or none.
 #[derive(Clone, Debug, Default, Deserialize, Validate)]

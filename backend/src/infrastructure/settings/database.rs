@@ -5,6 +5,63 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use sqlx::postgres::PgConnectOptions;
 
+use super::variable::{Kind, Section, Variable};
+
+/// The variables of the database.
+pub(super) const SECTION: Section = Section {
+    title: "Database",
+    variables: &[
+        Variable {
+            name: "DATABASE_URL",
+            kind: Kind::Secret("postgres://user:password@host:port/database"),
+            default: "postgres://postgres:postgres@localhost:5432/backend",
+            meaning: "Where PostgreSQL is, and as whom to sign in",
+        },
+        Variable {
+            name: "DATABASE_POOL_SIZE",
+            kind: Kind::number("a number of connections", 1, 1000),
+            default: "10",
+            meaning: "Connections at most",
+        },
+        Variable {
+            name: "DATABASE_CONNECT_TIMEOUT",
+            kind: Kind::number("seconds", 1, 300),
+            default: "5",
+            meaning: "Seconds to wait for a connection",
+        },
+        Variable {
+            name: "DATABASE_STATEMENT_TIMEOUT",
+            kind: Kind::number("seconds", 1, 3600),
+            default: "5",
+            meaning: "Seconds that a statement may take",
+        },
+        Variable {
+            name: "DATABASE_LOCK_TIMEOUT",
+            kind: Kind::number("seconds", 1, 3600),
+            default: "2",
+            meaning: "Seconds that a statement may wait for a lock",
+        },
+        Variable {
+            name: "DATABASE_IDLE_TRANSACTION_TIMEOUT",
+            kind: Kind::number("seconds", 1, 3600),
+            default: "10",
+            meaning: "Seconds between two statements of a transaction",
+        },
+        Variable {
+            name: "DATABASE_PGBOUNCER",
+            kind: Kind::Flag,
+            default: "false",
+            meaning: "Whether `DATABASE_URL` leads to PgBouncer or another pooler in front of PostgreSQL",
+        },
+        Variable {
+            name: "DATABASE_AUTO_MIGRATE",
+            kind: Kind::Flag,
+            default: "true",
+            meaning: "Whether `serve` brings the tables up to date before it listens",
+        },
+    ],
+};
+
 /// Settings of the connection to PostgreSQL.
 #[derive(Clone, Debug, Deserialize, Validate)]
 #[serde(default)]

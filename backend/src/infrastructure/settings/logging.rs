@@ -4,6 +4,8 @@ use garde::Validate;
 use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
 
+use super::variable::{Kind, Section, Variable};
+
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "lowercase")]
@@ -13,6 +15,27 @@ pub enum LogFormat {
     /// One JSON object a line.
     Json,
 }
+
+/// The variables of the logs.
+pub(super) const SECTION: Section = Section {
+    title: "Logs",
+    variables: &[
+        Variable {
+            name: "LOG_LEVEL",
+            kind: Kind::Text(
+                "trace, debug, info, warn, error, off, or directives such as info,backend=debug",
+            ),
+            default: "info",
+            meaning: "The least level that is written, or directives for single parts of the program",
+        },
+        Variable {
+            name: "LOG_FORMAT",
+            kind: Kind::Choice(&["pretty", "json"]),
+            default: "pretty",
+            meaning: "How lines are written; `json` is one object a line",
+        },
+    ],
+};
 
 /// Settings of the logs.
 #[derive(Clone, Debug, Deserialize, Validate)]

@@ -1,13 +1,19 @@
 //! Settings from the environment and `.env`, one struct a concern, checked at start.
 //!
-//! A field is named like its variable, in lower case. The environment wins over `.env`, and an empty
-//! variable counts as one that is not set. Every mistake is reported at once, one line each.
+//! A field is named like its variable, in lower case, and has a row in the table beside its struct: its
+//! kind, default and meaning. From the tables come `.env.example`, `docs/settings.md` and
+//! `backend settings`. Every mistake is reported at once, one line each, and none shows a secret.
+//! Nothing outside this folder reads the environment.
 
 mod administrator;
 mod cache;
 mod database;
+mod document;
+mod dotenv;
 mod logging;
 mod server;
+mod sources;
+mod variable;
 mod variables;
 
 use std::collections::BTreeMap;
@@ -15,14 +21,19 @@ use std::fmt;
 
 use config::{Config, Environment as EnvironmentSource};
 use garde::Validate;
+use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 
 pub use administrator::AdministratorSettings;
 pub use cache::{CacheBackendKind, CacheSettings};
 pub use database::DatabaseSettings;
+pub use document::{document, example};
 pub use logging::{LogFormat, LoggingSettings};
 pub use server::{Environment, ServerSettings};
-pub use variables::{VARIABLES, Variable};
+pub use variable::{Kind, Section, Variable};
+pub use variables::SECTIONS;
+
+use sources::{Found, Value, Values};
 
 /// All settings.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +50,7 @@ pub struct Settings {
     pub administrator: AdministratorSettings,
     /// What looks odd but does not stop the start, to be logged.
     pub warnings: Vec<String>,
+    values: Values,
 }
 
 /// Everything that is wrong with the settings.
@@ -55,135 +67,168 @@ impl fmt::Display for SettingsError {
 
 impl std::error::Error for SettingsError {}
 
-type Values = BTreeMap<String, String>;
-
 impl Settings {
     /// Loads the settings of this process: `.env` in the working directory, and the environment.
     ///
     /// # Errors
     /// All mistakes, one line each.
     pub fn load() -> Result<Self, SettingsError> {
-        // Names and values that are not text cannot be ours.
-        let environment = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect();
-        let file = match dotenvy::from_path_iter(".env") {
-            Ok(lines) => lines
-                .collect::<Result<Values, _>>()
-                .map_err(|error| SettingsError {
-                    mistakes: vec![format!(".env cannot be read: {error}")],
-                })?,
-            Err(dotenvy::Error::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => {
-                Values::new()
-            }
+        let mut mistakes = Vec::new();
+        let environment = sources::environment(&mut mistakes);
+        let file = match std::fs::read(".env") {
+            Ok(file) => Some(file),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(error) => {
-                return Err(SettingsError {
-                    mistakes: vec![format!(".env cannot be read: {error}")],
-                });
+                mistakes.push(format!(".env cannot be read: {error}"));
+                None
             }
         };
-        Self::from_values(environment, file)
+        let mut found = sources::gather(environment, file.as_deref());
+        found.mistakes.splice(0..0, mistakes);
+        Self::from_found(found)
     }
 
-    /// Loads the settings from the values of the environment and of `.env`.
+    /// Loads the settings from the variables of an environment and the content of a `.env` file.
     ///
     /// # Errors
     /// All mistakes, one line each.
-    pub fn from_values(environment: Values, file: Values) -> Result<Self, SettingsError> {
-        let mut mistakes = Vec::new();
-        let mut warnings = Vec::new();
-        for name in file.keys().filter(|name| variables::find(name).is_none()) {
-            mistakes.push(match variables::nearest(name) {
-                Some(meant) => format!(
-                    "{name} in .env is not a variable of this service; did you mean {}?",
-                    meant.name
-                ),
-                None => format!(
-                    "{name} in .env is not a variable of this service; .env.example lists them all"
-                ),
-            });
-        }
-        for name in environment
-            .keys()
-            .filter(|name| variables::find(name).is_none())
-        {
-            match variables::nearest(name) {
-                Some(meant) => {
-                    mistakes.push(format!(
-                        "{name} is not a variable of this service; did you mean {}?",
-                        meant.name
-                    ));
-                }
-                None if variables::has_our_prefix(name) => {
-                    warnings.push(format!(
-                        "{name} is set, but is not a variable of this service"
-                    ));
-                }
-                None => {}
-            }
-        }
-        let mut values = file;
-        values.extend(
-            environment
-                .into_iter()
-                .filter(|(_, value)| !value.is_empty()),
-        );
-        values.retain(|name, value| variables::find(name).is_some() && !value.is_empty());
-        let settings = Self {
-            server: read(&values, &mut mistakes),
-            database: read(&values, &mut mistakes),
-            cache: read(&values, &mut mistakes),
-            logging: read(&values, &mut mistakes),
-            administrator: read(&values, &mut mistakes),
+    pub fn from_sources(
+        environment: BTreeMap<String, String>,
+        file: Option<&[u8]>,
+    ) -> Result<Self, SettingsError> {
+        Self::from_found(sources::gather(environment, file))
+    }
+
+    fn from_found(found: Found) -> Result<Self, SettingsError> {
+        let Found {
+            values,
+            mut mistakes,
             warnings,
+        } = found;
+        let right = of_the_right_kind(&values, &mut mistakes);
+        let mut settings = Self {
+            server: read(&right, &mut mistakes),
+            database: read(&right, &mut mistakes),
+            cache: read(&right, &mut mistakes),
+            logging: read(&right, &mut mistakes),
+            administrator: read(&right, &mut mistakes),
+            warnings,
+            values,
         };
-        if settings.cache.cache_near && settings.cache.cache_backend != CacheBackendKind::Redis {
-            mistakes.push(mistake("CACHE_NEAR", "true"));
-        }
-        let administrator = ["ADMIN_USERNAME", "ADMIN_EMAIL", "ADMIN_PASSWORD"];
-        let given = administrator
-            .iter()
-            .filter(|name| values.contains_key(**name))
-            .count();
-        if given != 0 && given != administrator.len() {
-            mistakes.extend(administrator.iter().filter(|name| !values.contains_key(**name)).map(|name| {
-                format!("{name} is not set; ADMIN_USERNAME, ADMIN_EMAIL and ADMIN_PASSWORD belong together")
-            }));
-        }
+        settings.check_together(&mut mistakes);
+        settings.choose_namespace();
         if mistakes.is_empty() {
             Ok(settings)
         } else {
             Err(SettingsError { mistakes })
         }
     }
+
+    /// The value that a variable has, as it would be written in `.env`; none if there is no such
+    /// variable. A secret is given too.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<String> {
+        let variable = variables::find(name)?;
+        Some(match self.values.get(variable.name) {
+            _ if name == "CACHE_NAMESPACE" => self.cache.cache_namespace.clone(),
+            Some(value) => value.text.expose_secret().to_owned(),
+            None => variable.default.to_owned(),
+        })
+    }
+
+    /// What holds for several variables at once.
+    fn check_together(&self, mistakes: &mut Vec<String>) {
+        if self.cache.cache_near && self.cache.cache_backend != CacheBackendKind::Redis {
+            mistakes.push(
+                "CACHE_NEAR holds `true`; it may hold true only with CACHE_BACKEND=redis"
+                    .to_owned(),
+            );
+        }
+        let administrator = ["ADMIN_USERNAME", "ADMIN_EMAIL", "ADMIN_PASSWORD"];
+        let missing: Vec<_> = administrator
+            .iter()
+            .filter(|name| !self.values.contains_key(**name))
+            .collect();
+        if missing.len() < administrator.len() {
+            mistakes.extend(missing.into_iter().map(|name| {
+                format!("{name} is not set; ADMIN_USERNAME, ADMIN_EMAIL and ADMIN_PASSWORD belong together")
+            }));
+        }
+    }
+
+    /// Without a namespace, two programs that share a server would read each other's entries.
+    fn choose_namespace(&mut self) {
+        if !self.cache.cache_namespace.is_empty() {
+            return;
+        }
+        let environment = match self.server.environment {
+            Environment::Development => "development",
+            Environment::Production => "production",
+        };
+        self.cache.cache_namespace = format!("{}-{environment}", env!("CARGO_PKG_NAME"));
+        if self.server.environment == Environment::Production
+            && self.cache.cache_enabled
+            && self.cache.cache_backend != CacheBackendKind::Memory
+        {
+            self.warnings.push(format!(
+                "CACHE_NAMESPACE is not set: `{}` is used; where another deployment shares the cache server, such \
+                 as staging, give each one its own",
+                self.cache.cache_namespace
+            ));
+        }
+    }
 }
 
-/// Reads one concern; each variable that does not fit is a mistake of its own, and left out.
-fn read<T>(values: &Values, mistakes: &mut Vec<String>) -> T
+/// The values of the kind that the table names; each other one is a mistake.
+fn of_the_right_kind<'a>(
+    values: &'a Values,
+    mistakes: &mut Vec<String>,
+) -> Vec<(&'static Variable, &'a Value)> {
+    let mut right = Vec::new();
+    for variable in variables::all() {
+        match values.get(variable.name) {
+            // Its file could not be read, which is a mistake already.
+            Some(value) if value.text.expose_secret().is_empty() => {}
+            Some(value) if variable.kind.fits(value.text.expose_secret()) => {
+                right.push((variable, value));
+            }
+            Some(value) => mistakes.push(mistake(variable, value)),
+            None => {}
+        }
+    }
+    right
+}
+
+/// Reads one concern; each variable that its struct refuses is a mistake of its own, and left out.
+fn read<T>(values: &[(&Variable, &Value)], mistakes: &mut Vec<String>) -> T
 where
     T: DeserializeOwned + Default + Validate<Context = ()>,
 {
-    let mut fitting = Values::new();
-    for (name, value) in values {
-        let alone = Values::from([(name.clone(), value.clone())]);
-        let problem = match deserialize::<T>(alone) {
+    let mut fitting = BTreeMap::new();
+    for (variable, value) in values {
+        let text = value.text.expose_secret().to_owned();
+        let alone = BTreeMap::from([(variable.name.to_owned(), text.clone())]);
+        let field = variable.name.to_lowercase();
+        let is_refused = match deserialize::<T>(alone) {
             Ok(settings) => settings.validate().err().is_some_and(|report| {
-                report.iter().any(|(path, _)| {
-                    path.to_string().split(['[', '.']).next() == Some(&name.to_lowercase())
-                })
+                report
+                    .iter()
+                    .any(|(path, _)| path.to_string().split(['[', '.']).next() == Some(&field))
             }),
             Err(_) => true,
         };
-        if problem {
-            mistakes.push(mistake(name, value));
+        if is_refused {
+            mistakes.push(mistake(variable, value));
         } else {
-            fitting.insert(name.clone(), value.clone());
+            fitting.insert(variable.name.to_owned(), text);
         }
     }
     deserialize(fitting).unwrap_or_default()
 }
 
-fn deserialize<T: DeserializeOwned>(values: Values) -> Result<T, config::ConfigError> {
+fn deserialize<T: DeserializeOwned>(
+    values: BTreeMap<String, String>,
+) -> Result<T, config::ConfigError> {
     // Not `try_parsing`: it would turn the password `007` into `7`.
     let source = EnvironmentSource::default().source(Some(values.into_iter().collect()));
     Config::builder()
@@ -192,17 +237,18 @@ fn deserialize<T: DeserializeOwned>(values: Values) -> Result<T, config::ConfigE
         .try_deserialize()
 }
 
-fn mistake(name: &str, value: &str) -> String {
-    let (allowed, secret) =
-        variables::find(name).map_or(("", true), |variable| (variable.allowed, variable.secret));
-    let shown: String = if secret {
+fn mistake(variable: &Variable, value: &Value) -> String {
+    let shown: String = if variable.kind.is_secret() {
         "***".to_owned()
     } else {
-        value.chars().take(80).collect()
+        value.text.expose_secret().chars().take(80).collect()
     };
     format!(
-        "{name} holds `{}`; it may hold {allowed}",
-        shown.escape_debug()
+        "{}{} holds `{}`; it may hold {}",
+        value.origin.name.unwrap_or(variable.name),
+        value.origin,
+        shown.escape_debug(),
+        variable.kind.allowed()
     )
 }
 

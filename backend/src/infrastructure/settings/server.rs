@@ -3,6 +3,8 @@
 use garde::Validate;
 use serde::Deserialize;
 
+use super::variable::{Kind, Section, Variable};
+
 /// Where the program runs.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "lowercase")]
@@ -12,6 +14,61 @@ pub enum Environment {
     /// Shows nothing that a client need not know.
     Production,
 }
+
+/// The variables of the server.
+pub(super) const SECTION: Section = Section {
+    title: "Server",
+    variables: &[
+        Variable {
+            name: "ENVIRONMENT",
+            kind: Kind::Choice(&["development", "production"]),
+            default: "development",
+            meaning: "Where the program runs; `production` hides cache keys from clients",
+        },
+        Variable {
+            name: "SERVER_HOST",
+            kind: Kind::Text("a host name or address"),
+            default: "127.0.0.1",
+            meaning: "Address to listen on; `0.0.0.0` for all",
+        },
+        Variable {
+            name: "SERVER_PORT",
+            kind: Kind::number("a port", 0, 65_535),
+            default: "8000",
+            meaning: "Port to listen on; 0 takes any free one. Where it is not set, `PORT` is understood too",
+        },
+        Variable {
+            name: "SERVER_WORKERS",
+            kind: Kind::number("a number of threads", 1, 1024),
+            default: "",
+            meaning: "Threads that serve; as many as there are cores if it is empty",
+        },
+        Variable {
+            name: "SERVER_REQUEST_TIMEOUT",
+            kind: Kind::number("seconds", 1, 3600),
+            default: "30",
+            meaning: "Seconds until a request without an answer is answered with 503",
+        },
+        Variable {
+            name: "SERVER_KEEP_ALIVE",
+            kind: Kind::number("seconds", 1, 3600),
+            default: "75",
+            meaning: "Seconds that an idle connection stays open; longer than the idle timeout of a load balancer in front",
+        },
+        Variable {
+            name: "SERVER_MAX_CONNECTIONS",
+            kind: Kind::number("a number of connections", 1, 1_000_000),
+            default: "25600",
+            meaning: "Connections that are open at a time; more wait to be accepted",
+        },
+        Variable {
+            name: "SERVER_SHUTDOWN_DELAY",
+            kind: Kind::number("seconds", 0, 300),
+            default: "0",
+            meaning: "Seconds between SIGTERM and the end of listening, in which readiness is 503: time for a load balancer to notice",
+        },
+    ],
+};
 
 /// Settings of the HTTP server.
 #[derive(Clone, Debug, Deserialize, Validate)]
