@@ -10,6 +10,7 @@
 )]
 
 mod backends;
+mod caller_inside;
 mod claims;
 mod conditional;
 mod deadline;
@@ -21,6 +22,7 @@ mod lookups;
 mod memcached;
 mod near;
 mod patterns;
+mod position;
 mod provider;
 mod queries;
 mod races;

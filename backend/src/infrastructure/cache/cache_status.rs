@@ -38,6 +38,9 @@ pub(super) enum Bypass {
     MissingArgument,
     /// No caller, where each has an entry of its own.
     NoCaller,
+    /// The caller became known only while the handler ran (C45). Also where the look-up had come first: the cache may not
+    /// handle such a request at all, which is what `bypass` means in RFC 9211.
+    CallerInside,
 }
 
 impl Bypass {
@@ -51,6 +54,7 @@ impl Bypass {
             Self::NoId => "no-id",
             Self::MissingArgument => "missing-argument",
             Self::NoCaller => "no-caller",
+            Self::CallerInside => "caller-inside",
         }
     }
 }

@@ -76,27 +76,26 @@ pub(super) fn render<B>(
     request_id: &RequestId,
 ) -> ServiceResponse<BoxBody> {
     let status = response.status();
-    let misused = response
+    let misuse = response
         .response()
         .error()
         .and_then(|error| error.as_error::<InvalidRequestError>())
-        .is_some();
+        .map(ToString::to_string);
     let (request, mut response) = response.into_parts();
     let details = response.extensions_mut().remove::<ProblemDetails>();
     let request_id = request_id.to_string();
-    let misuse = InvalidRequestError.to_string();
     let problem = Problem {
-        r#type: if misused {
+        r#type: if misuse.is_some() {
             "InvalidRequestError"
         } else {
             "about:blank"
         },
         title: status.canonical_reason().unwrap_or("Error"),
         status: status.as_u16(),
-        detail: match &details {
-            _ if misused => &misuse,
-            Some(details) => &details.detail,
-            None => usual_detail(status),
+        detail: match (&misuse, &details) {
+            (Some(misuse), _) => misuse,
+            (None, Some(details)) => &details.detail,
+            (None, None) => usual_detail(status),
         },
         request_id: &request_id,
         errors: details

@@ -60,6 +60,17 @@ impl FromRequest for CacheArguments {
 /// it: no path and no query does.
 pub(in crate::infrastructure::cache) const CALLER: &str = "caller";
 
+/// The caller that authentication has bound on the request so far; of several, the last one.
+pub(in crate::infrastructure::cache) fn bound_caller(request: &HttpRequest) -> Option<String> {
+    let extensions = request.extensions();
+    let bound = &extensions.get::<BoundArguments>()?.0;
+    bound
+        .iter()
+        .rev()
+        .find(|(name, _)| *name == CALLER)
+        .map(|(_, value)| value.clone())
+}
+
 /// The hash of the declared query.
 pub(in crate::infrastructure::cache) const QUERY_HASH: &str = "query_hash";
 

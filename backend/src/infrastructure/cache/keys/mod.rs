@@ -10,7 +10,7 @@ mod template;
 
 pub use arguments::{CacheArguments, ResourceIdType, bind_argument};
 
-pub(in crate::infrastructure::cache) use arguments::{Arguments, CALLER, QUERY_HASH};
+pub(in crate::infrastructure::cache) use arguments::{Arguments, CALLER, QUERY_HASH, bound_caller};
 pub(in crate::infrastructure::cache) use escape::{fit, push_escaped};
 pub(in crate::infrastructure::cache) use key::{GROUP, Key, group_key};
 pub(in crate::infrastructure::cache) use query::{QueryFields, QueryReader, read_query};

@@ -10,8 +10,9 @@ use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use tokio::time::Instant;
 
 use super::handler::{Handler, finish};
+use super::misuse::CallerOfKey;
 use super::response::{answer_conditionally, take_storable};
-use crate::infrastructure::cache::cache_status::Outcome;
+use crate::infrastructure::cache::cache_status::{Bypass, Outcome};
 use crate::infrastructure::cache::clock::saturating_milliseconds;
 use crate::infrastructure::cache::keys::Key;
 use crate::infrastructure::cache::lookup::Lead;
@@ -24,6 +25,7 @@ pub(super) struct Fill {
     pub(super) cache: Cache,
     pub(super) policy: Rc<CompiledPolicy>,
     pub(super) key: Key,
+    pub(super) caller: CallerOfKey,
     pub(super) lead: Lead,
 }
 
@@ -49,6 +51,11 @@ impl Fill {
             }
         };
         let key = self.key.clone();
+        // Neither stored nor given to the requests that wait: they run their own handlers.
+        let caller_is_inside = self
+            .caller
+            .changed(&shared, &self.policy, response.request());
+        let answer = answer.filter(|_| !caller_is_inside);
         let stored = if let Some(answer) = answer {
             self.store(answer, started.elapsed()).await
         } else {
@@ -58,7 +65,11 @@ impl Fill {
         Ok(finish(
             &shared,
             answer_conditionally(response),
-            Outcome::Miss { stored },
+            if caller_is_inside {
+                Outcome::Bypass(Bypass::CallerInside)
+            } else {
+                Outcome::Miss { stored }
+            },
             Some(&key),
         ))
     }
@@ -121,6 +132,7 @@ impl Fill {
             policy,
             key,
             lead,
+            ..
         } = self;
         let Lead {
             flight, refreshes, ..

@@ -1,17 +1,42 @@
-//! Policies that stand where they may not (C19).
+//! Mistakes in how a policy is wrapped that only a request shows (C19, C45, C46).
 //!
-//! Come here to see which mistakes are found when a request comes.
+//! Come here to see which mistakes are found when a request comes, and what the log and the answer say. Mistakes that are
+//! visible at start are found in `map`.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, ResponseError};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
 
-/// A policy that invalidates more than its own key stands on a route that reads (C19).
+use crate::infrastructure::cache::keys::bound_caller;
+use crate::infrastructure::cache::policy::CompiledPolicy;
+use crate::infrastructure::cache::provider::Shared;
+
+/// A policy that cannot work where it stands. The handler does not run; the answer is 500 with this problem type.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error(
-    "InvalidRequestError: to_invalidate_extra, to_invalidate_groups and pattern_to_invalidate_extra belong on routes \
-     that write; take them off the policy of this GET route"
-)]
-pub struct InvalidRequestError;
+pub enum InvalidRequestError {
+    /// A policy that invalidates more than its own key stands on a route that reads (C19).
+    #[error(
+        "InvalidRequestError: to_invalidate_extra, to_invalidate_groups and pattern_to_invalidate_extra belong on routes \
+         that write; take them off the policy of this GET route"
+    )]
+    InvalidatesOnRead,
+    /// A policy stands around a scope or the application, where a part of the path is not matched yet (C46).
+    #[error(
+        "InvalidRequestError: this cache policy stands around a scope or the application, where a part of the path is \
+         not matched yet, so that different resources would have one key; wrap it around each route or resource"
+    )]
+    PathNotMatched,
+}
+
+impl InvalidRequestError {
+    /// Logs the mistake with the place where it was made.
+    pub(super) fn log(self, policy: &CompiledPolicy, request: &HttpRequest) {
+        tracing::error!(
+            route = request.match_pattern().unwrap_or_default(),
+            policy = policy.policy.key_prefix(),
+            "{self}"
+        );
+    }
+}
 
 impl ResponseError for InvalidRequestError {
     fn status_code(&self) -> StatusCode {
@@ -28,5 +53,54 @@ impl ResponseError for InvalidRequestError {
         HttpResponse::InternalServerError()
             .content_type("application/problem+json")
             .body(problem.to_string())
+    }
+}
+
+/// Refuses a policy in front of a path that is not matched as a whole (C46).
+pub(super) fn check_position(request: &HttpRequest) -> Result<(), InvalidRequestError> {
+    if request.match_info().unprocessed().is_empty() {
+        Ok(())
+    } else {
+        Err(InvalidRequestError::PathNotMatched)
+    }
+}
+
+/// The caller that was known when the key of a read was built, or none.
+#[derive(Clone, Debug)]
+pub(super) struct CallerOfKey(Option<String>);
+
+impl CallerOfKey {
+    /// Take this before the handler runs: authentication behind the cache binds the caller during the run.
+    pub(super) fn of(request: &HttpRequest) -> Self {
+        Self(bound_caller(request))
+    }
+
+    /// Whether the run of the handler made known a caller that the key knows nothing of (C45): then the answer may be of that
+    /// caller alone, and is neither stored nor shared. The first time on a route the log says so.
+    pub(super) fn changed(
+        &self,
+        shared: &Shared,
+        policy: &CompiledPolicy,
+        request: &HttpRequest,
+    ) -> bool {
+        let caller = bound_caller(request);
+        if caller.is_none() || caller == self.0 {
+            return false;
+        }
+        let route = request.match_pattern().unwrap_or_default();
+        let prefix = policy.policy.key_prefix();
+        if shared
+            .warned
+            .permits(&format!("{route} {prefix} caller-inside"))
+        {
+            tracing::error!(
+                route,
+                policy = prefix,
+                "not cached: the caller became known behind the cache, so the answer may be of that caller alone; \
+                 authentication must stand outside the policy: `.wrap(POLICY)` first, then `.wrap(…)` of the authenticating \
+                 middleware, since the middleware that is wrapped last runs first"
+            );
+        }
+        true
     }
 }

@@ -11,7 +11,7 @@ use tracing::Instrument as _;
 
 use super::fill::Fill;
 use super::handler::{Handler, finish, warn_once};
-use super::misuse::InvalidRequestError;
+use super::misuse::{CallerOfKey, InvalidRequestError};
 use super::refresh::{Aged, Ageing, is_due};
 use super::response::{answer_conditionally, respond, take_storable};
 use crate::infrastructure::cache::backends::Version;
@@ -31,7 +31,7 @@ pub(super) enum Beginning {
     /// The handler runs, and nothing is stored.
     Alone(Outcome, Option<Key>),
     /// The policy may not stand on a route that reads.
-    Misused,
+    Misused(InvalidRequestError),
 }
 
 /// Finds out what can be found out at once, which for a hit at hand is all: a future costs more than
@@ -42,11 +42,9 @@ pub(super) fn begin(
     request: &ServiceRequest,
 ) -> Beginning {
     if policy.invalidates_more() {
-        tracing::error!(
-            route = request.match_pattern().unwrap_or_default(),
-            "{InvalidRequestError}"
-        );
-        return Beginning::Misused;
+        let misuse = InvalidRequestError::InvalidatesOnRead;
+        misuse.log(policy, request.request());
+        return Beginning::Misused(misuse);
     }
     if !shared.enabled {
         return Beginning::Alone(Outcome::Bypass(Bypass::Disabled), None);
@@ -89,9 +87,11 @@ where
     B: MessageBody + 'static,
 {
     let shared = &cache.shared;
+    let caller = CallerOfKey::of(request.request());
     let Some(registered) = usable_backend(shared, &policy) else {
         let outcome = Outcome::Bypass(Bypass::Unavailable);
-        return alone(&cache, &policy, handler, request, outcome, Some(plan.key)).await;
+        let key = Some(plan.key);
+        return alone(&cache, &policy, handler, request, outcome, key, &caller).await;
     };
     let lookup = lookup(shared, &policy, registered, &plan);
     if request.method() == Method::HEAD {
@@ -100,12 +100,14 @@ where
             Ok(None) => Outcome::Miss { stored: false },
             Err(_) => Outcome::Bypass(Bypass::Unavailable),
         };
-        return alone(&cache, &policy, handler, request, outcome, Some(plan.key)).await;
+        let key = Some(plan.key);
+        return alone(&cache, &policy, handler, request, outcome, key, &caller).await;
     }
     let context = Context {
         cache: &cache,
         policy: &policy,
         lookup: &lookup,
+        caller: &caller,
     };
     context.decide(handler, request).await
 }
@@ -134,6 +136,7 @@ struct Context<'a> {
     cache: &'a Cache,
     policy: &'a Rc<CompiledPolicy>,
     lookup: &'a Lookup<'a>,
+    caller: &'a CallerOfKey,
 }
 
 impl Context<'_> {
@@ -178,6 +181,7 @@ impl Context<'_> {
                     cache: self.cache.clone(),
                     policy: Rc::clone(self.policy),
                     key: self.lookup.key.clone(),
+                    caller: self.caller.clone(),
                     lead: *lead,
                 };
                 return spawned(fill.run(handler, request)).await;
@@ -186,7 +190,16 @@ impl Context<'_> {
             Err(_) => Outcome::Bypass(Bypass::Unavailable),
         };
         let key = Some(self.lookup.key.clone());
-        alone(self.cache, self.policy, handler, request, outcome, key).await
+        alone(
+            self.cache,
+            self.policy,
+            handler,
+            request,
+            outcome,
+            key,
+            self.caller,
+        )
+        .await
     }
 
     fn ageing(&self, entry: Arc<Entry>, version: Version) -> Ageing<'_> {
@@ -194,6 +207,7 @@ impl Context<'_> {
             cache: self.cache,
             policy: self.policy,
             lookup: self.lookup,
+            caller: self.caller,
             entry,
             version,
         }
@@ -253,12 +267,23 @@ pub(super) async fn alone<S, B>(
     request: ServiceRequest,
     outcome: Outcome,
     key: Option<Key>,
+    caller: &CallerOfKey,
 ) -> Result<ServiceResponse<BoxBody>, Error>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
     B: MessageBody + 'static,
 {
     let mut response = handler.run(request).await?;
+    let may_have_been_cached = matches!(
+        outcome,
+        Outcome::Miss { .. } | Outcome::Bypass(Bypass::NoCaller)
+    );
+    let outcome =
+        if may_have_been_cached && caller.changed(&cache.shared, policy, response.request()) {
+            Outcome::Bypass(Bypass::CallerInside)
+        } else {
+            outcome
+        };
     if key.is_some() {
         // Answers of a cached route carry their entity tag whether or not they are stored.
         let negative = policy.policy.freshness.negative > 0;

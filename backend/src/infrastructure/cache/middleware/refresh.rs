@@ -15,6 +15,7 @@ use tracing::Instrument as _;
 
 use super::fill::Fill;
 use super::handler::{Handler, finish};
+use super::misuse::CallerOfKey;
 use super::response::respond;
 use crate::infrastructure::cache::backends::Version;
 use crate::infrastructure::cache::cache_status::Outcome;
@@ -41,6 +42,7 @@ pub(super) struct Ageing<'a> {
     pub(super) cache: &'a Cache,
     pub(super) policy: &'a Rc<CompiledPolicy>,
     pub(super) lookup: &'a Lookup<'a>,
+    pub(super) caller: &'a CallerOfKey,
     pub(super) entry: Arc<Entry>,
     pub(super) version: Version,
 }
@@ -151,6 +153,7 @@ impl Ageing<'_> {
             cache: self.cache.clone(),
             policy: Rc::clone(self.policy),
             key: self.lookup.key.clone(),
+            caller: self.caller.clone(),
             lead: self.lookup.refresh(&self.entry, self.version.clone())?,
         })
     }

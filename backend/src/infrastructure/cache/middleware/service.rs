@@ -14,7 +14,7 @@ use actix_web::{Error, web};
 use futures_util::future::{Either, LocalBoxFuture};
 
 use super::handler::Handler;
-use super::misuse::InvalidRequestError;
+use super::misuse::{CallerOfKey, check_position};
 use super::read::Beginning;
 use super::{read, write};
 use crate::infrastructure::cache::policy::{CachePolicy, CompiledPolicy};
@@ -72,6 +72,10 @@ where
             );
             return Either::Right(Box::pin(async move { handler.run(request).await }));
         };
+        if let Err(misuse) = check_position(request.request()) {
+            misuse.log(&policy, request.request());
+            return Either::Left(ready(Ok(request.error_response(misuse))));
+        }
         let method = request.method();
         if method == Method::GET || method == Method::HEAD {
             return match read::begin(&cache.shared, &policy, &request) {
@@ -82,10 +86,11 @@ where
                     Either::Right(Box::pin(read::ask(cache, policy, handler, request, plan)))
                 }
                 Beginning::Alone(outcome, key) => Either::Right(Box::pin(async move {
-                    read::alone(&cache, &policy, handler, request, outcome, key).await
+                    let caller = CallerOfKey::of(request.request());
+                    read::alone(&cache, &policy, handler, request, outcome, key, &caller).await
                 })),
-                Beginning::Misused => {
-                    Either::Left(ready(Ok(request.error_response(InvalidRequestError))))
+                Beginning::Misused(misuse) => {
+                    Either::Left(ready(Ok(request.error_response(misuse))))
                 }
             };
         }

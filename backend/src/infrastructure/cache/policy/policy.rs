@@ -103,6 +103,11 @@ impl CachePolicy {
         }
     }
 
+    /// What the policy's keys begin with: the name of the policy in the log.
+    pub(in crate::infrastructure::cache) const fn key_prefix(&self) -> &'static str {
+        self.key_prefix
+    }
+
     /// The argument that holds the resource id.
     #[must_use]
     pub const fn resource_id_name(mut self, argument: &'static str) -> Self {
