@@ -8,6 +8,7 @@
 pub mod answer;
 pub mod database;
 pub mod proxy;
+pub mod replies;
 pub mod server;
 pub mod service;
 pub mod watchdog;

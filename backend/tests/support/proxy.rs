@@ -1,15 +1,23 @@
-//! A TCP proxy that can be ill in the ways a network or a server can.
+//! A TCP proxy with the faults of a network or a server, for all of its connections or for some.
+//!
+//! Come here for a fault that no test has yet. A fault of the server itself (killed, stopped, full) is
+//! made with `support/server.rs`, without a proxy.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// What the proxy does.
+use super::replies::first_reply;
+
+/// What the proxy does with a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// Hands everything on.
@@ -24,17 +32,36 @@ pub enum Mode {
     Refuse,
     /// Answers with what no server says.
     Garbage,
-    /// Closes each connection in the middle of the server's next answer.
+    /// Closes the connection in the middle of the server's next answer.
     CutAnswers,
-    /// Forgets the connections that it sees: nothing is ever handed on again, and nobody is told.
+    /// Drops everything without a sign from the next piece on; that connection never works again.
     Forget,
+    /// Drops one reply out of every so many; the connection stays open.
+    SwallowReplies(u64),
+}
+
+/// An open connection.
+#[derive(Debug)]
+struct Open {
+    mode: watch::Sender<Mode>,
+    /// When it was used last, in the order of all pieces that clients sent.
+    used: Arc<AtomicU64>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    target: u16,
+    /// Of connections that are made from now on.
+    mode: Mode,
+    open: BTreeMap<u64, Open>,
+    made: u64,
 }
 
 /// A proxy in front of a local port, stopped with this value.
 #[derive(Debug)]
 pub struct Proxy {
     pub port: u16,
-    mode: watch::Sender<Mode>,
+    shared: Arc<Mutex<Shared>>,
     /// How many pieces of answers have been held back so far.
     held: watch::Sender<usize>,
     kills: watch::Sender<()>,
@@ -45,34 +72,76 @@ impl Proxy {
     pub async fn start(target: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
-        let (mode, modes) = watch::channel(Mode::Pass);
+        let shared = Arc::new(Mutex::new(Shared {
+            target,
+            mode: Mode::Pass,
+            open: BTreeMap::new(),
+            made: 0,
+        }));
         let (kills, mut killed) = watch::channel(());
         let (held, _) = watch::channel(0);
-        let holding = held.clone();
+        let (holding, known) = (held.clone(), Arc::clone(&shared));
         let accepting = tokio::spawn(async move {
+            let clock = Arc::new(AtomicU64::new(0));
             while let Ok((client, _)) = listener.accept().await {
                 // Only what comes from now on is about this connection.
                 killed.mark_unchanged();
-                tokio::spawn(connection(
-                    client,
-                    target,
-                    modes.clone(),
-                    holding.clone(),
-                    killed.clone(),
-                ));
+                let accepted = Accepted::new(&known, Arc::clone(&clock));
+                tokio::spawn(accepted.run(client, holding.clone(), killed.clone()));
             }
         });
         Self {
             port,
-            mode,
+            shared,
             held,
             kills,
             accepting,
         }
     }
 
+    /// For all connections, those that come included.
     pub fn set(&self, mode: Mode) {
-        self.mode.send_replace(mode);
+        let mut shared = self.shared();
+        shared.mode = mode;
+        for open in shared.open.values() {
+            open.mode.send_replace(mode);
+        }
+    }
+
+    /// For the connections that are open now; those that come are as before.
+    pub fn set_for_open(&self, mode: Mode) {
+        self.set_for_some(mode, |_| true);
+    }
+
+    /// For those of the open connections that are chosen by their place in the order of their last use: 0
+    /// for the one that was used last. Answers how many that were.
+    pub fn set_for_some(&self, mode: Mode, chosen: impl Fn(usize) -> bool) -> usize {
+        let shared = self.shared();
+        let mut open: Vec<&Open> = shared.open.values().collect();
+        open.sort_by_key(|open| std::cmp::Reverse(open.used.load(Ordering::SeqCst)));
+        let mut count = 0;
+        for (place, open) in open.into_iter().enumerate() {
+            if chosen(place) {
+                open.mode.send_replace(mode);
+                count += 1;
+            }
+        }
+        count
+    }
+
+    /// Leads connections that are made from now on to another port.
+    pub fn lead_to(&self, target: u16) {
+        self.shared().target = target;
+    }
+
+    /// How many connections are open.
+    pub fn open(&self) -> usize {
+        self.shared().open.len()
+    }
+
+    /// How many connections were ever made.
+    pub fn made(&self) -> u64 {
+        self.shared().made
     }
 
     /// Waits until an answer is held back: the server has done what it was asked to do.
@@ -87,49 +156,136 @@ impl Proxy {
     pub fn kill_connections(&self) {
         self.kills.send_replace(());
     }
+
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().expect("the proxy")
+    }
 }
 
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.accepting.abort();
-        self.mode.send_replace(Mode::Refuse);
+        self.set(Mode::Refuse);
     }
 }
 
-async fn connection(
-    client: TcpStream,
+/// A connection that was accepted.
+struct Accepted {
+    number: u64,
     target: u16,
     modes: watch::Receiver<Mode>,
-    held: watch::Sender<usize>,
-    mut killed: watch::Receiver<()>,
-) {
-    if *modes.borrow() == Mode::Refuse {
-        return;
+    used: Arc<AtomicU64>,
+    clock: Arc<AtomicU64>,
+    shared: Arc<Mutex<Shared>>,
+}
+
+impl Accepted {
+    fn new(known: &Arc<Mutex<Shared>>, clock: Arc<AtomicU64>) -> Self {
+        let mut shared = known.lock().expect("the proxy");
+        let (mode, modes) = watch::channel(shared.mode);
+        let used = Arc::new(AtomicU64::new(clock.fetch_add(1, Ordering::SeqCst)));
+        shared.made += 1;
+        let number = shared.made;
+        let of_client = Arc::clone(&used);
+        shared.open.insert(number, Open { mode, used });
+        Self {
+            number,
+            target: shared.target,
+            modes,
+            used: of_client,
+            clock,
+            shared: Arc::clone(known),
+        }
     }
-    let address = SocketAddr::from(([127, 0, 0, 1], target));
-    let Ok(server) = TcpStream::connect(address).await else {
-        return;
-    };
-    let _ = (client.set_nodelay(true), server.set_nodelay(true));
-    let (from_client, to_client) = client.into_split();
-    let (from_server, to_server) = server.into_split();
-    let mut refused = modes.clone();
-    tokio::select! {
-        () = copy(from_client, to_server, modes.clone(), None) => {}
-        () = copy(from_server, to_client, modes, Some(held)) => {}
-        _ = refused.wait_for(|mode| *mode == Mode::Refuse) => {}
-        _ = killed.changed() => {}
+
+    async fn run(
+        self,
+        client: TcpStream,
+        held: watch::Sender<usize>,
+        mut killed: watch::Receiver<()>,
+    ) {
+        if *self.modes.borrow() == Mode::Refuse {
+            return;
+        }
+        let address = SocketAddr::from(([127, 0, 0, 1], self.target));
+        let Ok(server) = TcpStream::connect(address).await else {
+            return;
+        };
+        let _ = (client.set_nodelay(true), server.set_nodelay(true));
+        let (from_client, to_client) = client.into_split();
+        let (from_server, to_server) = server.into_split();
+        let questions = Direction::Questions {
+            used: Arc::clone(&self.used),
+            clock: Arc::clone(&self.clock),
+        };
+        let answers = Direction::Answers { held, replies: 0 };
+        let mut refused = self.modes.clone();
+        tokio::select! {
+            () = copy(from_client, to_server, self.modes.clone(), questions) => {}
+            () = copy(from_server, to_client, self.modes.clone(), answers) => {}
+            _ = refused.wait_for(|mode| *mode == Mode::Refuse) => {}
+            _ = killed.changed() => {}
+        }
+    }
+}
+
+impl Drop for Accepted {
+    fn drop(&mut self) {
+        if let Ok(mut shared) = self.shared.lock() {
+            shared.open.remove(&self.number);
+        }
+    }
+}
+
+enum Direction {
+    Questions {
+        used: Arc<AtomicU64>,
+        clock: Arc<AtomicU64>,
+    },
+    Answers {
+        /// Where pieces that are held back are counted.
+        held: watch::Sender<usize>,
+        replies: u64,
+    },
+}
+
+impl Direction {
+    fn note(&self, mode: Mode) {
+        match self {
+            Self::Questions { used, clock } => {
+                used.store(clock.fetch_add(1, Ordering::SeqCst), Ordering::SeqCst);
+            }
+            Self::Answers { held, .. } if mode == Mode::HoldAnswers => {
+                held.send_modify(|held| *held += 1);
+            }
+            Self::Answers { .. } => {}
+        }
+    }
+
+    fn is_answers(&self) -> bool {
+        matches!(self, Self::Answers { .. })
+    }
+
+    /// Removes one reply out of every so many that begin a piece.
+    fn swallow(&mut self, piece: &mut Vec<u8>, one_of: u64) {
+        if let Self::Answers { replies, .. } = self {
+            *replies += 1;
+            if *replies % one_of == 0
+                && let Some(length) = first_reply(piece)
+            {
+                piece.drain(..length);
+            }
+        }
     }
 }
 
 async fn copy(
-    mut from: tokio::net::tcp::OwnedReadHalf,
-    to: tokio::net::tcp::OwnedWriteHalf,
+    mut from: OwnedReadHalf,
+    to: OwnedWriteHalf,
     mut modes: watch::Receiver<Mode>,
-    // Where answers that are held back are counted, on the way from the server.
-    held: Option<watch::Sender<usize>>,
+    mut direction: Direction,
 ) {
-    let answers = held.is_some();
+    let answers = direction.is_answers();
     // Delayed pieces keep their distance: a slow line, not a narrow one.
     let (pieces, mut later) = tokio::sync::mpsc::channel::<(tokio::time::Instant, Vec<u8>)>(1024);
     let to = Arc::new(tokio::sync::Mutex::new(to));
@@ -146,10 +302,8 @@ async fn copy(
         let mut buffer = vec![0; 64 * 1024];
         while let Ok(length @ 1..) = from.read(&mut buffer).await {
             let mut piece = buffer[..length].to_vec();
+            direction.note(*modes.borrow());
             let holds = |mode: &Mode| *mode == Mode::HoldAnswers && answers;
-            if let (Some(held), true) = (&held, holds(&modes.borrow())) {
-                held.send_modify(|held| *held += 1);
-            }
             let passes = |mode: &Mode| *mode != Mode::Stall && !holds(mode);
             if modes.wait_for(passes).await.is_err() {
                 return;
@@ -166,6 +320,7 @@ async fn copy(
             };
             match mode {
                 Mode::Garbage if answers => piece = b"\x00\xff no such protocol \r\n".repeat(3),
+                Mode::SwallowReplies(one_of) => direction.swallow(&mut piece, one_of),
                 Mode::CutAnswers if answers => {
                     let half = piece.len() / 2;
                     let _ = to.lock().await.write_all(&piece[..half]).await;
