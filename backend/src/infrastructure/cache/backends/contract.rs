@@ -104,6 +104,11 @@ pub trait CacheBackend: Send + Sync + 'static {
         false
     }
 
+    /// A value of another key came in answer to a look-up of this one (C63): replies are out of step
+    /// with commands on some connection. Closes the connections that may have brought it. Safe to call
+    /// for every such value; a backend without connections has nothing to do.
+    fn answered_out_of_step(&self, _key: &str) {}
+
     /// The value under the key, in one round trip.
     async fn get(&self, key: &str) -> Result<Option<Found>, BackendError>;
 

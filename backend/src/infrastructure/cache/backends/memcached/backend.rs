@@ -103,6 +103,10 @@ impl CacheBackend for MemcachedBackend {
         MAX_KEY_BYTES
     }
 
+    fn answered_out_of_step(&self, _: &str) {
+        self.lanes.end_all();
+    }
+
     async fn get(&self, key: &str) -> Result<Option<Found>, BackendError> {
         // Nothing is stored under a key that the server does not take.
         let Some(sent_key) = Key::new(key) else {

@@ -113,6 +113,10 @@ impl CacheBackend for RedisBackend {
         true
     }
 
+    fn answered_out_of_step(&self, _: &str) {
+        self.lanes.end_all();
+    }
+
     async fn get(&self, key: &str) -> Result<Option<Found>, BackendError> {
         self.lookups.get(key).await
     }

@@ -98,6 +98,11 @@ impl CacheBackend for NearBackend {
         self.near.get(key)
     }
 
+    fn answered_out_of_step(&self, key: &str) {
+        self.near.changed(key);
+        self.remote.answered_out_of_step(key);
+    }
+
     async fn get(&self, key: &str) -> Result<Option<Found>, BackendError> {
         if let Some(found) = self.near.get(key) {
             return Ok(Some(found));
