@@ -1,0 +1,9 @@
+//! Routes with a policy around them: reading, writing, freshness and conditional requests.
+//! Come here for what a client sees.
+
+mod caller_inside;
+mod conditional;
+mod freshness;
+mod position;
+mod reading;
+mod writing;
