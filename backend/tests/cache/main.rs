@@ -20,6 +20,7 @@ mod middleware;
 mod policy;
 mod provider;
 mod row;
+mod stored;
 
 #[path = "../support/mod.rs"]
 mod support;

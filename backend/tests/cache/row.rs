@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, rt};
 use backend::infrastructure::cache::CachePolicy;
+use backend::infrastructure::settings::CacheBackendKind;
 use tokio::sync::Semaphore;
 
 use crate::harness::{Reply, Runs, TestApp, get, no_content};
@@ -19,6 +20,17 @@ pub const PAGE: CachePolicy = CachePolicy::new("list_{owner}:page_{id}")
     .resource_id_name("id")
     .group("list_{owner}")
     .shared();
+
+/// What is read, and the write that makes it stale.
+pub const WAYS: [(&str, &str); 3] = [
+    ("/items/1", "/items/1"),
+    ("/ada/pages/1", "/ada/by-group"),
+    ("/ada/pages/1", "/ada/by-pattern"),
+];
+
+pub fn works_on(kind: CacheBackendKind, write: &str) -> bool {
+    kind != CacheBackendKind::Memcached || !write.ends_with("pattern")
+}
 
 /// The row; clones share it.
 #[derive(Clone, Default)]

@@ -2,4 +2,6 @@
 //! Come here for a race between readers and writers.
 
 mod claims;
-mod races;
+mod groups;
+mod never_stale;
+mod single_flight;

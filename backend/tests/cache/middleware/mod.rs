@@ -4,6 +4,7 @@
 mod caller_inside;
 mod conditional;
 mod freshness;
+mod patterns;
 mod position;
 mod reading;
 mod writing;

@@ -1,0 +1,144 @@
+//! No old value is stored or given after a write (C33), with the interleavings forced.
+
+use std::time::Duration;
+
+use backend::infrastructure::settings::CacheBackendKind;
+
+use crate::harness::{Harness, backend, get, post};
+use crate::row::{Row, WAYS, start, works_on};
+use crate::support::eventually;
+use crate::support::proxy::{Mode, Proxy};
+
+#[actix_web::test]
+async fn c33_what_was_read_before_a_write_is_never_stored_after_its_invalidation() {
+    for harness in Harness::on_every_backend().await {
+        // In this process, and from another one where the backend is shared.
+        let other = if harness.kind == CacheBackendKind::Memory {
+            None
+        } else {
+            Some(harness.another().await)
+        };
+        for (read, write) in WAYS {
+            for from_other in [false, true] {
+                if !works_on(harness.kind, write) {
+                    continue;
+                }
+                let row = Row::default();
+                let app = std::rc::Rc::new(harness.app(row.routes()).await);
+                let writer = other
+                    .as_ref()
+                    .filter(|_| from_other)
+                    .unwrap_or(&harness)
+                    .app(row.routes())
+                    .await;
+                harness.cache.clear().await.unwrap();
+                eventually("both trust the new generation", async || {
+                    get(&writer, "/items/77").await;
+                    get(&writer, "/items/77").await.is_hit()
+                        && get(&*app, "/items/77").await.is_hit()
+                })
+                .await;
+                row.hold();
+                let reader = start(&app, read);
+                row.entered().await;
+                assert_eq!(post(&writer, write).await.status, 204);
+                row.release(1);
+                let old = reader.await.unwrap();
+                // What belongs to a group that has ended may be stored, and is no answer to anybody.
+                if !write.ends_with("group") {
+                    assert_eq!(
+                        old.outcome(),
+                        "backend; fwd=uri-miss",
+                        "{write} on {:?}",
+                        harness.kind
+                    );
+                }
+                for reply in [
+                    get(&*app, read).await,
+                    get(&writer, read).await,
+                    get(&*app, read).await,
+                ] {
+                    assert_eq!(
+                        reply.text(),
+                        "2",
+                        "{write} on {:?}, from another: {from_other}",
+                        harness.kind
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[actix_web::test]
+async fn c33_a_store_that_is_delayed_on_its_way_stores_nothing_old() {
+    for kind in [CacheBackendKind::Redis, CacheBackendKind::Memcached] {
+        for (read, write) in WAYS {
+            if !works_on(kind, write) {
+                continue;
+            }
+            let direct = Harness::new(kind).await;
+            let mut slow = direct.settings.clone();
+            slow.cache_operation_timeout_ms = 5000;
+            let port = if kind == CacheBackendKind::Redis {
+                &mut slow.cache_redis_port
+            } else {
+                &mut slow.cache_memcached_port
+            };
+            let proxy = Proxy::start(*port).await;
+            *port = proxy.port;
+            let slow = Harness::with_settings(slow).await;
+            let row = Row::default();
+            let reader_app = std::rc::Rc::new(slow.app(row.routes()).await);
+            let writer = direct.app(row.routes()).await;
+            row.hold();
+            let reader = start(&reader_app, read);
+            row.entered().await;
+            proxy.set(Mode::Delay(Duration::from_millis(300)));
+            // The store is on its way while the write commits and deletes.
+            row.release(1);
+            tokio::task::yield_now().await;
+            assert_eq!(post(&writer, write).await.status, 204);
+            reader.await.unwrap();
+            proxy.set(Mode::Pass);
+            for reply in [get(&writer, read).await, get(&*reader_app, read).await] {
+                assert_eq!(reply.text(), "2", "{write} on {kind:?}");
+            }
+        }
+    }
+}
+
+#[actix_web::test]
+async fn c33_a_reader_whose_claim_ended_meanwhile_stores_nothing() {
+    for harness in Harness::on_every_backend().await {
+        if harness.kind == CacheBackendKind::Memory {
+            continue;
+        }
+        let row = Row::default();
+        let app = std::rc::Rc::new(harness.app(row.routes()).await);
+        let other = harness.another().await.app(row.routes()).await;
+        row.hold();
+        let reader = start(&app, "/items/1");
+        row.entered().await;
+        // As expiry, eviction and `redis-cli DEL` do it: behind the cache's back.
+        backend(&harness.settings)
+            .delete(&[harness.full_key("item:1")])
+            .await
+            .unwrap();
+        row.write();
+        row.release(0);
+        assert_eq!(
+            get(&other, "/items/1").await.outcome(),
+            "backend; fwd=uri-miss; stored"
+        );
+        row.release(1);
+        assert_eq!(reader.await.unwrap().text(), "1");
+        for reply in [get(&other, "/items/1").await, get(&*app, "/items/1").await] {
+            assert!(
+                reply.is_hit() && reply.text() == "2",
+                "{:?}: {reply:?}",
+                harness.kind
+            );
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! What stands under a key (C25).
+//! Come here when the format of stored values changes.
+
+mod entry;
