@@ -13,6 +13,7 @@ mod auth;
 mod bad_input;
 mod caching;
 mod if_match;
+mod proof;
 mod query_plans;
 mod starting;
 mod users;

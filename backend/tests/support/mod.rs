@@ -7,6 +7,7 @@
 
 pub mod answer;
 pub mod database;
+pub mod proof;
 pub mod proxy;
 pub mod replies;
 pub mod server;

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::database::TestDatabase;
+use super::proof::Proof;
 use super::{unique, variable};
 
 /// The password of every user that the tests make.
@@ -22,6 +23,7 @@ pub struct Service {
     address: String,
     client: Client,
     lines: Arc<Mutex<Vec<Value>>>,
+    proof: Option<Proof>,
 }
 
 /// The command, with none of the shell's settings.
@@ -72,6 +74,7 @@ impl Service {
             address,
             client,
             lines,
+            proof: None,
         }
     }
 
@@ -122,7 +125,13 @@ impl Service {
     }
 
     pub async fn send(&self, request: RequestBuilder) -> Answer {
-        Answer::read(request.send().await.expect("an answer")).await
+        let request = request.build().expect("a request");
+        let sent = request.try_clone();
+        let answer = Answer::read(self.client.execute(request).await.expect("an answer")).await;
+        if let (Some(proof), Some(sent)) = (&self.proof, sent) {
+            proof.observe(&self.client, &sent, &answer).await;
+        }
+        answer
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -237,12 +246,19 @@ impl TestService {
             ("ADMIN_PASSWORD", PASSWORD),
         ];
         let environment = [&administrator, environment].concat();
-        let service = Service::start(&database.url(), &environment).await;
+        let mut service = Service::start(&database.url(), &environment).await;
+        service.proof = Some(Proof::new(&database.url(), &environment));
         Self {
             service,
             database,
             namespace,
         }
+    }
+
+    /// The service without the proof (C49): for a test that makes an answer stale on purpose.
+    pub fn without_proof(mut self) -> Self {
+        self.service.proof = None;
+        self
     }
 
     /// The superuser's token.

@@ -1,0 +1,170 @@
+//! The proof that nothing stale is served (C49): after each write, what a test has read is read again through the
+//! cache and past it.
+//!
+//! Come here when a test fails with "stale after …": the message names the route, the key and the write. The write's
+//! policy does not end what the route stores. It is on for every [`TestService`](super::service::TestService); a test
+//! that makes an answer stale on purpose says [`without_proof`](super::service::TestService::without_proof).
+//!
+//! *Through the cache* is a HEAD, which is answered from the entry of GET and stores nothing, so that the proof does
+//! not change what the test sees. *Past the cache* is another process of the service on the same database with
+//! `CACHE_ENABLED=false`. The two are compared by status and by the strong entity tag of the body.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use backend::infrastructure::cache::entity_tag;
+use reqwest::header::{AUTHORIZATION, ETAG};
+use reqwest::{Client, Method, Request, StatusCode, Url};
+use tokio::sync::OnceCell;
+
+use super::answer::Answer;
+use super::service::Service;
+
+/// Reads of a test that are remembered: the newest.
+const MAX_READS: usize = 32;
+/// How often a difference is looked at again: a write of another task may have come between the two reads.
+const ATTEMPTS: usize = 10;
+/// Between two looks at a difference.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// What a test has read so far, and the service past the cache.
+#[derive(Debug)]
+pub struct Proof {
+    database_url: String,
+    environment: Vec<(String, String)>,
+    reads: Mutex<Vec<Read>>,
+    past_the_cache: OnceCell<Box<Service>>,
+}
+
+/// A GET that the cache answered or could answer.
+#[derive(Clone, Debug, PartialEq)]
+struct Read {
+    url: Url,
+    authorization: Option<String>,
+    key: String,
+}
+
+/// Status and entity tag of an answer; the tag is empty unless the status is 200.
+type Representation = (StatusCode, String);
+
+impl Proof {
+    /// A proof for a service on this database. `environment` is that of the service.
+    pub fn new(database_url: &str, environment: &[(&str, &str)]) -> Self {
+        let environment = environment
+            .iter()
+            .filter(|(name, _)| !name.starts_with("ADMIN_") && *name != "CACHE_ENABLED")
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        Self {
+            database_url: database_url.to_owned(),
+            environment,
+            reads: Mutex::default(),
+            past_the_cache: OnceCell::new(),
+        }
+    }
+
+    /// Remembers a GET of a cached route; after a write that succeeded, repeats all that are remembered.
+    pub async fn observe(&self, client: &Client, request: &Request, answer: &Answer) {
+        let is_read = *request.method() == Method::GET;
+        if is_read && answer.status == 200 && !answer.key().is_empty() {
+            self.remember(read_of(request, answer));
+        } else if !is_read && *request.method() != Method::HEAD && answer.status < 400 {
+            let reads = self.reads.lock().expect("the reads").clone();
+            let write = format!("{} {}", request.method(), request.url().path());
+            for read in reads {
+                self.check(client, &read, &write).await;
+            }
+        }
+    }
+
+    fn remember(&self, read: Read) {
+        let mut reads = self.reads.lock().expect("the reads");
+        reads
+            .retain(|known| (&known.url, &known.authorization) != (&read.url, &read.authorization));
+        if reads.len() == MAX_READS {
+            reads.remove(0);
+        }
+        reads.push(read);
+    }
+
+    /// Fails the test if the cache has another answer than the database.
+    async fn check(&self, client: &Client, read: &Read, write: &str) {
+        let mut difference = None;
+        for _ in 0..ATTEMPTS {
+            let cached = through_the_cache(client, read).await;
+            let current = self.past_the_cache(client, read).await;
+            if cached == current {
+                return;
+            }
+            difference = Some((cached, current));
+            tokio::time::sleep(PAUSE).await;
+        }
+        let (cached, current) = difference.expect("at least one attempt");
+        panic!(
+            "stale after {write}: GET {} (key {}) gives {cached:?} from the cache and {current:?} from the \
+             database; the policy of the write does not end this key or a group of it",
+            read.url.path(),
+            read.key,
+        );
+    }
+
+    async fn past_the_cache(&self, client: &Client, read: &Read) -> Representation {
+        let service = self
+            .past_the_cache
+            .get_or_init(|| async {
+                let mut environment: Vec<(&str, &str)> = self
+                    .environment
+                    .iter()
+                    .map(|(name, value)| (name.as_str(), value.as_str()))
+                    .collect();
+                environment.push(("CACHE_ENABLED", "false"));
+                Box::new(Box::pin(Service::start(&self.database_url, &environment)).await)
+            })
+            .await;
+        let mut url = read.url.clone();
+        let address = Url::parse(&format!("http://{}", service.address())).expect("an address");
+        url.set_port(address.port()).expect("a port");
+        let answer = sent(client, Method::GET, url, read).await;
+        let status = answer.status();
+        // A handler may set a tag of its own.
+        let own = tag_of(&answer);
+        let body = answer.bytes().await.expect("a body");
+        let tag = own.unwrap_or_else(|| entity_tag(&body).to_str().expect("text").to_owned());
+        representation(status, tag)
+    }
+}
+
+async fn through_the_cache(client: &Client, read: &Read) -> Representation {
+    let answer = sent(client, Method::HEAD, read.url.clone(), read).await;
+    representation(answer.status(), tag_of(&answer).unwrap_or_default())
+}
+
+fn tag_of(answer: &reqwest::Response) -> Option<String> {
+    let tag = answer.headers().get(ETAG)?;
+    Some(tag.to_str().expect("text").to_owned())
+}
+
+/// Errors have no tag to compare.
+fn representation(status: StatusCode, tag: String) -> Representation {
+    let is_ok = status == StatusCode::OK;
+    (status, if is_ok { tag } else { String::new() })
+}
+
+async fn sent(client: &Client, method: Method, url: Url, read: &Read) -> reqwest::Response {
+    let mut request = client.request(method, url);
+    if let Some(authorization) = &read.authorization {
+        request = request.header(AUTHORIZATION, authorization);
+    }
+    request.send().await.expect("an answer")
+}
+
+fn read_of(request: &Request, answer: &Answer) -> Read {
+    Read {
+        url: request.url().clone(),
+        authorization: request
+            .headers()
+            .get(AUTHORIZATION)
+            .map(|value| value.to_str().expect("text").to_owned()),
+        key: answer.key().to_owned(),
+    }
+}
