@@ -139,6 +139,43 @@ fn only_the_settings_read_the_environment() {
 }
 
 #[test]
+fn no_type_that_holds_a_token_or_a_hash_derives_debug() {
+    let secrets = ["token", "password", "secret"];
+    let mut seen = 0;
+    for (path, text) in files() {
+        if !path.starts_with("src/") {
+            continue;
+        }
+        for (index, _) in text.match_indices("struct ") {
+            let body = text[index..].split("}\n").next().unwrap_or_default();
+            let holds_one = body.lines().map(str::trim).any(|line| {
+                let Some((name, kind)) = line.trim_start_matches("pub ").split_once(": ") else {
+                    return false;
+                };
+                let is_text = kind.contains("String") || kind.contains("str");
+                is_text
+                    && !kind.contains("SecretString")
+                    && !kind.contains("&'static str")
+                    && secrets.iter().any(|secret| name.contains(secret))
+            });
+            if !holds_one {
+                continue;
+            }
+            seen += 1;
+            let before = text[..index].rsplit("\n\n").next().unwrap_or_default();
+            let derives_debug = before
+                .lines()
+                .any(|line| line.starts_with("#[derive(") && line.contains("Debug"));
+            assert!(
+                !derives_debug,
+                "{path}: this type shows a secret in a log: {body}"
+            );
+        }
+    }
+    assert!(seen >= 3, "the types were found");
+}
+
+#[test]
 fn every_file_opens_with_what_it_is_for() {
     for (path, text) in files() {
         assert!(text.starts_with("//! "), "{path} does not");

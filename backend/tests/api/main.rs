@@ -15,6 +15,7 @@ mod caching;
 mod if_match;
 mod proof;
 mod query_plans;
+mod secrets;
 mod starting;
 mod users;
 mod widgets;

@@ -1,5 +1,7 @@
 //! Access tokens: opaque, 256 random bits, stored only as a hash, valid for 30 days.
 
+use std::fmt;
+
 use actix_web::http::header;
 use actix_web::{HttpRequest, http::header::HeaderMap};
 use chrono::{DateTime, Duration, SubsecRound, Utc};
@@ -12,11 +14,17 @@ const LIFETIME_DAYS: i64 = 30;
 
 /// The hash of a token, which is all that is stored. Looking a hash up tells nothing about other
 /// tokens by its time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct AccessToken([u8; 32]);
 
-/// A new token, to be shown once.
-#[derive(Debug)]
+/// Not the hash: it finds the row of a token, so it has no place in a log.
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("AccessToken(***)")
+    }
+}
+
+/// A new token, to be shown once. It has no `Debug`, so that it cannot reach a log.
 pub struct IssuedToken {
     /// The token itself: 64 hexadecimal digits.
     pub token: String,

@@ -84,13 +84,9 @@ fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     })
 }
 
-/// 422 with the path to the field and what serde said of it.
+/// 422 with the path to the field and what serde said of it, without the value: it may be a password.
 fn wrong_field<E: Display>(error: &serde_path_to_error::Error<E>) -> ApiError {
-    let message = error.inner().to_string();
-    // Fields are told by their names; where they stand in the text says nothing more.
-    let message = message
-        .split_once(" at line ")
-        .map_or(message.as_str(), |(message, _)| message);
+    let message = without_value(&error.inner().to_string());
     let path = error.path().to_string();
     let missing = message
         .strip_prefix("missing field `")
@@ -99,7 +95,28 @@ fn wrong_field<E: Display>(error: &serde_path_to_error::Error<E>) -> ApiError {
         (".", missing) => missing.unwrap_or_default(),
         (path, _) => path,
     };
-    ApiError::Unprocessable(vec![FieldError::new(field, message)])
+    ApiError::Unprocessable(vec![FieldError::new(field, message.as_str())])
+}
+
+/// A message of serde's without the refused value and without the place in the text, which is of no use
+/// beside the name of the field.
+fn without_value(message: &str) -> String {
+    for beginning in ["invalid type: ", "invalid value: ", "unknown variant "] {
+        let Some(rest) = message.strip_prefix(beginning) else {
+            continue;
+        };
+        // The value may hold these words too; what was expected stands last, and is ours.
+        let (value, expected) = rest.rsplit_once(", expected ").unwrap_or((rest, ""));
+        let kind = value.split(['`', '"']).next().unwrap_or_default().trim();
+        let expected = expected.split(" at line ").next().unwrap_or_default();
+        let refused = format!("{beginning}{kind}");
+        return format!(
+            "{}, expected {expected}",
+            refused.trim_end_matches([' ', ':'])
+        );
+    }
+    let end = message.rfind(" at line ").unwrap_or(message.len());
+    message[..end].to_owned()
 }
 
 /// A validated query: 422 for whatever is wrong with it.
@@ -188,5 +205,97 @@ pub fn without_nul(text: &str, _: &()) -> garde::Result {
         Err(garde::Error::new("must not contain the NUL character"))
     } else {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Colour {
+        Red,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only read")]
+    struct Body {
+        text: String,
+        #[serde(default)]
+        small: u8,
+        #[serde(default)]
+        colour: Option<Colour>,
+    }
+
+    fn refusal(body: &str) -> FieldError {
+        match parse_json::<Body>(body.as_bytes()) {
+            Err(ApiError::Unprocessable(mut errors)) => errors.remove(0),
+            other => panic!("{body}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_refused_value_is_described_and_not_shown() {
+        for (body, field, message) in [
+            (
+                r#"{"text": 12345678}"#,
+                "text",
+                "invalid type: integer, expected a string",
+            ),
+            (
+                r#"{"text": 1.5}"#,
+                "text",
+                "invalid type: floating point, expected a string",
+            ),
+            (
+                r#"{"text": true}"#,
+                "text",
+                "invalid type: boolean, expected a string",
+            ),
+            (
+                r#"{"text": null}"#,
+                "text",
+                "invalid type: null, expected a string",
+            ),
+            (
+                r#"{"text": ["hunter2"]}"#,
+                "text",
+                "invalid type: sequence, expected a string",
+            ),
+            (
+                r#"{"text": {"hunter2": 1}}"#,
+                "text",
+                "invalid type: map, expected a string",
+            ),
+            (
+                r#"{"text": "", "small": 300}"#,
+                "small",
+                "invalid value: integer, expected u8",
+            ),
+            (
+                r#"{"text": "", "small": "a, expected b at line 1"}"#,
+                "small",
+                "invalid type: string, expected u8",
+            ),
+            (
+                r#"{"text": "", "colour": "hunter2"}"#,
+                "colour",
+                "unknown variant, expected `red`",
+            ),
+            (r#"{"small": 1}"#, "text", "missing field `text`"),
+        ] {
+            assert_eq!(refusal(body), FieldError::new(field, message), "{body}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_field_is_named() {
+        let refusal = refusal(r#"{"text": "", "colr": 1}"#);
+        assert_eq!(
+            refusal.message,
+            "unknown field `colr`, expected one of `text`, `small`, `colour`"
+        );
     }
 }

@@ -5,7 +5,6 @@ use sqlx::PgPool;
 use crate::infrastructure::http::ApiError;
 
 /// What is checked when somebody signs in.
-#[derive(Debug)]
 pub struct Account {
     /// The user's id.
     pub id: i64,

@@ -19,7 +19,7 @@ pub struct Login {
 }
 
 /// A new access token.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub struct Token {
     /// To be sent as `Authorization: Bearer …`. It is not stored and not shown again.
     pub access_token: String,

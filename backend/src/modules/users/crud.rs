@@ -7,7 +7,6 @@ use super::schemas::{UserProfile, UserRead};
 use crate::infrastructure::http::{ApiError, Page, PageQuery};
 
 /// A user to be inserted.
-#[derive(Debug)]
 pub struct NewUser<'a> {
     /// The name in addresses.
     pub username: &'a str,
@@ -22,7 +21,6 @@ pub struct NewUser<'a> {
 }
 
 /// What changes; `None` stays.
-#[derive(Debug)]
 pub struct Change<'a> {
     /// The name that is shown.
     pub name: Option<&'a str>,

@@ -51,7 +51,6 @@ pub fn page(rows: Vec<PageRow>, query: PageQuery) -> Page<UserRead> {
 }
 
 /// What is checked before a user is changed.
-#[derive(Debug)]
 pub struct Account {
     /// The user's id.
     pub id: i64,
