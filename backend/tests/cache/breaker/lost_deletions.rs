@@ -62,7 +62,7 @@ async fn c35_a_deletion_that_failed_is_delivered_before_anything_is_trusted_agai
 }
 
 #[actix_web::test]
-async fn c35_more_undelivered_deletions_than_are_kept_distrust_everything_and_say_so() {
+async fn c35_more_pending_deletions_than_are_kept_distrust_everything_and_say_so() {
     let mut settings = settings(CacheBackendKind::Redis);
     settings.cache_operation_timeout_ms = 250;
     let proxy = Proxy::start(settings.cache_redis_port).await;
@@ -77,8 +77,7 @@ async fn c35_more_undelivered_deletions_than_are_kept_distrust_everything_and_sa
         let _ = harness.cache.delete(&format!("item:{number}")).await;
     }
     assert_eq!(
-        log.lines_with(&["too many undelivered cache deletions"])
-            .len(),
+        log.lines_with(&["too many pending cache deletions"]).len(),
         1
     );
     proxy.set(Mode::Pass);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::guarded_backend::BackendGuard;
+use super::guarded_backend::GuardedBackend;
 use super::health::{Availability, Unavailable};
 use crate::infrastructure::cache::backends::BackendError;
 
@@ -24,7 +24,7 @@ pub(in crate::infrastructure::cache) enum DeletionError {
     Unavailable(Unavailable),
 }
 
-impl BackendGuard {
+impl GuardedBackend {
     /// Deletes full keys, so that nobody reads them after this returns. What cannot be deleted now is
     /// kept, and until it is delivered this process serves nothing from the backend (C35).
     pub(in crate::infrastructure::cache) async fn invalidate(
@@ -50,12 +50,12 @@ impl BackendGuard {
                 "the breaker is open".to_owned(),
             )));
         }
-        let guard = Arc::clone(&self);
+        let backend = Arc::clone(&self);
         let shown = pattern.clone();
         let deletion = tokio::spawn(async move {
-            let result = guard.backend.delete_pattern(&pattern).await;
+            let result = backend.unguarded.delete_pattern(&pattern).await;
             if let Err(BackendError::Unavailable(_) | BackendError::NotStored(_)) = &result {
-                guard.distrust(&[], true);
+                backend.distrust(&[], true);
             }
             result
         });
@@ -94,7 +94,7 @@ impl BackendGuard {
             return Err(Unavailable("the breaker is open".to_owned()));
         }
         let both = async {
-            let first = self.backend.delete(keys);
+            let first = self.unguarded.delete(keys);
             tokio::pin!(first);
             let early = timeout(self.deadline / 2, &mut first).await;
             match early {
@@ -102,10 +102,10 @@ impl BackendGuard {
                 Ok(Err(_)) => {
                     // The server may have restarted in between.
                     self.doubt();
-                    self.backend.delete(keys).await
+                    self.unguarded.delete(keys).await
                 }
                 Err(_) => {
-                    let second = self.backend.delete(keys);
+                    let second = self.unguarded.delete(keys);
                     tokio::pin!(second);
                     tokio::select! {
                         result = &mut first => match result { Ok(()) => Ok(()), Err(_) => second.await },
@@ -119,11 +119,11 @@ impl BackendGuard {
 
     /// Keeps deletions for later where the backend is away; answers whether it did.
     fn keep_if_away(&self, keys: &[String], overflowed: bool) -> bool {
-        let mut undelivered = self.undelivered();
+        let mut pending_deletions = self.pending_deletions();
         if self.availability() != Availability::Away {
             return false;
         }
-        undelivered.keep(keys, overflowed);
+        pending_deletions.keep(keys, overflowed);
         true
     }
 }

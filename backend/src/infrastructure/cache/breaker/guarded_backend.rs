@@ -1,5 +1,7 @@
-//! The guard in front of a backend: deadlines, the circuit breaker, and the deletions that a sick
-//! backend still owes (C26, C27, C35).
+//! A backend behind deadlines and the circuit breaker (C26, C27, C35).
+//!
+//! Come here to see what happens when a server fails. Deletions are in `deletions`, recovery in
+//! `supervisor`.
 //!
 //! # States
 //!
@@ -36,8 +38,8 @@
 //!
 //! # Bounds
 //!
-//! At most [`MAX_UNDELIVERED`](super::pending_deletions::MAX_UNDELIVERED) keys are kept. Past that, and for patterns, the new generation alone
-//! does the work, which distrusts the whole namespace.
+//! At most [`MAX_PENDING_DELETIONS`](super::pending_deletions::MAX_PENDING_DELETIONS) keys are kept. Past
+//! that, and for patterns, the new generation alone does the work, which distrusts the whole namespace.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
@@ -49,7 +51,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::health::{Availability, Unavailable};
-use super::pending_deletions::Undelivered;
+use super::pending_deletions::PendingDeletions;
 use crate::infrastructure::cache::backends::{
     BackendError, CacheBackend, Found, Standing, Version,
 };
@@ -62,9 +64,10 @@ pub const PROBE_INTERVAL: Duration = Duration::from_millis(500);
 pub const QUARANTINE: Duration = Duration::from_millis(750);
 
 /// A backend behind deadlines, a breaker and recovery.
-pub struct BackendGuard {
+pub struct GuardedBackend {
     pub(in crate::infrastructure::cache) registered_name: String,
-    pub(in crate::infrastructure::cache) backend: Arc<dyn CacheBackend>,
+    /// Without deadlines and breaker.
+    pub(in crate::infrastructure::cache) unguarded: Arc<dyn CacheBackend>,
     pub(in crate::infrastructure::cache) deadline: Duration,
     /// The namespace with its `:`, or nothing.
     pub(in crate::infrastructure::cache) namespace: String,
@@ -73,20 +76,20 @@ pub struct BackendGuard {
     generation: AtomicU64,
     pub(super) availability: AtomicU8,
     pub(super) failures: AtomicU32,
-    pub(super) undelivered: Mutex<Undelivered>,
+    pub(super) pending_deletions: Mutex<PendingDeletions>,
     pub(super) warning: RateLimit,
 }
 
-impl BackendGuard {
+impl GuardedBackend {
     pub(in crate::infrastructure::cache) fn new(
         registered_name: String,
-        backend: Arc<dyn CacheBackend>,
+        unguarded: Arc<dyn CacheBackend>,
         deadline: Duration,
         namespace: String,
     ) -> Self {
         Self {
             registered_name,
-            backend,
+            unguarded,
             deadline,
             namespace,
             wake: Notify::new(),
@@ -94,7 +97,7 @@ impl BackendGuard {
             generation: AtomicU64::new(0),
             availability: AtomicU8::new(Availability::Away as u8),
             failures: AtomicU32::new(0),
-            undelivered: Mutex::default(),
+            pending_deletions: Mutex::default(),
             warning: RateLimit::new(Duration::from_secs(1)),
         }
     }
@@ -103,7 +106,7 @@ impl BackendGuard {
     pub(in crate::infrastructure::cache) fn full_key(&self, key: &str) -> String {
         crate::infrastructure::cache::keys::fit(
             format!("{}{key}", self.namespace),
-            self.backend.max_key_bytes(),
+            self.unguarded.max_key_bytes(),
         )
     }
 
@@ -129,15 +132,15 @@ impl BackendGuard {
             .is_ok()
     }
 
-    pub(super) fn undelivered(&self) -> MutexGuard<'_, Undelivered> {
-        self.undelivered
+    pub(super) fn pending_deletions(&self) -> MutexGuard<'_, PendingDeletions> {
+        self.pending_deletions
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The value under a full key, where nobody has to be asked for it.
     pub(in crate::infrastructure::cache) fn at_hand(&self, key: &str) -> Option<Found> {
-        self.backend.at_hand(key)
+        self.unguarded.at_hand(key)
     }
 
     /// The value under a full key.
@@ -145,7 +148,7 @@ impl BackendGuard {
         &self,
         key: &str,
     ) -> Result<Option<Found>, Unavailable> {
-        self.observe_look_up(self.backend.get(key)).await
+        self.observe_look_up(self.unguarded.get(key)).await
     }
 
     /// The value under a full key, as the server has it.
@@ -153,7 +156,7 @@ impl BackendGuard {
         &self,
         key: &str,
     ) -> Result<Option<Found>, Unavailable> {
-        self.observe_look_up(self.backend.get_from_server(key))
+        self.observe_look_up(self.unguarded.get_from_server(key))
             .await
     }
 
@@ -166,7 +169,7 @@ impl BackendGuard {
         expiration: Duration,
     ) -> Result<Option<Version>, Unavailable> {
         self.observe(
-            self.backend
+            self.unguarded
                 .compare_and_set(key, expected, value, expiration),
         )
         .await
@@ -179,7 +182,7 @@ impl BackendGuard {
         value: Bytes,
         expiration: Duration,
     ) -> Result<Standing, Unavailable> {
-        self.observe(self.backend.get_or_create(key, value, expiration))
+        self.observe(self.unguarded.get_or_create(key, value, expiration))
             .await
     }
 
@@ -190,19 +193,20 @@ impl BackendGuard {
         value: Bytes,
         expiration: Duration,
     ) -> Result<(), Unavailable> {
-        self.observe(self.backend.set(key, value, expiration)).await
+        self.observe(self.unguarded.set(key, value, expiration))
+            .await
     }
 
     /// Gives up a claim that will not be filled. Best effort: a claim that stays ends by itself.
     pub(in crate::infrastructure::cache) async fn release(&self, key: String) {
-        let _ = self.observe(self.backend.delete(&[key])).await;
+        let _ = self.observe(self.unguarded.delete(&[key])).await;
     }
 
     /// Keeps deletions that failed and opens the breaker: until they are delivered nothing that the
     /// backend holds is trusted.
     pub(super) fn distrust(&self, keys: &[String], overflowed: bool) {
-        let mut undelivered = self.undelivered();
-        undelivered.keep(keys, overflowed);
+        let mut pending_deletions = self.pending_deletions();
+        pending_deletions.keep(keys, overflowed);
         self.set_availability(Availability::Away);
     }
 
@@ -221,7 +225,7 @@ impl BackendGuard {
         &self,
         look_up: impl Future<Output = Result<T, BackendError>>,
     ) -> Result<T, Unavailable> {
-        if self.backend.limits_look_ups() {
+        if self.unguarded.limits_look_ups() {
             self.note(look_up.await)
         } else {
             self.observe(look_up).await
@@ -249,10 +253,10 @@ impl BackendGuard {
     }
 }
 
-impl std::fmt::Debug for BackendGuard {
+impl std::fmt::Debug for GuardedBackend {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
-            .debug_struct("BackendGuard")
+            .debug_struct("GuardedBackend")
             .field("name", &self.registered_name)
             .field("availability", &self.availability())
             .finish_non_exhaustive()

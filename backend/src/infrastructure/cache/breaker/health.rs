@@ -4,7 +4,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::guarded_backend::BackendGuard;
+use super::guarded_backend::GuardedBackend;
 
 /// Consecutive failures that open the breaker.
 pub const FAILURES_UNTIL_AWAY: u32 = 3;
@@ -28,7 +28,7 @@ pub(in crate::infrastructure::cache) enum Availability {
     Ready = 3,
 }
 
-impl BackendGuard {
+impl GuardedBackend {
     pub(in crate::infrastructure::cache) fn availability(&self) -> Availability {
         match self.availability.load(Ordering::Acquire) {
             3 => Availability::Ready,

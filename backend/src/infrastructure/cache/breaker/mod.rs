@@ -14,7 +14,7 @@ mod supervisor;
 pub use health::Unavailable;
 
 pub(in crate::infrastructure::cache) use deletions::DeletionError;
-pub(in crate::infrastructure::cache) use guarded_backend::BackendGuard;
+pub(in crate::infrastructure::cache) use guarded_backend::GuardedBackend;
 pub(in crate::infrastructure::cache) use health::Availability;
 pub(in crate::infrastructure::cache) use namespace_generation::{clear, distrust_everything};
 pub(in crate::infrastructure::cache) use supervisor::Supervisor;

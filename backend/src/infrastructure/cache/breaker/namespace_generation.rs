@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::guarded_backend::{BackendGuard, PROBE_INTERVAL};
+use super::guarded_backend::{GuardedBackend, PROBE_INTERVAL};
 use super::health::Unavailable;
 use crate::infrastructure::cache::backends::Version;
 use crate::infrastructure::cache::stored::{
@@ -22,32 +22,32 @@ const GENERATION_LIFETIME: Duration = Duration::from_hours(720);
 /// Removes what the namespace holds where the server can list it (C24), and distrusts the rest. Other
 /// instances follow within a [`PROBE_INTERVAL`].
 pub(in crate::infrastructure::cache) async fn clear(
-    guard: &BackendGuard,
+    backend: &GuardedBackend,
 ) -> Result<(), Unavailable> {
     // Before the record goes with the rest.
-    let identity = recorded_identity(guard).await?;
-    guard
-        .backend
-        .clear(&guard.namespace)
+    let identity = recorded_identity(backend).await?;
+    backend
+        .unguarded
+        .clear(&backend.namespace)
         .await
         .map_err(|error| Unavailable(error.to_string()))?;
-    begin_generation(guard, &identity).await
+    begin_generation(backend, &identity).await
 }
 
 /// Distrusts everything stored so far, in every instance: returns when all have had the time to learn of
 /// the new generation. Where it cannot be set now, it is before the backend is trusted again.
-pub(in crate::infrastructure::cache) async fn distrust_everything(guard: &BackendGuard) {
-    let begun = async { begin_generation(guard, &recorded_identity(guard).await?).await };
+pub(in crate::infrastructure::cache) async fn distrust_everything(backend: &GuardedBackend) {
+    let begun = async { begin_generation(backend, &recorded_identity(backend).await?).await };
     if begun.await.is_err() {
-        guard.distrust(&[], true);
+        backend.distrust(&[], true);
     }
     // They ask for it once in an interval, and take no longer for it than the deadline.
-    sleep(PROBE_INTERVAL + guard.deadline).await;
+    sleep(PROBE_INTERVAL + backend.deadline).await;
 }
 
 /// The server that the generation was set on.
-async fn recorded_identity(guard: &BackendGuard) -> Result<String, Unavailable> {
-    let recorded = read_generation(guard).await?;
+async fn recorded_identity(backend: &GuardedBackend) -> Result<String, Unavailable> {
+    let recorded = read_generation(backend).await?;
     recorded
         .map(|recorded| recorded.identity)
         .ok_or_else(|| Unavailable("the namespace has no generation yet".to_owned()))
@@ -55,43 +55,47 @@ async fn recorded_identity(guard: &BackendGuard) -> Result<String, Unavailable> 
 
 /// Sets a new generation.
 pub(super) async fn begin_generation(
-    guard: &BackendGuard,
+    backend: &GuardedBackend,
     identity: &str,
 ) -> Result<(), Unavailable> {
     let generation: u64 = rand::random();
     let record = write_generation(generation, identity);
-    guard
-        .set(&guard.full_key(GENERATION_KEY), record, GENERATION_LIFETIME)
+    backend
+        .set(
+            &backend.full_key(GENERATION_KEY),
+            record,
+            GENERATION_LIFETIME,
+        )
         .await?;
-    guard.set_generation(generation);
+    backend.set_generation(generation);
     Ok(())
 }
 
 /// Sets a first generation where there is none; `None` where another instance was faster and the
 /// answer has to be read again.
 pub(super) async fn claim_generation(
-    guard: &BackendGuard,
+    backend: &GuardedBackend,
     identity: &str,
 ) -> Result<Option<u64>, Unavailable> {
     let generation: u64 = rand::random();
-    let key = guard.full_key(GENERATION_KEY);
+    let key = backend.full_key(GENERATION_KEY);
     let record = write_generation(generation, identity);
-    if guard
+    if backend
         .compare_and_set(&key, &Version::Absent, record, GENERATION_LIFETIME)
         .await?
         .is_some()
     {
         return Ok(Some(generation));
     }
-    Ok(read_generation(guard)
+    Ok(read_generation(backend)
         .await?
         .filter(|recorded| recorded.identity == identity)
         .map(|recorded| recorded.generation))
 }
 
 pub(super) async fn read_generation(
-    guard: &BackendGuard,
+    backend: &GuardedBackend,
 ) -> Result<Option<RecordedGeneration>, Unavailable> {
-    let found = guard.get(&guard.full_key(GENERATION_KEY)).await?;
+    let found = backend.get(&backend.full_key(GENERATION_KEY)).await?;
     Ok(found.and_then(|found| parse_generation(&found.value)))
 }

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures_util::future::Either;
 
 use super::look::{Lookup, State};
-use super::single_flight::Flight;
+use super::single_flight::SingleFlight;
 use crate::infrastructure::cache::backends::{Standing, Version};
 use crate::infrastructure::cache::breaker::Unavailable;
 use crate::infrastructure::cache::stored::{
@@ -35,21 +35,21 @@ impl Lookup<'_> {
     pub(super) async fn look_and_claim(
         &self,
         generation: u64,
-    ) -> Result<Either<Lead, State>, Unavailable> {
+    ) -> Result<Either<FillPermit, State>, Unavailable> {
         let id = ValueId::random();
-        // Registered first: whoever sees the claim finds the flight.
-        let Some(flight) = self.flights.start(id) else {
+        // Registered first: whoever sees the claim finds the single flight.
+        let Some(single_flight) = self.single_flights.start(id) else {
             return Ok(Either::Right(self.look(generation).await?.0));
         };
         let claim = self.claim_of(id, generation, None);
         let standing = self
-            .guard
+            .backend
             .get_or_create(self.key.full(), claim, CLAIM_LIFETIME)
             .await?;
         let found = match standing {
             Standing::Created(expected) => {
-                return Ok(Either::Left(Lead {
-                    flight,
+                return Ok(Either::Left(FillPermit {
+                    single_flight,
                     expected,
                     refreshes: false,
                     generation,
@@ -68,21 +68,21 @@ impl Lookup<'_> {
         seen: Version,
         generation: u64,
         group: Option<GroupStamp>,
-    ) -> Result<Option<Lead>, Unavailable> {
+    ) -> Result<Option<FillPermit>, Unavailable> {
         // Before the claim, since those who see the claim compare the group's generation with it.
         let group = self.group_stamp(group).await?;
         let id = ValueId::random();
-        // Registered first: whoever sees the claim finds the flight.
-        let Some(flight) = self.flights.start(id) else {
+        // Registered first: whoever sees the claim finds the single flight.
+        let Some(single_flight) = self.single_flights.start(id) else {
             return Ok(None);
         };
         let claim = self.claim_of(id, generation, group.as_ref());
         let claimed = self
-            .guard
+            .backend
             .compare_and_set(self.key.full(), &seen, claim, CLAIM_LIFETIME)
             .await?;
-        Ok(claimed.map(|expected| Lead {
-            flight,
+        Ok(claimed.map(|expected| FillPermit {
+            single_flight,
             expected,
             refreshes: false,
             generation,
@@ -115,13 +115,13 @@ impl Lookup<'_> {
         // Twice: a record that is not ours is replaced.
         for _ in 0..2 {
             let set = self
-                .guard
+                .backend
                 .compare_and_set(key.full(), &expected, record.clone(), GROUP_LIFETIME)
                 .await?;
             if set.is_some() {
                 return Ok(Some(stamp(key, generation)));
             }
-            match self.guard.get_from_server(key.full()).await? {
+            match self.backend.get_from_server(key.full()).await? {
                 Some(found) if read_generation(&found).is_none() => expected = found.version,
                 found => return Ok(read_stamp(key, found.as_ref())),
             }
@@ -131,8 +131,8 @@ impl Lookup<'_> {
 }
 
 /// The right to fill a key.
-pub(in crate::infrastructure::cache) struct Lead {
-    pub(in crate::infrastructure::cache) flight: Flight,
+pub(in crate::infrastructure::cache) struct FillPermit {
+    pub(in crate::infrastructure::cache) single_flight: SingleFlight,
     /// What must still be there when the key is filled.
     pub(in crate::infrastructure::cache) expected: Version,
     /// Whether an entry stands there, rather than a claim.

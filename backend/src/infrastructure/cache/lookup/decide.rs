@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::future::Either;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::claim::{CLAIM_LIFETIME, Lead};
+use super::claim::{CLAIM_LIFETIME, FillPermit};
 use super::look::{Lookup, State};
 use super::single_flight::join;
 use crate::infrastructure::cache::backends::Version;
@@ -28,7 +28,7 @@ pub(in crate::infrastructure::cache) enum Decision {
     /// The entry has expired but may still be of use while it is refreshed.
     Stale(Arc<Entry>, Version),
     /// Run the handler and fill the key.
-    Lead(Box<Lead>),
+    Fill(Box<FillPermit>),
     /// Another request's answer.
     Collapsed(Arc<Entry>),
     /// Run the handler and store nothing.
@@ -45,10 +45,10 @@ impl Lookup<'_> {
         // What is rare is boxed, so that what every miss allocates and moves stays small.
         for _ in 0..ATTEMPTS {
             // Taken before anything is read, so that an entry never claims to be newer than it is.
-            let generation = self.guard.generation();
+            let generation = self.backend.generation();
             let (state, group) = if self.brings_claim() {
                 match self.look_and_claim(generation).await? {
-                    Either::Left(lead) => return Ok(Decision::Lead(Box::new(lead))),
+                    Either::Left(permit) => return Ok(Decision::Fill(Box::new(permit))),
                     Either::Right(state) => (state, None),
                 }
             } else {
@@ -72,8 +72,8 @@ impl Lookup<'_> {
                     });
                 }
                 State::Claimed(claim) => {
-                    if let Some(flight) = self.flights.find(claim.id) {
-                        let landing = Box::pin(timeout(CLAIM_LIFETIME, join(flight)))
+                    if let Some(single_flight) = self.single_flights.find(claim.id) {
+                        let landing = Box::pin(timeout(CLAIM_LIFETIME, join(single_flight)))
                             .await
                             .unwrap_or_default();
                         return Ok(landing.map_or(Decision::RunAlone, Decision::Collapsed));
@@ -83,8 +83,8 @@ impl Lookup<'_> {
                     }
                 }
                 State::Vacant(seen) => {
-                    if let Some(lead) = self.claim(seen, generation, group).await? {
-                        return Ok(Decision::Lead(Box::new(lead)));
+                    if let Some(permit) = self.claim(seen, generation, group).await? {
+                        return Ok(Decision::Fill(Box::new(permit)));
                     }
                 }
             }
@@ -97,9 +97,9 @@ impl Lookup<'_> {
         &self,
         entry: &Entry,
         version: Version,
-    ) -> Option<Lead> {
-        Some(Lead {
-            flight: self.flights.start(entry.id)?,
+    ) -> Option<FillPermit> {
+        Some(FillPermit {
+            single_flight: self.single_flights.start(entry.id)?,
             expected: version,
             refreshes: true,
             generation: entry.metadata.generation,
@@ -107,12 +107,12 @@ impl Lookup<'_> {
         })
     }
 
-    /// The flight that refreshes this entry, if one is under way in this process.
+    /// The single flight that refreshes this entry, if one is under way in this process.
     pub(in crate::infrastructure::cache) async fn join_refresh(
         &self,
         entry: &Entry,
     ) -> Option<Arc<Entry>> {
-        timeout(CLAIM_LIFETIME, join(self.flights.find(entry.id)?))
+        timeout(CLAIM_LIFETIME, join(self.single_flights.find(entry.id)?))
             .await
             .unwrap_or_default()
     }
@@ -130,7 +130,7 @@ impl Lookup<'_> {
             }
             sleep(pause.min(deadline.saturating_duration_since(Instant::now()))).await;
             pause = (pause * 2).min(POLL.1);
-            match self.look(self.guard.generation()).await?.0 {
+            match self.look(self.backend.generation()).await?.0 {
                 State::Filled(entry, _) => return Ok(Some(Decision::Collapsed(entry))),
                 State::Claimed(standing) if standing.id == claim.id => {}
                 State::Claimed(_) | State::Vacant(_) => return Ok(None),

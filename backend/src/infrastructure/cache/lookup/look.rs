@@ -6,9 +6,9 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::single_flight::Flights;
+use super::single_flight::SingleFlights;
 use crate::infrastructure::cache::backends::{Found, Version};
-use crate::infrastructure::cache::breaker::{BackendGuard, Unavailable};
+use crate::infrastructure::cache::breaker::{GuardedBackend, Unavailable};
 use crate::infrastructure::cache::clock::Clock;
 use crate::infrastructure::cache::keys::Key;
 use crate::infrastructure::cache::stored::{
@@ -17,8 +17,8 @@ use crate::infrastructure::cache::stored::{
 
 /// Everything that a look-up needs besides the plan.
 pub(in crate::infrastructure::cache) struct Lookup<'a> {
-    pub(in crate::infrastructure::cache) guard: &'a Arc<BackendGuard>,
-    pub(in crate::infrastructure::cache) flights: &'a Arc<Flights>,
+    pub(in crate::infrastructure::cache) backend: &'a Arc<GuardedBackend>,
+    pub(in crate::infrastructure::cache) single_flights: &'a Arc<SingleFlights>,
     pub(in crate::infrastructure::cache) clock: &'a Clock,
     pub(in crate::infrastructure::cache) collapse_wait: Duration,
     /// Whether what this process keeps of the backend will do.
@@ -43,16 +43,16 @@ impl Lookup<'_> {
         if !self.near {
             return None;
         }
-        let generation = self.guard.generation();
-        let found = self.guard.at_hand(self.key.full())?;
+        let generation = self.backend.generation();
+        let found = self.backend.at_hand(self.key.full())?;
         let group = match self.group {
             None => None,
-            Some(key) => read_stamp(key, Some(&self.guard.at_hand(key.full())?)),
+            Some(key) => read_stamp(key, Some(&self.backend.at_hand(key.full())?)),
         };
         let entry = decode(&found.value)?;
         let is_fresh = entry.metadata.fresh_until() > self.clock.milliseconds();
         // Asked last: whatever was found while the backend was trusted is an answer.
-        (self.is_answer(&entry, generation, group.as_ref()) && is_fresh && self.guard.is_ready())
+        (self.is_answer(&entry, generation, group.as_ref()) && is_fresh && self.backend.is_ready())
             .then_some(entry)
     }
 
@@ -60,7 +60,7 @@ impl Lookup<'_> {
     pub(in crate::infrastructure::cache) async fn peek(
         &self,
     ) -> Result<Option<Arc<Entry>>, Unavailable> {
-        let (state, _) = self.look(self.guard.generation()).await?;
+        let (state, _) = self.look(self.backend.generation()).await?;
         Ok(match state {
             State::Filled(entry, _) if entry.metadata.fresh_until() > self.clock.milliseconds() => {
                 Some(entry)
@@ -71,14 +71,14 @@ impl Lookup<'_> {
 
     /// Whether exactly this entry is still there: it was not invalidated.
     pub(in crate::infrastructure::cache) async fn still_holds(&self, id: ValueId) -> bool {
-        matches!(self.look(self.guard.generation()).await, Ok((State::Filled(entry, _), _)) if entry.id == id)
+        matches!(self.look(self.backend.generation()).await, Ok((State::Filled(entry, _), _)) if entry.id == id)
     }
 
     async fn get(&self, key: &str) -> Result<Option<Found>, Unavailable> {
         if self.near {
-            self.guard.get(key).await
+            self.backend.get(key).await
         } else {
-            self.guard.get_from_server(key).await
+            self.backend.get_from_server(key).await
         }
     }
 
@@ -106,7 +106,7 @@ impl Lookup<'_> {
         group: Option<&GroupStamp>,
     ) -> Result<State, Unavailable> {
         // Asked again: while this waited, the server may have become another, with an old snapshot.
-        if !self.guard.is_ready() {
+        if !self.backend.is_ready() {
             return Err(Unavailable("the backend is not trusted now".to_owned()));
         }
         let Some(Found { value, version }) = found else {
@@ -144,7 +144,10 @@ impl Lookup<'_> {
         if !self.near {
             return Ok(true);
         }
-        let group = read_stamp(key, self.guard.get_from_server(key.full()).await?.as_ref());
+        let group = read_stamp(
+            key,
+            self.backend.get_from_server(key.full()).await?.as_ref(),
+        );
         Ok(group.is_some_and(|group| group.generation == claim.group_generation))
     }
 

@@ -38,7 +38,7 @@ mod decide;
 mod look;
 mod single_flight;
 
-pub(in crate::infrastructure::cache) use claim::Lead;
+pub(in crate::infrastructure::cache) use claim::FillPermit;
 pub(in crate::infrastructure::cache) use decide::Decision;
 pub(in crate::infrastructure::cache) use look::Lookup;
-pub(in crate::infrastructure::cache) use single_flight::Flights;
+pub(in crate::infrastructure::cache) use single_flight::SingleFlights;

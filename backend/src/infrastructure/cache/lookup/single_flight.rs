@@ -1,8 +1,8 @@
-//! Flights: one run of a handler that several requests of this process wait for (C34).
+//! Single flight: one run of a handler that several requests of this process wait for (C34).
 //!
-//! A flight has the id of the claim (or of the ageing entry) that it answers for. A request may join
+//! A single flight has the id of the claim (or of the ageing entry) that it answers for. A request may join
 //! it only after it has *seen* that id in the backend: a write that was acknowledged earlier has
-//! deleted it, so nobody joins a flight from before a write.
+//! deleted it, so nobody joins a single flight from before a write.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,44 +11,47 @@ use tokio::sync::watch;
 
 use crate::infrastructure::cache::stored::{Entry, ValueId};
 
-/// More flights than this are not registered: their requests run alone.
-const MAX_FLIGHTS: usize = 10_000;
+/// More single flights than this are not registered: their requests run alone.
+const MAX_SINGLE_FLIGHTS: usize = 10_000;
 
-/// How a flight ended for those that waited.
+/// How a single flight ended for those that waited.
 type Landing = Option<Arc<Entry>>;
 
-/// The flights under way in this process.
+/// The single flights under way in this process.
 #[derive(Debug, Default)]
-pub(in crate::infrastructure::cache) struct Flights(
+pub(in crate::infrastructure::cache) struct SingleFlights(
     Mutex<HashMap<ValueId, watch::Receiver<Landing>>>,
 );
 
 /// Held by the request that runs the handler. When it is dropped without an answer, for whatever
 /// reason, those that wait run on their own.
 #[derive(Debug)]
-pub(in crate::infrastructure::cache) struct Flight {
-    flights: Arc<Flights>,
+pub(in crate::infrastructure::cache) struct SingleFlight {
+    single_flights: Arc<SingleFlights>,
     id: ValueId,
     sender: watch::Sender<Landing>,
 }
 
-impl Flights {
-    /// Registers a flight; `None` where one of that id is under way already, or there are too many.
-    pub(in crate::infrastructure::cache) fn start(self: &Arc<Self>, id: ValueId) -> Option<Flight> {
-        let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if flights.len() >= MAX_FLIGHTS || flights.contains_key(&id) {
+impl SingleFlights {
+    /// Registers a single flight; `None` where one of that id is under way already, or there are too many.
+    pub(in crate::infrastructure::cache) fn start(
+        self: &Arc<Self>,
+        id: ValueId,
+    ) -> Option<SingleFlight> {
+        let mut single_flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if single_flights.len() >= MAX_SINGLE_FLIGHTS || single_flights.contains_key(&id) {
             return None;
         }
         let (sender, receiver) = watch::channel(None);
-        flights.insert(id, receiver);
-        Some(Flight {
-            flights: Arc::clone(self),
+        single_flights.insert(id, receiver);
+        Some(SingleFlight {
+            single_flights: Arc::clone(self),
             id,
             sender,
         })
     }
 
-    /// The flight of that id, if this process runs it.
+    /// The single flight of that id, if this process runs it.
     pub(in crate::infrastructure::cache) fn find(
         &self,
         id: ValueId,
@@ -61,16 +64,16 @@ impl Flights {
     }
 }
 
-impl Flight {
+impl SingleFlight {
     /// Gives the answer to everybody who waits.
     pub(in crate::infrastructure::cache) fn land(&self, entry: Arc<Entry>) {
         self.sender.send_replace(Some(entry));
     }
 }
 
-impl Drop for Flight {
+impl Drop for SingleFlight {
     fn drop(&mut self) {
-        self.flights
+        self.single_flights
             .0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -78,7 +81,7 @@ impl Drop for Flight {
     }
 }
 
-/// Waits for the flight to land; `None` where it ended without an answer that may be shared.
+/// Waits for the single flight to land; `None` where it ended without an answer that may be shared.
 pub(in crate::infrastructure::cache) async fn join(
     mut receiver: watch::Receiver<Landing>,
 ) -> Landing {
@@ -94,19 +97,19 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn c34_a_flight_that_is_dropped_hangs_nobody() {
-        let flights = Arc::new(Flights::default());
-        let flight = flights.start(ValueId(1)).unwrap();
-        let receiver = flights.find(ValueId(1)).unwrap();
-        drop(flight);
+    async fn c34_a_single_flight_that_is_dropped_hangs_nobody() {
+        let single_flights = Arc::new(SingleFlights::default());
+        let single_flight = single_flights.start(ValueId(1)).unwrap();
+        let receiver = single_flights.find(ValueId(1)).unwrap();
+        drop(single_flight);
         assert!(join(receiver).await.is_none());
-        assert!(flights.find(ValueId(1)).is_none());
+        assert!(single_flights.find(ValueId(1)).is_none());
     }
 
     #[tokio::test]
-    async fn c34_a_second_flight_of_the_same_claim_is_refused() {
-        let flights = Arc::new(Flights::default());
-        let _flight = flights.start(ValueId(1)).unwrap();
-        assert!(flights.start(ValueId(1)).is_none());
+    async fn c34_a_second_single_flight_of_the_same_claim_is_refused() {
+        let single_flights = Arc::new(SingleFlights::default());
+        let _flight = single_flights.start(ValueId(1)).unwrap();
+        assert!(single_flights.start(ValueId(1)).is_none());
     }
 }

@@ -15,7 +15,7 @@ use super::response::{answer_conditionally, take_storable};
 use crate::infrastructure::cache::cache_status::{Bypass, Outcome};
 use crate::infrastructure::cache::clock::saturating_milliseconds;
 use crate::infrastructure::cache::keys::Key;
-use crate::infrastructure::cache::lookup::Lead;
+use crate::infrastructure::cache::lookup::FillPermit;
 use crate::infrastructure::cache::policy::CompiledPolicy;
 use crate::infrastructure::cache::provider::Cache;
 use crate::infrastructure::cache::stored::{CompleteAnswer, Provenance, ValueId, write_entry};
@@ -26,7 +26,7 @@ pub(super) struct Fill {
     pub(super) policy: Rc<CompiledPolicy>,
     pub(super) key: Key,
     pub(super) caller: CallerOfKey,
-    pub(super) lead: Lead,
+    pub(super) permit: FillPermit,
 }
 
 impl Fill {
@@ -100,25 +100,25 @@ impl Fill {
             stored: shared.clock.milliseconds(),
             fresh,
             cost: saturating_milliseconds(cost),
-            generation: self.lead.generation,
-            group: self.lead.group.clone(),
+            generation: self.permit.generation,
+            group: self.permit.group.clone(),
         }));
-        self.lead.flight.land(Arc::clone(&entry));
-        if !registered.guard.is_ready() {
+        self.permit.single_flight.land(Arc::clone(&entry));
+        if !registered.backend.is_ready() {
             return false;
         }
         let lifetime = Duration::from_millis(fresh.saturating_add(stale));
         let stored = registered
-            .guard
+            .backend
             .compare_and_set(
                 self.key.full(),
-                &self.lead.expected,
+                &self.permit.expected,
                 write_entry(&entry),
                 lifetime,
             )
             .await;
         // Too large, or the server is full: nobody shall wait for a claim that will not be filled.
-        if stored.is_err() && registered.guard.is_ready() {
+        if stored.is_err() && registered.backend.is_ready() {
             self.give_up().await;
             return false;
         }
@@ -131,16 +131,18 @@ impl Fill {
             cache,
             policy,
             key,
-            lead,
+            permit,
             ..
         } = self;
-        let Lead {
-            flight, refreshes, ..
-        } = lead;
-        drop(flight);
+        let FillPermit {
+            single_flight,
+            refreshes,
+            ..
+        } = permit;
+        drop(single_flight);
         // An entry that is being refreshed stays: it was not invalidated.
         if !refreshes && let Some(registered) = cache.shared.backend(policy.policy.backend_name) {
-            registered.guard.release(key.full().to_owned()).await;
+            registered.backend.release(key.full().to_owned()).await;
         }
     }
 }

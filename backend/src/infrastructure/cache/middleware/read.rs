@@ -19,7 +19,7 @@ use crate::infrastructure::cache::cache_status::{Bypass, Outcome};
 use crate::infrastructure::cache::keys::Key;
 use crate::infrastructure::cache::lookup::{Decision, Lookup};
 use crate::infrastructure::cache::policy::{CompiledPolicy, NotCached, ReadPlan};
-use crate::infrastructure::cache::provider::{Cache, Registered, Shared};
+use crate::infrastructure::cache::provider::{Cache, RegisteredBackend, Shared};
 use crate::infrastructure::cache::stored::Entry;
 
 /// What is known of a read before anything is waited for.
@@ -61,7 +61,7 @@ pub(super) fn begin(
     let Some(registered) = usable_backend(shared, policy) else {
         return Beginning::Alone(Outcome::Bypass(Bypass::Unavailable), Some(plan.key));
     };
-    plan.fit(registered.guard.backend.max_key_bytes());
+    plan.fit(registered.backend.unguarded.max_key_bytes());
     // Whether an entry is due for an early refresh is drawn by lot, and only once.
     let at_hand = if policy.policy.freshness.early_refresh {
         None
@@ -116,12 +116,12 @@ where
 fn lookup<'a>(
     shared: &'a Shared,
     policy: &'a CompiledPolicy,
-    registered: &'a Registered,
+    registered: &'a RegisteredBackend,
     plan: &'a ReadPlan,
 ) -> Lookup<'a> {
     Lookup {
-        guard: &registered.guard,
-        flights: &registered.flights,
+        backend: &registered.backend,
+        single_flights: &registered.single_flights,
         clock: &shared.clock,
         collapse_wait: shared.collapse_wait,
         near: policy.policy.near,
@@ -176,13 +176,13 @@ impl Context<'_> {
             Ok(Decision::Collapsed(entry)) => {
                 return Ok(self.answer(request, &entry, Outcome::Collapsed));
             }
-            Ok(Decision::Lead(lead)) => {
+            Ok(Decision::Fill(permit)) => {
                 let fill = Fill {
                     cache: self.cache.clone(),
                     policy: Rc::clone(self.policy),
                     key: self.lookup.key.clone(),
                     caller: self.caller.clone(),
-                    lead: *lead,
+                    permit: *permit,
                 };
                 return spawned(fill.run(handler, request)).await;
             }
@@ -253,10 +253,13 @@ pub(super) fn hit(
 }
 
 /// The backend of the policy, if it may be read and filled.
-fn usable_backend<'a>(shared: &'a Shared, policy: &CompiledPolicy) -> Option<&'a Registered> {
+fn usable_backend<'a>(
+    shared: &'a Shared,
+    policy: &CompiledPolicy,
+) -> Option<&'a RegisteredBackend> {
     shared
         .backend_or_warn(policy.policy.backend_name)
-        .filter(|registered| registered.guard.is_ready())
+        .filter(|registered| registered.backend.is_ready())
 }
 
 /// Runs the handler and stores nothing.

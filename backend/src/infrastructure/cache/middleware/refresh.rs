@@ -154,7 +154,7 @@ impl Ageing<'_> {
             policy: Rc::clone(self.policy),
             key: self.lookup.key.clone(),
             caller: self.caller.clone(),
-            lead: self.lookup.refresh(&self.entry, self.version.clone())?,
+            permit: self.lookup.refresh(&self.entry, self.version.clone())?,
         })
     }
 }

@@ -9,7 +9,7 @@ use actix_web::{Error, HttpRequest, error, rt};
 use tracing::Instrument as _;
 
 use super::handler::{Handler, finish};
-use crate::infrastructure::cache::breaker::{BackendGuard, DeletionError, distrust_everything};
+use crate::infrastructure::cache::breaker::{DeletionError, GuardedBackend, distrust_everything};
 use crate::infrastructure::cache::cache_status::{Bypass, Outcome};
 use crate::infrastructure::cache::keys::group_key;
 use crate::infrastructure::cache::policy::{CompiledPolicy, WritePlan};
@@ -61,21 +61,21 @@ async fn invalidate(shared: &Shared, policy: &CompiledPolicy, request: &HttpRequ
     let Some(registered) = shared.backend_or_warn(policy.policy.backend_name) else {
         return;
     };
-    let guard = &registered.guard;
+    let backend = &registered.backend;
     if plan.everything {
         tracing::warn!(
             route,
             "a write invalidates more keys than are deleted one by one: everything is distrusted"
         );
-        distrust_everything(guard).await;
+        distrust_everything(backend).await;
         return;
     }
-    let keys = full_keys(guard, &plan);
+    let keys = full_keys(backend, &plan);
     // Its error is in the log, and the keys are kept for later.
-    let _ = guard.invalidate(keys).await;
+    let _ = backend.invalidate(keys).await;
     for pattern in &plan.patterns {
-        let deleted = Arc::clone(guard)
-            .invalidate_pattern(guard.full_pattern(pattern))
+        let deleted = Arc::clone(backend)
+            .invalidate_pattern(backend.full_pattern(pattern))
             .await;
         if let Err(DeletionError::PatternMatchingNotSupported(backend)) = deleted {
             tracing::error!(
@@ -87,14 +87,14 @@ async fn invalidate(shared: &Shared, policy: &CompiledPolicy, request: &HttpRequ
     }
 }
 
-fn full_keys(guard: &BackendGuard, plan: &WritePlan) -> Vec<String> {
+fn full_keys(backend: &GuardedBackend, plan: &WritePlan) -> Vec<String> {
     let groups = plan
         .groups
         .iter()
-        .map(|group| guard.full_key(&group_key(group)));
+        .map(|group| backend.full_key(&group_key(group)));
     plan.keys
         .iter()
-        .map(|key| guard.full_key(key))
+        .map(|key| backend.full_key(key))
         .chain(groups)
         .collect()
 }

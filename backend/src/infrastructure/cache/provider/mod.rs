@@ -13,4 +13,4 @@ mod registry;
 pub use error::{CacheError, CacheHealth};
 pub use provider::{Cache, Provider};
 
-pub(in crate::infrastructure::cache) use registry::{Registered, Shared};
+pub(in crate::infrastructure::cache) use registry::{RegisteredBackend, Shared};

@@ -21,10 +21,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::error::{CacheError, CacheHealth};
-use super::registry::{DEFAULT_BACKEND, Registered, Shared};
+use super::registry::{DEFAULT_BACKEND, RegisteredBackend, Shared};
 use crate::infrastructure::cache::backends::{BackendError, CacheBackend, from_settings};
 use crate::infrastructure::cache::breaker::{
-    Availability, BackendGuard, Supervisor, Unavailable, clear,
+    Availability, GuardedBackend, Supervisor, Unavailable, clear,
 };
 use crate::infrastructure::cache::clock::{Clock, saturating_milliseconds};
 use crate::infrastructure::cache::keys::group_key;
@@ -77,18 +77,18 @@ impl Cache {
             } else {
                 name.clone()
             };
-            let guard = Arc::new(BackendGuard::new(
+            let backend = Arc::new(GuardedBackend::new(
                 shown,
                 backend,
                 deadline,
                 namespace.clone(),
             ));
-            let supervisor = Supervisor::start(Arc::clone(&guard)).await;
+            let supervisor = Supervisor::start(Arc::clone(&backend)).await;
             registered.insert(
                 name,
-                Registered {
-                    guard,
-                    flights: Arc::default(),
+                RegisteredBackend {
+                    backend,
+                    single_flights: Arc::default(),
                     _supervisor: supervisor,
                 },
             );
@@ -129,7 +129,7 @@ impl Cache {
         match self
             .shared
             .backend(None)
-            .map(|registered| registered.guard.availability())
+            .map(|registered| registered.backend.availability())
         {
             None | Some(Availability::Away) => CacheHealth::Down,
             Some(_) => CacheHealth::Up,
@@ -188,7 +188,7 @@ impl Cache {
 #[derive(Clone, Copy, Debug)]
 pub struct Provider<'a> {
     shared: &'a Shared,
-    registered: Option<&'a Registered>,
+    registered: Option<&'a RegisteredBackend>,
 }
 
 impl Provider<'_> {
@@ -213,7 +213,7 @@ impl Provider<'_> {
         if fresh == 0 {
             return Err(CacheError::Expiration);
         }
-        let guard = self.guard()?;
+        let backend = self.ready()?;
         let body = bytes::Bytes::from(serde_json::to_vec(value)?);
         let answer = CompleteAnswer {
             status: actix_web::http::StatusCode::OK,
@@ -229,11 +229,11 @@ impl Provider<'_> {
             stored: self.shared.clock.milliseconds(),
             fresh,
             cost: 0,
-            generation: guard.generation(),
+            generation: backend.generation(),
             group: None,
         });
-        let key = guard.full_key(key);
-        Ok(guard.set(&key, write_entry(&entry), expiration).await?)
+        let key = backend.full_key(key);
+        Ok(backend.set(&key, write_entry(&entry), expiration).await?)
     }
 
     /// See [`Cache::exists`].
@@ -243,15 +243,15 @@ impl Provider<'_> {
 
     /// See [`Cache::delete`].
     pub async fn delete(&self, key: &str) -> Result<(), CacheError> {
-        let guard = self.known()?;
-        Ok(guard.invalidate(vec![guard.full_key(key)]).await?)
+        let backend = self.known()?;
+        Ok(backend.invalidate(vec![backend.full_key(key)]).await?)
     }
 
     /// See [`Cache::delete_pattern`].
     pub async fn delete_pattern(&self, pattern: &str) -> Result<(), CacheError> {
-        let guard = self.known()?;
-        let full = guard.full_pattern(pattern);
-        Ok(Arc::clone(guard).invalidate_pattern(full).await?)
+        let backend = self.known()?;
+        let full = backend.full_pattern(pattern);
+        Ok(Arc::clone(backend).invalidate_pattern(full).await?)
     }
 
     /// See [`Cache::invalidate_group`].
@@ -261,16 +261,16 @@ impl Provider<'_> {
 
     /// See [`Cache::clear`].
     pub async fn clear(&self) -> Result<(), CacheError> {
-        let guard = self.known()?;
-        Ok(clear(guard).await?)
+        let backend = self.known()?;
+        Ok(clear(backend).await?)
     }
 
     /// The entry under the key, if it is still an answer: of this generation and, where it belongs to
     /// a group, of the group's.
     async fn entry(&self, key: &str) -> Result<Option<Entry>, CacheError> {
-        let guard = self.guard()?;
-        let generation = guard.generation();
-        let Some(found) = guard.get(&guard.full_key(key)).await? else {
+        let backend = self.ready()?;
+        let generation = backend.generation();
+        let Some(found) = backend.get(&backend.full_key(key)).await? else {
             return Ok(None);
         };
         let Some(StoredValue::Entry(entry)) = read_value(&found.value) else {
@@ -282,7 +282,9 @@ impl Provider<'_> {
             return Ok(None);
         }
         if let Some(stamp) = &entry.metadata.group {
-            let record = guard.get(&guard.full_key(&group_key(&stamp.name))).await?;
+            let record = backend
+                .get(&backend.full_key(&group_key(&stamp.name)))
+                .await?;
             if record.as_ref().and_then(read_generation) != Some(stamp.generation) {
                 return Ok(None);
             }
@@ -291,19 +293,19 @@ impl Provider<'_> {
     }
 
     /// The backend, if it may be read and filled.
-    fn guard(&self) -> Result<&Arc<BackendGuard>, CacheError> {
-        let guard = self.known()?;
-        if guard.is_ready() {
-            Ok(guard)
+    fn ready(&self) -> Result<&Arc<GuardedBackend>, CacheError> {
+        let backend = self.known()?;
+        if backend.is_ready() {
+            Ok(backend)
         } else {
-            Err(Unavailable(format!("{} is away", guard.registered_name)).into())
+            Err(Unavailable(format!("{} is away", backend.registered_name)).into())
         }
     }
 
     /// The backend, if there is one: deletions are kept for one that is away.
-    fn known(&self) -> Result<&Arc<BackendGuard>, CacheError> {
+    fn known(&self) -> Result<&Arc<GuardedBackend>, CacheError> {
         match self.registered {
-            Some(registered) => Ok(&registered.guard),
+            Some(registered) => Ok(&registered.backend),
             None if self.shared.enabled => {
                 Err(Unavailable("no backend of that name is registered".to_owned()).into())
             }

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::infrastructure::cache::breaker::{BackendGuard, Supervisor};
+use crate::infrastructure::cache::breaker::{GuardedBackend, Supervisor};
 use crate::infrastructure::cache::clock::Clock;
 use crate::infrastructure::cache::log_limits::{Once, RateLimit};
-use crate::infrastructure::cache::lookup::Flights;
+use crate::infrastructure::cache::lookup::SingleFlights;
 
 /// The name of the backend that `CACHE_BACKEND` chooses.
 pub(super) const DEFAULT_BACKEND: &str = "default";
@@ -29,14 +29,14 @@ pub(in crate::infrastructure::cache) struct Shared {
     pub(in crate::infrastructure::cache) clock: Clock,
     pub(in crate::infrastructure::cache) warned: Once,
     pub(super) unknown_backend: RateLimit,
-    pub(super) backends: BTreeMap<String, Registered>,
+    pub(super) backends: BTreeMap<String, RegisteredBackend>,
 }
 
 /// One backend and what belongs to it.
 #[derive(Debug)]
-pub(in crate::infrastructure::cache) struct Registered {
-    pub(in crate::infrastructure::cache) guard: Arc<BackendGuard>,
-    pub(in crate::infrastructure::cache) flights: Arc<Flights>,
+pub(in crate::infrastructure::cache) struct RegisteredBackend {
+    pub(in crate::infrastructure::cache) backend: Arc<GuardedBackend>,
+    pub(in crate::infrastructure::cache) single_flights: Arc<SingleFlights>,
     pub(super) _supervisor: Supervisor,
 }
 
@@ -45,7 +45,7 @@ impl Shared {
     pub(in crate::infrastructure::cache) fn backend(
         &self,
         name: Option<&str>,
-    ) -> Option<&Registered> {
+    ) -> Option<&RegisteredBackend> {
         self.backends.get(name.unwrap_or(DEFAULT_BACKEND))
     }
 
@@ -54,7 +54,7 @@ impl Shared {
     pub(in crate::infrastructure::cache) fn backend_or_warn(
         &self,
         name: Option<&str>,
-    ) -> Option<&Registered> {
+    ) -> Option<&RegisteredBackend> {
         let registered = self.backend(name);
         if registered.is_none() && self.unknown_backend.permits() {
             tracing::warn!(
