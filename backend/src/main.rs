@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use backend::infrastructure::settings::{self, Settings};
 use backend::modules::users::UserCreate;
-use backend::startup;
+use backend::startup::{self, Signals};
 use clap::{Parser, Subcommand};
 use garde::Validate;
 use mimalloc::MiMalloc;
@@ -56,12 +56,28 @@ enum Command {
 
 #[actix_web::main]
 async fn main() -> ExitCode {
-    match run(CommandLine::parse().command.unwrap_or(Command::Serve)).await {
-        Ok(()) => ExitCode::SUCCESS,
+    match handle_signals_and_run().await {
+        Ok(code) => code,
         Err(error) => {
             eprintln!("{error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Runs the command. The signals are handled before anything else: as process 1 the program would
+/// not end at them otherwise.
+async fn handle_signals_and_run() -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let mut signals = Signals::handle()?;
+    let command = CommandLine::parse().command.unwrap_or(Command::Serve);
+    if let Command::Serve = command {
+        startup::serve(Settings::load()?, &mut signals).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    tokio::select! {
+        biased;
+        stop = signals.next() => Ok(stop.exit_code().into()),
+        outcome = run(command) => outcome.map(|()| ExitCode::SUCCESS),
     }
 }
 
@@ -94,7 +110,8 @@ async fn run(command: Command) -> Result<(), Box<dyn std::error::Error>> {
             })?;
             writeln!(io::stdout(), "{value}")?;
         }
-        Command::Serve => startup::serve(settings).await?,
+        // Handled above, since it ends by itself at a signal.
+        Command::Serve => {}
         Command::Migrate => startup::migrate(&settings.database).await?,
         Command::CreateSuperuser {
             username,

@@ -1,12 +1,14 @@
 //! `/health`: whether the process lives, and whether it can serve.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, http::StatusCode};
 use serde::Serialize;
-use sqlx::PgPool;
 
 use crate::infrastructure::cache::{Cache, CacheHealth};
-use crate::infrastructure::database;
+use crate::infrastructure::database::Database;
 use crate::infrastructure::http::{allow, get};
 
 #[derive(Serialize)]
@@ -44,26 +46,42 @@ async fn health() -> HttpResponse {
     HttpResponse::Ok().json(Health { status: "healthy" })
 }
 
+/// Whether the program is about to stop listening: readiness is 503 meanwhile, so that a load balancer
+/// sends its requests elsewhere. A clone is the same state.
+#[derive(Clone, Debug, Default)]
+pub struct Draining(Arc<AtomicBool>);
+
+impl Draining {
+    /// Readiness is 503 from now on.
+    pub fn begin(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn has_begun(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// The database decides; the cache is only told, since the service answers without it.
-async fn ready(database: web::Data<PgPool>, cache: web::Data<Cache>) -> HttpResponse {
-    let is_ready = database::is_up(&database).await;
+async fn ready(
+    database: web::Data<Database>,
+    cache: web::Data<Cache>,
+    draining: web::Data<Draining>,
+) -> HttpResponse {
+    let is_up = database.check_readiness().await.is_ok();
     let checks = Checks {
-        database: if is_ready { "up" } else { "down" },
+        database: if is_up { "up" } else { "down" },
         cache: match cache.health() {
             CacheHealth::Up => "up",
             CacheHealth::Down => "down",
             CacheHealth::Disabled => "disabled",
         },
     };
-    if is_ready {
-        HttpResponse::Ok().json(Readiness {
-            status: "ready",
-            checks,
-        })
+    let is_ready = is_up && !draining.has_begun();
+    let (code, status) = if is_ready {
+        (StatusCode::OK, "ready")
     } else {
-        HttpResponse::build(StatusCode::SERVICE_UNAVAILABLE).json(Readiness {
-            status: "not ready",
-            checks,
-        })
-    }
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready")
+    };
+    HttpResponse::build(code).json(Readiness { status, checks })
 }

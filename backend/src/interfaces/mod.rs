@@ -6,6 +6,8 @@ use actix_web::web::{self, ServiceConfig};
 
 use crate::modules;
 
+pub use health::Draining;
+
 /// Mounts everything that answers.
 pub fn configure(app: &mut ServiceConfig) {
     // A path is compared with one after the other: what is asked most stands first.

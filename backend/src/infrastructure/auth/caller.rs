@@ -7,10 +7,10 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
-use sqlx::PgPool;
 
 use super::token::AccessToken;
 use crate::infrastructure::cache::bind_argument;
+use crate::infrastructure::database::Database;
 use crate::infrastructure::http::ApiError;
 
 /// A signed-in user. As an extractor it answers 401 where there is none.
@@ -35,7 +35,7 @@ impl Caller {
         }
         let token = AccessToken::from_request(request).ok_or(ApiError::Unauthorized)?;
         let database = request
-            .app_data::<web::Data<PgPool>>()
+            .app_data::<web::Data<Database>>()
             .ok_or_else(|| ApiError::internal(&"no database"))?;
         let user = sqlx::query!(
             "SELECT users.id, users.username, users.is_superuser

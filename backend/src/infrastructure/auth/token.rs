@@ -6,8 +6,9 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, http::header::HeaderMap};
 use chrono::{DateTime, Duration, SubsecRound, Utc};
 use sha2::{Digest, Sha256};
-use sqlx::{PgExecutor, PgPool};
+use sqlx::PgExecutor;
 
+use crate::infrastructure::database::Database;
 use crate::infrastructure::http::ApiError;
 
 const LIFETIME_DAYS: i64 = 30;
@@ -66,7 +67,7 @@ impl AccessToken {
 /// `password_hash` is what the user was checked against: if it has been changed since, or the user
 /// deleted, there is no token, however close the two come.
 pub async fn issue(
-    database: &PgPool,
+    database: &Database,
     user_id: i64,
     password_hash: &str,
 ) -> Result<Option<IssuedToken>, ApiError> {

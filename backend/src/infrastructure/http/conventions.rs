@@ -10,13 +10,15 @@ use actix_web::{Error, HttpMessage};
 
 use super::problem::{Unanswered, is_bare_error, render};
 use super::request_id::{RequestId, X_REQUEST_ID};
+use super::request_timeout::RequestTimeout;
 
 /// A middleware that gives the request its [`RequestId`], finds the route of `/widgets/` where that of
-/// `/widgets` is, and gives every error its problem body.
+/// `/widgets` is, answers for a handler that takes too long, and gives every error its problem body.
 ///
 /// # Errors
 /// Those of the inner service that are no answers, such as a handler that panicked, as problems too.
 pub async fn apply_conventions<B: MessageBody + 'static>(
+    timeout: RequestTimeout,
     mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
@@ -25,7 +27,7 @@ pub async fn apply_conventions<B: MessageBody + 'static>(
     if request.path().ends_with('/') {
         trim_trailing_slashes(&mut request);
     }
-    let mut response = match next.call(request).await {
+    let mut response = match timeout.limit(&request_id, request, next).await {
         Ok(response) if is_bare_error(&response) => {
             render(response, &request_id).map_into_right_body()
         }

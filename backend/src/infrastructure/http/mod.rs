@@ -7,6 +7,7 @@ mod if_match;
 mod page;
 mod problem;
 mod request_id;
+mod request_timeout;
 mod route;
 
 pub use conventions::apply_conventions;
@@ -15,4 +16,5 @@ pub use extract::{Json, PathId, Query, nullable, present, without_nul};
 pub use if_match::IfMatch;
 pub use page::{Page, PageQuery};
 pub use request_id::RequestId;
+pub use request_timeout::RequestTimeout;
 pub use route::{allow, get};

@@ -56,14 +56,21 @@ impl ResponseError for Unanswered {
     fn error_response(&self) -> HttpResponse {
         let status = self.status_code();
         let request_id = self.request_id.to_string();
-        HttpResponse::build(status)
+        let own = self.error.as_response_error().error_response();
+        let details = own.extensions();
+        let details = details.get::<ProblemDetails>();
+        let mut response = HttpResponse::build(status);
+        if let Some(seconds) = own.headers().get(header::RETRY_AFTER) {
+            response.insert_header((header::RETRY_AFTER, seconds));
+        }
+        response
             .content_type("application/problem+json")
             .insert_header((X_REQUEST_ID, request_id.as_str()))
             .json(Problem {
                 r#type: "about:blank",
                 title: status.canonical_reason().unwrap_or("Error"),
                 status: status.as_u16(),
-                detail: usual_detail(status),
+                detail: details.map_or(usual_detail(status), |details| &details.detail),
                 request_id: &request_id,
                 errors: &[],
             })

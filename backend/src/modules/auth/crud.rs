@@ -1,7 +1,6 @@
 //! Finding who signs in.
 
-use sqlx::PgPool;
-
+use crate::infrastructure::database::Database;
 use crate::infrastructure::http::ApiError;
 
 /// What is checked when somebody signs in.
@@ -14,7 +13,7 @@ pub struct Account {
 
 /// The account of a username or an e-mail address.
 pub async fn find_account(
-    database: &PgPool,
+    database: &Database,
     username_or_email: &str,
 ) -> Result<Option<Account>, ApiError> {
     // A name holds no `@` and an address does: the two cannot be mistaken for each other.

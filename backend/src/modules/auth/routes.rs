@@ -1,16 +1,16 @@
 //! Handlers of `/auth`.
 
 use actix_web::{HttpResponse, web};
-use sqlx::PgPool;
 
 use super::crud::find_account;
 use super::schemas::{Login, Token};
 use crate::infrastructure::auth::{Caller, Passwords, issue, revoke, revoke_all};
+use crate::infrastructure::database::Database;
 use crate::infrastructure::http::{ApiError, Json};
 
 /// `POST /auth/login`: takes as long for an unknown name as for a wrong password.
 pub async fn login(
-    database: web::Data<PgPool>,
+    database: web::Data<Database>,
     passwords: web::Data<Passwords>,
     Json(login): Json<Login>,
 ) -> Result<HttpResponse, ApiError> {
@@ -39,14 +39,17 @@ pub async fn login(
 }
 
 /// `POST /auth/logout`: revokes the token of the request.
-pub async fn logout(database: web::Data<PgPool>, caller: Caller) -> Result<HttpResponse, ApiError> {
+pub async fn logout(
+    database: web::Data<Database>,
+    caller: Caller,
+) -> Result<HttpResponse, ApiError> {
     revoke(database.get_ref(), &caller.token).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
 /// `POST /auth/logout-all`: revokes every token of the caller.
 pub async fn logout_all(
-    database: web::Data<PgPool>,
+    database: web::Data<Database>,
     caller: Caller,
 ) -> Result<HttpResponse, ApiError> {
     revoke_all(database.get_ref(), caller.id).await?;

@@ -1,9 +1,10 @@
 //! Users in the database.
 
-use sqlx::{PgConnection, PgExecutor, PgPool};
+use sqlx::PgExecutor;
 
 use super::models::{Account, PageRow, page};
 use super::schemas::{UserProfile, UserRead};
+use crate::infrastructure::database::{Database, Transaction};
 use crate::infrastructure::http::{ApiError, Page, PageQuery};
 
 /// A user to be inserted.
@@ -31,7 +32,7 @@ pub struct Change<'a> {
 }
 
 /// Inserts a user.
-pub async fn insert(database: &PgPool, user: &NewUser<'_>) -> Result<UserRead, ApiError> {
+pub async fn insert(database: &Database, user: &NewUser<'_>) -> Result<UserRead, ApiError> {
     Ok(sqlx::query_as!(
         UserRead,
         "INSERT INTO users (username, email, name, password_hash, is_superuser) VALUES ($1, $2, $3, $4, $5)
@@ -47,7 +48,7 @@ pub async fn insert(database: &PgPool, user: &NewUser<'_>) -> Result<UserRead, A
 }
 
 /// Whether that username was ever taken, and by a superuser who is still there.
-pub async fn is_superuser(database: &PgPool, username: &str) -> Result<Option<bool>, ApiError> {
+pub async fn is_superuser(database: &Database, username: &str) -> Result<Option<bool>, ApiError> {
     let query = sqlx::query_scalar!(
         r#"SELECT is_superuser AND deleted_at IS NULL AS "is_superuser!" FROM users WHERE username = $1"#,
         username,
@@ -70,7 +71,7 @@ pub async fn find_profile(
 }
 
 /// Locks a user: nobody else can change the row until the transaction ends.
-pub async fn lock(transaction: &mut PgConnection, id: i64) -> Result<(), ApiError> {
+pub async fn lock(transaction: &mut Transaction, id: i64) -> Result<(), ApiError> {
     sqlx::query_scalar!(
         "SELECT id FROM users WHERE id = $1 AND deleted_at IS NULL FOR UPDATE",
         id
@@ -93,7 +94,7 @@ pub async fn find(database: impl PgExecutor<'_>, id: i64) -> Result<UserRead, Ap
 }
 
 /// What is checked before a user is changed.
-pub async fn find_account(database: &PgPool, username: &str) -> Result<Account, ApiError> {
+pub async fn find_account(database: &Database, username: &str) -> Result<Account, ApiError> {
     Ok(sqlx::query_as!(
         Account,
         "SELECT id, password_hash FROM users WHERE username = $1 AND deleted_at IS NULL",
@@ -104,7 +105,7 @@ pub async fn find_account(database: &PgPool, username: &str) -> Result<Account, 
 }
 
 /// All users, newest first.
-pub async fn list(database: &PgPool, query: PageQuery) -> Result<Page<UserRead>, ApiError> {
+pub async fn list(database: &Database, query: PageQuery) -> Result<Page<UserRead>, ApiError> {
     let rows = sqlx::query_as!(
         PageRow,
         r#"SELECT total.count AS "total_count!", page.id AS "id?", username AS "username?", email AS "email?",
@@ -119,14 +120,14 @@ pub async fn list(database: &PgPool, query: PageQuery) -> Result<Page<UserRead>,
         query.items_per_page,
         query.offset(),
     )
-    .fetch_all(database)
+    .fetch_all(database.scans())
     .await?;
     Ok(page(rows, query))
 }
 
 /// Changes what is given. With `known_password_hash`, only while that is still the user's password.
 pub async fn update(
-    transaction: &mut PgConnection,
+    transaction: &mut Transaction,
     id: i64,
     change: &Change<'_>,
     known_password_hash: Option<&str>,
@@ -148,16 +149,27 @@ pub async fn update(
     .await?)
 }
 
-/// The ids of all superusers, who stay so until the transaction ends.
-pub async fn lock_superusers(transaction: &mut PgConnection) -> Result<Vec<i64>, ApiError> {
-    let query = sqlx::query_scalar!(
-        "SELECT id FROM users WHERE is_superuser AND deleted_at IS NULL ORDER BY id FOR UPDATE"
-    );
-    Ok(query.fetch_all(transaction).await?)
+/// Locks a user that is to be deleted, and all superusers where the user is one: their number stays the
+/// same until the transaction ends. Whether the user is the last of them comes back.
+pub async fn lock_for_deletion(transaction: &mut Transaction, id: i64) -> Result<bool, ApiError> {
+    // One statement in the order of ids, so that two deletions never wait for each other.
+    let locked = sqlx::query!(
+        "SELECT id, is_superuser FROM users
+         WHERE deleted_at IS NULL
+           AND (id = $1 OR is_superuser AND (SELECT is_superuser FROM users WHERE id = $1))
+         ORDER BY id FOR UPDATE",
+        id
+    )
+    .fetch_all(transaction)
+    .await?;
+    let user = locked.iter().find(|user| user.id == id);
+    let is_superuser = user.ok_or(ApiError::NotFound)?.is_superuser;
+    let has_other = locked.iter().any(|user| user.is_superuser && user.id != id);
+    Ok(is_superuser && !has_other)
 }
 
 /// Deletes a user; the row stays.
-pub async fn delete(transaction: &mut PgConnection, id: i64) -> Result<(), ApiError> {
+pub async fn delete(transaction: &mut Transaction, id: i64) -> Result<(), ApiError> {
     sqlx::query_scalar!(
         "UPDATE users SET deleted_at = now() WHERE id = $1 AND deleted_at IS NULL RETURNING id",
         id

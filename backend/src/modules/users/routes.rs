@@ -2,17 +2,17 @@
 
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpResponse, web};
-use sqlx::PgPool;
 
 use super::schemas::{UserCreate, UserUpdate};
 use super::{crud, service};
 use crate::infrastructure::auth::{Caller, Passwords, Username};
 use crate::infrastructure::cache::CacheArguments;
+use crate::infrastructure::database::Database;
 use crate::infrastructure::http::{ApiError, IfMatch, Json, PageQuery, Query};
 
 /// `POST /users`
 pub async fn create(
-    database: web::Data<PgPool>,
+    database: web::Data<Database>,
     passwords: web::Data<Passwords>,
     arguments: CacheArguments,
     Json(new): Json<UserCreate>,
@@ -27,7 +27,7 @@ pub async fn create(
 
 /// `GET /users`
 pub async fn list(
-    database: web::Data<PgPool>,
+    database: web::Data<Database>,
     caller: Caller,
     Query(query): Query<PageQuery>,
 ) -> Result<HttpResponse, ApiError> {
@@ -39,7 +39,7 @@ pub async fn list(
 
 /// `GET /users/me`
 pub async fn read_me(
-    database: web::Data<PgPool>,
+    database: web::Data<Database>,
     caller: Caller,
 ) -> Result<HttpResponse, ApiError> {
     Ok(HttpResponse::Ok().json(crud::find(database.get_ref(), caller.id).await?))
@@ -47,7 +47,7 @@ pub async fn read_me(
 
 /// `GET /users/{username}`
 pub async fn read(
-    database: web::Data<PgPool>,
+    database: web::Data<Database>,
     Username(username): Username,
 ) -> Result<HttpResponse, ApiError> {
     Ok(HttpResponse::Ok().json(crud::find_profile(database.get_ref(), &username).await?))
@@ -55,7 +55,7 @@ pub async fn read(
 
 /// `PATCH /users/{username}`
 pub async fn update(
-    database: web::Data<PgPool>,
+    database: web::Data<Database>,
     passwords: web::Data<Passwords>,
     arguments: CacheArguments,
     caller: Caller,
@@ -71,7 +71,7 @@ pub async fn update(
 
 /// `DELETE /users/{username}`
 pub async fn delete(
-    database: web::Data<PgPool>,
+    database: web::Data<Database>,
     arguments: CacheArguments,
     caller: Caller,
     if_match: IfMatch,

@@ -1,17 +1,16 @@
 //! The rules of users.
 
-use sqlx::{PgConnection, PgPool};
-
 use super::crud::{self, Change, NewUser};
 use super::models::Account;
 use super::schemas::{UserCreate, UserRead, UserUpdate};
 use crate::infrastructure::auth::{Caller, Passwords, revoke_all, revoke_others};
+use crate::infrastructure::database::{Database, Transaction};
 use crate::infrastructure::http::{ApiError, FieldError, IfMatch};
 use crate::modules::widgets;
 
 /// Signs a user up.
 pub async fn create(
-    database: &PgPool,
+    database: &Database,
     passwords: &Passwords,
     new: UserCreate,
 ) -> Result<UserRead, ApiError> {
@@ -21,7 +20,7 @@ pub async fn create(
 /// Creates a superuser, unless there is one of that name: whether it was created. A name or an
 /// address that somebody else has is an [`ApiError::Conflict`].
 pub async fn create_superuser(
-    database: &PgPool,
+    database: &Database,
     passwords: &Passwords,
     new: UserCreate,
 ) -> Result<bool, ApiError> {
@@ -38,7 +37,7 @@ pub async fn create_superuser(
 }
 
 async fn insert(
-    database: &PgPool,
+    database: &Database,
     passwords: &Passwords,
     new: UserCreate,
     is_superuser: bool,
@@ -58,7 +57,7 @@ async fn insert(
 ///
 /// A new password revokes the user's other tokens, or all of them where a superuser set it.
 pub async fn update(
-    database: &PgPool,
+    database: &Database,
     passwords: &Passwords,
     caller: &Caller,
     if_match: &IfMatch,
@@ -70,7 +69,7 @@ pub async fn update(
     if change.name.is_none() && change.email.is_none() && change.password.is_none() {
         let mut transaction = database.begin().await?;
         check_precondition(&mut transaction, if_match, account.id, username).await?;
-        return crud::find(&mut *transaction, account.id).await;
+        return crud::find(&mut transaction, account.id).await;
     }
     let is_self = account.id == caller.id;
     let needs_password = is_self && (change.email.is_some() || change.password.is_some());
@@ -98,9 +97,9 @@ pub async fn update(
         })?;
     if password_hash.is_some() {
         if is_self {
-            revoke_others(&mut *transaction, account.id, &caller.token).await?;
+            revoke_others(&mut transaction, account.id, &caller.token).await?;
         } else {
-            revoke_all(&mut *transaction, account.id).await?;
+            revoke_all(&mut transaction, account.id).await?;
         }
     }
     transaction.commit().await?;
@@ -119,7 +118,7 @@ pub struct Deleted {
 /// Deletes a user with tokens and widgets: oneself, or anybody for a superuser, but never the last
 /// superuser.
 pub async fn delete(
-    database: &PgPool,
+    database: &Database,
     caller: &Caller,
     if_match: &IfMatch,
     username: &str,
@@ -127,16 +126,16 @@ pub async fn delete(
     check_may_change(caller, username)?;
     let user_id = crud::find_account(database, username).await?.id;
     let mut transaction = database.begin().await?;
-    let superusers = crud::lock_superusers(&mut transaction).await?;
-    if superusers == [user_id] {
+    let is_last_superuser = crud::lock_for_deletion(&mut transaction, user_id).await?;
+    if is_last_superuser {
         return Err(ApiError::Conflict(
             "the last superuser cannot be deleted".to_owned(),
         ));
     }
     check_precondition(&mut transaction, if_match, user_id, username).await?;
     crud::delete(&mut transaction, user_id).await?;
-    revoke_all(&mut *transaction, user_id).await?;
-    let widget_ids = widgets::delete_all_of(&mut *transaction, user_id).await?;
+    revoke_all(&mut transaction, user_id).await?;
+    let widget_ids = widgets::delete_all_of(&mut transaction, user_id).await?;
     transaction.commit().await?;
     Ok(Deleted {
         user_id,
@@ -147,7 +146,7 @@ pub async fn delete(
 /// Refuses a write whose `If-Match` names another representation than the present one, which the lock keeps until the
 /// transaction ends.
 async fn check_precondition(
-    transaction: &mut PgConnection,
+    transaction: &mut Transaction,
     if_match: &IfMatch,
     user_id: i64,
     username: &str,

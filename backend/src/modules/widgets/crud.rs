@@ -1,15 +1,16 @@
 //! Widgets in the database: one statement for each operation.
 
-use sqlx::{PgConnection, PgExecutor, PgPool};
+use sqlx::PgExecutor;
 
 use super::models::{Ownership, PageRow, page};
 use super::schemas::{WidgetCreate, WidgetRead, WidgetUpdate};
+use crate::infrastructure::database::{Database, Transaction};
 use crate::infrastructure::http::{ApiError, Page, PageQuery};
 
 /// Inserts a widget. [`ApiError::Unauthorized`] where the owner has just been deleted: the lock on
 /// the owner's row puts the two one after the other.
 pub async fn insert(
-    database: &PgPool,
+    database: &Database,
     owner_id: i64,
     widget: &WidgetCreate,
 ) -> Result<WidgetRead, ApiError> {
@@ -41,7 +42,7 @@ pub async fn find(database: impl PgExecutor<'_>, id: i64) -> Result<WidgetRead, 
 }
 
 /// Locks a widget: nobody else can change it until the transaction ends.
-pub async fn lock(transaction: &mut PgConnection, id: i64) -> Result<(), ApiError> {
+pub async fn lock(transaction: &mut Transaction, id: i64) -> Result<(), ApiError> {
     sqlx::query_scalar!(
         "SELECT id FROM widgets WHERE id = $1 AND deleted_at IS NULL FOR UPDATE",
         id
@@ -52,7 +53,7 @@ pub async fn lock(transaction: &mut PgConnection, id: i64) -> Result<(), ApiErro
 }
 
 /// Who a widget belongs to.
-pub async fn find_ownership(database: &PgPool, id: i64) -> Result<Ownership, ApiError> {
+pub async fn find_ownership(database: &Database, id: i64) -> Result<Ownership, ApiError> {
     Ok(sqlx::query_as!(
         Ownership,
         "SELECT owner_id, username AS owner FROM widgets JOIN users ON users.id = owner_id
@@ -64,7 +65,7 @@ pub async fn find_ownership(database: &PgPool, id: i64) -> Result<Ownership, Api
 }
 
 /// All widgets, newest first.
-pub async fn list(database: &PgPool, query: PageQuery) -> Result<Page<WidgetRead>, ApiError> {
+pub async fn list(database: &Database, query: PageQuery) -> Result<Page<WidgetRead>, ApiError> {
     let rows = sqlx::query_as!(
         PageRow,
         r#"SELECT total.count AS "total_count!", page.id AS "id?", username AS "owner?", page.name AS "name?",
@@ -79,14 +80,14 @@ pub async fn list(database: &PgPool, query: PageQuery) -> Result<Page<WidgetRead
         query.items_per_page,
         query.offset(),
     )
-    .fetch_all(database)
+    .fetch_all(database.scans())
     .await?;
     Ok(page(rows, query))
 }
 
 /// The widgets whose name or description contains a text, newest first.
 pub async fn search(
-    database: &PgPool,
+    database: &Database,
     text: &str,
     query: PageQuery,
 ) -> Result<Page<WidgetRead>, ApiError> {
@@ -107,14 +108,14 @@ pub async fn search(
         query.items_per_page,
         query.offset(),
     )
-    .fetch_all(database)
+    .fetch_all(database.scans())
     .await?;
     Ok(page(rows, query))
 }
 
 /// A user's widgets, newest first.
 pub async fn list_of_user(
-    database: &PgPool,
+    database: &Database,
     username: &str,
     query: PageQuery,
 ) -> Result<Page<WidgetRead>, ApiError> {
@@ -137,7 +138,7 @@ pub async fn list_of_user(
         query.items_per_page,
         query.offset(),
     )
-    .fetch_all(database)
+    .fetch_all(database.scans())
     .await?;
     // An empty page is one row; no row at all is no such user.
     if rows.is_empty() {
@@ -148,10 +149,10 @@ pub async fn list_of_user(
 }
 
 /// How many widgets there are.
-pub async fn count(database: &PgPool) -> Result<i64, ApiError> {
+pub async fn count(database: &Database) -> Result<i64, ApiError> {
     let query =
         sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM widgets WHERE deleted_at IS NULL"#);
-    Ok(query.fetch_one(database).await?)
+    Ok(query.fetch_one(database.scans()).await?)
 }
 
 /// Changes what is given.

@@ -2,17 +2,17 @@
 
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpResponse, web};
-use sqlx::PgPool;
 
 use super::schemas::{WidgetCount, WidgetCreate, WidgetQuery, WidgetUpdate};
 use super::{crud, service};
 use crate::infrastructure::auth::{Caller, Username};
 use crate::infrastructure::cache::CacheArguments;
+use crate::infrastructure::database::Database;
 use crate::infrastructure::http::{ApiError, IfMatch, Json, PageQuery, PathId, Query};
 
 /// `POST /widgets`
 pub async fn create(
-    database: web::Data<PgPool>,
+    database: web::Data<Database>,
     arguments: CacheArguments,
     caller: Caller,
     Json(new): Json<WidgetCreate>,
@@ -27,7 +27,7 @@ pub async fn create(
 
 /// `GET /widgets/{widget_id}`
 pub async fn read(
-    database: web::Data<PgPool>,
+    database: web::Data<Database>,
     PathId(id): PathId,
 ) -> Result<HttpResponse, ApiError> {
     Ok(HttpResponse::Ok().json(crud::find(database.get_ref(), id).await?))
@@ -35,7 +35,7 @@ pub async fn read(
 
 /// `PATCH /widgets/{widget_id}`
 pub async fn update(
-    database: web::Data<PgPool>,
+    database: web::Data<Database>,
     arguments: CacheArguments,
     caller: Caller,
     if_match: IfMatch,
@@ -49,7 +49,7 @@ pub async fn update(
 
 /// `DELETE /widgets/{widget_id}`
 pub async fn delete(
-    database: web::Data<PgPool>,
+    database: web::Data<Database>,
     arguments: CacheArguments,
     caller: Caller,
     if_match: IfMatch,
@@ -62,7 +62,7 @@ pub async fn delete(
 
 /// `GET /widgets`
 pub async fn search(
-    database: web::Data<PgPool>,
+    database: web::Data<Database>,
     Query(query): Query<WidgetQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let page = if query.q.is_empty() {
@@ -74,14 +74,14 @@ pub async fn search(
 }
 
 /// `GET /widgets/count`
-pub async fn count(database: web::Data<PgPool>) -> Result<HttpResponse, ApiError> {
+pub async fn count(database: web::Data<Database>) -> Result<HttpResponse, ApiError> {
     let count = crud::count(&database).await?;
     Ok(HttpResponse::Ok().json(WidgetCount { count }))
 }
 
 /// `GET /users/{username}/widgets`
 pub async fn list_of_user(
-    database: web::Data<PgPool>,
+    database: web::Data<Database>,
     Username(username): Username,
     Query(query): Query<PageQuery>,
 ) -> Result<HttpResponse, ApiError> {

@@ -1,16 +1,15 @@
 //! The rules of widgets: who may change what.
 
-use sqlx::PgPool;
-
 use super::crud;
 use super::models::Ownership;
 use super::schemas::{WidgetRead, WidgetUpdate};
 use crate::infrastructure::auth::Caller;
+use crate::infrastructure::database::Database;
 use crate::infrastructure::http::{ApiError, IfMatch};
 
 /// Changes a widget of the caller, or any for a superuser. A change of nothing leaves it as it is.
 pub async fn update(
-    database: &PgPool,
+    database: &Database,
     caller: &Caller,
     if_match: &IfMatch,
     id: i64,
@@ -26,19 +25,19 @@ pub async fn update(
     }
     let mut transaction = database.begin().await?;
     crud::lock(&mut transaction, id).await?;
-    let current = crud::find(&mut *transaction, id).await?;
+    let current = crud::find(&mut transaction, id).await?;
     if_match.check(&current)?;
     if change.is_empty() {
         return Ok(current);
     }
-    let changed = crud::update(&mut *transaction, id, change).await?;
+    let changed = crud::update(&mut transaction, id, change).await?;
     transaction.commit().await?;
     Ok(changed)
 }
 
 /// Deletes a widget of the caller, or any for a superuser; its owner's name comes back.
 pub async fn delete(
-    database: &PgPool,
+    database: &Database,
     caller: &Caller,
     if_match: &IfMatch,
     id: i64,
@@ -47,8 +46,8 @@ pub async fn delete(
     if if_match.is_given() {
         let mut transaction = database.begin().await?;
         crud::lock(&mut transaction, id).await?;
-        if_match.check(&crud::find(&mut *transaction, id).await?)?;
-        crud::delete(&mut *transaction, id).await?;
+        if_match.check(&crud::find(&mut transaction, id).await?)?;
+        crud::delete(&mut transaction, id).await?;
         transaction.commit().await?;
     } else {
         crud::delete(database, id).await?;
@@ -57,7 +56,7 @@ pub async fn delete(
 }
 
 async fn check_may_change(
-    database: &PgPool,
+    database: &Database,
     caller: &Caller,
     id: i64,
 ) -> Result<Ownership, ApiError> {

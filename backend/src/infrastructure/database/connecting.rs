@@ -1,0 +1,197 @@
+//! Connections: their options, and the refusal of a pooler that nobody has named.
+//!
+//! Come here for anything that is set on every connection. Each connection of the program is made with
+//! a [`Connector`].
+
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Executor, PgConnection, Row};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::errors::timed_out;
+use crate::infrastructure::settings::DatabaseSettings;
+
+/// The parameter that holds the marker of this process. `PostgreSQL` accepts any name with a dot.
+const MARKER: &str = "backend.instance";
+/// The wait between two attempts while the server starts.
+const RETRY: Duration = Duration::from_millis(100);
+
+/// Makes connections.
+#[derive(Clone, Debug)]
+pub(super) struct Connector {
+    /// The options of every connection.
+    pub(super) options: PgConnectOptions,
+    /// Sent with each direct connection, and read back. `None` behind a pooler.
+    marker: Option<String>,
+}
+
+/// A server that does not know the parameters that the connection was made with.
+#[derive(Debug, thiserror::Error)]
+#[error("DATABASE_URL leads to PgBouncer or another pooler")]
+struct UnexpectedPooler;
+
+impl Connector {
+    /// Connections for requests, with all deadlines.
+    ///
+    /// # Errors
+    /// `DATABASE_URL` cannot be parsed.
+    pub(super) fn for_requests(settings: &DatabaseSettings) -> Result<Self, sqlx::Error> {
+        let seconds = |seconds: u64| format!("{seconds}s");
+        Self::with(
+            settings,
+            &[
+                (
+                    "statement_timeout",
+                    seconds(settings.database_statement_timeout),
+                ),
+                ("lock_timeout", seconds(settings.database_lock_timeout)),
+                (
+                    "idle_in_transaction_session_timeout",
+                    seconds(settings.database_idle_transaction_timeout),
+                ),
+            ],
+        )
+    }
+
+    /// Connections for migrations, which may take any time.
+    ///
+    /// # Errors
+    /// `DATABASE_URL` cannot be parsed.
+    pub(super) fn for_migrations(settings: &DatabaseSettings) -> Result<Self, sqlx::Error> {
+        let unlimited = || "0".to_owned();
+        Self::with(
+            settings,
+            &[
+                ("statement_timeout", unlimited()),
+                ("lock_timeout", unlimited()),
+                ("idle_in_transaction_session_timeout", unlimited()),
+            ],
+        )
+    }
+
+    fn with(
+        settings: &DatabaseSettings,
+        parameters: &[(&str, String)],
+    ) -> Result<Self, sqlx::Error> {
+        let options: PgConnectOptions = settings.database_url.expose_secret().parse()?;
+        if settings.database_pgbouncer {
+            // PgBouncer refuses parameters that it does not know. A transaction sets them for itself.
+            let options = options.extra_float_digits(None);
+            return Ok(Self {
+                options,
+                marker: None,
+            });
+        }
+        let marker = format!("{:016x}", rand::random::<u64>());
+        // The server itself notices clients that are gone.
+        let options = options
+            .options(parameters.iter().cloned())
+            .options([("tcp_keepalives_idle", "30"), (MARKER, &marker)]);
+        Ok(Self {
+            options,
+            marker: Some(marker),
+        })
+    }
+
+    /// A connection, checked.
+    ///
+    /// # Errors
+    /// The server cannot be reached or refuses, or a pooler lies between that the settings do not name.
+    pub(super) async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
+        let mut connection = self.options.connect().await.map_err(named)?;
+        self.check(&mut connection).await?;
+        Ok(connection)
+    }
+
+    /// A connection to a server that may still be starting.
+    ///
+    /// # Errors
+    /// Those of [`Self::connect`], or no connection within `patience`.
+    pub(super) async fn connect_patiently(
+        &self,
+        patience: Duration,
+    ) -> Result<PgConnection, sqlx::Error> {
+        let deadline = Instant::now() + patience;
+        let mut last = None;
+        loop {
+            match timeout_at(deadline, self.connect()).await {
+                Ok(Err(error)) if is_starting(&error) => last = Some(error),
+                Ok(outcome) => return outcome,
+                Err(_) => return Err(last.unwrap_or_else(|| timed_out(patience))),
+            }
+            if timeout_at(deadline, sleep(RETRY)).await.is_err() {
+                return Err(last.unwrap_or_else(|| timed_out(patience)));
+            }
+        }
+    }
+
+    /// Refuses a connection to a pooler that the settings do not name: between two transactions it may
+    /// change the server connection, and with it the meaning of a prepared statement.
+    ///
+    /// # Errors
+    /// A pooler, or no answer.
+    pub(super) async fn check(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        let Some(marker) = &self.marker else {
+            return Ok(());
+        };
+        // A simple query: it leaves no prepared statement behind.
+        let row = connection
+            .fetch_one("SELECT current_setting('backend.instance', true)")
+            .await?;
+        if row.try_get::<Option<String>, _>(0)?.as_ref() == Some(marker) {
+            Ok(())
+        } else {
+            Err(sqlx::Error::Configuration(UnexpectedPooler.into()))
+        }
+    }
+}
+
+/// The same error, or [`UnexpectedPooler`] for a pooler that refuses a parameter.
+fn named(error: sqlx::Error) -> sqlx::Error {
+    match &error {
+        sqlx::Error::Database(refusal)
+            if refusal.code().as_deref() == Some("08P01")
+                && refusal.message().contains("startup parameter") =>
+        {
+            sqlx::Error::Configuration(UnexpectedPooler.into())
+        }
+        _ => error,
+    }
+}
+
+/// Whether the server may accept the connection a moment later.
+fn is_starting(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(error) => error.kind() == std::io::ErrorKind::ConnectionRefused,
+        sqlx::Error::Database(refusal) => {
+            matches!(refusal.code().as_deref(), Some("57P03" | "53300"))
+        }
+        _ => false,
+    }
+}
+
+/// Whether a pooler lies between that the settings do not name.
+pub(super) fn is_unexpected_pooler(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Configuration(cause) if cause.is::<UnexpectedPooler>())
+}
+
+/// The cure of an error that keeps the program from starting, to stand after the error.
+#[must_use]
+pub fn advice(error: &sqlx::Error) -> &'static str {
+    if is_unexpected_pooler(error) {
+        return "set DATABASE_PGBOUNCER=true, or let DATABASE_URL lead to PostgreSQL itself";
+    }
+    let code = match error {
+        sqlx::Error::Database(refusal) => refusal.code(),
+        _ => None,
+    };
+    match code.as_deref() {
+        Some("28P01" | "28000") => "are user and password in DATABASE_URL right?",
+        Some("3D000") => "create it, or name another in DATABASE_URL",
+        Some("42501") => "the role of DATABASE_URL lacks a privilege: see docs/production.md",
+        Some("53300") => "PostgreSQL has no free connection: see max_connections",
+        _ => "is PostgreSQL running, and is DATABASE_URL right?",
+    }
+}

@@ -1,0 +1,157 @@
+//! Errors of PostgreSQL: their answers, and the state of the connection after them.
+//!
+//! Come here to name a new constraint, or to decide that an SQLSTATE is temporary. Do not match on
+//! `sqlx::Error` elsewhere.
+
+use std::io;
+use std::time::Duration;
+
+use crate::infrastructure::http::{ApiError, FieldError};
+
+/// The answers to violated constraints: the one place that knows their names.
+const CONSTRAINTS: &[(&str, Meaning)] = &[
+    (
+        "users_username_unique",
+        Meaning::Conflict("this username is taken"),
+    ),
+    (
+        "users_email_unique",
+        Meaning::Conflict("this e-mail address is taken"),
+    ),
+    (
+        "users_username_valid",
+        Meaning::Field(
+            "username",
+            "must be 2 to 32 of a-z, 0-9 and `_`, and not `me`",
+        ),
+    ),
+    (
+        "users_email_lower_case",
+        Meaning::Field(
+            "email",
+            "must be a lower-case address of at most 254 characters",
+        ),
+    ),
+    (
+        "users_name_length",
+        Meaning::Field("name", "must have 1 to 80 characters"),
+    ),
+    (
+        "widgets_name_length",
+        Meaning::Field("name", "must have 1 to 100 characters"),
+    ),
+    (
+        "widgets_description_length",
+        Meaning::Field("description", "must have at most 2000 characters"),
+    ),
+];
+
+enum Meaning {
+    Conflict(&'static str),
+    Field(&'static str, &'static str),
+}
+
+impl From<sqlx::Error> for ApiError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::RowNotFound => Self::NotFound,
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            // A connection that is closed half-way through its start.
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => {
+                tracing::warn!("database not available: {error}");
+                Self::Unavailable
+            }
+            sqlx::Error::Database(refusal) => {
+                let code = refusal.code();
+                let code = code.as_deref().unwrap_or_default();
+                let meaning = refusal.constraint().and_then(|name| {
+                    CONSTRAINTS
+                        .iter()
+                        .find(|(constraint, _)| *constraint == name)
+                });
+                match (meaning, code) {
+                    (Some((_, Meaning::Conflict(detail))), _) => {
+                        Self::Conflict((*detail).to_owned())
+                    }
+                    (Some((_, Meaning::Field(field, message))), _) => {
+                        Self::Unprocessable(vec![FieldError::new(*field, *message)])
+                    }
+                    // PostgreSQL's text holds no NUL.
+                    (None, "22021") => Self::Unprocessable(vec![FieldError::new(
+                        "",
+                        "text must not contain the NUL character",
+                    )]),
+                    (None, code) if is_temporary(code) || fate(&error) != Fate::Usable => {
+                        tracing::warn!(code, "database not available: {error}");
+                        Self::Unavailable
+                    }
+                    _ => Self::internal(&error),
+                }
+            }
+            _ => Self::internal(&error),
+        }
+    }
+}
+
+/// Whether the same request may succeed a moment later. By class and code of the `PostgreSQL` manual,
+/// appendix A.
+fn is_temporary(code: &str) -> bool {
+    const CLASSES: [&str; 3] = [
+        "08",  // connection exceptions
+        "53",  // too many connections, disk full, out of memory
+        "57P", // shut down, crashed, starting up, database dropped
+    ];
+    const CODES: [&str; 7] = [
+        "25006", // the server is read-only: a failover is under way
+        "25P03", // DATABASE_IDLE_TRANSACTION_TIMEOUT
+        "40001", // the transactions could not be serialised
+        "40P01", // deadlock
+        "55P03", // DATABASE_LOCK_TIMEOUT
+        "57014", // DATABASE_STATEMENT_TIMEOUT
+        "58030", // the server could not read or write a file
+    ];
+    CLASSES.iter().any(|class| code.starts_with(class)) || CODES.contains(&code)
+}
+
+/// The state of a connection after an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It can be used again.
+    Usable,
+    /// It is closed, or nothing more can be read from it.
+    Dead,
+    /// It leads to a server that is read-only. So do the other connections.
+    ReadOnly,
+    /// Its prepared statements no longer fit: the tables have changed, or a pooler lies between.
+    Outdated,
+}
+
+/// The state of the connection that returned the error.
+pub(super) fn fate(error: &sqlx::Error) -> Fate {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::WorkerCrashed => Fate::Dead,
+        sqlx::Error::Database(refusal) => match refusal.code().as_deref().unwrap_or_default() {
+            code if code.starts_with("08") || code.starts_with("57P") || code == "25P03" => {
+                Fate::Dead
+            }
+            "25006" => Fate::ReadOnly,
+            "26000" | "42P05" => Fate::Outdated,
+            "0A000" if refusal.message().contains("cached plan") => Fate::Outdated,
+            _ => Fate::Usable,
+        },
+        _ => Fate::Usable,
+    }
+}
+
+/// The error of a wait that has reached its deadline.
+pub(super) fn timed_out(after: Duration) -> sqlx::Error {
+    let message = format!("no answer within {} ms", after.as_millis());
+    sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, message))
+}

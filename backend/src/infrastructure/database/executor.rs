@@ -1,0 +1,169 @@
+//! [`Database`], [`Scans`] and [`Transaction`] as executors of sqlx, so that `query!` and its kin take
+//! them. Come here only to add an operation of sqlx. Rows are collected before the first is handed
+//! out: a connection is never held for a reader that is slow.
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt, TryFutureExt, TryStreamExt, stream};
+use sqlx::postgres::{PgQueryResult, PgRow, PgStatement, PgTypeInfo};
+use sqlx::{Describe, Either, Error, Execute, Executor, Postgres, SqlStr};
+
+use super::pool::Database;
+use super::statement::{Run, Statement};
+use super::transaction::Transaction;
+
+type Step = Either<PgQueryResult, PgRow>;
+
+const ALL: Run<Vec<Step>> =
+    |connection, statement| Box::pin(connection.fetch_many(statement).try_collect());
+const FIRST: Run<Option<PgRow>> = |connection, statement| connection.fetch_optional(statement);
+const PREPARE: &str = "statements are prepared when they are first run, and not by themselves";
+
+/// An executor for statements that read much: lists, searches and counts. At most half of the pool
+/// works for them at a time, so that they never keep out a statement that reads one row.
+///
+/// A statement waits at most two seconds for its turn.
+#[derive(Clone, Copy, Debug)]
+pub struct Scans<'d>(&'d Database);
+
+impl Database {
+    /// This database, for statements that read much.
+    #[must_use]
+    pub fn scans(&self) -> Scans<'_> {
+        Scans(self)
+    }
+}
+
+/// Hands out steps that have been collected.
+fn steps<'e>(
+    collected: impl Future<Output = Result<Vec<Step>, Error>> + Send + 'e,
+) -> BoxStream<'e, Result<Step, Error>> {
+    collected
+        .map_ok(|steps| stream::iter(steps.into_iter().map(Ok)))
+        .try_flatten_stream()
+        .boxed()
+}
+
+fn unprepared<'e, T: Send + 'e>() -> BoxFuture<'e, Result<T, Error>> {
+    Box::pin(async { Err(Error::InvalidArgument(PREPARE.to_owned())) })
+}
+
+impl<'d> Executor<'d> for &'d Database {
+    type Database = Postgres;
+
+    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<Step, Error>>
+    where
+        'd: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        let statement = Statement::of(query);
+        steps(async move { self.shared.run(statement?, ALL, false).await })
+    }
+
+    fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, Error>>
+    where
+        'd: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        let statement = Statement::of(query);
+        Box::pin(async move { self.shared.run(statement?, FIRST, false).await })
+    }
+
+    fn prepare_with<'e>(
+        self,
+        _: SqlStr,
+        _: &'e [PgTypeInfo],
+    ) -> BoxFuture<'e, Result<PgStatement, Error>>
+    where
+        'd: 'e,
+    {
+        unprepared()
+    }
+
+    fn describe<'e>(self, _: SqlStr) -> BoxFuture<'e, Result<Describe<Postgres>, Error>>
+    where
+        'd: 'e,
+    {
+        unprepared()
+    }
+}
+
+impl<'d> Executor<'d> for Scans<'d> {
+    type Database = Postgres;
+
+    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<Step, Error>>
+    where
+        'd: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        let statement = Statement::of(query);
+        steps(async move { self.0.shared.run(statement?, ALL, true).await })
+    }
+
+    fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, Error>>
+    where
+        'd: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        let statement = Statement::of(query);
+        Box::pin(async move { self.0.shared.run(statement?, FIRST, true).await })
+    }
+
+    fn prepare_with<'e>(
+        self,
+        _: SqlStr,
+        _: &'e [PgTypeInfo],
+    ) -> BoxFuture<'e, Result<PgStatement, Error>>
+    where
+        'd: 'e,
+    {
+        unprepared()
+    }
+
+    fn describe<'e>(self, _: SqlStr) -> BoxFuture<'e, Result<Describe<Postgres>, Error>>
+    where
+        'd: 'e,
+    {
+        unprepared()
+    }
+}
+
+impl<'t> Executor<'t> for &'t mut Transaction {
+    type Database = Postgres;
+
+    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<Step, Error>>
+    where
+        't: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        let statement = Statement::of(query);
+        steps(async move { self.run(statement?, ALL).await })
+    }
+
+    fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, Error>>
+    where
+        't: 'e,
+        E: 'q + Execute<'q, Postgres>,
+    {
+        let statement = Statement::of(query);
+        Box::pin(async move { self.run(statement?, FIRST).await })
+    }
+
+    fn prepare_with<'e>(
+        self,
+        _: SqlStr,
+        _: &'e [PgTypeInfo],
+    ) -> BoxFuture<'e, Result<PgStatement, Error>>
+    where
+        't: 'e,
+    {
+        unprepared()
+    }
+
+    fn describe<'e>(self, _: SqlStr) -> BoxFuture<'e, Result<Describe<Postgres>, Error>>
+    where
+        't: 'e,
+    {
+        unprepared()
+    }
+}

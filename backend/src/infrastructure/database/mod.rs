@@ -1,0 +1,24 @@
+//! PostgreSQL: the pool, deadlines, transactions, migrations and readiness.
+//!
+//! Come here to change how the service reaches its database. Modules take a [`Database`], a
+//! [`Transaction`] or any `PgExecutor`. They make no connections or pools of their own: those would
+//! have no deadlines, and would give wrong answers behind `PgBouncer`.
+
+mod connecting;
+mod errors;
+mod executor;
+mod lease;
+mod migrations;
+mod outage;
+mod pool;
+mod probe;
+mod statement;
+mod suspicion;
+mod transaction;
+
+pub use connecting::advice;
+pub use executor::Scans;
+pub use migrations::{MIGRATOR, MigrationError, migrate};
+pub use pool::Database;
+pub use probe::NotReady;
+pub use transaction::Transaction;

@@ -1,0 +1,73 @@
+//! Outages: a server that no longer responds, without closing its connections.
+//!
+//! Without this, each request would find it out for itself, and wait until its deadline. Come here to
+//! change when waiting statements are given up. An outage is not a refused connection: that shows at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use super::pool::Shared;
+use super::probe::NotReady;
+
+/// The wait between two checks during an outage.
+const INTERVAL: Duration = Duration::from_millis(500);
+
+/// Whether the server has stopped responding.
+#[derive(Debug)]
+pub(super) struct Outage {
+    is_on: watch::Sender<bool>,
+    is_checked: AtomicBool,
+}
+
+impl Default for Outage {
+    fn default() -> Self {
+        Self {
+            is_on: watch::Sender::new(false),
+            is_checked: AtomicBool::new(false),
+        }
+    }
+}
+
+impl Outage {
+    /// Whether statements are refused, since nothing would answer them.
+    pub(super) fn is_on(&self) -> bool {
+        *self.is_on.borrow()
+    }
+
+    /// Waits until the server has stopped responding.
+    pub(super) async fn begins(&self) {
+        let mut is_on = self.is_on.subscribe();
+        // It fails only when the sender is dropped, which `self` holds.
+        let _ = is_on.wait_for(|is_on| *is_on).await;
+    }
+
+    /// Finds out in the background why an answer takes so long, unless that is being done. If the
+    /// server does not respond, the outage lasts until it does.
+    pub(super) fn suspect(shared: &Arc<Shared>) {
+        if shared.outage.is_checked.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let shared = Arc::clone(shared);
+        tokio::spawn(async move {
+            let outage = &shared.outage;
+            while shared.probe.check().await == Err(NotReady::Silent) && !shared.pool.is_closed() {
+                if !outage.is_on.send_replace(true) {
+                    tracing::error!(
+                        "the database does not respond: requests are refused until it does"
+                    );
+                }
+                sleep(INTERVAL).await;
+            }
+            if outage.is_on.send_replace(false) {
+                // Connections from before may have died.
+                shared.suspicion.ping_idle();
+                tracing::info!("the database responds again");
+            }
+            outage.is_checked.store(false, Ordering::Release);
+        });
+    }
+}

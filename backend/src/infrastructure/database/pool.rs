@@ -1,0 +1,278 @@
+//! The pool: connections with deadlines, for statements one by one or in a transaction.
+//!
+//! Come here for the path of a statement from a module to a connection. Rules of single connections are
+//! in `lease`, those of idle ones in `suspicion`, those of a silent server in `outage`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{Connection, Error, PgPool, SqlSafeStr, SqlStr};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::connecting::{Connector, is_unexpected_pooler};
+use super::errors::{Fate, fate, timed_out};
+use super::lease::Lease;
+use super::outage::Outage;
+use super::probe::{NotReady, Probe};
+use super::statement::{Run, Statement};
+use super::suspicion::Suspicion;
+use super::transaction::Transaction;
+use crate::infrastructure::settings::DatabaseSettings;
+
+/// Added to the statement timeout: the server's own answer comes first.
+const MARGIN: Duration = Duration::from_millis(500);
+/// An answer that takes longer is suspicious, at most.
+const SUSPICIOUS: Duration = Duration::from_secs(2);
+/// The deadline of a check, at most.
+const CHECK: Duration = Duration::from_millis(2500);
+
+/// The database, shared by all requests. A clone is the same database.
+///
+/// `&Database` is a `PgExecutor`: each statement runs on a connection of the pool. It is answered or
+/// fails within `DATABASE_STATEMENT_TIMEOUT` and half a second, the wait for a connection included. A
+/// statement that only reads is sent once more if its connection has died.
+#[derive(Clone, Debug)]
+pub struct Database {
+    pub(super) shared: Arc<Shared>,
+}
+
+/// Everything that the clones of a [`Database`] share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) pool: PgPool,
+    pub(super) suspicion: Arc<Suspicion>,
+    pub(super) outage: Outage,
+    pub(super) probe: Probe,
+    /// The deadline of one statement.
+    pub(super) patience: Duration,
+    /// The beginning of a transaction.
+    pub(super) begin: SqlStr,
+    /// Whether each statement needs a transaction, and none may have a name.
+    pub(super) has_pooler: bool,
+    connector: Connector,
+    connect_timeout: Duration,
+    suspicious: Duration,
+    scans: Arc<Semaphore>,
+}
+
+impl Database {
+    /// A database that is connected when it is first used.
+    ///
+    /// # Errors
+    /// `DATABASE_URL` cannot be parsed.
+    pub fn new(settings: &DatabaseSettings) -> Result<Self, Error> {
+        let connector = Connector::for_requests(settings)?;
+        let statement_timeout = Duration::from_secs(settings.database_statement_timeout);
+        let connect_timeout = Duration::from_secs(settings.database_connect_timeout);
+        let suspicion = Arc::new(Suspicion::default());
+        let (checked, suspected) = (connector.clone(), Arc::clone(&suspicion));
+        let pool = PgPoolOptions::new()
+            .max_connections(settings.database_pool_size)
+            .acquire_timeout(connect_timeout)
+            // It would cost every statement a round trip; `suspicion` pings where there is reason to.
+            .test_before_acquire(false)
+            .after_connect(move |connection, _| {
+                let connector = checked.clone();
+                Box::pin(async move { connector.check(connection).await })
+            })
+            .before_acquire(move |connection, idle| {
+                let suspicion = Arc::clone(&suspected);
+                Box::pin(async move { Ok(suspicion.accepts(connection, idle.idle_for).await) })
+            })
+            .connect_lazy_with(connector.options.clone());
+        let shared = Shared {
+            pool,
+            suspicion,
+            outage: Outage::default(),
+            probe: Probe::new(
+                connector.clone(),
+                CHECK.min(statement_timeout / 2 + Duration::from_secs(1)),
+            ),
+            patience: statement_timeout + MARGIN,
+            begin: begin(settings),
+            has_pooler: settings.database_pgbouncer,
+            connector,
+            connect_timeout,
+            suspicious: SUSPICIOUS.min(statement_timeout / 2),
+            scans: Arc::new(Semaphore::new(
+                usize::try_from(settings.database_pool_size / 2).map_or(1, |half| half.max(1)),
+            )),
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+        })
+    }
+
+    /// Connects once, to find mistakes in the settings at the start.
+    ///
+    /// # Errors
+    /// A pooler that the settings do not name. With `must_be_up` also a database that is not available
+    /// within `DATABASE_CONNECT_TIMEOUT`.
+    pub async fn check_connection(&self, must_be_up: bool) -> Result<(), Error> {
+        let shared = &self.shared;
+        match shared
+            .connector
+            .connect_patiently(shared.connect_timeout)
+            .await
+        {
+            Ok(connection) => {
+                // Closed politely, unless that takes long.
+                let _ = timeout(MARGIN, connection.close()).await;
+                Ok(())
+            }
+            Err(error) if must_be_up || is_unexpected_pooler(&error) => Err(error),
+            Err(error) => {
+                tracing::warn!("the database is not available yet: {error}");
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether the database can serve this program now, asked over a connection of its own.
+    ///
+    /// # Errors
+    /// The reason why it cannot.
+    pub async fn check_readiness(&self) -> Result<(), NotReady> {
+        self.shared.probe.check().await
+    }
+
+    /// Begins a transaction. It is rolled back unless it is committed.
+    ///
+    /// # Errors
+    /// No connection in time, or one that has died: nothing has been changed.
+    pub async fn begin(&self) -> Result<Transaction, Error> {
+        Transaction::begin(&self.shared).await
+    }
+
+    /// Closes all connections, once those in use are back.
+    pub async fn close(&self) {
+        self.shared.pool.close().await;
+    }
+}
+
+/// The words that begin a transaction. Behind a pooler it sets its own deadlines: those of the
+/// connection would go to whichever server connection comes next.
+fn begin(settings: &DatabaseSettings) -> SqlStr {
+    if !settings.database_pgbouncer {
+        return "BEGIN".into_sql_str();
+    }
+    sqlx::AssertSqlSafe(format!(
+        "BEGIN; SET LOCAL statement_timeout = '{}s'; SET LOCAL lock_timeout = '{}s'; \
+         SET LOCAL idle_in_transaction_session_timeout = '{}s'",
+        settings.database_statement_timeout,
+        settings.database_lock_timeout,
+        settings.database_idle_transaction_timeout,
+    ))
+    .into_sql_str()
+}
+
+impl Shared {
+    /// Runs a statement by itself. `is_scan` is for [`Database::scans`].
+    ///
+    /// # Errors
+    /// Those of the statement, or no answer in time.
+    pub(super) async fn run<T>(
+        self: &Arc<Self>,
+        statement: Statement,
+        run: Run<T>,
+        is_scan: bool,
+    ) -> Result<T, Error> {
+        let deadline = Instant::now() + self.patience;
+        let work = async {
+            let turn = if is_scan {
+                Some(self.turn(deadline).await?)
+            } else {
+                None
+            };
+            let again = statement.is_read().then(|| statement.clone());
+            let outcome = self.attempt(statement, run, turn.clone(), deadline).await;
+            match (outcome, again) {
+                (Err(error), Some(statement)) if is_worth_another(&error) => {
+                    tracing::debug!("reading again over another connection: {error}");
+                    self.attempt(statement, run, turn, deadline).await
+                }
+                (outcome, _) => outcome,
+            }
+        };
+        self.within(deadline, work).await
+    }
+
+    async fn attempt<T>(
+        self: &Arc<Self>,
+        statement: Statement,
+        run: Run<T>,
+        turn: Option<Arc<OwnedSemaphorePermit>>,
+        deadline: Instant,
+    ) -> Result<T, Error> {
+        let mut lease = self.lease(turn).await?;
+        let connection = lease.begin_use(deadline)?;
+        let outcome = if self.has_pooler {
+            async {
+                let mut transaction = connection.begin_with(self.begin.clone()).await?;
+                let answer = run(&mut transaction, statement.unnamed()).await?;
+                transaction.commit().await?;
+                Ok(answer)
+            }
+            .await
+        } else {
+            run(connection, statement).await
+        };
+        lease.finished(&outcome);
+        outcome
+    }
+
+    /// A connection of the pool.
+    ///
+    /// # Errors
+    /// None is free in time, or none can be made.
+    pub(super) async fn lease(
+        self: &Arc<Self>,
+        turn: Option<Arc<OwnedSemaphorePermit>>,
+    ) -> Result<Lease, Error> {
+        let connection = self.pool.acquire().await?;
+        Ok(Lease::new(connection, Arc::clone(self), turn))
+    }
+
+    /// Waits for the work until the deadline, and not at all during an outage.
+    ///
+    /// # Errors
+    /// Those of the work, or no answer in time.
+    pub(super) async fn within<T>(
+        self: &Arc<Self>,
+        deadline: Instant,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        if self.outage.is_on() {
+            return Err(timed_out(Duration::ZERO));
+        }
+        let mut work = std::pin::pin!(work);
+        if let Ok(outcome) = timeout(self.suspicious, work.as_mut()).await {
+            return outcome;
+        }
+        Outage::suspect(self);
+        tokio::select! {
+            biased;
+            outcome = timeout_at(deadline, work) => outcome.unwrap_or_else(|_| {
+                self.suspicion.ping_idle();
+                Err(timed_out(self.patience))
+            }),
+            () = self.outage.begins() => Err(timed_out(deadline - Instant::now())),
+        }
+    }
+
+    async fn turn(&self, deadline: Instant) -> Result<Arc<OwnedSemaphorePermit>, Error> {
+        let wait = deadline.min(Instant::now() + SUSPICIOUS);
+        match timeout_at(wait, Arc::clone(&self.scans).acquire_owned()).await {
+            Ok(Ok(turn)) => Ok(Arc::new(turn)),
+            Ok(Err(_)) => Err(Error::PoolClosed),
+            Err(_) => Err(Error::PoolTimedOut),
+        }
+    }
+}
+
+/// Whether a read that failed so may be answered over another connection.
+fn is_worth_another(error: &Error) -> bool {
+    matches!(fate(error), Fate::Dead | Fate::Outdated)
+}

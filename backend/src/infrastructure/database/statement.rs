@@ -1,0 +1,106 @@
+//! A statement that can be sent twice: once more after its connection has died, or without a name
+//! behind a pooler. Come here to change which statements are retried.
+
+use futures_util::future::BoxFuture;
+use sqlx::error::BoxDynError;
+use sqlx::postgres::{PgArguments, PgStatement};
+use sqlx::{Execute, PgConnection, Postgres, SqlStr};
+
+/// The text of a statement and its arguments.
+#[derive(Clone, Debug)]
+pub(super) struct Statement {
+    sql: SqlStr,
+    arguments: Option<PgArguments>,
+    /// Whether the server keeps the prepared statement, under a name.
+    is_named: bool,
+}
+
+/// Runs a statement on a connection.
+pub(super) type Run<T> =
+    for<'c> fn(&'c mut PgConnection, Statement) -> BoxFuture<'c, Result<T, sqlx::Error>>;
+
+impl Statement {
+    /// The statement of a query.
+    ///
+    /// # Errors
+    /// An argument cannot be encoded.
+    pub(super) fn of<'q>(mut query: impl Execute<'q, Postgres>) -> Result<Self, sqlx::Error> {
+        let arguments = query.take_arguments().map_err(sqlx::Error::Encode)?;
+        Ok(Self {
+            arguments,
+            is_named: query.persistent(),
+            sql: query.sql(),
+        })
+    }
+
+    /// The same statement, prepared without a name: the server forgets it with the next one.
+    pub(super) fn unnamed(self) -> Self {
+        Self {
+            is_named: false,
+            ..self
+        }
+    }
+
+    /// Whether it only reads, so that it may run twice. A function with effects belongs in a
+    /// transaction, which is never retried.
+    pub(super) fn is_read(&self) -> bool {
+        let sql = self.sql.as_str().trim_start();
+        let starts_with = |word: &str| {
+            sql.get(..word.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(word))
+        };
+        starts_with("select")
+            || starts_with("with")
+                && !sql
+                    .split(|character: char| !character.is_ascii_alphabetic())
+                    .any(|word| {
+                        ["insert", "update", "delete", "merge"]
+                            .iter()
+                            .any(|writes| word.eq_ignore_ascii_case(writes))
+                    })
+    }
+}
+
+impl Execute<'_, Postgres> for Statement {
+    fn sql(self) -> SqlStr {
+        self.sql
+    }
+
+    fn statement(&self) -> Option<&PgStatement> {
+        None
+    }
+
+    fn take_arguments(&mut self) -> Result<Option<PgArguments>, BoxDynError> {
+        Ok(self.arguments.take())
+    }
+
+    fn persistent(&self) -> bool {
+        self.is_named
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_statements_that_write_nothing_are_reads() {
+        let is_read = |sql: &'static str| Statement::of(sql).unwrap().is_read();
+        for read in [
+            "SELECT 1",
+            "  select updated_at FROM users",
+            "WITH found AS (SELECT deleted_at FROM widgets) SELECT * FROM found",
+        ] {
+            assert!(is_read(read), "{read}");
+        }
+        for write in [
+            "INSERT INTO users DEFAULT VALUES",
+            "WITH gone AS (DELETE FROM users RETURNING id) SELECT * FROM gone",
+            "with owner as (select 1) insert into widgets select * from owner",
+            "VALUES (1)",
+            "",
+        ] {
+            assert!(!is_read(write), "{write}");
+        }
+    }
+}

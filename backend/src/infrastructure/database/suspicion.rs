@@ -1,0 +1,76 @@
+//! Suspicion: idle connections that have to be looked at before they are used.
+//!
+//! A connection whose peer is gone looks like any other until it is used. Come here to change when an
+//! idle connection is pinged or closed.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use sqlx::{Connection, PgConnection};
+use tokio::time::timeout;
+
+/// An idle connection is used unseen for this long after it was last used: a ping costs a round trip.
+const TRUSTED: Duration = Duration::from_secs(1);
+/// The deadline of a ping.
+pub(super) const PING: Duration = Duration::from_secs(1);
+
+/// Which idle connections are suspected. Times are microseconds since `start`; 0 is never.
+#[derive(Debug)]
+pub(super) struct Suspicion {
+    start: Instant,
+    /// Connections idle since before this time are pinged.
+    pinged_before: AtomicU64,
+    /// Connections idle since before this time are closed.
+    closed_before: AtomicU64,
+}
+
+impl Default for Suspicion {
+    fn default() -> Self {
+        Self {
+            start: Instant::now(),
+            pinged_before: AtomicU64::new(0),
+            closed_before: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Suspicion {
+    /// A connection has died: those that are idle now may have died with it.
+    pub(super) fn ping_idle(&self) {
+        self.pinged_before.fetch_max(self.now(), Ordering::Relaxed);
+    }
+
+    /// The server is no longer the right one: connections that are idle now are closed.
+    pub(super) fn close_idle(&self) {
+        self.closed_before.fetch_max(self.now(), Ordering::Relaxed);
+    }
+
+    /// Whether a connection that has been idle for so long may be used.
+    pub(super) async fn accepts(&self, connection: &mut PgConnection, idle_for: Duration) -> bool {
+        let pinged_before = self.pinged_before.load(Ordering::Relaxed);
+        let closed_before = self.closed_before.load(Ordering::Relaxed);
+        if pinged_before.max(closed_before) == 0 && idle_for <= TRUSTED {
+            return true;
+        }
+        let idle_since = self.now().saturating_sub(microseconds(idle_for));
+        if idle_since < closed_before {
+            return false;
+        }
+        if idle_for <= TRUSTED && idle_since >= pinged_before {
+            return true;
+        }
+        let is_alive = matches!(timeout(PING, connection.ping()).await, Ok(Ok(())));
+        if !is_alive {
+            self.ping_idle();
+        }
+        is_alive
+    }
+
+    fn now(&self) -> u64 {
+        microseconds(self.start.elapsed()).max(1)
+    }
+}
+
+fn microseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,81 @@
+//! Transactions. Come here to change how they begin and end.
+
+use std::sync::Arc;
+
+use sqlx::{AssertSqlSafe, Error, Executor};
+use tokio::time::Instant;
+
+use super::lease::Lease;
+use super::pool::Shared;
+use super::statement::{Run, Statement};
+
+/// A transaction, rolled back unless it is committed. `&mut Transaction` is a `PgExecutor`.
+///
+/// Each statement has the deadline of a single one; between two of them pass at most
+/// `DATABASE_IDLE_TRANSACTION_TIMEOUT` seconds. Nothing in it is retried.
+#[derive(Debug)]
+pub struct Transaction {
+    lease: Lease,
+    shared: Arc<Shared>,
+    /// Whether a statement has failed: what was done before it cannot be committed.
+    has_failed: bool,
+}
+
+impl Transaction {
+    pub(super) async fn begin(shared: &Arc<Shared>) -> Result<Self, Error> {
+        let deadline = Instant::now() + shared.patience;
+        let work = async {
+            let mut lease = shared.lease(None).await?;
+            let begin = Statement::of(shared.begin.clone())?;
+            lease.set_in_transaction(true);
+            let outcome = lease.begin_use(deadline)?.execute(begin).await;
+            lease.finished(&outcome);
+            outcome.map(|_| lease)
+        };
+        let lease = shared.within(deadline, work).await?;
+        Ok(Self {
+            lease,
+            shared: Arc::clone(shared),
+            has_failed: false,
+        })
+    }
+
+    /// Commits the transaction.
+    ///
+    /// # Errors
+    /// The transaction is rolled back, since a statement has failed or a constraint is violated. After
+    /// a lost connection nobody knows.
+    pub async fn commit(mut self) -> Result<(), Error> {
+        if self.has_failed {
+            let message = "a statement of the transaction has failed: it is rolled back";
+            return Err(Error::InvalidArgument(message.to_owned()));
+        }
+        let commit = Statement::of(AssertSqlSafe("COMMIT"))?;
+        let run: Run<_> = |connection, statement| connection.execute(statement);
+        self.run(commit, run).await?;
+        self.lease.set_in_transaction(false);
+        Ok(())
+    }
+
+    /// Runs a statement of the transaction.
+    ///
+    /// # Errors
+    /// Those of the statement, or no answer in time.
+    pub(super) async fn run<T>(&mut self, statement: Statement, run: Run<T>) -> Result<T, Error> {
+        let deadline = Instant::now() + self.shared.patience;
+        let lease = &mut self.lease;
+        let statement = if self.shared.has_pooler {
+            statement.unnamed()
+        } else {
+            statement
+        };
+        let work = async {
+            let outcome = run(lease.begin_use(deadline)?, statement).await;
+            lease.finished(&outcome);
+            outcome
+        };
+        let outcome = self.shared.within(deadline, work).await;
+        self.has_failed |= outcome.is_err();
+        outcome
+    }
+}

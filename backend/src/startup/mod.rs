@@ -1,0 +1,249 @@
+//! The only place that builds things and puts them together.
+
+mod signals;
+
+use std::io;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::{Condition, from_fn};
+use actix_web::{App, HttpServer, web};
+use secrecy::ExposeSecret;
+use tokio::time::timeout;
+use tracing_actix_web::TracingLogger;
+use tracing_subscriber::util::TryInitError;
+
+use crate::infrastructure::auth::Passwords;
+use crate::infrastructure::cache::Cache;
+use crate::infrastructure::cache::backends::BackendError;
+use crate::infrastructure::database::{self, Database, MigrationError};
+use crate::infrastructure::http::{ApiError, RequestTimeout, apply_conventions};
+use crate::infrastructure::settings::{
+    AdministratorSettings, DatabaseSettings, Environment, ServerSettings, Settings,
+};
+use crate::infrastructure::telemetry::{self, AccessLog};
+use crate::interfaces::{self, Draining};
+use crate::modules::users::{self, UserCreate};
+
+pub use signals::{Signals, Stop};
+
+/// Seconds that requests under way have to finish after SIGTERM.
+const SHUTDOWN_SECONDS: u64 = 30;
+/// The wait for connections to the database that are in use when the server has stopped.
+const CLOSE: Duration = Duration::from_secs(2);
+
+/// Why the program does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The logs cannot be written.
+    #[error("the logs cannot be started: {0}")]
+    Logs(#[from] TryInitError),
+    /// The database is not available.
+    #[error("the database is not available: {cause}; {}", database::advice(cause))]
+    Database {
+        /// The error of the connection.
+        #[from]
+        cause: sqlx::Error,
+    },
+    /// The tables are not up to date, and cannot be brought there.
+    #[error("{0}")]
+    Migration(#[from] MigrationError),
+    /// The settings describe no backend.
+    #[error("the cache cannot be set up: {0}")]
+    Cache(#[from] BackendError),
+    /// The superuser could not be created.
+    #[error("the superuser was not created: {0}")]
+    Superuser(ApiError),
+    /// The address cannot be listened on.
+    #[error("{address} cannot be listened on: {cause}; SERVER_HOST and SERVER_PORT choose another")]
+    Listen {
+        /// The address.
+        address: String,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The server broke.
+    #[error("the server stopped: {0}")]
+    Server(io::Error),
+}
+
+/// Serves until SIGTERM or SIGINT. After SIGTERM requests under way are finished first.
+///
+/// # Errors
+/// Whatever keeps the program from starting, in a sentence for whoever starts it.
+pub async fn serve(settings: Settings, signals: &mut Signals) -> Result<(), StartError> {
+    // Writes the last lines when it goes.
+    let _log = telemetry::initialise(&settings.logging)?;
+    for warning in &settings.warnings {
+        tracing::warn!("{warning}");
+    }
+    // A wait for the database, or for another instance that migrates, ends at a signal.
+    let parts = tokio::select! {
+        biased;
+        _ = signals.next() => {
+            tracing::info!("stopped before it listened");
+            return Ok(());
+        }
+        parts = Parts::prepare(&settings) => parts?,
+    };
+    let database = parts.database.clone();
+    run_server(&settings.server, parts, signals).await?;
+    // A connection that does not come back is no reason to stay.
+    let _ = timeout(CLOSE, database.close()).await;
+    Ok(())
+}
+
+/// What every worker shares.
+#[derive(Clone)]
+struct Parts {
+    database: Database,
+    passwords: Passwords,
+    cache: Cache,
+}
+
+impl Parts {
+    async fn prepare(settings: &Settings) -> Result<Self, StartError> {
+        let database = Database::new(&settings.database)?;
+        if settings.database.database_auto_migrate {
+            database::migrate(&settings.database).await?;
+        }
+        database
+            .check_connection(settings.database.database_auto_migrate)
+            .await?;
+        let passwords = Passwords::new();
+        create_administrator(&database, &passwords, &settings.administrator).await?;
+        let is_development = settings.server.environment == Environment::Development;
+        let cache = Cache::connect(&settings.cache, is_development).await?;
+        Ok(Self {
+            database,
+            passwords,
+            cache,
+        })
+    }
+}
+
+async fn run_server(
+    settings: &ServerSettings,
+    parts: Parts,
+    signals: &mut Signals,
+) -> Result<(), StartError> {
+    let draining = Draining::default();
+    let database = web::Data::new(parts.database);
+    let cache = web::Data::new(parts.cache);
+    let passwords = web::Data::new(parts.passwords);
+    let drains = web::Data::new(draining.clone());
+    let is_logged = telemetry::writes_requests();
+    let limit = Duration::from_secs(settings.server_request_timeout);
+    let app = move || {
+        let timeout = RequestTimeout::start(limit);
+        App::new()
+            .app_data(web::Data::clone(&database))
+            .app_data(web::Data::clone(&cache))
+            .app_data(web::Data::clone(&passwords))
+            .app_data(web::Data::clone(&drains))
+            // The first to be wrapped is the innermost.
+            .wrap(Condition::new(is_logged, TracingLogger::<AccessLog>::new()))
+            .wrap(from_fn(move |request, next| {
+                apply_conventions(timeout.clone(), request, next)
+            }))
+            .configure(interfaces::configure)
+    };
+    // A policy that cannot be stops the program here, and not a worker thread of a running one.
+    drop(app());
+
+    let workers = settings
+        .server_workers
+        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let (host, port) = (settings.server_host.as_str(), settings.server_port);
+    let server = HttpServer::new(app)
+        .workers(workers)
+        .max_connections(settings.server_max_connections.div_ceil(workers))
+        .keep_alive(Duration::from_secs(settings.server_keep_alive))
+        .shutdown_timeout(SHUTDOWN_SECONDS)
+        .disable_signals()
+        .bind((host, port))
+        .map_err(|cause| StartError::Listen {
+            address: format!("{host}:{port}"),
+            cause,
+        })?;
+    for address in server.addrs() {
+        tracing::info!(%address, "listening");
+    }
+    let server = server.run();
+    let handle = server.handle();
+    let delay = Duration::from_secs(settings.server_shutdown_delay);
+    tokio::select! {
+        outcome = server => outcome.map_err(StartError::Server),
+        () = stop(signals, &handle, delay, &draining) => Ok(()),
+    }
+}
+
+/// Stops the server at the next signal. A second one ends the delay, a third one the wait for requests
+/// under way.
+async fn stop(signals: &mut Signals, server: &ServerHandle, delay: Duration, draining: &Draining) {
+    let is_graceful = signals.next().await == Stop::Gracefully;
+    if is_graceful {
+        tracing::info!("stopping: requests under way are finished first");
+        draining.begin();
+        let _ = timeout(delay, signals.next()).await;
+    }
+    tokio::select! {
+        () = server.stop(is_graceful) => {}
+        _ = signals.next() => {}
+    }
+}
+
+/// Brings the tables up to date.
+///
+/// # Errors
+/// Where the database is away or refuses.
+pub async fn migrate(settings: &DatabaseSettings) -> Result<(), StartError> {
+    Ok(database::migrate(settings).await?)
+}
+
+/// Creates a superuser; `false` where there is one of that name.
+///
+/// # Errors
+/// Where the database is away, or somebody else has the name or the address.
+pub async fn create_superuser(
+    settings: &DatabaseSettings,
+    new: UserCreate,
+) -> Result<bool, StartError> {
+    let database = Database::new(settings)?;
+    database.check_connection(true).await?;
+    let passwords = Passwords::new();
+    users::create_superuser(&database, &passwords, new)
+        .await
+        .map_err(StartError::Superuser)
+}
+
+/// The first superuser, from `ADMIN_*`.
+async fn create_administrator(
+    database: &Database,
+    passwords: &Passwords,
+    settings: &AdministratorSettings,
+) -> Result<(), StartError> {
+    let (Some(username), Some(email), Some(password)) = (
+        &settings.admin_username,
+        &settings.admin_email,
+        &settings.admin_password,
+    ) else {
+        return Ok(());
+    };
+    let new = UserCreate {
+        username: username.clone(),
+        email: email.to_lowercase(),
+        password: password.expose_secret().into(),
+        name: username.clone(),
+    };
+    match users::create_superuser(database, passwords, new).await {
+        Ok(true) => tracing::info!(username, "created the first superuser"),
+        Ok(false) => {}
+        // Another instance may have been faster, and a taken address is no reason not to serve.
+        Err(error @ ApiError::Conflict(_)) => {
+            tracing::warn!(username, "ADMIN_USERNAME was not created: {error}");
+        }
+        Err(error) => return Err(StartError::Superuser(error)),
+    }
+    Ok(())
+}
