@@ -106,6 +106,7 @@ impl RootSpanBuilder for AccessLog {
             latency_ms,
             cache = cache.map(|cache| tracing::field::display(cache.status())),
             cache_key = cache.and_then(CacheOutcome::key),
+            cache_effect = cache.and_then(CacheOutcome::invalidated),
             user_id = extensions.get::<Caller>().map(|caller| caller.id),
             "request"
         );

@@ -168,12 +168,11 @@ impl Reply {
             .map_or("", |value| value.to_str().expect("text"))
     }
 
-    /// The value of `Cache-Status` without the key.
+    /// The value of `Cache-Status` without the key, and without the names that a write invalidated.
     pub fn outcome(&self) -> &str {
         let status = self.header("cache-status");
-        status
-            .split_once("; key=")
-            .map_or(status, |(outcome, _)| outcome)
+        let outcome = status.split("; key=").next().unwrap_or_default();
+        outcome.split("; invalidated=").next().unwrap_or_default()
     }
 
     pub fn key(&self) -> &str {

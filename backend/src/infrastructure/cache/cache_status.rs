@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use percent_encoding::percent_encode_byte;
+
 /// What the cache did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
@@ -16,7 +18,10 @@ pub(super) enum Outcome {
     /// The cache was not asked.
     Bypass(Bypass),
     /// A method that is not answered from the cache.
-    Method,
+    Method {
+        /// The handler did not bind an argument that the policy needs (C48).
+        missing_argument: bool,
+    },
 }
 
 /// Why the cache was not asked.
@@ -76,7 +81,12 @@ impl Outcome {
                 text.push_str("backend; fwd=bypass; detail=");
                 text.push_str(bypass.detail());
             }
-            Self::Method => text.push_str("backend; fwd=method"),
+            Self::Method { missing_argument } => {
+                text.push_str("backend; fwd=method");
+                if missing_argument {
+                    text.push_str("; detail=missing-argument");
+                }
+            }
         }
     }
 }
@@ -91,20 +101,60 @@ impl fmt::Display for Outcome {
 pub(super) fn header_value(outcome: Outcome, key: Option<&str>) -> String {
     let mut text = String::with_capacity(64);
     outcome.push(&mut text);
-    // A quoted string of RFC 8941 holds printable ASCII, with `"` and `\` escaped.
-    if let Some(key) = key
-        && key.bytes().all(|byte| (0x20..0x7f).contains(&byte))
-    {
+    if let Some(key) = key {
         text.push_str("; key=\"");
-        for character in key.chars() {
-            if matches!(character, '"' | '\\') {
-                text.push('\\');
-            }
-            text.push(character);
-        }
+        push_quoted(&mut text, key);
         text.push('"');
     }
     text
+}
+
+/// How many keys, groups and patterns of a write are named.
+const NAMED: usize = 20;
+/// How many bytes their names may take together.
+const NAMED_BYTES: usize = 2048;
+
+/// The parameters of `Cache-Status` that show the effect of a write: how many names were invalidated, and the first of
+/// them by their kind, as in `invalidated=2; keys="widget:42 widget_count:global"`. At most [`NAMED`] names and about
+/// [`NAMED_BYTES`] bytes. `everything` stands for the whole namespace.
+pub(super) fn invalidated(kinds: [(&str, &[String]); 3], everything: bool) -> String {
+    let count: usize = kinds.iter().map(|(_, names)| names.len()).sum();
+    let mut text = format!("invalidated={count}");
+    let (mut named, mut bytes) = (0, 0);
+    for (kind, names) in kinds {
+        let mut separator = format!("; {kind}=\"");
+        let mut is_open = false;
+        for name in names {
+            named += 1;
+            bytes += name.len();
+            if named > NAMED || bytes > NAMED_BYTES {
+                break;
+            }
+            text.push_str(&separator);
+            push_quoted(&mut text, name);
+            " ".clone_into(&mut separator);
+            is_open = true;
+        }
+        if is_open {
+            text.push('"');
+        }
+    }
+    if everything {
+        text.push_str("; everything");
+    }
+    text
+}
+
+/// Appends text to a quoted string of RFC 8941, which holds printable ASCII with `"` and `\` escaped. Other bytes are
+/// percent-encoded.
+fn push_quoted(text: &mut String, value: &str) {
+    for byte in value.bytes() {
+        match byte {
+            b'"' | b'\\' => text.extend(['\\', char::from(byte)]),
+            0x20..0x7f => text.push(char::from(byte)),
+            _ => text.push_str(percent_encode_byte(byte)),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -50,38 +50,6 @@ async fn c06_a_read_with_a_missing_argument_is_not_cached_and_the_log_says_why()
 }
 
 #[actix_web::test]
-async fn c06_a_write_with_a_missing_argument_still_invalidates_the_rest() {
-    const WRITE: CachePolicy = WIDGET
-        .to_invalidate_extra(&[("list_{tenant}", "all"), ("count", "global")])
-        .to_invalidate_groups(&["group_{tenant}"]);
-    const COUNT: CachePolicy = CachePolicy::new("count").resource_id("global");
-    for harness in Harness::on_every_backend().await {
-        let app = harness
-            .app(|config| {
-                both("/count", COUNT, &Runs::default())(config);
-                config.service(
-                    web::resource("/widgets/{widget_id}")
-                        .route(web::get().to(numbered(&Runs::default())).wrap(WIDGET))
-                        .route(web::post().to(no_content).wrap(WRITE)),
-                );
-            })
-            .await;
-        for path in ["/count", "/widgets/1"] {
-            get(&app, path).await;
-        }
-        let log = Log::collect();
-        assert_eq!(post(&app, "/widgets/1").await.status, 204);
-        assert!(
-            !log.lines_with(&["WARN", "/widgets/{widget_id}", "`tenant`"])
-                .is_empty()
-        );
-        for path in ["/count", "/widgets/1"] {
-            assert!(!get(&app, path).await.is_hit(), "{path}");
-        }
-    }
-}
-
-#[actix_web::test]
 async fn c07_the_resource_id_is_inferred() {
     #[derive(Default, Deserialize, Serialize)]
     #[serde(default)]

@@ -3,8 +3,11 @@
 
 mod caller_inside;
 mod conditional;
+mod effects;
 mod freshness;
+mod missing_bindings;
 mod patterns;
 mod position;
 mod reading;
+mod several_backends;
 mod writing;

@@ -24,6 +24,7 @@ const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 pub struct CacheOutcome {
     outcome: Outcome,
     key: Option<String>,
+    invalidated: Option<String>,
 }
 
 impl CacheOutcome {
@@ -31,6 +32,13 @@ impl CacheOutcome {
     #[must_use]
     pub fn status(&self) -> impl fmt::Display + use<> {
         self.outcome
+    }
+
+    /// The effect of a successful write, as in `invalidated=2; keys="widget:42 widget_count:global"`: how many keys, groups
+    /// and patterns, and the names of the first 20.
+    #[must_use]
+    pub fn invalidated(&self) -> Option<&str> {
+        self.invalidated.as_deref()
     }
 
     /// The key, where one could be built.
@@ -72,17 +80,48 @@ pub(super) fn finish(
 ) -> ServiceResponse<BoxBody> {
     if shared.status_header {
         let shown = key.filter(|_| shared.expose_keys).map(Key::name);
-        let value = Bytes::from(header_value(outcome, shown));
-        if let Ok(value) = HeaderValue::from_maybe_shared(value) {
-            response.headers_mut().insert(CACHE_STATUS, value);
-        }
+        insert_status(&mut response, header_value(outcome, shown));
     }
     if LevelFilter::current() >= LevelFilter::INFO {
-        let key = key.map(|key| key.name().to_owned());
-        let outcome = CacheOutcome { outcome, key };
+        let outcome = CacheOutcome {
+            outcome,
+            key: key.map(|key| key.name().to_owned()),
+            invalidated: None,
+        };
         response.request().extensions_mut().insert(outcome);
     }
     response
+}
+
+/// Writes down what a write invalidated, as [`finish`] does for a read.
+pub(super) fn finish_write(
+    shared: &Shared,
+    mut response: ServiceResponse<BoxBody>,
+    outcome: Outcome,
+    invalidated: Option<String>,
+) -> ServiceResponse<BoxBody> {
+    if shared.status_header {
+        let status = header_value(outcome, None);
+        let shown = invalidated.as_ref().filter(|_| shared.expose_keys);
+        let status = shown.map_or_else(
+            || status.clone(),
+            |invalidated| format!("{status}; {invalidated}"),
+        );
+        insert_status(&mut response, status);
+    }
+    let outcome = CacheOutcome {
+        outcome,
+        key: None,
+        invalidated,
+    };
+    response.request().extensions_mut().insert(outcome);
+    response
+}
+
+fn insert_status(response: &mut ServiceResponse<BoxBody>, value: String) {
+    if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(value)) {
+        response.headers_mut().insert(CACHE_STATUS, value);
+    }
 }
 
 /// Says once for each route why it is not cached.

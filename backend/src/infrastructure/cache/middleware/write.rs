@@ -1,4 +1,7 @@
 //! Writes: the handler runs, then what it made stale is deleted, then the answer is sent (C15–C20).
+//!
+//! Come here when a write leaves something stale, or to see what its log lines mean. Which keys, groups and patterns belong to
+//! a write is decided in `policy::write_keys`.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -6,14 +9,15 @@ use std::sync::Arc;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use actix_web::{Error, HttpRequest, error, rt};
+use futures_util::future::join_all;
 use tracing::Instrument as _;
 
-use super::handler::{Handler, finish};
+use super::handler::{Handler, finish_write};
 use crate::infrastructure::cache::breaker::{DeletionError, GuardedBackend, distrust_everything};
-use crate::infrastructure::cache::cache_status::{Bypass, Outcome};
+use crate::infrastructure::cache::cache_status::{Bypass, Outcome, invalidated};
 use crate::infrastructure::cache::keys::group_key;
 use crate::infrastructure::cache::policy::{CompiledPolicy, WritePlan};
-use crate::infrastructure::cache::provider::{Cache, Shared};
+use crate::infrastructure::cache::provider::{Cache, RegisteredBackend, Shared};
 
 /// Runs a write to its end, whether or not the client is still there.
 pub(super) async fn write<S, B>(
@@ -28,22 +32,35 @@ where
 {
     if !cache.shared.enabled {
         let response = handler.run(request).await?;
-        return Ok(finish(
-            &cache.shared,
-            response,
-            Outcome::Bypass(Bypass::Disabled),
-            None,
-        ));
+        let outcome = Outcome::Bypass(Bypass::Disabled);
+        return Ok(finish_write(&cache.shared, response, outcome, None));
     }
     // Spawned, since a client that resets its connection drops this future, and nothing may come
     // between the handler's commit and the deletion (C20).
     let task = rt::spawn(
         async move {
+            let shared = &cache.shared;
             let response = handler.run(request).await?;
-            if response.status().as_u16() < 400 {
-                invalidate(&cache.shared, &policy, response.request()).await;
+            if response.status().as_u16() >= 400 {
+                let outcome = Outcome::Method {
+                    missing_argument: false,
+                };
+                return Ok(finish_write(shared, response, outcome, None));
             }
-            Ok(finish(&cache.shared, response, Outcome::Method, None))
+            let plan = policy.write(response.request());
+            invalidate(shared, &policy, &plan, response.request()).await;
+            let outcome = Outcome::Method {
+                missing_argument: !plan.missing.is_empty(),
+            };
+            let effect = invalidated(
+                [
+                    ("keys", &plan.keys),
+                    ("groups", &plan.groups),
+                    ("patterns", &plan.patterns),
+                ],
+                plan.everything,
+            );
+            Ok(finish_write(shared, response, outcome, Some(effect)))
         }
         .in_current_span(),
     );
@@ -51,37 +68,83 @@ where
         .map_err(|_| error::ErrorInternalServerError("the handler did not finish"))?
 }
 
-/// Deletes all that the write made stale. A fault of the cache is not the writer's.
-async fn invalidate(shared: &Shared, policy: &CompiledPolicy, request: &HttpRequest) {
-    let plan = policy.write(request);
+/// Deletes all that the write made stale, on every registered backend: the policy that reads a key may name another backend
+/// than the policy that writes. A fault of the cache is not the writer's.
+async fn invalidate(
+    shared: &Shared,
+    policy: &CompiledPolicy,
+    plan: &WritePlan,
+    request: &HttpRequest,
+) {
     let route = request.match_pattern().unwrap_or_default();
-    for problem in &plan.problems {
-        tracing::warn!(route, "cache invalidation: {problem}");
-    }
-    let Some(registered) = shared.backend_or_warn(policy.policy.backend_name) else {
-        return;
-    };
-    let backend = &registered.backend;
-    if plan.everything {
+    let own = shared.backend_or_warn(policy.policy.backend_name);
+    log_mistakes(shared, policy, plan, &route);
+    join_all(shared.backends().map(|registered| {
+        let is_own = own.is_some_and(|own| Arc::ptr_eq(&own.backend, &registered.backend));
+        invalidate_on(shared, registered, plan, is_own, &route)
+    }))
+    .await;
+}
+
+/// Says what is wrong with the declaration of the write.
+fn log_mistakes(shared: &Shared, policy: &CompiledPolicy, plan: &WritePlan, route: &str) {
+    let prefix = policy.policy.key_prefix();
+    if plan.has_no_id && shared.warned.permits(&format!("{route} {prefix} no-id")) {
         tracing::warn!(
             route,
+            policy = prefix,
+            "cache invalidation: the policy infers its resource id and found none, so this write has no key of its own"
+        );
+    }
+    let whole = if plan.everything {
+        "the whole namespace"
+    } else {
+        "the group of the policy"
+    };
+    for argument in &plan.missing {
+        tracing::error!(
+            route,
+            policy = prefix,
+            argument,
+            "cache invalidation: the handler did not bind `{argument}`, which a key of this write needs; in its place \
+             {whole} was invalidated. Bind it with `CacheArguments::bind` before the handler answers"
+        );
+    }
+    if plan.everything && plan.missing.is_empty() {
+        tracing::warn!(
+            route,
+            policy = prefix,
             "a write invalidates more keys than are deleted one by one: everything is distrusted"
         );
+    }
+}
+
+async fn invalidate_on(
+    shared: &Shared,
+    registered: &RegisteredBackend,
+    plan: &WritePlan,
+    is_own: bool,
+    route: &str,
+) {
+    let backend = &registered.backend;
+    if plan.everything {
         distrust_everything(backend).await;
         return;
     }
-    let keys = full_keys(backend, &plan);
     // Its error is in the log, and the keys are kept for later.
-    let _ = backend.invalidate(keys).await;
+    let _ = backend.invalidate(full_keys(backend, plan)).await;
     for pattern in &plan.patterns {
         let deleted = Arc::clone(backend)
             .invalidate_pattern(backend.full_pattern(pattern))
             .await;
-        if let Err(DeletionError::PatternMatchingNotSupported(backend)) = deleted {
+        // A backend that the policy does not name may hold nothing that matches: it is reported once.
+        if let Err(DeletionError::PatternMatchingNotSupported(name)) = deleted
+            && (is_own || shared.warned.permits(&format!("{route} {name} pattern")))
+        {
             tracing::error!(
                 route,
                 pattern,
-                "PatternMatchingNotSupportedError: {backend} cannot delete by pattern; use groups or to_invalidate_extra"
+                "PatternMatchingNotSupportedError: {name} cannot delete by pattern; use groups or to_invalidate_extra"
             );
         }
     }

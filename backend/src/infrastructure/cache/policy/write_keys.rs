@@ -19,15 +19,17 @@ pub(in crate::infrastructure::cache) struct WritePlan {
     pub(in crate::infrastructure::cache) keys: Vec<String>,
     pub(in crate::infrastructure::cache) groups: Vec<String>,
     pub(in crate::infrastructure::cache) patterns: Vec<String>,
-    /// What could not be built, one sentence each.
-    pub(in crate::infrastructure::cache) problems: Vec<String>,
-    /// There are more keys than can be deleted one by one.
+    /// Arguments that the policy needs and that neither the request has nor the handler bound (C48).
+    pub(in crate::infrastructure::cache) missing: Vec<&'static str>,
+    /// The policy infers its resource id and found none, as on a collection's POST: there is no own key (C7).
+    pub(in crate::infrastructure::cache) has_no_id: bool,
+    /// The whole namespace is invalidated: a key is not known, or there are more than can be deleted one by one.
     pub(in crate::infrastructure::cache) everything: bool,
 }
 
 impl CompiledPolicy {
-    /// All that a successful write invalidates (C15–C17). What cannot be built is a problem, and the
-    /// rest is invalidated all the same (C6).
+    /// All that a successful write invalidates (C15–C17). In place of a key whose argument is missing stands the smallest
+    /// whole that is known to hold it (C48): the policy's group for its own key, else the namespace.
     pub(in crate::infrastructure::cache) fn write(&self, request: &HttpRequest) -> WritePlan {
         let query = self.read_query(request).unwrap_or_default();
         let mut arguments = Arguments::collect(request, &query, self.policy.resource_id_type);
@@ -41,18 +43,21 @@ impl CompiledPolicy {
             if ids.is_empty() {
                 ids.push(Cow::Borrowed(id));
             }
-            plan.add_keys(&expand(prefix, &arguments), &ids);
+            match expand(prefix, &arguments) {
+                Ok(prefixes) => plan.add_keys(&prefixes, &ids),
+                Err(missing) => plan.miss(missing),
+            }
         }
         for group in &self.groups {
             match expand(group, &arguments) {
                 Ok(groups) => plan.groups.extend(groups),
-                Err(missing) => plan.problem(missing),
+                Err(missing) => plan.miss(missing),
             }
         }
         for pattern in &self.patterns {
             match expand(pattern, &arguments) {
                 Ok(patterns) => plan.patterns.extend(patterns),
-                Err(missing) => plan.problem(missing),
+                Err(missing) => plan.miss(missing),
             }
         }
         if plan.keys.len() + plan.groups.len() + plan.patterns.len() > MAX_INVALIDATED_KEYS {
@@ -61,9 +66,9 @@ impl CompiledPolicy {
         plan
     }
 
-    /// The key of the resource itself. A collection's `POST` has none, which is no problem.
+    /// The key of the resource itself.
     fn plan_own_key(&self, arguments: &Arguments<'_>, plan: &mut WritePlan) {
-        let ids = match self.policy.resource_id {
+        let ids: Vec<_> = match self.policy.resource_id {
             ResourceId::Literal(literal) => vec![Cow::Borrowed(literal)],
             ResourceId::Argument(argument) => arguments.values(argument),
             ResourceId::Inferred => {
@@ -72,42 +77,54 @@ impl CompiledPolicy {
                     .into_iter()
                     .collect();
                 ids.extend(arguments.usual_forms());
+                if ids.is_empty() {
+                    plan.has_no_id = true;
+                    return;
+                }
                 ids
             }
         };
-        if ids.is_empty() {
-            plan.problems
-                .push("no resource id: the resource's own key was not invalidated".to_owned());
+        let missing = match (self.policy.resource_id, expand(&self.prefix, arguments)) {
+            (ResourceId::Argument(argument), _) if ids.is_empty() => MissingArgument(argument),
+            (_, Ok(prefixes)) => return plan.add_keys(&prefixes, &ids),
+            (_, Err(missing)) => missing,
+        };
+        // The group of the policy holds every entry that the policy stores.
+        let group = self.group.as_ref();
+        if let Some(Ok(groups)) = group.map(|group| expand(group, arguments)) {
+            plan.note(missing);
+            plan.groups.extend(groups);
         } else {
-            plan.add_keys(&expand(&self.prefix, arguments), &ids);
+            plan.miss(missing);
         }
     }
 }
 
 impl WritePlan {
-    fn add_keys(&mut self, prefixes: &Result<Vec<String>, MissingArgument>, ids: &[Cow<'_, str>]) {
-        match prefixes {
-            Ok(prefixes) if prefixes.len().saturating_mul(ids.len()) > MAX_INVALIDATED_KEYS => {
-                self.everything = true;
+    fn add_keys(&mut self, prefixes: &[String], ids: &[Cow<'_, str>]) {
+        if prefixes.len().saturating_mul(ids.len()) > MAX_INVALIDATED_KEYS {
+            self.everything = true;
+            return;
+        }
+        for prefix in prefixes {
+            for id in ids {
+                let mut key = format!("{prefix}:");
+                push_escaped(&mut key, id);
+                self.keys.push(key);
             }
-            Ok(prefixes) => {
-                for prefix in prefixes {
-                    for id in ids {
-                        let mut key = format!("{prefix}:");
-                        push_escaped(&mut key, id);
-                        self.keys.push(key);
-                    }
-                }
-            }
-            Err(missing) => self.problem(*missing),
         }
     }
 
-    fn problem(&mut self, missing: MissingArgument) {
-        self.problems.push(format!(
-            "the argument `{}` is missing: what depends on it was not invalidated",
-            missing.0
-        ));
+    /// Notes a key that cannot be known: no whole smaller than the namespace is known to hold it.
+    fn miss(&mut self, missing: MissingArgument) {
+        self.note(missing);
+        self.everything = true;
+    }
+
+    fn note(&mut self, missing: MissingArgument) {
+        if !self.missing.contains(&missing.0) {
+            self.missing.push(missing.0);
+        }
     }
 }
 

@@ -41,6 +41,13 @@ pub(in crate::infrastructure::cache) struct RegisteredBackend {
 }
 
 impl Shared {
+    /// Every registered backend.
+    pub(in crate::infrastructure::cache) fn backends(
+        &self,
+    ) -> impl Iterator<Item = &RegisteredBackend> {
+        self.backends.values()
+    }
+
     /// The backend of that name, or the default one.
     pub(in crate::infrastructure::cache) fn backend(
         &self,
