@@ -3,13 +3,13 @@
 mod signals;
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::{Condition, from_fn};
 use actix_web::{App, HttpServer, web};
 use secrecy::ExposeSecret;
-use tokio::time::timeout;
+use tokio::time::{timeout, timeout_at};
 use tracing_actix_web::TracingLogger;
 use tracing_subscriber::util::TryInitError;
 
@@ -17,7 +17,7 @@ use crate::infrastructure::auth::Passwords;
 use crate::infrastructure::cache::Cache;
 use crate::infrastructure::cache::backends::BackendError;
 use crate::infrastructure::database::{self, Database, MigrationError};
-use crate::infrastructure::http::{ApiError, RequestTimeout, apply_conventions};
+use crate::infrastructure::http::{ApiError, RequestTimeout, apply_conventions, close_connections};
 use crate::infrastructure::settings::{
     AdministratorSettings, DatabaseSettings, Environment, ServerSettings, Settings,
 };
@@ -29,6 +29,8 @@ pub use signals::{Signals, Stop};
 
 /// Seconds that requests under way have to finish after SIGTERM.
 const SHUTDOWN_SECONDS: u64 = 30;
+/// The least time that pending cache deletions have to be delivered, after SIGINT too.
+const LEAVE: Duration = Duration::from_secs(2);
 /// The wait for connections to the database that are in use when the server has stopped.
 const CLOSE: Duration = Duration::from_secs(2);
 
@@ -128,6 +130,7 @@ async fn run_server(
     signals: &mut Signals,
 ) -> Result<(), StartError> {
     let draining = Draining::default();
+    let leaving = parts.cache.clone();
     let database = web::Data::new(parts.database);
     let cache = web::Data::new(parts.cache);
     let passwords = web::Data::new(parts.passwords);
@@ -172,23 +175,56 @@ async fn run_server(
     let server = server.run();
     let handle = server.handle();
     let delay = Duration::from_secs(settings.server_shutdown_delay);
-    tokio::select! {
+    let mut until = None;
+    let stopped = tokio::select! {
         outcome = server => outcome.map_err(StartError::Server),
-        () = stop(signals, &handle, delay, &draining) => Ok(()),
-    }
+        () = stop(signals, &handle, &leaving, (delay, &draining), &mut until) => Ok(()),
+    };
+    leaving
+        .leave(
+            until
+                .unwrap_or_else(Instant::now)
+                .max(Instant::now() + LEAVE),
+        )
+        .await;
+    stopped
 }
 
 /// Stops the server at the next signal. A second one ends the delay, a third one the wait for requests
 /// under way.
-async fn stop(signals: &mut Signals, server: &ServerHandle, delay: Duration, draining: &Draining) {
+///
+/// `until` is when the shutdown time is over.
+async fn stop(
+    signals: &mut Signals,
+    server: &ServerHandle,
+    cache: &Cache,
+    (delay, draining): (Duration, &Draining),
+    until: &mut Option<Instant>,
+) {
     let is_graceful = signals.next().await == Stop::Gracefully;
     if is_graceful {
         tracing::info!("stopping: requests under way are finished first");
         draining.begin();
         let _ = timeout(delay, signals.next()).await;
     }
+    let end = Instant::now() + Duration::from_secs(if is_graceful { SHUTDOWN_SECONDS } else { 0 });
+    *until = Some(end);
+    let stopping = async {
+        if is_graceful {
+            server.pause().await;
+            close_connections();
+            // Before the workers end, whose tasks end with them.
+            cache.finish_tasks(end).await;
+        }
+        if timeout_at(end.into(), server.stop(is_graceful))
+            .await
+            .is_err()
+        {
+            server.stop(false).await;
+        }
+    };
     tokio::select! {
-        () = server.stop(is_graceful) => {}
+        () = stopping => {}
         _ = signals.next() => {}
     }
 }

@@ -1,16 +1,27 @@
 //! What holds for every request, whichever route it takes: it has an id, its path may end in a slash,
 //! and its errors are problems. One middleware, since each one more costs every request.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::Uri;
 use actix_web::http::uri::PathAndQuery;
+use actix_web::http::{ConnectionType, Uri};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage};
 
 use super::problem::{Unanswered, is_bare_error, render};
 use super::request_id::{RequestId, X_REQUEST_ID};
 use super::request_timeout::RequestTimeout;
+
+/// Whether each answer closes its connection.
+static CLOSES_CONNECTIONS: AtomicBool = AtomicBool::new(false);
+
+/// From now on each answer closes its connection: the process ends, and requests that come on connections
+/// that are open already would keep it from doing so.
+pub fn close_connections() {
+    CLOSES_CONNECTIONS.store(true, Ordering::Relaxed);
+}
 
 /// A middleware that gives the request its [`RequestId`], finds the route of `/widgets/` where that of
 /// `/widgets` is, answers for a handler that takes too long, and gives every error its problem body.
@@ -34,6 +45,10 @@ pub async fn apply_conventions<B: MessageBody + 'static>(
         Ok(response) => response.map_into_left_body(),
         Err(error) => return Err(Unanswered { request_id, error }.into()),
     };
+    if CLOSES_CONNECTIONS.load(Ordering::Relaxed) {
+        let head = response.response_mut().head_mut();
+        head.set_connection_type(ConnectionType::Close);
+    }
     let headers = response.headers_mut();
     headers.insert(X_REQUEST_ID, request_id.into_header());
     Ok(response)

@@ -10,7 +10,7 @@ mod request_id;
 mod request_timeout;
 mod route;
 
-pub use conventions::apply_conventions;
+pub use conventions::{apply_conventions, close_connections};
 pub use error::{ApiError, FieldError};
 pub use extract::{Json, PathId, Query, nullable, present, without_nul};
 pub use if_match::IfMatch;

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use super::distrust::distrust_everything;
 use super::guarded_backend::GuardedBackend;
 use super::health::{Availability, Unavailable};
+use super::pending_deletions::PendingDeletions;
 use crate::infrastructure::cache::backends::BackendError;
 
 /// How long a deletion may keep a writer waiting before it goes on in the background (C17).
@@ -33,7 +35,7 @@ impl GuardedBackend {
     ) -> Result<(), Unavailable> {
         for batch in keys.chunks(DELETE_BATCH) {
             if let Err(error) = self.delete_batch(batch).await {
-                self.distrust(&keys, false);
+                self.distrust(PendingDeletions::of_keys(&keys));
                 return Err(error);
             }
         }
@@ -45,17 +47,18 @@ impl GuardedBackend {
         self: Arc<Self>,
         pattern: String,
     ) -> Result<(), DeletionError> {
-        if self.keep_if_away(&[], true) {
+        if self.keep_if_away(PendingDeletions::everything) {
             return Err(DeletionError::Unavailable(Unavailable(
                 "the breaker is open".to_owned(),
             )));
         }
         let backend = Arc::clone(&self);
         let shown = pattern.clone();
-        let deletion = tokio::spawn(async move {
+        let deletion = self.tasks.spawn(async move {
             let result = backend.unguarded.delete_pattern(&pattern).await;
             if let Err(BackendError::Unavailable(_) | BackendError::NotStored(_)) = &result {
-                backend.distrust(&[], true);
+                // What it did not find stays, so nothing is an answer any more.
+                distrust_everything(&backend).await;
             }
             result
         });
@@ -72,7 +75,7 @@ impl GuardedBackend {
                 Err(DeletionError::Unavailable(Unavailable(error.to_string())))
             }
             Ok(Err(panicked)) => {
-                self.distrust(&[], true);
+                self.distrust(PendingDeletions::everything());
                 Err(DeletionError::Unavailable(Unavailable(
                     panicked.to_string(),
                 )))
@@ -90,7 +93,7 @@ impl GuardedBackend {
     /// One batch, within one deadline: tried on one connection and, when that fails or half of the
     /// time has passed, on another.
     async fn delete_batch(&self, keys: &[String]) -> Result<(), Unavailable> {
-        if self.keep_if_away(keys, false) {
+        if self.keep_if_away(|| PendingDeletions::of_keys(keys)) {
             return Err(Unavailable("the breaker is open".to_owned()));
         }
         let both = async {
@@ -117,13 +120,21 @@ impl GuardedBackend {
         self.observe(both).await
     }
 
-    /// Keeps deletions for later where the backend is away; answers whether it did.
-    fn keep_if_away(&self, keys: &[String], overflowed: bool) -> bool {
-        let mut pending_deletions = self.pending_deletions();
+    /// Keeps deletions for later where the backend is away. Returns whether it did.
+    pub(super) fn keep_if_away(&self, deletions: impl FnOnce() -> PendingDeletions) -> bool {
+        let mut pending = self.pending();
         if self.availability() != Availability::Away {
             return false;
         }
-        pending_deletions.keep(keys, overflowed);
+        pending.add(deletions());
         true
+    }
+
+    /// Keeps deletions that failed and opens the breaker: until they are delivered nothing that the
+    /// backend holds is trusted.
+    pub(super) fn distrust(&self, deletions: PendingDeletions) {
+        let mut pending = self.pending();
+        pending.add(deletions);
+        self.set_availability(Availability::Away);
     }
 }

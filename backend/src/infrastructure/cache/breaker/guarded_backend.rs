@@ -1,67 +1,80 @@
-//! A backend behind deadlines and the circuit breaker (C26, C27, C35).
+//! A backend behind deadlines, the circuit breaker and recovery (C26, C27, C35, C58).
 //!
-//! Come here to see what happens when a server fails. Deletions are in `deletions`, recovery in
-//! `supervisor`.
+//! Come here for the states and for every operation on a backend. Call no backend past it.
 //!
 //! # States
 //!
 //! ```text
-//!                          quarantine over
+//!                    every instance has answered the roll call
 //!     Ready ◀──────────────────────────────────────────── Recovering
 //!       │                                                  ▲   ▲  │
 //!       ├── an operation failed ──▶ Doubtful ──────────────┘   │  │
 //!       │                           ▲  │   the server answered │  │
-//!       │                           │  │   and is the same     │  │
+//!       │                           │  │   and is the same:    │  │
+//!       │                           │  │   a roll call begins  │  │
 //!       │                           └──┼───────────────────────┼──┘ an operation failed
 //!       │ a deletion failed twice      │ 3 failures in a row    │
 //!       ▼                              ▼                        │
 //!     Away ◀───────────────────────────┘                        │
 //!       └───────────────────────────────────────────────────────┘
-//!         the probe answered; before the quarantine begins, all deletions that were kept are delivered
-//!         and a new generation is set
+//!         the probe answered: a new generation and a roll call begin, then all pending deletions
+//!         are delivered
 //! ```
 //!
-//! Only in *Ready* is anything read from or stored in the backend. In *Ready*, *Doubtful* and
-//! *Recovering* deletions are sent at once; in *Away* they are kept.
+//! Only in *Ready*, and while the lease of the generation lasts, is anything read from or stored in the backend.
+//! In *Ready*, *Doubtful* and *Recovering* deletions are sent at once. In *Away* they are kept.
 //!
 //! # Why nothing stale outlives an outage
 //!
 //! Every entry carries the *generation* of the namespace, a random number that the backend holds
-//! under `~generation`. An instance trusts no entry of another generation than the one it knows. An
-//! instance that met an outage delivers the deletions it owes, then sets a new generation, then waits
-//! [`QUARANTINE`], in which every other instance that met the outage finds the backend again (they
-//! probe every [`PROBE_INTERVAL`]) and does the same, and only then trusts the backend with the
-//! generation it finds. An instance that saw no more than one failure waits as long, since another
-//! may have failed to delete at that moment. So what was stored before the outage, whether or not somebody failed to
-//! delete it, is never an answer again. A server that restarted with an old snapshot has another
-//! identity than the one recorded with the generation, which counts as an outage too.
+//! under `~generation`. An instance trusts no entry of another generation than the one it knows, and trusts that
+//! one only for as long as it has confirmed it within its lease (`trust`). An instance that met an outage
+//! sets a new generation, delivers its pending deletions, and then waits until every
+//! other instance has answered its roll call. An instance answers only while it sends deletions at
+//! once. So none holds a pending deletion from the time before the roll call, or it has set a newer generation
+//! since. An instance that saw one failure calls the roll too, since another may have failed to delete
+//! at that moment. A server that restarted with an old snapshot has another identity than the one
+//! recorded with the generation, which counts as an outage too.
+//!
+//! An instance that does not answer within its grace (`intervals`) has died or cannot reach the server. It is
+//! struck off the record, and a new generation takes the place of the deletions that it may have owed.
+//!
+//! # The start and the end of a process
+//!
+//! A process calls the roll before it trusts anything. It leaves the record when it ends with nothing pending.
+//! So hits survive a clean restart, and a process that ended with pending deletions, or was killed, is
+//! noticed by the next one that starts: it is listed and does not answer (C58).
 //!
 //! # Bounds
 //!
-//! At most [`MAX_PENDING_DELETIONS`](super::pending_deletions::MAX_PENDING_DELETIONS) keys are kept. Past
-//! that, and for patterns, the new generation alone does the work, which distrusts the whole namespace.
+//! At most [`MAX_PENDING`](super::pending_deletions::MAX_PENDING) keys are kept. Past that, and for patterns, the new generation alone
+//! does the work, which distrusts the whole namespace.
+//!
+//! # What is not promised
+//!
+//! An instance that alone is cut off from a backend that the others still reach cannot end what they serve:
+//! its writes are seen by them when it has recovered. The lease is measured with the monotonic clock, which
+//! stands still while the whole machine sleeps.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
 
 use super::health::{Availability, Unavailable};
+use super::intervals::Intervals;
 use super::pending_deletions::PendingDeletions;
+use super::trust::Trust;
 use crate::infrastructure::cache::backends::{
     BackendError, CacheBackend, Found, Standing, Version,
 };
 use crate::infrastructure::cache::log_limits::RateLimit;
-
-/// How often the backend is asked whether it is well.
-pub const PROBE_INTERVAL: Duration = Duration::from_millis(500);
-/// How long a recovered backend is not trusted, so that others can deliver what they owe: a probe
-/// interval, and half of one to deliver.
-pub const QUARANTINE: Duration = Duration::from_millis(750);
+use crate::infrastructure::cache::stored::Member;
 
 /// A backend behind deadlines, a breaker and recovery.
 pub struct GuardedBackend {
@@ -71,12 +84,19 @@ pub struct GuardedBackend {
     pub(in crate::infrastructure::cache) deadline: Duration,
     /// The namespace with its `:`, or nothing.
     pub(in crate::infrastructure::cache) namespace: String,
-    pub(in crate::infrastructure::cache) wake: Notify,
-    pub(in crate::infrastructure::cache) changed: Notify,
-    generation: AtomicU64,
+    pub(super) intervals: Intervals,
+    pub(super) tasks: TaskTracker,
+    pub(super) wake: Notify,
+    trust: Trust,
+    /// This instance, for others.
+    id: u64,
+    /// The instances that the newest record listed.
+    members: Mutex<Vec<Member>>,
+    /// Counts failures of operations.
+    pub(super) incidents: AtomicU64,
     pub(super) availability: AtomicU8,
     pub(super) failures: AtomicU32,
-    pub(super) pending_deletions: Mutex<PendingDeletions>,
+    pending: Mutex<PendingDeletions>,
     pub(super) warning: RateLimit,
 }
 
@@ -86,18 +106,23 @@ impl GuardedBackend {
         unguarded: Arc<dyn CacheBackend>,
         deadline: Duration,
         namespace: String,
+        tasks: TaskTracker,
     ) -> Self {
         Self {
             registered_name,
             unguarded,
             deadline,
             namespace,
+            intervals: Intervals::of(deadline),
+            tasks,
             wake: Notify::new(),
-            changed: Notify::new(),
-            generation: AtomicU64::new(0),
+            trust: Trust::none(),
+            id: rand::random(),
+            members: Mutex::default(),
+            incidents: AtomicU64::new(0),
             availability: AtomicU8::new(Availability::Away as u8),
             failures: AtomicU32::new(0),
-            pending_deletions: Mutex::default(),
+            pending: Mutex::default(),
             warning: RateLimit::new(Duration::from_secs(1)),
         }
     }
@@ -116,26 +141,47 @@ impl GuardedBackend {
         format!("{}{pattern}", self.namespace)
     }
 
-    /// The generation that trusted entries carry.
+    /// The generation that trusted entries carry; 0 before the first one is known.
     pub(in crate::infrastructure::cache) fn generation(&self) -> u64 {
-        self.generation.load(Ordering::Acquire)
+        self.trust.generation()
     }
 
-    pub(super) fn set_generation(&self, generation: u64) {
-        self.generation.store(generation, Ordering::Release);
+    /// Whether an entry of this generation is an answer now. To be asked *after* the entry was read: while the
+    /// look-up waited, the server may have become another one with an old snapshot, or this process may
+    /// have been frozen.
+    pub(in crate::infrastructure::cache) fn trusts(&self, generation: u64) -> bool {
+        self.is_ready() && self.trust.holds(generation)
     }
 
-    /// Takes over a generation that was read, unless another has been set since `before` was known.
-    pub(super) fn replace_generation(&self, before: u64, generation: u64) -> bool {
-        self.generation
-            .compare_exchange(before, generation, Ordering::AcqRel, Ordering::Acquire)
-            .is_ok()
+    /// Takes over a generation that was asked for at a time, unless another one was since `before` was known.
+    pub(super) fn trust_generation(&self, before: u64, generation: u64, asked: Instant) -> bool {
+        self.trust
+            .take_over(before, generation, asked, self.intervals.lease)
     }
 
-    pub(super) fn pending_deletions(&self) -> MutexGuard<'_, PendingDeletions> {
-        self.pending_deletions
+    /// This instance, as it is listed.
+    pub(super) fn membership(&self) -> Member {
+        Member {
+            id: self.id,
+            answered: 0,
+            grace: self.intervals.grace,
+        }
+    }
+
+    pub(super) fn known_members(&self) -> Vec<Member> {
+        self.members
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(super) fn remember_members(&self, members: &[Member]) {
+        let mut known = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+        members.clone_into(&mut known);
+    }
+
+    pub(super) fn pending(&self) -> MutexGuard<'_, PendingDeletions> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The value under a full key, where nobody has to be asked for it.
@@ -202,14 +248,6 @@ impl GuardedBackend {
         let _ = self.observe(self.unguarded.delete(&[key])).await;
     }
 
-    /// Keeps deletions that failed and opens the breaker: until they are delivered nothing that the
-    /// backend holds is trusted.
-    pub(super) fn distrust(&self, keys: &[String], overflowed: bool) {
-        let mut pending_deletions = self.pending_deletions();
-        pending_deletions.keep(keys, overflowed);
-        self.set_availability(Availability::Away);
-    }
-
     /// Runs one operation under the deadline and lets the breaker know how it went.
     pub(super) async fn observe<T>(
         &self,
@@ -233,7 +271,7 @@ impl GuardedBackend {
     }
 
     /// Lets the breaker know how an operation went.
-    fn note<T>(&self, result: Result<T, BackendError>) -> Result<T, Unavailable> {
+    pub(super) fn note<T>(&self, result: Result<T, BackendError>) -> Result<T, Unavailable> {
         match result {
             Ok(value) => {
                 if self.failures.load(Ordering::Relaxed) != 0 {

@@ -38,12 +38,12 @@ impl GuardedBackend {
         }
     }
 
-    /// Whether the backend may answer and be filled.
+    /// Whether the backend may be asked and filled. What it answers is checked with `trusts`.
     pub(in crate::infrastructure::cache) fn is_ready(&self) -> bool {
         self.availability() == Availability::Ready
     }
 
-    /// Changes the state. Those that leave *Away* hold the lock on what is undelivered, so that no
+    /// Changes the state. Whoever leaves *Away* holds the lock on the pending deletions, so that no
     /// deletion is kept after the last one was delivered.
     pub(super) fn set_availability(&self, availability: Availability) {
         let before = self.availability.swap(availability as u8, Ordering::AcqRel);
@@ -54,7 +54,6 @@ impl GuardedBackend {
                 ?availability,
                 "cache backend changed state"
             );
-            self.changed.notify_waiters();
             self.wake.notify_one();
         }
     }
@@ -71,14 +70,19 @@ impl GuardedBackend {
             .is_ok();
         if moved {
             self.failures.store(0, Ordering::Relaxed);
-            self.changed.notify_waiters();
             self.wake.notify_one();
         }
         moved
     }
 
+    /// How many operations have failed so far.
+    pub(super) fn incidents(&self) -> u64 {
+        self.incidents.load(Ordering::Acquire)
+    }
+
     /// After a failure the backend is asked who it is before it is trusted again.
     pub(super) fn doubt(&self) {
+        self.incidents.fetch_add(1, Ordering::AcqRel);
         if !self.advance(Availability::Ready, Availability::Doubtful) {
             self.advance(Availability::Recovering, Availability::Doubtful);
         }

@@ -5,16 +5,21 @@
 //! knows requests or policies.
 
 mod deletions;
+mod distrust;
 mod guarded_backend;
 mod health;
+mod intervals;
 mod namespace_generation;
 mod pending_deletions;
+mod recovery;
+mod roll_call;
 mod supervisor;
+mod trust;
 
 pub use health::Unavailable;
 
 pub(in crate::infrastructure::cache) use deletions::DeletionError;
+pub(in crate::infrastructure::cache) use distrust::{clear, distrust_everything};
 pub(in crate::infrastructure::cache) use guarded_backend::GuardedBackend;
 pub(in crate::infrastructure::cache) use health::Availability;
-pub(in crate::infrastructure::cache) use namespace_generation::{clear, distrust_everything};
 pub(in crate::infrastructure::cache) use supervisor::Supervisor;

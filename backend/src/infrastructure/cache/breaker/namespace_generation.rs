@@ -1,101 +1,287 @@
-//! The generation of the namespace: read, set for the first time, and begun anew, which distrusts everything stored before.
+//! Visits to the namespace's record: learning its generation, answering roll calls, beginning new ones.
 //!
-//! Come here for `clear` and for what a restarted server means. How the record is written is in `stored::generation`.
+//! Come here to see who writes the record, and when. How it is written is in `stored::namespace_record`, how
+//! long a visit may take in `intervals`. Write the record nowhere else.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout_at};
 
-use super::guarded_backend::{GuardedBackend, PROBE_INTERVAL};
+use super::guarded_backend::GuardedBackend;
 use super::health::Unavailable;
-use crate::infrastructure::cache::backends::Version;
-use crate::infrastructure::cache::stored::{
-    RecordedGeneration, parse_generation, write_generation,
-};
+use crate::infrastructure::cache::backends::{BackendError, Version};
+use crate::infrastructure::cache::stored::{Member, NamespaceRecord};
 
-/// The key of the namespace's generation.
-const GENERATION_KEY: &str = "~generation";
+/// The key of the namespace's record.
+const RECORD_KEY: &str = "~generation";
+/// The record is read several times a second, and set anew when it is gone.
+const RECORD_LIFETIME: Duration = Duration::from_hours(720);
+/// Longest pause before a visit is repeated that lost the race with another instance's.
+const LONGEST_PAUSE_MS: u64 = 10;
 
-/// The generation is read twice a second and set anew when it is gone.
-const GENERATION_LIFETIME: Duration = Duration::from_hours(720);
-
-/// Removes what the namespace holds where the server can list it (C24), and distrusts the rest. Other
-/// instances follow within a [`PROBE_INTERVAL`].
-pub(in crate::infrastructure::cache) async fn clear(
-    backend: &GuardedBackend,
-) -> Result<(), Unavailable> {
-    // Before the record goes with the rest.
-    let identity = recorded_identity(backend).await?;
-    backend
-        .unguarded
-        .clear(&backend.namespace)
-        .await
-        .map_err(|error| Unavailable(error.to_string()))?;
-    begin_generation(backend, &identity).await
+/// Why the record is visited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Intent<'a> {
+    /// To learn the generation, and to answer the newest roll call.
+    Confirm,
+    /// To begin a roll call.
+    CallRoll,
+    /// To distrust everything stored so far. Begins a roll call.
+    NewGeneration,
+    /// To remove these instances, which did not answer, and to distrust what they may have owed.
+    StrikeOff(&'a [u64]),
+    /// To remove this instance, which owes nothing.
+    Leave,
 }
 
-/// Distrusts everything stored so far, in every instance: returns when all have had the time to learn of
-/// the new generation. Where it cannot be set now, it is before the backend is trusted again.
-pub(in crate::infrastructure::cache) async fn distrust_everything(backend: &GuardedBackend) {
-    let begun = async { begin_generation(backend, &recorded_identity(backend).await?).await };
-    if begun.await.is_err() {
-        backend.distrust(&[], true);
+/// Why a visit came to nothing.
+#[derive(Clone, Debug)]
+pub(super) enum VisitError {
+    /// The record was set on another server: this one has restarted, or was replaced.
+    OtherServer,
+    /// There is no record. What it protected may be there all the same.
+    NoRecord,
+    /// Another instance wrote at the same time.
+    Contested,
+    /// As the breaker has noted.
+    Unavailable(Unavailable),
+}
+
+impl From<Unavailable> for VisitError {
+    fn from(error: Unavailable) -> Self {
+        Self::Unavailable(error)
     }
-    // They ask for it once in an interval, and take no longer for it than the deadline.
-    sleep(PROBE_INTERVAL + backend.deadline).await;
 }
 
-/// The server that the generation was set on.
-async fn recorded_identity(backend: &GuardedBackend) -> Result<String, Unavailable> {
-    let recorded = read_generation(backend).await?;
-    recorded
-        .map(|recorded| recorded.identity)
-        .ok_or_else(|| Unavailable("the namespace has no generation yet".to_owned()))
+impl From<VisitError> for Unavailable {
+    fn from(error: VisitError) -> Self {
+        match error {
+            VisitError::OtherServer => Self("the cache server is another than before".to_owned()),
+            VisitError::NoRecord => Self("the namespace has no record".to_owned()),
+            VisitError::Contested => Self("too many instances write at the same time".to_owned()),
+            VisitError::Unavailable(error) => error,
+        }
+    }
 }
 
-/// Sets a new generation.
-pub(super) async fn begin_generation(
+/// Visits the record, within one deadline, and trusts the generation it finds or begins.
+pub(super) async fn visit(
     backend: &GuardedBackend,
-    identity: &str,
-) -> Result<(), Unavailable> {
-    let generation: u64 = rand::random();
-    let record = write_generation(generation, identity);
-    backend
-        .set(
-            &backend.full_key(GENERATION_KEY),
-            record,
-            GENERATION_LIFETIME,
-        )
+    intent: Intent<'_>,
+) -> Result<NamespaceRecord, VisitError> {
+    visit_until(backend, intent, Instant::now() + backend.deadline).await
+}
+
+/// The same with a deadline that has begun already.
+pub(super) async fn visit_until(
+    backend: &GuardedBackend,
+    intent: Intent<'_>,
+    until: Instant,
+) -> Result<NamespaceRecord, VisitError> {
+    let visits = async {
+        loop {
+            match visit_once(backend, intent).await {
+                Err(VisitError::Contested) => {
+                    let pause = rand::random_range(1..=LONGEST_PAUSE_MS);
+                    sleep(Duration::from_millis(pause)).await;
+                }
+                ended => return ended,
+            }
+        }
+    };
+    if let Ok(ended) = timeout_at(until.into(), visits).await {
+        return ended;
+    }
+    let late = Err(BackendError::no_answer_within(backend.deadline));
+    match backend.note::<()>(late) {
+        Err(error) => Err(error.into()),
+        Ok(()) => Err(VisitError::Contested),
+    }
+}
+
+/// The record as it is, without an answer.
+pub(super) async fn read_record(
+    backend: &GuardedBackend,
+) -> Result<Option<NamespaceRecord>, Unavailable> {
+    let found = backend
+        .get_from_server(&backend.full_key(RECORD_KEY))
         .await?;
-    backend.set_generation(generation);
-    Ok(())
+    Ok(found.and_then(|found| NamespaceRecord::read(&found.value)))
 }
 
-/// Sets a first generation where there is none; `None` where another instance was faster and the
-/// answer has to be read again.
-pub(super) async fn claim_generation(
+async fn visit_once(
     backend: &GuardedBackend,
-    identity: &str,
-) -> Result<Option<u64>, Unavailable> {
-    let generation: u64 = rand::random();
-    let key = backend.full_key(GENERATION_KEY);
-    let record = write_generation(generation, identity);
-    if backend
-        .compare_and_set(&key, &Version::Absent, record, GENERATION_LIFETIME)
-        .await?
-        .is_some()
-    {
-        return Ok(Some(generation));
+    intent: Intent<'_>,
+) -> Result<NamespaceRecord, VisitError> {
+    let asked = Instant::now();
+    let before = backend.generation();
+    let key = backend.full_key(RECORD_KEY);
+    let found = backend.get_from_server(&key).await?;
+    // After the record: what was read is then known to be this server's, and not its predecessor's.
+    let server = backend.observe(backend.unguarded.server_identity()).await?;
+    let recorded = found
+        .as_ref()
+        .and_then(|found| NamespaceRecord::read(&found.value));
+    if recorded.is_none() && intent == Intent::Leave {
+        return Ok(NamespaceRecord::default());
     }
-    Ok(read_generation(backend)
-        .await?
-        .filter(|recorded| recorded.identity == identity)
-        .map(|recorded| recorded.generation))
+    let own = backend.membership();
+    let known = backend.known_members();
+    let record = next(recorded.as_ref(), &known, &server, own, intent)?;
+    if recorded.as_ref() != Some(&record) {
+        let expected = found.map_or(Version::Absent, |found| found.version);
+        let stored = backend
+            .compare_and_set(&key, &expected, record.write(), RECORD_LIFETIME)
+            .await?;
+        if stored.is_none() {
+            return Err(VisitError::Contested);
+        }
+    }
+    backend.remember_members(&record.members);
+    let trusted =
+        intent == Intent::Leave || backend.trust_generation(before, record.generation, asked);
+    if trusted {
+        Ok(record)
+    } else {
+        // This instance has begun a newer one meanwhile.
+        Err(VisitError::Contested)
+    }
 }
 
-pub(super) async fn read_generation(
-    backend: &GuardedBackend,
-) -> Result<Option<RecordedGeneration>, Unavailable> {
-    let found = backend.get(&backend.full_key(GENERATION_KEY)).await?;
-    Ok(found.and_then(|found| parse_generation(&found.value)))
+/// The record after a visit. `known` are the members of the record that this instance saw last.
+fn next(
+    recorded: Option<&NamespaceRecord>,
+    known: &[Member],
+    server: &str,
+    own: Member,
+    intent: Intent<'_>,
+) -> Result<NamespaceRecord, VisitError> {
+    let begins = matches!(intent, Intent::NewGeneration | Intent::StrikeOff(_));
+    let mut record = match recorded {
+        Some(recorded) if recorded.server == server => recorded.clone(),
+        Some(recorded) if intent == Intent::NewGeneration => recorded.clone(),
+        Some(_) => return Err(VisitError::OtherServer),
+        None if intent == Intent::Confirm => return Err(VisitError::NoRecord),
+        // Flushed, evicted or the first one: nothing stored before is trusted.
+        None => NamespaceRecord {
+            generation: rand::random(),
+            round: known
+                .iter()
+                .map(|member| member.answered)
+                .max()
+                .unwrap_or(0),
+            server: server.to_owned(),
+            members: known.to_vec(),
+        },
+    };
+    server.clone_into(&mut record.server);
+    if begins {
+        record.generation = rand::random();
+    }
+    if let Intent::StrikeOff(ids) = intent {
+        for id in ids {
+            record.remove(*id);
+        }
+    }
+    match intent {
+        Intent::Leave => {
+            record.remove(own.id);
+            return Ok(record);
+        }
+        Intent::CallRoll | Intent::NewGeneration | Intent::StrikeOff(_) => record.round += 1,
+        Intent::Confirm => {}
+    }
+    if record.answer(own.id, own.grace) {
+        Ok(record)
+    } else {
+        Err(Unavailable("the namespace has too many instances".to_owned()).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GRACE: Duration = Duration::from_secs(1);
+    const OWN: Member = Member {
+        id: 1,
+        answered: 0,
+        grace: GRACE,
+    };
+    const OTHER: Member = Member { id: 2, ..OWN };
+
+    fn after(recorded: &NamespaceRecord, server: &str, intent: Intent<'_>) -> NamespaceRecord {
+        next(Some(recorded), &[], server, OWN, intent).unwrap()
+    }
+
+    fn recorded() -> NamespaceRecord {
+        NamespaceRecord {
+            generation: 7,
+            round: 3,
+            server: "run-1".to_owned(),
+            members: vec![OTHER],
+        }
+    }
+
+    fn answers(record: &NamespaceRecord) -> Vec<(u64, u64)> {
+        let members = record.members.iter();
+        members.map(|member| (member.id, member.answered)).collect()
+    }
+
+    #[test]
+    fn c35_a_confirming_instance_answers_and_changes_nothing_else() {
+        let record = after(&recorded(), "run-1", Intent::Confirm);
+        assert_eq!((record.generation, record.round), (7, 3));
+        assert_eq!(answers(&record), [(2, 0), (1, 3)]);
+        assert_eq!(after(&record, "run-1", Intent::Confirm), record);
+    }
+
+    #[test]
+    fn c35_a_roll_call_leaves_the_generation_and_a_new_generation_calls_the_roll() {
+        let record = after(&recorded(), "run-1", Intent::CallRoll);
+        assert_eq!(
+            (record.generation, answers(&record)),
+            (7, vec![(2, 0), (1, 4)])
+        );
+        let record = after(&recorded(), "run-2", Intent::NewGeneration);
+        assert_ne!(record.generation, 7);
+        assert_eq!((record.server.as_str(), record.round), ("run-2", 4));
+    }
+
+    #[test]
+    fn c35_another_server_is_trusted_only_with_a_new_generation() {
+        for intent in [
+            Intent::Confirm,
+            Intent::CallRoll,
+            Intent::StrikeOff(&[2]),
+            Intent::Leave,
+        ] {
+            let refused = next(Some(&recorded()), &[], "run-2", OWN, intent);
+            assert!(
+                matches!(refused, Err(VisitError::OtherServer)),
+                "{intent:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn c58_who_did_not_answer_is_struck_off_and_what_it_may_owe_is_distrusted() {
+        let record = after(&recorded(), "run-1", Intent::StrikeOff(&[2]));
+        assert_ne!(record.generation, 7);
+        assert_eq!(answers(&record), [(1, 4)]);
+    }
+
+    #[test]
+    fn c58_who_leaves_changes_nothing_else() {
+        let with_own = after(&recorded(), "run-1", Intent::Confirm);
+        assert_eq!(after(&with_own, "run-1", Intent::Leave), recorded());
+    }
+
+    #[test]
+    fn c35_a_lost_record_is_begun_anew_with_the_instances_that_are_known() {
+        let refused = next(None, &[OTHER], "run-1", OWN, Intent::Confirm);
+        assert!(matches!(refused, Err(VisitError::NoRecord)));
+        let record = next(None, &[OTHER], "run-1", OWN, Intent::CallRoll).unwrap();
+        assert_eq!((record.round, answers(&record)), (1, vec![(2, 0), (1, 1)]));
+    }
 }

@@ -1,35 +1,104 @@
-//! The deletions that wait for an unavailable backend (C35).
+//! The deletions that could not be delivered to the server yet (C35).
 //!
-//! Come here to change how many are kept. They are delivered by `supervisor`.
+//! Come here for how many are kept. When they are kept is decided in `deletions`, when they are delivered in
+//! `recovery`.
 
 use std::collections::HashSet;
 
-/// How many keys are kept.
-pub const MAX_PENDING_DELETIONS: usize = 10_000;
+/// Most keys that are kept. Past that, a new generation takes their place.
+pub(super) const MAX_PENDING: usize = 10_000;
 
-/// Keys to be deleted as soon as the backend can be reached.
+/// What is still to be done on the server.
 #[derive(Debug, Default)]
 pub(super) struct PendingDeletions {
-    pub(in crate::infrastructure::cache) keys: HashSet<String>,
-    /// Something could not be kept: only a new generation makes up for it.
-    pub(super) overflowed: bool,
+    /// Full keys.
+    pub(super) keys: HashSet<String>,
+    /// Something could not be kept key by key: only a new generation makes up for it.
+    pub(super) everything: bool,
+    /// All entries of the namespace are to be removed (C24).
+    pub(super) clear: bool,
 }
 
 impl PendingDeletions {
-    /// Keeps keys; past the bound, or with `overflowed`, only the fact that there were some.
-    pub(in crate::infrastructure::cache) fn keep(&mut self, keys: &[String], overflowed: bool) {
-        self.overflowed |= overflowed;
-        if self.overflowed {
-            return;
+    /// These keys.
+    pub(super) fn of_keys(keys: &[String]) -> Self {
+        Self {
+            keys: keys.iter().cloned().collect(),
+            ..Self::default()
         }
-        self.keys.extend(keys.iter().cloned());
-        if self.keys.len() > MAX_PENDING_DELETIONS {
-            tracing::warn!(
-                limit = MAX_PENDING_DELETIONS,
-                "too many pending cache deletions: the whole namespace will be distrusted instead"
-            );
-            self.overflowed = true;
-            self.keys.clear();
+    }
+
+    /// Everything stored so far, without the keys.
+    pub(super) fn everything() -> Self {
+        Self {
+            everything: true,
+            ..Self::default()
         }
+    }
+
+    /// The removal of every entry.
+    pub(super) fn clear() -> Self {
+        Self {
+            everything: true,
+            clear: true,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.keys.is_empty() && !self.everything && !self.clear
+    }
+
+    /// Adds more. Past [`MAX_PENDING`] keys, only the fact that there were some is kept.
+    pub(super) fn add(&mut self, more: Self) {
+        self.clear |= more.clear;
+        self.everything |= more.everything;
+        if !self.everything {
+            self.keys.extend(more.keys);
+            if self.keys.len() > MAX_PENDING {
+                tracing::warn!(
+                    limit = MAX_PENDING,
+                    "too many pending cache deletions: the whole namespace will be distrusted instead"
+                );
+                self.everything = true;
+            }
+        }
+        if self.everything {
+            self.keys = HashSet::new();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(numbers: std::ops::Range<usize>) -> PendingDeletions {
+        PendingDeletions::of_keys(&numbers.map(|number| number.to_string()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn c35_past_the_bound_everything_takes_the_place_of_the_keys() {
+        let mut pending = PendingDeletions::default();
+        assert!(pending.is_empty());
+        pending.add(keys(0..MAX_PENDING));
+        pending.add(keys(0..1));
+        assert_eq!(
+            (pending.keys.len(), pending.everything),
+            (MAX_PENDING, false)
+        );
+        pending.add(keys(MAX_PENDING..MAX_PENDING + 1));
+        assert_eq!((pending.keys.len(), pending.everything), (0, true));
+        pending.add(keys(0..1));
+        assert_eq!(pending.keys.len(), 0, "they are covered");
+        assert!(!pending.is_empty() && !pending.clear);
+    }
+
+    #[test]
+    fn c51_a_removal_of_everything_is_kept() {
+        let mut pending = keys(0..1);
+        pending.add(PendingDeletions::clear());
+        pending.add(keys(1..2));
+        assert!(pending.clear && pending.everything && pending.keys.is_empty());
     }
 }

@@ -1,6 +1,7 @@
 //! The supervisor of a backend: probes it, finds out when it is back, and brings it back into trust.
 //!
-//! The states and the reasons are told in [`super::guarded_backend`].
+//! Come here for the order in which this happens. The states are described in `guarded_backend`, the
+//! intervals in `intervals`. Requests do not wait for the supervisor, except in `distrust`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,24 +9,51 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::guarded_backend::{GuardedBackend, PROBE_INTERVAL, QUARANTINE};
-use super::health::{Availability, Unavailable};
-use super::namespace_generation::{begin_generation, claim_generation, read_generation};
+use super::guarded_backend::GuardedBackend;
+use super::health::Availability;
+use super::namespace_generation::{Intent, VisitError, visit};
+use super::recovery::{join, leave, recover};
+use super::roll_call::{Progress, RollCall};
 
-/// Between attempts to confirm a doubtful backend.
-const CONFIRMATION_PAUSE: Duration = Duration::from_millis(10);
-/// Deletions delivered under one deadline.
-const DELIVERY_BATCH: usize = 500;
+/// Between two visits while something is not as it should be.
+const PAUSE: Duration = Duration::from_millis(10);
+/// Between two looks at a roll call.
+const ROLL_CALL_PAUSE: Duration = Duration::from_millis(25);
+/// How long the start of the process waits for the answers of other instances, so that it begins with hits.
+const START_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Keeps the supervisor running for as long as it is held.
 #[derive(Debug)]
 pub(in crate::infrastructure::cache) struct Supervisor(JoinHandle<()>);
 
 impl Supervisor {
-    /// Tries once to reach the backend, then watches over it.
+    /// Tries once to reach the backend, then watches over it. Returns when the backend is trusted or not
+    /// available, after one deadline and [`START_PATIENCE`] at most.
     pub(in crate::infrastructure::cache) async fn start(backend: Arc<GuardedBackend>) -> Self {
-        let met_outage = recover(&backend, false).await.is_err();
-        Self(tokio::spawn(supervise(backend, met_outage)))
+        let joined = join(&backend).await.ok();
+        let supervisor = Self(tokio::spawn(supervise(Arc::clone(&backend), joined)));
+        let decided = async {
+            while backend.availability() == Availability::Recovering {
+                sleep(PAUSE).await;
+            }
+        };
+        // Past it, the process starts all the same, and its requests go to their handlers.
+        let _ = timeout(START_PATIENCE, decided).await;
+        supervisor
+    }
+
+    /// Ends the supervisor, delivers what is pending and leaves the namespace, until a time at most.
+    pub(in crate::infrastructure::cache) async fn stop(
+        &self,
+        backend: &Arc<GuardedBackend>,
+        until: std::time::Instant,
+    ) {
+        self.0.abort();
+        // What it was delivering is pending again when it has ended.
+        while !self.0.is_finished() && std::time::Instant::now() < until {
+            sleep(PAUSE).await;
+        }
+        leave(backend, until).await;
     }
 }
 
@@ -35,42 +63,38 @@ impl Drop for Supervisor {
     }
 }
 
-async fn supervise(backend: Arc<GuardedBackend>, mut met_outage: bool) {
-    let mut probe_at = Instant::now() + PROBE_INTERVAL;
+async fn supervise(backend: Arc<GuardedBackend>, joined: Option<RollCall>) {
+    let mut met_outage = joined.is_none();
+    let mut call = joined;
+    let mut probe_at = Instant::now() + backend.intervals.probe;
     loop {
         match backend.availability() {
             Availability::Away => {
+                // The first probe after a healthy time comes at once.
                 if met_outage {
                     sleep_until(probe_at).await;
                 }
-                probe_at = Instant::now() + PROBE_INTERVAL;
+                probe_at = Instant::now() + backend.intervals.probe;
                 met_outage = true;
-                probe(&backend).await;
-            }
-            Availability::Recovering => {
-                let ended = async {
-                    while backend.availability() == Availability::Recovering {
-                        backend.wake.notified().await;
-                    }
-                };
-                if timeout(QUARANTINE, ended).await.is_err() {
-                    confirm(&backend, Availability::Recovering).await;
-                }
+                call = probe(&backend).await;
             }
             Availability::Doubtful => {
                 met_outage = false;
-                if !confirm(&backend, Availability::Doubtful).await {
-                    sleep(CONFIRMATION_PAUSE).await;
+                call = call_roll(&backend).await;
+                if call.is_none() {
+                    sleep(PAUSE).await;
                 }
             }
+            Availability::Recovering => match call {
+                Some(call) => follow(&backend, call).await,
+                None => backend.doubt(),
+            },
             Availability::Ready => {
-                // The first probe after a healthy time comes at once.
                 met_outage = false;
-                let _ = timeout(PROBE_INTERVAL, backend.wake.notified()).await;
-                while backend.availability() == Availability::Ready
-                    && !confirm(&backend, Availability::Ready).await
-                {
-                    sleep(CONFIRMATION_PAUSE).await;
+                let _ = timeout(backend.intervals.confirm, backend.wake.notified()).await;
+                if backend.availability() == Availability::Ready {
+                    // Kept meanwhile, so that trust goes on.
+                    let _ = confirm(&backend).await;
                 }
             }
         }
@@ -78,99 +102,83 @@ async fn supervise(backend: Arc<GuardedBackend>, mut met_outage: bool) {
 }
 
 /// Tries to bring a backend that is away back, a second time at once where the first fails: it may have
-/// met connections that were made during the outage and died unnoticed since, and the others wait for no
-/// longer than [`QUARANTINE`] for what this instance owes.
-async fn probe(backend: &GuardedBackend) {
+/// met connections that were made during the outage and died unnoticed since, and other instances wait no
+/// longer than the grace of this one.
+async fn probe(backend: &Arc<GuardedBackend>) -> Option<RollCall> {
     for _ in 0..2 {
         // Its error is in the log already, if it is time for one.
-        if recover(backend, true).await.is_ok() {
-            return;
+        if let Ok(call) = recover(backend).await {
+            return Some(call);
+        }
+    }
+    None
+}
+
+/// Leaves *Doubtful* for *Recovering*: asks whether the server is the same, and calls the roll.
+async fn call_roll(backend: &GuardedBackend) -> Option<RollCall> {
+    let incidents = backend.incidents();
+    match visit(backend, Intent::CallRoll).await {
+        // A failure since may be one that another instance has met too, after it answered.
+        Ok(record) if backend.incidents() == incidents => {
+            backend.advance(Availability::Doubtful, Availability::Recovering);
+            Some(RollCall::begun(&record))
+        }
+        Ok(_) => None,
+        Err(error) => {
+            react(backend, &error);
+            None
         }
     }
 }
 
-/// Brings a backend that is away back: delivers what it is owed, then distrusts what it holds.
-async fn recover(backend: &GuardedBackend, met_outage: bool) -> Result<(), Unavailable> {
-    let identity = backend.observe(backend.unguarded.server_identity()).await?;
-    let recorded = read_generation(backend).await?;
-    if !met_outage {
-        // At the start there is nothing to make good, unless the server is not the one it was.
-        let generation = match recorded {
-            Some(recorded) if recorded.identity == identity => Some(recorded.generation),
-            Some(_) => None,
-            None => claim_generation(backend, &identity).await?,
-        };
-        if let Some(generation) = generation {
-            backend.set_generation(generation);
-            backend.advance(Availability::Away, Availability::Ready);
-            return Ok(());
-        }
-    }
-    // From here on deletions are sent at once, as there may be more and more of them; those kept so
-    // far are delivered meanwhile.
-    let owed = {
-        let mut pending_deletions = backend.pending_deletions();
-        backend.set_availability(Availability::Recovering);
-        std::mem::take(&mut *pending_deletions)
+/// Leaves *Recovering* for *Ready* when every other instance has answered.
+async fn follow(backend: &GuardedBackend, call: RollCall) {
+    let Some(record) = confirm(backend).await else {
+        return;
     };
-    let keys: Vec<String> = owed.keys.into_iter().collect();
-    let settled = settle(backend, &keys, &identity).await;
-    if settled.is_err() {
-        backend.distrust(&keys, owed.overflowed);
+    match call.progress(&record, backend.membership().id) {
+        Progress::Complete => {
+            backend.advance(Availability::Recovering, Availability::Ready);
+        }
+        Progress::Waiting => sleep(ROLL_CALL_PAUSE).await,
+        Progress::Overdue(instances) => {
+            tracing::warn!(
+                backend = backend.registered_name,
+                instances = instances.len(),
+                "instances ended or lost the cache without a word: what they may owe is distrusted"
+            );
+            // Where it fails, the next round does it.
+            let _ = visit(backend, Intent::StrikeOff(&instances)).await;
+        }
     }
-    settled
 }
 
-/// Delivers the deletions that are owed, then distrusts what the backend held before.
-async fn settle(
+/// Learns the generation and answers a roll call.
+async fn confirm(
     backend: &GuardedBackend,
-    owed: &[String],
-    identity: &str,
-) -> Result<(), Unavailable> {
-    for batch in owed.chunks(DELIVERY_BATCH) {
-        backend.observe(backend.unguarded.delete(batch)).await?;
+) -> Option<crate::infrastructure::cache::stored::NamespaceRecord> {
+    match visit(backend, Intent::Confirm).await {
+        Ok(record) => Some(record),
+        Err(error) => {
+            react(backend, &error);
+            sleep(PAUSE).await;
+            None
+        }
     }
-    begin_generation(backend, identity).await
 }
 
-/// Asks whether the server is still the one that the generation was set on, and takes over the
-/// generation. Answers whether it could be asked.
-async fn confirm(backend: &GuardedBackend, from: Availability) -> bool {
-    let before = backend.generation();
-    let identity = backend.observe(backend.unguarded.server_identity()).await;
-    let recorded = read_generation(backend).await;
-    let (Ok(identity), Ok(recorded)) = (identity, recorded) else {
-        return false;
-    };
-    let generation = match recorded {
-        Some(recorded) if recorded.identity == identity => Some(recorded.generation),
-        // Flushed or evicted: what is gone is not stale.
-        None => match claim_generation(backend, &identity).await {
-            Ok(generation) => generation,
-            Err(_) => return false,
-        },
-        Some(_) => None,
-    };
-    if let Some(generation) = generation {
-        // A newer one may have been set here while this one was under way.
-        if !backend.replace_generation(before, generation) {
-            return false;
+/// What a visit that came to nothing says about the server.
+fn react(backend: &GuardedBackend, error: &VisitError) {
+    match error {
+        VisitError::OtherServer => {
+            tracing::warn!(
+                backend = backend.registered_name,
+                "the cache server is another than before"
+            );
+            backend.set_availability(Availability::Away);
         }
-        match from {
-            Availability::Doubtful => {
-                backend.advance(from, Availability::Recovering);
-            }
-            Availability::Recovering => {
-                backend.advance(from, Availability::Ready);
-            }
-            Availability::Ready | Availability::Away => {}
-        }
-    } else {
-        tracing::warn!(
-            backend = backend.registered_name,
-            "the cache server is another than before"
-        );
-        backend.set_availability(Availability::Away);
+        // Flushed or evicted: what is gone is not stale, but others may owe what they could not delete.
+        VisitError::NoRecord => backend.doubt(),
+        VisitError::Contested | VisitError::Unavailable(_) => {}
     }
-    true
 }

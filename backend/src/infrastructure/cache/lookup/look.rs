@@ -52,8 +52,10 @@ impl Lookup<'_> {
         let entry = decode(&found.value)?;
         let is_fresh = entry.metadata.fresh_until() > self.clock.milliseconds();
         // Asked last: whatever was found while the backend was trusted is an answer.
-        (self.is_answer(&entry, generation, group.as_ref()) && is_fresh && self.backend.is_ready())
-            .then_some(entry)
+        (self.is_answer(&entry, generation, group.as_ref())
+            && is_fresh
+            && self.backend.trusts(generation))
+        .then_some(entry)
     }
 
     /// The entry under the key, if it is an answer; claims nothing.
@@ -106,7 +108,7 @@ impl Lookup<'_> {
         group: Option<&GroupStamp>,
     ) -> Result<State, Unavailable> {
         // Asked again: while this waited, the server may have become another, with an old snapshot.
-        if !self.backend.is_ready() {
+        if !self.backend.trusts(generation) {
             return Err(Unavailable("the backend is not trusted now".to_owned()));
         }
         let Some(Found { value, version }) = found else {

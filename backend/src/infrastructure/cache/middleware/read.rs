@@ -184,7 +184,7 @@ impl Context<'_> {
                     caller: self.caller.clone(),
                     permit: *permit,
                 };
-                return spawned(fill.run(handler, request)).await;
+                return spawned(shared, fill.run(handler, request)).await;
             }
             Ok(Decision::RunAlone | Decision::Stale(..)) => Outcome::Miss { stored: false },
             Err(_) => Outcome::Bypass(Bypass::Unavailable),
@@ -298,9 +298,10 @@ where
 
 /// Runs a future to its end even if the client leaves meanwhile.
 async fn spawned(
+    shared: &Shared,
     future: impl Future<Output = Result<ServiceResponse<BoxBody>, Error>> + 'static,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let task = rt::spawn(future.in_current_span());
+    let task = rt::spawn(shared.tasks.track_future(future.in_current_span()));
     task.await
         .map_err(|_| error::ErrorInternalServerError("the handler did not finish"))?
 }

@@ -66,7 +66,13 @@ impl Ageing<'_> {
     {
         if let Some(fill) = self.fill() {
             let request = ServiceRequest::from_request(request.request().clone());
-            rt::spawn(async move { fill.run(handler, request).await.map(drop) }.in_current_span());
+            let refresh = async move { fill.run(handler, request).await.map(drop) };
+            rt::spawn(
+                self.cache
+                    .shared
+                    .tasks
+                    .track_future(refresh.in_current_span()),
+            );
         }
     }
 
@@ -119,8 +125,8 @@ impl Ageing<'_> {
         };
         let fresh_request = ServiceRequest::from_request(request.request().clone());
         // Spawned: past its deadline the handler goes on, and its answer is stored.
-        let run =
-            rt::spawn(async move { fill.run(handler, fresh_request).await }.in_current_span());
+        let run = async move { fill.run(handler, fresh_request).await };
+        let run = rt::spawn(self.cache.shared.tasks.track_future(run.in_current_span()));
         match timeout(self.cache.shared.collapse_wait, run).await {
             Ok(Ok(Ok(response))) if !response.status().is_server_error() => {
                 Aged::Answer(Ok(response))

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
-use actix_web::{Error, HttpRequest, error, rt};
+use actix_web::http::header;
+use actix_web::{Error, HttpRequest, HttpResponse, error, rt};
 use futures_util::future::join_all;
 use tracing::Instrument as _;
 
@@ -35,6 +36,9 @@ where
         let outcome = Outcome::Bypass(Bypass::Disabled);
         return Ok(finish_write(&cache.shared, response, outcome, None));
     }
+    let Some(running) = cache.shared.begin_task() else {
+        return Ok(stopping(request));
+    };
     // Spawned, since a client that resets its connection drops this future, and nothing may come
     // between the handler's commit and the deletion (C20).
     let task = rt::spawn(
@@ -49,6 +53,8 @@ where
             }
             let plan = policy.write(response.request());
             invalidate(shared, &policy, &plan, response.request()).await;
+            // Until here the process does not end.
+            drop(running);
             let outcome = Outcome::Method {
                 missing_argument: !plan.missing.is_empty(),
             };
@@ -66,6 +72,15 @@ where
     );
     task.await
         .map_err(|_| error::ErrorInternalServerError("the handler did not finish"))?
+}
+
+/// The process has ended its last write: a new one could be cut off between its commit and its deletion.
+fn stopping(request: ServiceRequest) -> ServiceResponse<BoxBody> {
+    let answer = HttpResponse::ServiceUnavailable()
+        .insert_header((header::RETRY_AFTER, "1"))
+        .force_close()
+        .finish();
+    request.into_response(answer)
 }
 
 /// Deletes all that the write made stale, on every registered backend: the policy that reads a key may name another backend

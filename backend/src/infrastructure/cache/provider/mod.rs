@@ -9,6 +9,7 @@ mod error;
 )]
 mod provider;
 mod registry;
+mod shutdown;
 
 pub use error::{CacheError, CacheHealth};
 pub use provider::{Cache, Provider};

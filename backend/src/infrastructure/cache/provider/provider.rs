@@ -19,6 +19,7 @@ use actix_web::http::header;
 use actix_web::http::header::HeaderValue;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio_util::task::TaskTracker;
 
 use super::error::{CacheError, CacheHealth};
 use super::registry::{DEFAULT_BACKEND, RegisteredBackend, Shared};
@@ -70,6 +71,7 @@ impl Cache {
             "" => String::new(),
             namespace => format!("{namespace}:"),
         };
+        let tasks = TaskTracker::new();
         let mut registered = BTreeMap::new();
         for (name, backend) in backends {
             let shown = if name == DEFAULT_BACKEND {
@@ -82,6 +84,7 @@ impl Cache {
                 backend,
                 deadline,
                 namespace.clone(),
+                tasks.clone(),
             ));
             let supervisor = Supervisor::start(Arc::clone(&backend)).await;
             registered.insert(
@@ -89,7 +92,7 @@ impl Cache {
                 RegisteredBackend {
                     backend,
                     single_flights: Arc::default(),
-                    _supervisor: supervisor,
+                    supervisor,
                 },
             );
         }
@@ -105,6 +108,7 @@ impl Cache {
                 namespace,
                 clock,
                 warned: Once::default(),
+                tasks,
                 unknown_backend: RateLimit::new(Duration::from_secs(1)),
                 backends: registered,
             }),
@@ -156,12 +160,14 @@ impl Cache {
         self.default_provider().exists(key).await
     }
 
-    /// Deletes the key.
+    /// Deletes the key. While the backend is unavailable this is an error, and the deletion is kept: it is
+    /// delivered before this process trusts the backend again.
     pub async fn delete(&self, key: &str) -> Result<(), CacheError> {
         self.default_provider().delete(key).await
     }
 
-    /// Deletes what matches the Redis glob.
+    /// Deletes what matches the Redis glob. While the backend is unavailable this is an error, and a new
+    /// generation, which distrusts every entry, takes its place with the recovery.
     pub async fn delete_pattern(&self, pattern: &str) -> Result<(), CacheError> {
         self.default_provider().delete_pattern(pattern).await
     }
@@ -171,7 +177,9 @@ impl Cache {
         self.default_provider().invalidate_group(group).await
     }
 
-    /// Removes the entries of this cache and nothing else that shares the server (C24).
+    /// Removes the entries of this cache and nothing else that shares the server (C24). Returns when no instance
+    /// trusts an entry from before. While the backend is unavailable this is an error, and the
+    /// removal is kept: it happens with the recovery.
     pub async fn clear(&self) -> Result<(), CacheError> {
         self.default_provider().clear().await
     }
@@ -273,6 +281,9 @@ impl Provider<'_> {
         let Some(found) = backend.get(&backend.full_key(key)).await? else {
             return Ok(None);
         };
+        if !backend.trusts(generation) {
+            return Err(Unavailable("the backend is not trusted now".to_owned()).into());
+        }
         let Some(StoredValue::Entry(entry)) = read_value(&found.value) else {
             return Ok(None);
         };

@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
 use crate::infrastructure::cache::breaker::{GuardedBackend, Supervisor};
 use crate::infrastructure::cache::clock::Clock;
 use crate::infrastructure::cache::log_limits::{Once, RateLimit};
@@ -28,6 +31,8 @@ pub(in crate::infrastructure::cache) struct Shared {
     pub(in crate::infrastructure::cache) namespace: String,
     pub(in crate::infrastructure::cache) clock: Clock,
     pub(in crate::infrastructure::cache) warned: Once,
+    /// What goes on without a client: writes, refreshes, deletions by pattern.
+    pub(in crate::infrastructure::cache) tasks: TaskTracker,
     pub(super) unknown_backend: RateLimit,
     pub(super) backends: BTreeMap<String, RegisteredBackend>,
 }
@@ -37,7 +42,7 @@ pub(in crate::infrastructure::cache) struct Shared {
 pub(in crate::infrastructure::cache) struct RegisteredBackend {
     pub(in crate::infrastructure::cache) backend: Arc<GuardedBackend>,
     pub(in crate::infrastructure::cache) single_flights: Arc<SingleFlights>,
-    pub(super) _supervisor: Supervisor,
+    pub(super) supervisor: Supervisor,
 }
 
 impl Shared {
@@ -46,6 +51,14 @@ impl Shared {
         &self,
     ) -> impl Iterator<Item = &RegisteredBackend> {
         self.backends.values()
+    }
+
+    /// Registers a task that the end of the process waits for, until the result is dropped; `None` where
+    /// the process waits for no more tasks.
+    pub(in crate::infrastructure::cache) fn begin_task(&self) -> Option<TaskTrackerToken> {
+        // Counted first: a tracker that is closed later waits for it.
+        let task = self.tasks.token();
+        (!self.tasks.is_closed()).then_some(task)
     }
 
     /// The backend of that name, or the default one.

@@ -4,6 +4,7 @@
 
 mod entry;
 mod generation;
+mod namespace_record;
 mod new_entry;
 mod parse;
 mod recently_parsed;
@@ -12,9 +13,8 @@ mod write;
 pub use new_entry::entity_tag;
 
 pub(in crate::infrastructure::cache) use entry::{Claim, Entry, GroupStamp, StoredValue, ValueId};
-pub(in crate::infrastructure::cache) use generation::{
-    RecordedGeneration, parse_generation, read_generation, read_stamp, stamp, write_generation,
-};
+pub(in crate::infrastructure::cache) use generation::{read_generation, read_stamp, stamp};
+pub(in crate::infrastructure::cache) use namespace_record::{Member, NamespaceRecord};
 pub(in crate::infrastructure::cache) use new_entry::{CompleteAnswer, Provenance};
 pub(in crate::infrastructure::cache) use parse::read_value;
 pub(in crate::infrastructure::cache) use recently_parsed::{decode, decode_answer};

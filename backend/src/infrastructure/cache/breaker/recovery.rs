@@ -1,0 +1,154 @@
+//! Bringing an unavailable backend back, and leaving it at the end of the process.
+//!
+//! Come here for what happens to pending deletions. The states are described in `guarded_backend`, the
+//! intervals in `intervals`.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::time::{sleep, timeout_at};
+
+use super::guarded_backend::GuardedBackend;
+use super::health::{Availability, Unavailable};
+use super::namespace_generation::{Intent, VisitError, visit, visit_until};
+use super::pending_deletions::PendingDeletions;
+use super::roll_call::RollCall;
+
+/// Deletions delivered under one deadline.
+const DELIVERY_BATCH: usize = 500;
+/// Between two attempts to deliver at the end of the process.
+const PAUSE: Duration = Duration::from_millis(100);
+/// Most keys that the log names at the end of the process.
+const MAX_NAMED: usize = 20;
+
+/// Registers this instance and calls the roll: the first visit of a process.
+pub(super) async fn join(backend: &GuardedBackend) -> Result<RollCall, Unavailable> {
+    let record = match visit(backend, Intent::CallRoll).await {
+        // What it holds is from before its restart.
+        Err(VisitError::OtherServer) => visit(backend, Intent::NewGeneration).await?,
+        joined => joined?,
+    };
+    // With the lock, so that no deletion is kept after the state has changed.
+    let pending = backend.pending();
+    if pending.is_empty() {
+        backend.advance(Availability::Away, Availability::Recovering);
+        Ok(RollCall::begun(&record))
+    } else {
+        Err(Unavailable("deletions became pending meanwhile".to_owned()))
+    }
+}
+
+/// Brings a backend that is away back: distrusts what it holds, then delivers the pending deletions.
+pub(super) async fn recover(backend: &Arc<GuardedBackend>) -> Result<RollCall, Unavailable> {
+    let until = Instant::now() + backend.deadline;
+    backend.observe(backend.unguarded.server_identity()).await?;
+    // From here on deletions are sent at once, as there may be more and more of them.
+    let taken = Taken::from(backend);
+    // First, since it ends whatever the pending deletions are about, and answers other instances.
+    let record = visit_until(backend, Intent::NewGeneration, until).await?;
+    let call = RollCall::begun(&record);
+    let keys: Vec<String> = taken.deletions.keys.iter().cloned().collect();
+    for batch in keys.chunks(DELIVERY_BATCH) {
+        backend.observe(backend.unguarded.delete(batch)).await?;
+    }
+    if taken.deliver().clear {
+        // Takes long on a large server, and nothing that it removes is trusted any more.
+        let backend_of_task = Arc::clone(backend);
+        backend.tasks.spawn(async move {
+            let backend = backend_of_task;
+            if let Err(error) = backend.unguarded.clear(&backend.namespace).await {
+                backend.warn(&format!("the namespace was not cleared: {error}"));
+            }
+        });
+    }
+    Ok(call)
+}
+
+/// Pending deletions that are being delivered. Dropped before they are delivered, they are pending again, and
+/// the backend is away.
+struct Taken<'a> {
+    backend: &'a GuardedBackend,
+    deletions: PendingDeletions,
+    delivered: bool,
+}
+
+impl<'a> Taken<'a> {
+    fn from(backend: &'a GuardedBackend) -> Self {
+        let mut pending = backend.pending();
+        backend.set_availability(Availability::Recovering);
+        let deletions = std::mem::take(&mut *pending);
+        Self {
+            backend,
+            deletions,
+            delivered: false,
+        }
+    }
+
+    fn deliver(mut self) -> PendingDeletions {
+        self.delivered = true;
+        std::mem::take(&mut self.deletions)
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        if !self.delivered {
+            self.backend.distrust(std::mem::take(&mut self.deletions));
+        }
+    }
+}
+
+/// Delivers what is pending and removes this instance from the record, until a time at most. What cannot be
+/// delivered is named in the log. The record then still lists this instance, so the next process that
+/// starts trusts nothing stored so far. The supervisor must have ended.
+pub(super) async fn leave(backend: &Arc<GuardedBackend>, until: Instant) {
+    let is_registered = backend.generation() != 0;
+    let owes = !backend.pending().is_empty();
+    if !is_registered && !owes {
+        return;
+    }
+    let until = if owes {
+        until
+    } else {
+        // Nothing is lost if it fails but the hits of the next process.
+        until.min(Instant::now() + backend.intervals.grace)
+    };
+    let attempts = async {
+        while !try_to_leave(backend).await {
+            sleep(PAUSE).await;
+        }
+    };
+    if timeout_at(until.into(), attempts).await.is_err() {
+        name_pending(backend);
+    }
+}
+
+async fn try_to_leave(backend: &Arc<GuardedBackend>) -> bool {
+    let owes = !backend.pending().is_empty();
+    // Errors are in the log already, if it is time for one.
+    if owes && recover(backend).await.is_err() {
+        return false;
+    }
+    match visit(backend, Intent::Leave).await {
+        Err(VisitError::OtherServer) => {
+            recover(backend).await.is_ok() && visit(backend, Intent::Leave).await.is_ok()
+        }
+        left => left.is_ok(),
+    }
+}
+
+/// Says which deletions are lost with the process.
+fn name_pending(backend: &GuardedBackend) {
+    let pending = backend.pending();
+    let mut keys: Vec<&str> = pending.keys.iter().map(String::as_str).collect();
+    keys.sort_unstable();
+    let count = keys.len();
+    keys.truncate(MAX_NAMED);
+    tracing::warn!(
+        backend = backend.registered_name,
+        pending = count,
+        everything = pending.everything,
+        keys = keys.join(" "),
+        "pending cache deletions were not delivered: the next instance that starts distrusts the namespace"
+    );
+}

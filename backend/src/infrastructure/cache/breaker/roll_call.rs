@@ -1,0 +1,109 @@
+//! Roll calls: how an instance learns that no other one holds pending deletions from before.
+//!
+//! Come here to see when an instance is waited for no longer. A roll call is a number in the namespace's record;
+//! every listed instance notes it there with its next visit, unless it is unavailable to the backend or
+//! holds pending deletions. How long an answer may take is in `intervals`.
+
+use std::time::{Duration, Instant};
+
+use crate::infrastructure::cache::stored::{Member, NamespaceRecord};
+
+/// A roll call that this instance has begun.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RollCall {
+    round: u64,
+    began: Instant,
+}
+
+/// How far a roll call is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// Every other instance has answered.
+    Complete,
+    /// Some have not, and still have time.
+    Waiting,
+    /// These have let their time pass: they have died, or cannot reach the backend.
+    Overdue(Vec<u64>),
+}
+
+impl RollCall {
+    /// The roll call that has just been written into the record.
+    pub(super) fn begun(record: &NamespaceRecord) -> Self {
+        Self {
+            round: record.round,
+            began: Instant::now(),
+        }
+    }
+
+    /// How far it is, by a record that was read now. `own` is this instance's id.
+    pub(super) fn progress(&self, record: &NamespaceRecord, own: u64) -> Progress {
+        self.progress_after(record, own, self.began.elapsed())
+    }
+
+    fn progress_after(&self, record: &NamespaceRecord, own: u64, elapsed: Duration) -> Progress {
+        let missing = record
+            .members
+            .iter()
+            .filter(|member| member.id != own && member.answered < self.round);
+        let (overdue, waiting): (Vec<&Member>, Vec<&Member>) =
+            missing.partition(|member| elapsed > member.grace);
+        if !overdue.is_empty() {
+            Progress::Overdue(overdue.iter().map(|member| member.id).collect())
+        } else if waiting.is_empty() {
+            Progress::Complete
+        } else {
+            Progress::Waiting
+        }
+    }
+
+    /// When nobody is waited for any more, whatever happens to the record.
+    pub(super) fn ends(&self, record: &NamespaceRecord) -> Instant {
+        let longest = record.members.iter().map(|member| member.grace).max();
+        self.began + longest.unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWN: u64 = 1;
+    const GRACE: Duration = Duration::from_secs(1);
+
+    /// A roll call, and the record in which it was begun: two instances, the other of which has not answered.
+    fn called() -> (RollCall, NamespaceRecord) {
+        let mut record = NamespaceRecord::default();
+        assert!(record.answer(2, GRACE));
+        record.round = 1;
+        assert!(record.answer(OWN, Duration::ZERO));
+        (RollCall::begun(&record), record)
+    }
+
+    #[test]
+    fn c35_a_roll_call_is_complete_when_every_other_instance_has_answered() {
+        let (call, mut record) = called();
+        assert_eq!(call.progress(&record, OWN), Progress::Waiting);
+        // The answer to a later one is one to this one too.
+        record.round = 5;
+        assert!(record.answer(2, GRACE));
+        assert_eq!(call.progress(&record, OWN), Progress::Complete);
+    }
+
+    #[test]
+    fn c35_an_instance_that_does_not_answer_within_its_grace_is_overdue() {
+        let (call, record) = called();
+        assert_eq!(call.progress_after(&record, OWN, GRACE), Progress::Waiting);
+        let late = GRACE + Duration::from_millis(1);
+        assert_eq!(
+            call.progress_after(&record, OWN, late),
+            Progress::Overdue(vec![2])
+        );
+    }
+
+    #[test]
+    fn an_instance_that_has_left_is_not_waited_for() {
+        let (call, mut record) = called();
+        record.remove(2);
+        assert_eq!(call.progress(&record, OWN), Progress::Complete);
+    }
+}

@@ -1,0 +1,94 @@
+//! The generation that this instance trusts, and until when.
+//!
+//! Come here to see why a process that was frozen, or lost its connection unnoticed, serves nothing old: its
+//! lease has ended. When a lease begins is decided in `namespace_generation`, its length in `intervals`.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// A generation and its lease.
+#[derive(Debug)]
+pub(super) struct Trust {
+    generation: AtomicU64,
+    /// The end of the lease, in nanoseconds since `origin`.
+    until: AtomicU64,
+    origin: Instant,
+}
+
+impl Trust {
+    /// Trust in nothing.
+    pub(super) fn none() -> Self {
+        Self {
+            generation: AtomicU64::new(0),
+            until: AtomicU64::new(0),
+            origin: Instant::now(),
+        }
+    }
+
+    /// The generation that trusted entries carry; 0 before the first one is known.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Whether this generation is the trusted one, and its lease has not ended. The monotonic clock decides.
+    pub(super) fn holds(&self, generation: u64) -> bool {
+        self.generation() == generation
+            && self.nanoseconds(Instant::now()) < self.until.load(Ordering::Acquire)
+    }
+
+    /// Takes over a generation that was asked for at a time, unless another has been taken over since
+    /// `before` was known. Returns whether it was.
+    pub(super) fn take_over(
+        &self,
+        before: u64,
+        generation: u64,
+        asked: Instant,
+        lease: Duration,
+    ) -> bool {
+        let taken = self
+            .generation
+            .compare_exchange(before, generation, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok();
+        if taken {
+            // The larger one, since two visits may end in the other order.
+            self.until
+                .fetch_max(self.nanoseconds(asked + lease), Ordering::AcqRel);
+        }
+        taken
+    }
+
+    fn nanoseconds(&self, time: Instant) -> u64 {
+        let since = time.saturating_duration_since(self.origin);
+        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_mins(1);
+
+    #[test]
+    fn c58_a_generation_is_trusted_until_its_lease_ends() {
+        let trust = Trust::none();
+        assert!(!trust.holds(0), "nothing is known");
+        let now = Instant::now();
+        assert!(trust.take_over(0, 7, now, LONG));
+        assert!(trust.holds(7));
+        assert!(!trust.holds(8));
+        let ended = Trust::none();
+        assert!(ended.take_over(0, 7, now, Duration::ZERO));
+        assert!(!ended.holds(7), "the lease has ended");
+    }
+
+    #[test]
+    fn a_generation_that_was_read_before_a_newer_one_was_taken_over_is_not() {
+        let trust = Trust::none();
+        assert!(trust.take_over(0, 7, Instant::now(), LONG));
+        let before = trust.generation();
+        assert!(trust.take_over(before, 8, Instant::now(), LONG));
+        assert!(!trust.take_over(before, 7, Instant::now(), LONG));
+        assert!(trust.holds(8));
+    }
+}

@@ -1,0 +1,188 @@
+//! The record of the namespace: its generation, the server it was set on, and the instances that use it.
+//!
+//! Come here to change how the record is written or read. When it is written is decided in `breaker`.
+//! One key holds all of it, so that every change is one compare-and-set.
+//!
+//! ```text
+//! cache/2 {id of this write} generation {generation} {round} {server} {instance}:{answered}:{grace in ms} …⏎
+//! ```
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use bytes::Bytes;
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+
+use crate::infrastructure::cache::backends::head::HEAD_BYTES;
+
+/// Most instances that a record lists.
+pub(in crate::infrastructure::cache) const MAX_MEMBERS: usize = 1000;
+/// What would end a field, or be taken for an encoded byte.
+const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
+
+/// What all instances know of the namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::infrastructure::cache) struct NamespaceRecord {
+    /// The generation that trusted entries carry.
+    pub(in crate::infrastructure::cache) generation: u64,
+    /// The number of the newest roll call.
+    pub(in crate::infrastructure::cache) round: u64,
+    /// The server that the generation was set on.
+    pub(in crate::infrastructure::cache) server: String,
+    /// The instances that have not ended, as far as is known.
+    pub(in crate::infrastructure::cache) members: Vec<Member>,
+}
+
+/// One instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::infrastructure::cache) struct Member {
+    /// Drawn at random when the process starts.
+    pub(in crate::infrastructure::cache) id: u64,
+    /// The newest roll call that it has answered.
+    pub(in crate::infrastructure::cache) answered: u64,
+    /// How long others wait for its answer. After that it trusts nothing from before the roll call.
+    pub(in crate::infrastructure::cache) grace: Duration,
+}
+
+impl NamespaceRecord {
+    /// Lists the instance, if it is not listed, and notes that it has answered the newest roll call.
+    /// Returns `false` where [`MAX_MEMBERS`] others are listed.
+    pub(in crate::infrastructure::cache) fn answer(&mut self, id: u64, grace: Duration) -> bool {
+        let answered = self.round;
+        let member = Member {
+            id,
+            answered,
+            grace,
+        };
+        if let Some(known) = self.members.iter_mut().find(|member| member.id == id) {
+            *known = member;
+        } else if self.members.len() < MAX_MEMBERS {
+            self.members.push(member);
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// Removes an instance.
+    pub(in crate::infrastructure::cache) fn remove(&mut self, id: u64) {
+        self.members.retain(|member| member.id != id);
+    }
+
+    /// One readable line. Its head is new at every write, so that a compare-and-set sees every change.
+    pub(in crate::infrastructure::cache) fn write(&self) -> Bytes {
+        let mut line = format!(
+            "cache/2 {:016x} generation {:016x} {} {}",
+            rand::random::<u64>(),
+            self.generation,
+            self.round,
+            utf8_percent_encode(&self.server, ENCODED)
+        );
+        for member in &self.members {
+            // Writing to a string does not fail.
+            let _ = write!(
+                line,
+                " {:016x}:{}:{}",
+                member.id,
+                member.answered,
+                member.grace.as_millis()
+            );
+        }
+        line.push('\n');
+        Bytes::from(line)
+    }
+
+    /// Reads what the server holds; `None` for anything that is not whole and ours.
+    pub(in crate::infrastructure::cache) fn read(value: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(value).ok()?;
+        let line = text.strip_suffix('\n')?;
+        let id = line.get(..HEAD_BYTES)?.strip_prefix("cache/2 ")?;
+        u64::from_str_radix(id, 16).ok()?;
+        let fields = line.get(HEAD_BYTES..)?.strip_prefix(" generation ")?;
+        let mut fields = fields.split(' ');
+        Some(Self {
+            generation: u64::from_str_radix(fields.next()?, 16).ok()?,
+            round: fields.next()?.parse().ok()?,
+            server: percent_decode_str(fields.next()?)
+                .decode_utf8()
+                .ok()?
+                .into_owned(),
+            members: fields.map(read_member).collect::<Option<_>>()?,
+        })
+    }
+}
+
+fn read_member(field: &str) -> Option<Member> {
+    let mut parts = field.split(':');
+    let member = Member {
+        id: u64::from_str_radix(parts.next()?, 16).ok()?,
+        answered: parts.next()?.parse().ok()?,
+        grace: Duration::from_millis(parts.next()?.parse().ok()?),
+    };
+    parts.next().is_none().then_some(member)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn record() -> NamespaceRecord {
+        let mut record = NamespaceRecord {
+            generation: 12,
+            round: 3,
+            server: "run 1%".to_owned(),
+            members: Vec::new(),
+        };
+        assert!(record.answer(7, Duration::from_millis(1250)));
+        record
+    }
+
+    #[test]
+    fn a_record_is_read_back_and_each_write_has_a_head_of_its_own() {
+        let record = record();
+        let written = record.write();
+        assert_eq!(NamespaceRecord::read(&written), Some(record.clone()));
+        assert_ne!(written[..HEAD_BYTES], record.write()[..HEAD_BYTES]);
+    }
+
+    #[test]
+    fn an_answer_replaces_the_one_before_and_a_removed_instance_is_listed_no_more() {
+        let mut record = record();
+        record.round = 4;
+        assert!(record.answer(7, Duration::ZERO));
+        let answers: Vec<_> = record
+            .members
+            .iter()
+            .map(|member| member.answered)
+            .collect();
+        assert_eq!(answers, [4]);
+        record.remove(7);
+        assert_eq!(record.members, []);
+    }
+
+    #[test]
+    fn no_more_instances_are_listed_than_the_bound() {
+        let mut record = NamespaceRecord::default();
+        for id in 0..MAX_MEMBERS as u64 {
+            assert!(record.answer(id, Duration::ZERO));
+        }
+        assert!(!record.answer(u64::MAX, Duration::ZERO));
+        assert!(record.answer(0, Duration::ZERO), "it is listed already");
+    }
+
+    #[test]
+    fn every_truncated_record_is_none() {
+        let written = record().write();
+        for length in 0..written.len() {
+            assert_eq!(NamespaceRecord::read(&written[..length]), None);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn foreign_bytes_are_no_record(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            prop_assert_eq!(NamespaceRecord::read(&bytes), None);
+        }
+    }
+}
