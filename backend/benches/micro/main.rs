@@ -20,7 +20,7 @@ use actix_web::rt::{System, SystemRunner};
 use actix_web::test::{TestRequest, init_service};
 use actix_web::{App, HttpResponse, Route, web};
 use backend::infrastructure::cache::backends::{CacheBackend, MemoryBackend};
-use backend::infrastructure::cache::{Cache, CachePolicy};
+use backend::infrastructure::cache::{Cache, CacheOptions, CachePolicy};
 use backend::infrastructure::settings::{CacheBackendKind, CacheSettings};
 use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -66,7 +66,7 @@ fn settings(enabled: bool) -> CacheSettings {
 }
 
 async fn cache(enabled: bool) -> Cache {
-    Cache::connect(&settings(enabled), false)
+    Cache::connect(&CacheOptions::from(&settings(enabled)), false)
         .await
         .expect("the memory backend needs nothing")
 }
@@ -90,7 +90,7 @@ fn entry(criterion: &mut Criterion) {
     let system = System::new();
     let mut group = criterion.benchmark_group("entry");
     for (name, bytes) in [("348 bytes", 348), ("64 KiB", 65_536)] {
-        let backend = MemoryBackend::new(&settings(true));
+        let backend = MemoryBackend::new(settings(true).cache_memory_max_bytes);
         let stored = backend.set(
             "widget:42",
             Bytes::from(vec![b'x'; bytes]),

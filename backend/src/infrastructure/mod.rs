@@ -5,5 +5,6 @@ pub mod auth;
 pub mod cache;
 pub mod database;
 pub mod http;
+pub mod password_rule;
 pub mod settings;
 pub mod telemetry;

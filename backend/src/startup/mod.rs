@@ -14,8 +14,8 @@ use tracing_actix_web::TracingLogger;
 use tracing_subscriber::util::TryInitError;
 
 use crate::infrastructure::auth::Passwords;
-use crate::infrastructure::cache::Cache;
 use crate::infrastructure::cache::backends::BackendError;
+use crate::infrastructure::cache::{Cache, CacheOptions};
 use crate::infrastructure::database::{self, Database, MigrationError};
 use crate::infrastructure::http::{ApiError, RequestTimeout, apply_conventions, close_connections};
 use crate::infrastructure::settings::{
@@ -115,7 +115,7 @@ impl Parts {
         let passwords = Passwords::new();
         create_administrator(&database, &passwords, &settings.administrator).await?;
         let is_development = settings.server.environment == Environment::Development;
-        let cache = Cache::connect(&settings.cache, is_development).await?;
+        let cache = Cache::connect(&CacheOptions::from(&settings.cache), is_development).await?;
         Ok(Self {
             database,
             passwords,

@@ -11,8 +11,8 @@ use actix_web::http::header::HeaderMap;
 use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, Error, HttpResponse};
-use backend::infrastructure::cache::backends::{CacheBackend, from_settings};
-use backend::infrastructure::cache::{Cache, CachePolicy, Clock, ManualClock};
+use backend::infrastructure::cache::backends::{CacheBackend, from_options};
+use backend::infrastructure::cache::{Cache, CacheOptions, CachePolicy, Clock, ManualClock};
 use backend::infrastructure::settings::{CacheBackendKind, CacheSettings};
 use tokio::time::timeout;
 
@@ -52,7 +52,7 @@ pub fn near_settings() -> CacheSettings {
 }
 
 pub fn backend(settings: &CacheSettings) -> Arc<dyn CacheBackend> {
-    from_settings(settings).expect("a backend")
+    from_options(&CacheOptions::from(settings)).expect("a backend")
 }
 
 impl Harness {
@@ -73,7 +73,7 @@ impl Harness {
         let time = Clock::Manual(clock.clone());
         Self {
             kind: settings.cache_backend,
-            cache: Cache::with_backends(&settings, true, backends, time).await,
+            cache: Cache::with_backends(&CacheOptions::from(&settings), true, backends, time).await,
             settings,
             clock,
         }
@@ -86,7 +86,8 @@ impl Harness {
         Self {
             kind: self.kind,
             settings: self.settings.clone(),
-            cache: Cache::with_backends(&self.settings, true, backends, time).await,
+            cache: Cache::with_backends(&CacheOptions::from(&self.settings), true, backends, time)
+                .await,
             clock: self.clock.clone(),
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use backend::infrastructure::cache::Cache;
+use backend::infrastructure::cache::{Cache, CacheOptions};
 use backend::infrastructure::settings::{CacheBackendKind, CacheSettings};
 use sqlx::PgPool;
 
@@ -64,7 +64,9 @@ impl List {
             ..CacheSettings::default()
         };
         Self {
-            cache: Cache::connect(&settings, true).await.unwrap(),
+            cache: Cache::connect(&CacheOptions::from(&settings), true)
+                .await
+                .unwrap(),
             server,
             cluster,
             pool,

@@ -36,12 +36,6 @@ impl Default for Passwords {
 }
 
 impl Passwords {
-    /// Whether a password may be chosen: 8–128 characters.
-    #[must_use]
-    pub fn is_acceptable(password: &SecretString) -> bool {
-        (8..=128).contains(&password.expose_secret().chars().count())
-    }
-
     /// Work for half of the cores.
     #[must_use]
     pub fn new() -> Self {

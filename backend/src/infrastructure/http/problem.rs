@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use actix_web::body::BoxBody;
+use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::ServiceResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
@@ -11,7 +11,6 @@ use serde::Serialize;
 
 use super::error::{FieldError, ProblemDetails};
 use super::request_id::{RequestId, X_REQUEST_ID};
-use crate::infrastructure::cache::InvalidRequestError;
 
 #[derive(Serialize)]
 struct Problem<'a> {
@@ -77,40 +76,36 @@ impl ResponseError for Unanswered {
     }
 }
 
-/// Gives an answer its problem body.
-pub(super) fn render<B>(
+/// Gives an answer its problem body. An answer that is a problem document already keeps it and gets the
+/// id of the request.
+pub(super) fn render<B: MessageBody>(
     response: ServiceResponse<B>,
     request_id: &RequestId,
 ) -> ServiceResponse<BoxBody> {
     let status = response.status();
-    let misuse = response
-        .response()
-        .error()
-        .and_then(|error| error.as_error::<InvalidRequestError>())
-        .map(ToString::to_string);
-    let (request, mut response) = response.into_parts();
+    let (request, response) = response.into_parts();
+    let (mut response, body) = response.into_parts();
     let details = response.extensions_mut().remove::<ProblemDetails>();
     let request_id = request_id.to_string();
-    let problem = Problem {
-        r#type: if misuse.is_some() {
-            "InvalidRequestError"
-        } else {
-            "about:blank"
-        },
-        title: status.canonical_reason().unwrap_or("Error"),
-        status: status.as_u16(),
-        detail: match (&misuse, &details) {
-            (Some(misuse), _) => misuse,
-            (None, Some(details)) => &details.detail,
-            (None, None) => usual_detail(status),
-        },
-        request_id: &request_id,
-        errors: details
-            .as_ref()
-            .map(|details| details.errors.as_slice())
-            .unwrap_or_default(),
+    let body = match own_document(&response, body) {
+        Some(mut document) => {
+            document.insert("request_id".to_owned(), request_id.into());
+            serde_json::to_vec(&document)
+        }
+        None => serde_json::to_vec(&Problem {
+            r#type: "about:blank",
+            title: status.canonical_reason().unwrap_or("Error"),
+            status: status.as_u16(),
+            detail: details
+                .as_ref()
+                .map_or_else(|| usual_detail(status), |details| &details.detail),
+            request_id: &request_id,
+            errors: details
+                .as_ref()
+                .map(|details| details.errors.as_slice())
+                .unwrap_or_default(),
+        }),
     };
-    let body = serde_json::to_vec(&problem).unwrap_or_default();
     for name in [
         header::CONTENT_LENGTH,
         header::ETAG,
@@ -122,7 +117,20 @@ pub(super) fn render<B>(
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/problem+json"),
     );
-    ServiceResponse::new(request, response.set_body(BoxBody::new(body)))
+    let body = BoxBody::new(body.unwrap_or_default());
+    ServiceResponse::new(request, response.set_body(body))
+}
+
+/// The problem document of an answer that is one, if its body is at hand.
+fn own_document<B: MessageBody>(
+    response: &HttpResponse<()>,
+    body: B,
+) -> Option<serde_json::Map<String, serde_json::Value>> {
+    let content_type = response.headers().get(header::CONTENT_TYPE)?;
+    if content_type != "application/problem+json" {
+        return None;
+    }
+    serde_json::from_slice(&body.try_into_bytes().ok()?).ok()
 }
 
 fn usual_detail(status: StatusCode) -> &'static str {
@@ -131,5 +139,49 @@ fn usual_detail(status: StatusCode) -> &'static str {
         StatusCode::METHOD_NOT_ALLOWED => "this resource does not know the method; see `Allow`",
         status if status.is_server_error() => "something went wrong on our side",
         _ => "the request could not be understood",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[actix_web::test]
+    async fn a_problem_document_keeps_its_type_and_detail_and_gets_the_id_of_the_request() {
+        let request = TestRequest::default().to_srv_request();
+        let request_id = RequestId::of(&request);
+        let own = HttpResponse::InternalServerError()
+            .content_type("application/problem+json")
+            .body(
+                r#"{"type":"own","status":500,"detail":"the route is wrong","request_id":"old"}"#,
+            );
+        let rendered = render(request.into_response(own), &request_id);
+        let body = rendered.into_body().try_into_bytes().unwrap();
+        let problem: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(problem["type"], "own");
+        assert_eq!(problem["detail"], "the route is wrong");
+        assert_eq!(problem["request_id"], request_id.to_string());
+    }
+
+    #[actix_web::test]
+    async fn a_body_that_is_no_problem_document_is_replaced_by_one() {
+        for (content_type, body) in [
+            ("text/plain", "{\"detail\":\"secret\"}"),
+            ("application/problem+json", "[\"secret\"]"),
+            ("application/problem+json", "secret"),
+        ] {
+            let request = TestRequest::default().to_srv_request();
+            let request_id = RequestId::of(&request);
+            let own = HttpResponse::NotFound()
+                .content_type(content_type)
+                .body(body);
+            let rendered = render(request.into_response(own), &request_id);
+            let body = rendered.into_body().try_into_bytes().unwrap();
+            let problem: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(problem["type"], "about:blank");
+            assert_eq!(problem["detail"], "there is nothing here");
+        }
     }
 }

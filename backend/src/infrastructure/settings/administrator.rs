@@ -5,7 +5,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::variable::{Kind, Section, Variable};
-use crate::infrastructure::auth::Passwords;
+use crate::infrastructure::password_rule::is_acceptable_password;
 
 /// The variables of the first superuser.
 pub(super) const SECTION: Section = Section {
@@ -55,7 +55,7 @@ pub struct AdministratorSettings {
 )]
 #[expect(clippy::ref_option, reason = "garde passes the field by reference")]
 fn is_password(password: &Option<SecretString>, _: &()) -> garde::Result {
-    if password.as_ref().is_none_or(Passwords::is_acceptable) {
+    if password.as_ref().is_none_or(is_acceptable_password) {
         Ok(())
     } else {
         Err(garde::Error::new("not 8 to 128 characters"))

@@ -7,6 +7,7 @@
 
 mod administrator;
 mod cache;
+mod cache_options;
 mod database;
 mod document;
 mod dotenv;

@@ -5,8 +5,9 @@ use garde::Validate;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::infrastructure::auth::{Passwords, Username};
+use crate::infrastructure::auth::Username;
 use crate::infrastructure::http::{present, without_nul};
+use crate::infrastructure::password_rule::is_acceptable_password;
 
 /// A new user.
 #[derive(Debug, Deserialize, Validate)]
@@ -110,7 +111,7 @@ fn is_username(name: &str, _: &()) -> garde::Result {
     reason = "garde passes the context by reference"
 )]
 fn is_password(password: &SecretString, _: &()) -> garde::Result {
-    if Passwords::is_acceptable(password) {
+    if is_acceptable_password(password) {
         Ok(())
     } else {
         Err(garde::Error::new("must have 8 to 128 characters"))

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::web;
 use backend::infrastructure::cache::backends::{BackendError, CacheBackend, Found, Version};
-use backend::infrastructure::cache::{CacheHealth, CachePolicy};
+use backend::infrastructure::cache::{CacheHealth, CacheOptions, CachePolicy};
 use backend::infrastructure::settings::{CacheBackendKind, CacheSettings};
 
 use crate::harness::{Harness, Log, Runs, get, no_content, numbered, post, settings};
@@ -277,9 +277,10 @@ async fn c28_without_the_cache_nothing_connects() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     settings.cache_redis_port = listener.local_addr().unwrap().port();
     settings.cache_enabled = false;
-    let cache = backend::infrastructure::cache::Cache::connect(&settings, true)
-        .await
-        .unwrap();
+    let cache =
+        backend::infrastructure::cache::Cache::connect(&CacheOptions::from(&settings), true)
+            .await
+            .unwrap();
     let runs = Runs::default();
     let app = crate::harness::app(cache.clone(), |config| {
         config.route("/{id}", web::get().to(numbered(&runs)).wrap(ITEM));

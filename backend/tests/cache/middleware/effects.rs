@@ -4,7 +4,9 @@
 
 use actix_web::HttpMessage as _;
 use actix_web::web;
-use backend::infrastructure::cache::{Cache, CacheArguments, CacheOutcome, CachePolicy, Clock};
+use backend::infrastructure::cache::{
+    Cache, CacheArguments, CacheOptions, CacheOutcome, CachePolicy, Clock,
+};
 
 use crate::harness::{self, Harness, backend, delete, no_content, post};
 
@@ -128,7 +130,13 @@ async fn c31_a_failed_write_and_one_without_the_cache_name_nothing() {
 async fn c32_in_production_names_are_in_the_log_alone() {
     let settings = harness::settings(backend::infrastructure::settings::CacheBackendKind::Memory);
     let backends = vec![("default".to_owned(), backend(&settings))];
-    let cache = Cache::with_backends(&settings, false, backends, Clock::System).await;
+    let cache = Cache::with_backends(
+        &CacheOptions::from(&settings),
+        false,
+        backends,
+        Clock::System,
+    )
+    .await;
     let app = harness::app(cache, |config| {
         config.route("/{id}", web::delete().to(write).wrap(WRITE));
     })

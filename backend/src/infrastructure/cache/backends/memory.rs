@@ -9,7 +9,6 @@ use bytes::Bytes;
 use super::bounded_store::Store;
 use super::contract::{BackendError, CacheBackend, Found, Version};
 use super::glob;
-use crate::infrastructure::settings::CacheSettings;
 
 /// Entries in this process's memory, of which those that nobody reads make room.
 #[derive(Debug)]
@@ -19,11 +18,11 @@ pub struct MemoryBackend {
 }
 
 impl MemoryBackend {
-    /// An empty backend of at most `CACHE_MEMORY_MAX_BYTES`.
+    /// An empty backend of at most so many bytes.
     #[must_use]
-    pub fn new(settings: &CacheSettings) -> Self {
+    pub fn new(max_bytes: u64) -> Self {
         Self {
-            entries: Store::new(settings.cache_memory_max_bytes),
+            entries: Store::new(max_bytes),
             versions: AtomicU64::new(1),
         }
     }

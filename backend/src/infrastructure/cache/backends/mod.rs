@@ -1,7 +1,7 @@
 //! Where values are kept: one small trait (`contract`) and its implementations.
 //!
-//! Come here to see which backend the settings choose. A new backend gets a folder or a file here and a
-//! line in [`from_settings`]. Nothing here knows entries, policies or HTTP.
+//! Come here to see which backend the options choose. A new backend gets a folder or a file here and a
+//! line in [`from_options`]. Nothing here knows entries, policies or HTTP.
 
 mod bounded_store;
 mod contract;
@@ -19,18 +19,23 @@ pub use redis::{NearBackend, RedisBackend};
 
 use std::sync::Arc;
 
-use crate::infrastructure::settings::{CacheBackendKind, CacheSettings};
+use crate::infrastructure::cache::options::{BackendKind, CacheOptions};
 
-/// The backend that the settings choose. Connects to nothing yet; a near cache starts to listen, and
+/// The backend that the options choose. Connects to nothing yet; a near cache starts to listen, and
 /// needs a Tokio runtime for that.
 ///
 /// # Errors
-/// Where the settings cannot describe a connection.
-pub fn from_settings(settings: &CacheSettings) -> Result<Arc<dyn CacheBackend>, BackendError> {
-    Ok(match settings.cache_backend {
-        CacheBackendKind::Redis if settings.cache_near => Arc::new(NearBackend::new(settings)?),
-        CacheBackendKind::Redis => Arc::new(RedisBackend::new(settings)?),
-        CacheBackendKind::Memcached => Arc::new(MemcachedBackend::new(settings)),
-        CacheBackendKind::Memory => Arc::new(MemoryBackend::new(settings)),
+/// Where the options cannot describe a connection.
+pub fn from_options(options: &CacheOptions) -> Result<Arc<dyn CacheBackend>, BackendError> {
+    Ok(match options.backend {
+        BackendKind::Redis => match options.redis.near_max_bytes {
+            Some(max_bytes) => Arc::new(NearBackend::new(options, max_bytes)?),
+            None => Arc::new(RedisBackend::new(options)?),
+        },
+        BackendKind::Memcached => Arc::new(MemcachedBackend::new(
+            &options.memcached,
+            options.operation_timeout,
+        )),
+        BackendKind::Memory => Arc::new(MemoryBackend::new(options.memory_max_bytes)),
     })
 }

@@ -23,18 +23,18 @@ use tokio_util::task::TaskTracker;
 
 use super::error::{CacheError, CacheHealth};
 use super::registry::{DEFAULT_BACKEND, RegisteredBackend, Shared};
-use crate::infrastructure::cache::backends::{BackendError, CacheBackend, from_settings};
+use crate::infrastructure::cache::backends::{BackendError, CacheBackend, from_options};
 use crate::infrastructure::cache::breaker::{
     Availability, GuardedBackend, Supervisor, Unavailable, clear,
 };
 use crate::infrastructure::cache::clock::{Clock, saturating_milliseconds};
 use crate::infrastructure::cache::keys::group_key;
 use crate::infrastructure::cache::log_limits::{Once, RateLimit};
+use crate::infrastructure::cache::options::CacheOptions;
 use crate::infrastructure::cache::stored::{
     CompleteAnswer, Entry, Provenance, StoredValue, ValueId, entity_tag, read_generation,
     read_value, write_entry,
 };
-use crate::infrastructure::settings::CacheSettings;
 
 /// The response cache of this process. Clones share everything.
 #[derive(Clone, Debug)]
@@ -43,31 +43,28 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// Builds the cache that the settings describe. A backend that is away is no error: it is picked
+    /// Builds the cache that the options describe. A backend that is away is no error: it is picked
     /// up when it comes (C29). `expose_keys` adds keys to `Cache-Status`.
     ///
     /// # Errors
-    /// Where the settings cannot describe a backend at all.
-    pub async fn connect(
-        settings: &CacheSettings,
-        expose_keys: bool,
-    ) -> Result<Self, BackendError> {
+    /// Where the options cannot describe a backend at all.
+    pub async fn connect(options: &CacheOptions, expose_keys: bool) -> Result<Self, BackendError> {
         let mut backends: Vec<(String, Arc<dyn CacheBackend>)> = Vec::new();
-        if settings.cache_enabled {
-            backends.push((DEFAULT_BACKEND.to_owned(), from_settings(settings)?));
+        if options.enabled {
+            backends.push((DEFAULT_BACKEND.to_owned(), from_options(options)?));
         }
-        Ok(Self::with_backends(settings, expose_keys, backends, Clock::System).await)
+        Ok(Self::with_backends(options, expose_keys, backends, Clock::System).await)
     }
 
     /// Builds a cache on the given backends (C22), the first of which is the default.
     pub async fn with_backends(
-        settings: &CacheSettings,
+        options: &CacheOptions,
         expose_keys: bool,
         backends: Vec<(String, Arc<dyn CacheBackend>)>,
         clock: Clock,
     ) -> Self {
-        let deadline = Duration::from_millis(settings.cache_operation_timeout_ms);
-        let namespace = match settings.cache_namespace.as_str() {
+        let deadline = options.operation_timeout;
+        let namespace = match options.namespace.as_str() {
             "" => String::new(),
             namespace => format!("{namespace}:"),
         };
@@ -98,13 +95,13 @@ impl Cache {
         }
         Self {
             shared: Arc::new(Shared {
-                enabled: settings.cache_enabled,
+                enabled: options.enabled,
                 expose_keys,
-                status_header: settings.cache_status_header,
-                max_body_bytes: settings.cache_max_body_bytes,
-                default_expiration: settings.default_cache_expiration,
-                jitter_percent: settings.cache_expiration_jitter_percent,
-                collapse_wait: Duration::from_millis(settings.cache_collapse_wait_ms),
+                status_header: options.status_header,
+                max_body_bytes: options.max_body_bytes,
+                default_expiration: options.default_expiration.as_secs(),
+                jitter_percent: options.expiration_jitter_percent,
+                collapse_wait: options.collapse_wait,
                 namespace,
                 clock,
                 warned: Once::default(),

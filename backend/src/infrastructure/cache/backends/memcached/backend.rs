@@ -23,7 +23,7 @@ use super::protocol::{self, Condition, Content, Key, MAX_KEY_BYTES, MAX_VALUE_BY
 use crate::infrastructure::cache::backends::contract::{
     BackendError, CacheBackend, Found, Standing, Version,
 };
-use crate::infrastructure::settings::CacheSettings;
+use crate::infrastructure::cache::options::MemcachedOptions;
 
 /// Entries on a Memcached server, version 1.6 or later.
 pub struct MemcachedBackend {
@@ -37,15 +37,15 @@ pub struct MemcachedBackend {
 impl MemcachedBackend {
     /// A backend that connects when it is first used.
     #[must_use]
-    pub fn new(settings: &CacheSettings) -> Self {
-        let connect_timeout = Duration::from_secs(settings.cache_memcached_connect_timeout);
+    pub fn new(options: &MemcachedOptions, operation_timeout: Duration) -> Self {
+        let connect_timeout = options.connect_timeout;
         let server = Server {
-            host: settings.cache_memcached_host.clone(),
-            port: settings.cache_memcached_port,
+            host: options.host.clone(),
+            port: options.port,
             connect_timeout,
-            operation_timeout: Duration::from_millis(settings.cache_operation_timeout_ms),
+            operation_timeout,
         };
-        let connections = settings.cache_memcached_pool_size;
+        let connections = options.pool_size;
         let builder = MetaClientBuilder::new()
             .max_idle(connections)
             .max_connections(Some(connections))

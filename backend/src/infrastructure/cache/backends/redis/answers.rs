@@ -14,7 +14,7 @@ use secrecy::ExposeSecret;
 use super::connections::{Lanes, Ticket};
 use crate::infrastructure::cache::backends::contract::{BackendError, Version};
 use crate::infrastructure::cache::backends::head::{HEAD_BYTES, MAGIC};
-use crate::infrastructure::settings::CacheSettings;
+use crate::infrastructure::cache::options::CacheOptions;
 
 /// What an error means. One of the connection ends its lane.
 pub(super) fn failed(lanes: &Lanes, ticket: &Ticket, error: RedisError) -> BackendError {
@@ -33,16 +33,16 @@ pub(super) fn failed(lanes: &Lanes, ticket: &Ticket, error: RedisError) -> Backe
 
 /// Where the server is, and how it is spoken to.
 pub(super) fn connection_info(
-    settings: &CacheSettings,
+    options: &CacheOptions,
     protocol: ProtocolVersion,
 ) -> Result<ConnectionInfo, BackendError> {
     let mut server = RedisConnectionInfo::default()
-        .set_db(settings.cache_redis_db)
+        .set_db(options.redis.database)
         .set_protocol(protocol);
-    if !settings.cache_redis_password.expose_secret().is_empty() {
-        server = server.set_password(settings.cache_redis_password.expose_secret());
+    if !options.redis.password.expose_secret().is_empty() {
+        server = server.set_password(options.redis.password.expose_secret());
     }
-    let address = ConnectionAddr::Tcp(settings.cache_redis_host.clone(), settings.cache_redis_port);
+    let address = ConnectionAddr::Tcp(options.redis.host.clone(), options.redis.port);
     let address = address.into_connection_info().map_err(unavailable)?;
     Ok(address.set_redis_settings(server))
 }

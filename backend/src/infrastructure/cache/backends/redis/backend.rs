@@ -18,7 +18,7 @@ use crate::infrastructure::cache::backends::contract::{
 };
 use crate::infrastructure::cache::backends::glob;
 use crate::infrastructure::cache::backends::head::MAGIC;
-use crate::infrastructure::settings::CacheSettings;
+use crate::infrastructure::cache::options::CacheOptions;
 
 /// Connections that a lane may be trying to make at the same time: as many as begin, at the pace of
 /// probes, before the first one gives up.
@@ -48,9 +48,9 @@ impl RedisBackend {
     ///
     /// # Errors
     /// Where host, port, database and password make no address.
-    pub fn new(settings: &CacheSettings) -> Result<Self, BackendError> {
-        let connect_timeout = Duration::from_secs(settings.cache_redis_connect_timeout);
-        let address = connection_info(settings, ProtocolVersion::RESP2)?;
+    pub fn new(options: &CacheOptions) -> Result<Self, BackendError> {
+        let connect_timeout = options.redis.connect_timeout;
+        let address = connection_info(options, ProtocolVersion::RESP2)?;
         // The deadline of an operation is set by whoever waits for it.
         let connection = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(connect_timeout))
@@ -61,7 +61,7 @@ impl RedisBackend {
             create: Some(connect_timeout),
             recycle: None,
         };
-        let count = settings.cache_redis_pool_size;
+        let count = options.redis.pool_size;
         let pool = Pool::builder(manager)
             .config(PoolConfig {
                 // Each lane holds one, and may have several attempts under way.
@@ -72,13 +72,13 @@ impl RedisBackend {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(unavailable)?;
-        let command_timeout = Duration::from_millis(settings.cache_operation_timeout_ms);
+        let command_timeout = options.operation_timeout;
         let lanes = Lanes::new(pool, count);
         Ok(Self {
             lookups: Lookups::new(lanes.clone(), command_timeout),
             lanes,
             compare_and_set: Script::new(COMPARE_AND_SET),
-            index: PatternIndex::new(&settings.cache_namespace),
+            index: PatternIndex::new(&options.namespace),
             command_timeout,
         })
     }

@@ -9,15 +9,16 @@ use tokio::net::TcpListener;
 use crate::infrastructure::cache::backends::{
     BackendError, CacheBackend, MemcachedBackend, Version,
 };
-use crate::infrastructure::settings::CacheSettings;
+use crate::infrastructure::cache::options::MemcachedOptions;
 
 /// A backend on a server that says these things, one whenever it hears something.
 async fn on_server_that_says(answers: &'static [&'static str]) -> MemcachedBackend {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let settings = CacheSettings {
-        cache_memcached_host: "127.0.0.1".to_owned(),
-        cache_memcached_port: listener.local_addr().unwrap().port(),
-        ..CacheSettings::default()
+    let options = MemcachedOptions {
+        host: "127.0.0.1".to_owned(),
+        port: listener.local_addr().unwrap().port(),
+        connect_timeout: Duration::from_secs(5),
+        pool_size: 10,
     };
     tokio::spawn(async move {
         let (mut client, _) = listener.accept().await.unwrap();
@@ -27,7 +28,7 @@ async fn on_server_that_says(answers: &'static [&'static str]) -> MemcachedBacke
         }
         std::future::pending::<()>().await;
     });
-    MemcachedBackend::new(&settings)
+    MemcachedBackend::new(&options, Duration::from_millis(250))
 }
 
 async fn claim(backend: &MemcachedBackend) -> Result<Option<Version>, BackendError> {

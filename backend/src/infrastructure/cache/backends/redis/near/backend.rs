@@ -13,7 +13,7 @@ use crate::infrastructure::cache::backends::contract::{
     BackendError, CacheBackend, Found, Standing, Version,
 };
 use crate::infrastructure::cache::backends::redis::backend::RedisBackend;
-use crate::infrastructure::settings::CacheSettings;
+use crate::infrastructure::cache::options::CacheOptions;
 
 /// Redis with a near cache.
 pub struct NearBackend {
@@ -23,18 +23,19 @@ pub struct NearBackend {
 }
 
 impl NearBackend {
-    /// A backend that connects when it is first used, and starts to listen for changes.
+    /// A backend that connects when it is first used, and starts to listen for changes. It keeps at most
+    /// `max_bytes` in this process.
     ///
     /// # Errors
     /// Where host, port, database and password make no address.
-    pub fn new(settings: &CacheSettings) -> Result<Self, BackendError> {
-        let near = Arc::new(Near::new(settings.cache_near_max_bytes));
+    pub fn new(options: &CacheOptions, max_bytes: u64) -> Result<Self, BackendError> {
+        let near = Arc::new(Near::new(max_bytes));
         let tracking = tokio::spawn(tracking::track(
-            tracking::Tracked::new(settings)?,
+            tracking::Tracked::new(options)?,
             Arc::clone(&near),
         ));
         Ok(Self {
-            remote: RedisBackend::new(settings)?,
+            remote: RedisBackend::new(options)?,
             near,
             tracking,
         })

@@ -18,7 +18,7 @@ use tokio::time::{sleep, timeout};
 use super::values::Near;
 use crate::infrastructure::cache::backends::contract::BackendError;
 use crate::infrastructure::cache::backends::redis::answers::{connection_info, unavailable};
-use crate::infrastructure::settings::CacheSettings;
+use crate::infrastructure::cache::options::CacheOptions;
 
 /// How often the connection is asked for a sign of life, and how long that may take.
 const HEARTBEAT: Duration = Duration::from_millis(250);
@@ -33,15 +33,15 @@ pub(super) struct Tracked {
 }
 
 impl Tracked {
-    pub(super) fn new(settings: &CacheSettings) -> Result<Self, BackendError> {
-        let prefix = if settings.cache_namespace.is_empty() {
+    pub(super) fn new(options: &CacheOptions) -> Result<Self, BackendError> {
+        let prefix = if options.namespace.is_empty() {
             String::new()
         } else {
-            format!("{}:", settings.cache_namespace)
+            format!("{}:", options.namespace)
         };
         Ok(Self {
-            server: connection_info(settings, ProtocolVersion::RESP3)?,
-            connect_timeout: Duration::from_secs(settings.cache_redis_connect_timeout),
+            server: connection_info(options, ProtocolVersion::RESP3)?,
+            connect_timeout: options.redis.connect_timeout,
             prefix,
         })
     }

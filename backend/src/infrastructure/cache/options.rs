@@ -1,0 +1,79 @@
+//! The options of the cache, as whoever builds it fills them in.
+//!
+//! Come here to add an option. How it is read from the environment and checked is no matter of the cache.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+/// Which server holds the entries.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum BackendKind {
+    /// Redis, shared by every instance.
+    Redis,
+    /// Memcached, shared by every instance.
+    Memcached,
+    /// This process's memory: one instance, development and tests.
+    Memory,
+}
+
+/// The options of the cache.
+#[derive(Clone, Debug)]
+pub struct CacheOptions {
+    /// Whether answers are cached at all.
+    pub enabled: bool,
+    /// The default backend.
+    pub backend: BackendKind,
+    /// Stands before every key. ASCII letters, digits, `_`, `.` and `-` only; empty for none.
+    pub namespace: String,
+    /// How long an entry is fresh where its policy names no time; at least a second.
+    pub default_expiration: Duration,
+    /// Expirations are shortened by a random part of up to this much, in percent, at most 100 (C40).
+    pub expiration_jitter_percent: u8,
+    /// Larger bodies are not stored, in bytes.
+    pub max_body_bytes: usize,
+    /// Whether answers carry `Cache-Status`.
+    pub status_header: bool,
+    /// How long a request waits for another instance's answer.
+    pub collapse_wait: Duration,
+    /// The deadline of one operation of a backend.
+    pub operation_timeout: Duration,
+    /// The Redis server.
+    pub redis: RedisOptions,
+    /// The Memcached server.
+    pub memcached: MemcachedOptions,
+    /// The bound of the memory backend, in bytes.
+    pub memory_max_bytes: u64,
+}
+
+/// The options of the Redis backend.
+#[derive(Clone, Debug)]
+pub struct RedisOptions {
+    /// Name or address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// Number of the database.
+    pub database: i64,
+    /// Empty for none.
+    pub password: SecretString,
+    /// The deadline of making a connection.
+    pub connect_timeout: Duration,
+    /// Shared connections; at least one is made.
+    pub pool_size: usize,
+    /// The bound of the near cache, in bytes; `None` for no near cache.
+    pub near_max_bytes: Option<u64>,
+}
+
+/// The options of the Memcached backend.
+#[derive(Clone, Debug)]
+pub struct MemcachedOptions {
+    /// Name or address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// The deadline of making a connection.
+    pub connect_timeout: Duration,
+    /// Shared connections; at least one is made.
+    pub pool_size: usize,
+}

@@ -1,0 +1,44 @@
+//! From the settings of the cache to the options that the cache takes.
+//!
+//! Come here after adding a setting of the cache: the cache knows no settings, so each is handed on here.
+
+use std::time::Duration;
+
+use super::cache::{CacheBackendKind, CacheSettings};
+use crate::infrastructure::cache::{BackendKind, CacheOptions, MemcachedOptions, RedisOptions};
+
+impl From<&CacheSettings> for CacheOptions {
+    fn from(settings: &CacheSettings) -> Self {
+        Self {
+            enabled: settings.cache_enabled,
+            backend: match settings.cache_backend {
+                CacheBackendKind::Redis => BackendKind::Redis,
+                CacheBackendKind::Memcached => BackendKind::Memcached,
+                CacheBackendKind::Memory => BackendKind::Memory,
+            },
+            namespace: settings.cache_namespace.clone(),
+            default_expiration: Duration::from_secs(settings.default_cache_expiration),
+            expiration_jitter_percent: settings.cache_expiration_jitter_percent,
+            max_body_bytes: settings.cache_max_body_bytes,
+            status_header: settings.cache_status_header,
+            collapse_wait: Duration::from_millis(settings.cache_collapse_wait_ms),
+            operation_timeout: Duration::from_millis(settings.cache_operation_timeout_ms),
+            redis: RedisOptions {
+                host: settings.cache_redis_host.clone(),
+                port: settings.cache_redis_port,
+                database: settings.cache_redis_db,
+                password: settings.cache_redis_password.clone(),
+                connect_timeout: Duration::from_secs(settings.cache_redis_connect_timeout),
+                pool_size: settings.cache_redis_pool_size,
+                near_max_bytes: settings.cache_near.then_some(settings.cache_near_max_bytes),
+            },
+            memcached: MemcachedOptions {
+                host: settings.cache_memcached_host.clone(),
+                port: settings.cache_memcached_port,
+                connect_timeout: Duration::from_secs(settings.cache_memcached_connect_timeout),
+                pool_size: settings.cache_memcached_pool_size,
+            },
+            memory_max_bytes: settings.cache_memory_max_bytes,
+        }
+    }
+}
