@@ -4,13 +4,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::test::TestRequest;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, rt};
 use backend::infrastructure::cache::CachePolicy;
 use backend::infrastructure::settings::CacheBackendKind;
 use tokio::sync::Semaphore;
 
-use crate::harness::{Reply, Runs, TestApp, get, no_content};
+use crate::harness::{Reply, Runs, TestApp, get, no_content, send};
 
 pub const ITEM: CachePolicy = CachePolicy::new("item")
     .resource_id_name("id")
@@ -123,6 +125,19 @@ impl Row {
             );
         }
     }
+}
+
+/// Starts a read with this `Authorization` and leaves it running.
+pub fn start_with<A: TestApp + 'static>(
+    app: &Rc<A>,
+    path: &'static str,
+    authorization: &'static str,
+) -> rt::task::JoinHandle<Reply> {
+    let app = Rc::clone(app);
+    rt::spawn(async move {
+        let request = TestRequest::get().uri(path);
+        send(&*app, request.insert_header((AUTHORIZATION, authorization))).await
+    })
 }
 
 /// Starts a read and leaves it running.

@@ -37,6 +37,8 @@ pub(super) enum Bypass {
     UndeclaredQuery,
     /// A query that is not of the declared type.
     InvalidQuery,
+    /// A query type that cannot be written into a key.
+    QueryType,
     /// No resource id could be found.
     NoId,
     /// A template's argument is missing.
@@ -56,6 +58,7 @@ impl Bypass {
             Self::Credentials => "credentials",
             Self::UndeclaredQuery => "undeclared-query",
             Self::InvalidQuery => "invalid-query",
+            Self::QueryType => "query-type",
             Self::NoId => "no-id",
             Self::MissingArgument => "missing-argument",
             Self::NoCaller => "no-caller",

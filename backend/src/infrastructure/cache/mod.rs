@@ -34,7 +34,7 @@ mod stored;
 
 pub use breaker::Unavailable;
 pub use clock::{Clock, ManualClock};
-pub use keys::{CacheArguments, ResourceIdType, bind_argument};
+pub use keys::{CacheArguments, ResourceIdType, bind_argument, bind_caller};
 pub use middleware::{CacheMiddleware, CacheOutcome, InvalidRequestError};
 pub use options::{BackendKind, CacheOptions, MemcachedOptions, RedisOptions};
 pub use policy::CachePolicy;

@@ -17,7 +17,7 @@ use crate::support::{unique, variable};
 const MINUTE: Duration = Duration::from_mins(1);
 
 fn value(text: &str) -> Bytes {
-    Bytes::from(format!("cache/2 {:016x} {text}", rand::random::<u64>()))
+    Bytes::from(format!("cache/3 {:016x} {text}", rand::random::<u64>()))
 }
 
 async fn redis(port: &str) -> redis::aio::MultiplexedConnection {

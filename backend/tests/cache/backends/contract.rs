@@ -15,7 +15,7 @@ const MINUTE: Duration = Duration::from_mins(1);
 
 /// A value with the head that every stored value has.
 fn value(text: &str) -> Bytes {
-    Bytes::from(format!("cache/2 {:016x} {text}", rand::random::<u64>()))
+    Bytes::from(format!("cache/3 {:016x} {text}", rand::random::<u64>()))
 }
 
 fn backends() -> Vec<Arc<dyn CacheBackend>> {

@@ -20,7 +20,7 @@ const ITEM: CachePolicy = CachePolicy::new("item").resource_id_name("id").shared
 
 /// A value that is kept near.
 fn value(text: &str) -> Bytes {
-    Bytes::from(format!("cache/2 0123456789abcdef {text}"))
+    Bytes::from(format!("cache/3 0123456789abcdef {text}"))
 }
 
 /// An application over a value that a write moves on.

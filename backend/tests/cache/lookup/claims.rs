@@ -20,7 +20,7 @@ use crate::support::{eventually, unique, variable};
 const MINUTE: Duration = Duration::from_mins(1);
 
 fn value(text: &str) -> Bytes {
-    Bytes::from(format!("cache/2 {:016x} {text}", rand::random::<u64>()))
+    Bytes::from(format!("cache/3 {:016x} {text}", rand::random::<u64>()))
 }
 
 fn backends() -> Vec<Arc<dyn CacheBackend>> {

@@ -2,3 +2,4 @@
 //! Come here when a read is bypassed.
 
 mod queries;
+mod variants;

@@ -59,7 +59,7 @@ async fn c25_an_entry_is_a_line_of_metadata_and_the_body_as_it_was_sent() {
         };
         let text = String::from_utf8(stored).unwrap();
         let (line, rest) = text.split_once('\n').unwrap();
-        assert!(line.starts_with("cache/2 "), "{line}");
+        assert!(line.starts_with("cache/3 "), "{line}");
         assert!(line.contains(&format!(" length={} ", body.len())), "{line}");
         assert_eq!(rest, body, "{:?}", harness.kind);
     }
@@ -120,7 +120,7 @@ async fn c25_a_damaged_value_is_a_miss_on_memcached_too() {
     let harness = Harness::new(CacheBackendKind::Memcached).await;
     let app = harness.numbered_app(ITEM).await;
     let key = harness.full_key("item:1");
-    for value in ["foreign", "cache/2 0123456789abcdef 00000000 {}"] {
+    for value in ["foreign", "cache/3 0123456789abcdef 00000000 {}"] {
         memcached(&format!("set {key} 0 60 {}\r\n{value}", value.len())).await;
         assert_eq!(
             get(&app, "/1").await.outcome(),

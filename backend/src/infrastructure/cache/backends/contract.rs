@@ -154,7 +154,7 @@ pub trait CacheBackend: Send + Sync + 'static {
     async fn delete_pattern(&self, pattern: &str) -> Result<u64, BackendError>;
 
     /// Deletes the stored values whose key begins with `prefix` (`""`: all) and whose value begins
-    /// with `cache/2 `, as far as the server can list them; nothing else that shares the server.
+    /// with `cache/3 `, as far as the server can list them; nothing else that shares the server.
     async fn clear(&self, prefix: &str) -> Result<(), BackendError>;
 
     /// Asks the server who it is: the answer changes when a server that may remember old values

@@ -73,6 +73,7 @@ use super::trust::Trust;
 use crate::infrastructure::cache::backends::{
     BackendError, CacheBackend, Found, Standing, Version,
 };
+use crate::infrastructure::cache::keys::Key;
 use crate::infrastructure::cache::log_limits::RateLimit;
 use crate::infrastructure::cache::stored::Member;
 
@@ -94,6 +95,9 @@ pub struct GuardedBackend {
     members: Mutex<Vec<Member>>,
     /// Counts failures of operations.
     pub(super) incidents: AtomicU64,
+    /// How many values arrived that were stored under another key (C63).
+    values_of_other_keys: AtomicU64,
+    out_of_step_warning: RateLimit,
     pub(super) availability: AtomicU8,
     pub(super) failures: AtomicU32,
     pending: Mutex<PendingDeletions>,
@@ -120,6 +124,8 @@ impl GuardedBackend {
             id: rand::random(),
             members: Mutex::default(),
             incidents: AtomicU64::new(0),
+            values_of_other_keys: AtomicU64::new(0),
+            out_of_step_warning: RateLimit::new(Duration::from_secs(1)),
             availability: AtomicU8::new(Availability::Away as u8),
             failures: AtomicU32::new(0),
             pending: Mutex::default(),
@@ -127,12 +133,27 @@ impl GuardedBackend {
         }
     }
 
-    /// The key as the server knows it.
-    pub(in crate::infrastructure::cache) fn full_key(&self, key: &str) -> String {
-        crate::infrastructure::cache::keys::fit(
-            format!("{}{key}", self.namespace),
-            self.unguarded.max_key_bytes(),
-        )
+    /// A key behind the namespace, as the server knows it.
+    pub(in crate::infrastructure::cache) fn key(&self, name: &str) -> Key {
+        let mut key = Key::new(format!("{}{name}", self.namespace), self.namespace.len());
+        key.fit(self.unguarded.max_key_bytes());
+        key
+    }
+
+    /// A value arrived that was stored under another key than the one that was asked for (C63): the answers on the
+    /// connection are out of step, by a fault of a client or a proxy, or somebody copied the value. Says so at error
+    /// level, counts it, and has the connection closed.
+    pub(in crate::infrastructure::cache) fn reject_connection(&self, key: &str) {
+        let count = self.values_of_other_keys.fetch_add(1, Ordering::Relaxed) + 1;
+        self.unguarded.answered_out_of_step(key);
+        if self.out_of_step_warning.permits() {
+            tracing::error!(
+                backend = self.registered_name,
+                key,
+                count,
+                "the cache server answered with the value of another key: it is not used, and the connection is closed"
+            );
+        }
     }
 
     /// The glob as the server knows it: the namespace is taken literally.

@@ -9,8 +9,9 @@ use tokio::time::{sleep, timeout_at};
 
 use super::guarded_backend::GuardedBackend;
 use super::health::Unavailable;
-use crate::infrastructure::cache::backends::{BackendError, Version};
-use crate::infrastructure::cache::stored::{Member, NamespaceRecord};
+use crate::infrastructure::cache::backends::{BackendError, Found, Version};
+use crate::infrastructure::cache::keys::Key;
+use crate::infrastructure::cache::stored::{Member, NamespaceRecord, OfAnotherKey};
 
 /// The key of the namespace's record.
 const RECORD_KEY: &str = "~generation";
@@ -103,10 +104,23 @@ pub(super) async fn visit_until(
 pub(super) async fn read_record(
     backend: &GuardedBackend,
 ) -> Result<Option<NamespaceRecord>, Unavailable> {
-    let found = backend
-        .get_from_server(&backend.full_key(RECORD_KEY))
-        .await?;
-    Ok(found.and_then(|found| NamespaceRecord::read(&found.value)))
+    let key = backend.key(RECORD_KEY);
+    let found = backend.get_from_server(key.full()).await?;
+    parse(backend, &key, found.as_ref())
+}
+
+fn parse(
+    backend: &GuardedBackend,
+    key: &Key,
+    found: Option<&Found>,
+) -> Result<Option<NamespaceRecord>, Unavailable> {
+    let Some(found) = found else {
+        return Ok(None);
+    };
+    NamespaceRecord::read(key, &found.value).map_err(|OfAnotherKey| {
+        backend.reject_connection(key.full());
+        Unavailable("the value of another key arrived".to_owned())
+    })
 }
 
 async fn visit_once(
@@ -115,13 +129,11 @@ async fn visit_once(
 ) -> Result<NamespaceRecord, VisitError> {
     let asked = Instant::now();
     let before = backend.generation();
-    let key = backend.full_key(RECORD_KEY);
-    let found = backend.get_from_server(&key).await?;
+    let key = backend.key(RECORD_KEY);
+    let found = backend.get_from_server(key.full()).await?;
     // After the record: what was read is then known to be this server's, and not its predecessor's.
     let server = backend.observe(backend.unguarded.server_identity()).await?;
-    let recorded = found
-        .as_ref()
-        .and_then(|found| NamespaceRecord::read(&found.value));
+    let recorded = parse(backend, &key, found.as_ref())?;
     if recorded.is_none() && intent == Intent::Leave {
         return Ok(NamespaceRecord::default());
     }
@@ -131,7 +143,7 @@ async fn visit_once(
     if recorded.as_ref() != Some(&record) {
         let expected = found.map_or(Version::Absent, |found| found.version);
         let stored = backend
-            .compare_and_set(&key, &expected, record.write(), RECORD_LIFETIME)
+            .compare_and_set(key.full(), &expected, record.write(&key), RECORD_LIFETIME)
             .await?;
         if stored.is_none() {
             return Err(VisitError::Contested);

@@ -11,18 +11,44 @@ use percent_encoding::percent_decode_str;
 use super::escape::strong_hash;
 
 /// Values bound on a request by a handler or an outer middleware.
-#[derive(Debug, Default)]
-pub(super) struct BoundArguments(pub(in crate::infrastructure::cache) Vec<(&'static str, String)>);
+#[derive(Clone, Debug, Default)]
+pub(super) struct BoundArguments {
+    values: Vec<(&'static str, String)>,
+    /// The version of the caller's rights.
+    rights: u64,
+}
 
 /// Binds a value on the request. A name bound more than once keeps every value, and each of them
 /// is invalidated.
+///
+/// A middleware that authenticates binds the caller with [`bind_caller`], which knows the rights too.
 pub fn bind_argument(request: &impl HttpMessage, name: &'static str, value: impl ToString) {
+    change_bound(request, |bound| {
+        bound.values.push((name, value.to_string()));
+    });
+}
+
+/// Binds the caller of a request: the argument `caller`, and the version of the caller's rights (C44).
+///
+/// Entries and claims of a policy with the caller in its key belong to the rights that they were made under: a
+/// caller with another version finds nothing stored, on every instance and at once, though nothing is deleted. The
+/// version is read together with the caller, in the statement that checks the credentials, and changes whenever
+/// the caller may do more or less than before: another role, a password set by somebody else, a deletion. A caller
+/// whose rights never change may be bound with 0, as `bind_argument(request, "caller", id)` does.
+pub fn bind_caller(request: &impl HttpMessage, id: impl ToString, rights: u64) {
+    change_bound(request, |bound| {
+        bound.values.push((CALLER, id.to_string()));
+        bound.rights = rights;
+    });
+}
+
+fn change_bound(request: &impl HttpMessage, change: impl FnOnce(&mut BoundArguments)) {
     let mut extensions = request.extensions_mut();
     if extensions.get::<BoundArguments>().is_none() {
         extensions.insert(BoundArguments::default());
     }
     if let Some(bound) = extensions.get_mut::<BoundArguments>() {
-        bound.0.push((name, value.to_string()));
+        change(bound);
     }
 }
 
@@ -63,10 +89,9 @@ pub(in crate::infrastructure::cache) const CALLER: &str = "caller";
 /// The caller that authentication has bound on the request so far; of several, the last one.
 pub(in crate::infrastructure::cache) fn bound_caller(request: &HttpRequest) -> Option<String> {
     let extensions = request.extensions();
-    let bound = &extensions.get::<BoundArguments>()?.0;
-    bound
-        .iter()
-        .rev()
+    let bound = extensions.get::<BoundArguments>()?;
+    let mut callers = bound.values.iter().rev();
+    callers
         .find(|(name, _)| *name == CALLER)
         .map(|(_, value)| value.clone())
 }
@@ -76,11 +101,10 @@ pub(in crate::infrastructure::cache) const QUERY_HASH: &str = "query_hash";
 
 /// Every argument of one request.
 pub(in crate::infrastructure::cache) struct Arguments<'a> {
-    bound: Vec<(&'static str, String)>,
+    bound: BoundArguments,
     path: Vec<(&'a str, Cow<'a, str>)>,
     query: &'a [(String, String)],
     query_hash: Option<String>,
-    resource_id_type: ResourceIdType,
 }
 
 impl<'a> Arguments<'a> {
@@ -89,24 +113,35 @@ impl<'a> Arguments<'a> {
     pub(in crate::infrastructure::cache) fn collect(
         request: &'a HttpRequest,
         query: &'a [(String, String)],
-        resource_id_type: ResourceIdType,
     ) -> Self {
-        let bound = request
-            .extensions()
-            .get::<BoundArguments>()
-            .map_or_else(Vec::new, |bound| bound.0.clone());
+        let bound = request.extensions().get::<BoundArguments>().cloned();
         let path = request
             .match_info()
             .iter()
             .filter_map(|(name, value)| Some((name, decoded(value)?)))
             .collect();
         Self {
-            bound,
+            bound: bound.unwrap_or_default(),
             path,
             query,
             query_hash: None,
-            resource_id_type,
         }
+    }
+
+    /// The version of the caller's rights; 0 where the caller was bound without one.
+    pub(in crate::infrastructure::cache) fn rights(&self) -> u64 {
+        self.bound.rights
+    }
+
+    /// Whether an argument's value is that of the query: it is neither bound nor in the path.
+    pub(in crate::infrastructure::cache) fn is_from_query(&self, name: &str) -> bool {
+        let is_bound = self.bound.values.iter().any(|(known, _)| *known == name);
+        !is_bound && self.in_path(name).is_none()
+    }
+
+    fn in_path(&self, name: &str) -> Option<&str> {
+        let found = self.path.iter().find(|(known, _)| *known == name);
+        found.map(|(_, value)| value.as_ref())
     }
 
     /// Adds the hash of the declared query (C2).
@@ -124,6 +159,7 @@ impl<'a> Arguments<'a> {
     pub(in crate::infrastructure::cache) fn value(&self, name: &str) -> Option<Cow<'_, str>> {
         let bound = self
             .bound
+            .values
             .iter()
             .rev()
             .find(|(known, _)| *known == name)
@@ -131,7 +167,7 @@ impl<'a> Arguments<'a> {
         if bound.is_some() || name == CALLER {
             return bound.map(Cow::Borrowed);
         }
-        if let Some((_, value)) = self.path.iter().find(|(known, _)| *known == name) {
+        if let Some(value) = self.in_path(name) {
             return Some(Cow::Borrowed(value));
         }
         if name == QUERY_HASH {
@@ -148,16 +184,15 @@ impl<'a> Arguments<'a> {
     pub(in crate::infrastructure::cache) fn values(&self, name: &str) -> Vec<Cow<'_, str>> {
         let mut values: Vec<Cow<'_, str>> = self
             .bound
+            .values
             .iter()
             .filter(|(known, _)| *known == name)
             .map(|(_, value)| Cow::Borrowed(value.as_str()))
             .collect();
         if name != CALLER
-            && let Some((_, value)) = self.path.iter().find(|(known, _)| *known == name)
+            && let Some(value) = self.in_path(name)
         {
-            if let Some(canonical) = usual_form(value, self.resource_id_type) {
-                values.push(Cow::Owned(canonical));
-            }
+            values.extend(usual_form(value).map(Cow::Owned));
             values.push(Cow::Borrowed(value));
         }
         if values.is_empty() {
@@ -167,46 +202,40 @@ impl<'a> Arguments<'a> {
         values
     }
 
-    /// Whether a path parameter is an id in an unusual form (`042`, `+42`, a UUID in capitals): its
-    /// entry would have another key than the one that writes invalidate.
-    pub(in crate::infrastructure::cache) fn has_unusual_id(&self) -> bool {
-        self.path
-            .iter()
-            .any(|(_, value)| usual_form(value, self.resource_id_type).is_some())
-    }
-
-    /// The usual forms of ids that were sent in an unusual one.
-    pub(in crate::infrastructure::cache) fn usual_forms(
+    /// Whether a path parameter is an id of one of these types in an unusual form (`042`, `+42`, a UUID in
+    /// capitals): its entry would have another key than the one that writes invalidate.
+    pub(in crate::infrastructure::cache) fn is_unusual(
         &self,
-    ) -> impl Iterator<Item = Cow<'_, str>> {
-        self.path
-            .iter()
-            .filter_map(|(_, value)| usual_form(value, self.resource_id_type).map(Cow::Owned))
+        name: &str,
+        types: &[ResourceIdType],
+    ) -> bool {
+        self.in_path(name)
+            .is_some_and(|value| types.iter().any(|kind| kind.usual_form(value).is_some()))
     }
 
-    /// The resource id, where the policy names none (C7).
+    /// The resource id, where the policy names none (C7), with the name of its argument.
     pub(in crate::infrastructure::cache) fn infer_resource_id(
         &self,
-        resource_id_type: ResourceIdType,
-    ) -> Option<Cow<'_, str>> {
-        let fits = |value: &str| match resource_id_type {
-            ResourceIdType::Integer => value.parse::<i64>().is_ok(),
-            ResourceIdType::String => !value.is_empty(),
-            ResourceIdType::Uuid => uuid::Uuid::try_parse(value).is_ok(),
-        };
-        let is_id = |name: &str| name == "id" || name.ends_with("_id");
+        types: &[ResourceIdType],
+    ) -> Option<(&str, &str)> {
+        let fits = |value: &str| types.iter().any(|kind| kind.fits(value));
         let path = || self.path.iter().filter(|(_, value)| fits(value));
         path()
             .find(|(name, _)| is_id(name))
             .or_else(|| path().next())
-            .map(|(_, value)| Cow::Borrowed(value.as_ref()))
+            .map(|(name, value)| (*name, value.as_ref()))
             .or_else(|| {
                 self.query
                     .iter()
                     .find(|(name, value)| is_id(name) && fits(value))
-                    .map(|(_, value)| Cow::Borrowed(value.as_str()))
+                    .map(|(name, value)| (name.as_str(), value.as_str()))
             })
     }
+}
+
+/// Whether an argument of this name is an id (C7).
+pub(in crate::infrastructure::cache) fn is_id(name: &str) -> bool {
+    name == "id" || name.ends_with("_id")
 }
 
 /// A part of the path as it was meant, if that is text. Most have nothing to decode.
@@ -218,25 +247,11 @@ fn decoded(value: &str) -> Option<Cow<'_, str>> {
     }
 }
 
-/// The usual form of an id that is written otherwise.
-fn usual_form(value: &str, resource_id_type: ResourceIdType) -> Option<String> {
-    // Most are integers that need no second look: up to 18 digits are in the range of `i64`.
-    if matches!(value.len(), 1..=18)
-        && value.bytes().all(|byte| byte.is_ascii_digit())
-        && !value.starts_with('0')
-    {
-        return None;
-    }
-    let (mut digits, mut hyphenated) = (itoa::Buffer::new(), uuid::Uuid::encode_buffer());
-    let usual = match resource_id_type {
-        ResourceIdType::Integer => digits.format(value.parse::<i64>().ok()?),
-        ResourceIdType::Uuid => uuid::Uuid::try_parse(value)
-            .ok()?
-            .as_hyphenated()
-            .encode_lower(&mut hyphenated),
-        ResourceIdType::String => return None,
-    };
-    (usual != value).then(|| usual.to_owned())
+/// The usual form of a value that is an integer or a UUID and is written otherwise.
+pub(in crate::infrastructure::cache) fn usual_form(value: &str) -> Option<String> {
+    ResourceIdType::Integer
+        .usual_form(value)
+        .or_else(|| ResourceIdType::Uuid.usual_form(value))
 }
 
 /// What kind of value may be inferred as the resource id (C7).
@@ -249,4 +264,35 @@ pub enum ResourceIdType {
     String,
     /// A UUID.
     Uuid,
+}
+
+impl ResourceIdType {
+    fn fits(self, value: &str) -> bool {
+        match self {
+            Self::Integer => value.parse::<i64>().is_ok(),
+            Self::String => !value.is_empty(),
+            Self::Uuid => uuid::Uuid::try_parse(value).is_ok(),
+        }
+    }
+
+    /// The usual form of an id that is written otherwise.
+    fn usual_form(self, value: &str) -> Option<String> {
+        // Most are integers that need no second look: up to 18 digits are in the range of `i64`.
+        if matches!(value.len(), 1..=18)
+            && value.bytes().all(|byte| byte.is_ascii_digit())
+            && !value.starts_with('0')
+        {
+            return None;
+        }
+        let (mut digits, mut hyphenated) = (itoa::Buffer::new(), uuid::Uuid::encode_buffer());
+        let usual = match self {
+            Self::Integer => digits.format(value.parse::<i64>().ok()?),
+            Self::Uuid => uuid::Uuid::try_parse(value)
+                .ok()?
+                .as_hyphenated()
+                .encode_lower(&mut hyphenated),
+            Self::String => return None,
+        };
+        (usual != value).then(|| usual.to_owned())
+    }
 }

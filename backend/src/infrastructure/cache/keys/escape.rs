@@ -28,19 +28,43 @@ pub(super) fn strong_hash(text: &str) -> impl Deref<Target = str> {
     blake3::hash(text.as_bytes()).to_hex()
 }
 
-/// Shortens a key that is too long for the backend: a readable head, then a strong hash of the
-/// whole (C5).
-pub(in crate::infrastructure::cache) fn fit(key: String, max_bytes: usize) -> String {
-    if key.len() <= max_bytes {
-        return key;
+/// The hexadecimal digits of a strong hash.
+const HASH_DIGITS: usize = 64;
+
+/// What stands between the head of a shortened key and the hash. Escaping removes it from values, so no argument
+/// can be chosen to equal a shortened key.
+const BEFORE_HASH: u8 = b'#';
+
+/// The short form of a key that is too long for the backend: a readable head, then a strong hash of the whole
+/// (C5). `None` where the key can stay as it is. A key that has the form of a shortened one, as a literal of a
+/// template may give it, gets a hash of its own.
+pub(in crate::infrastructure::cache) fn fit(key: &str, max_bytes: usize) -> Option<String> {
+    if key.len() <= max_bytes && !looks_shortened(key) {
+        return None;
     }
-    let hash = strong_hash(&key);
-    // `~` and the 64 digits of the hash follow the head.
-    let mut head = max_bytes.saturating_sub(hash.len() + 1);
+    let hash = strong_hash(key);
+    let mut head = max_bytes.saturating_sub(HASH_DIGITS + 1).min(key.len());
     while !key.is_char_boundary(head) {
         head -= 1;
     }
-    format!("{}~{}", &key[..head], &*hash)
+    Some(format!(
+        "{}{}{}",
+        &key[..head],
+        char::from(BEFORE_HASH),
+        &*hash
+    ))
+}
+
+fn looks_shortened(key: &str) -> bool {
+    let key = key.as_bytes();
+    let Some((head, hash)) = key
+        .len()
+        .checked_sub(HASH_DIGITS)
+        .map(|at| key.split_at(at))
+    else {
+        return false;
+    };
+    head.last() == Some(&BEFORE_HASH) && hash.iter().all(u8::is_ascii_hexdigit)
 }
 
 /// Whether escaping (C4) leaves this byte as it is.
@@ -80,14 +104,30 @@ mod tests {
         );
     }
 
+    fn fitted(key: &str, max: usize) -> String {
+        fit(key, max).unwrap_or_else(|| key.to_owned())
+    }
+
     #[test]
     fn c05_a_long_key_keeps_its_head_and_ends_in_a_hash_of_the_whole() {
-        let first = fit(format!("search:{}1", "x".repeat(400)), 250);
-        let second = fit(format!("search:{}2", "x".repeat(400)), 250);
+        let first = fitted(&format!("search:{}1", "x".repeat(400)), 250);
+        let second = fitted(&format!("search:{}2", "x".repeat(400)), 250);
         assert_eq!(first.len(), 250);
         assert!(first.starts_with("search:xxx"));
         assert_ne!(first, second);
-        assert_eq!(fit("widget:42".to_owned(), 250), "widget:42");
+        assert_eq!(fit("widget:42", 250), None);
+    }
+
+    #[test]
+    fn c05_no_argument_can_be_chosen_to_equal_a_shortened_key() {
+        let long = format!("search:{}", "x".repeat(400));
+        let shortened = fitted(&long, 250);
+        let argument = shortened.strip_prefix("search:").unwrap();
+        assert_ne!(escaped(argument), argument);
+        // A template or a key of the provider may spell one out.
+        assert_ne!(fitted(&shortened, 250), shortened);
+        assert_ne!(fitted(&shortened, 1024), shortened);
+        assert!(fitted(&shortened, 250).len() <= 250);
     }
 
     proptest! {
@@ -105,8 +145,9 @@ mod tests {
         fn c05_a_fitted_key_is_never_too_long_and_never_shared(
             a in "\\PC{0,400}", b in "\\PC{0,400}", max in 100_usize..300,
         ) {
-            prop_assert!(fit(a.clone(), max).len() <= max);
-            prop_assert_eq!(a == b, fit(a, max) == fit(b, max));
+            prop_assert!(fitted(&a, max).len() <= max);
+            prop_assert_eq!(a == b, fitted(&a, max) == fitted(&b, max));
+            prop_assert_ne!(fitted(&fitted(&a, 90), 90), fitted(&format!("{a}{}", "x".repeat(90)), 90));
         }
     }
 }

@@ -5,13 +5,17 @@
 mod arguments;
 mod escape;
 mod key;
+mod memberships;
 mod query;
 mod template;
 
-pub use arguments::{CacheArguments, ResourceIdType, bind_argument};
+pub use arguments::{CacheArguments, ResourceIdType, bind_argument, bind_caller};
 
-pub(in crate::infrastructure::cache) use arguments::{Arguments, CALLER, QUERY_HASH, bound_caller};
-pub(in crate::infrastructure::cache) use escape::{fit, push_escaped};
-pub(in crate::infrastructure::cache) use key::{GROUP, Key, group_key};
-pub(in crate::infrastructure::cache) use query::{QueryFields, QueryReader, read_query};
+pub(in crate::infrastructure::cache) use arguments::{
+    Arguments, CALLER, QUERY_HASH, bound_caller, is_id, usual_form,
+};
+pub(in crate::infrastructure::cache) use escape::push_escaped;
+pub(in crate::infrastructure::cache) use key::{GROUP, Key, RESOURCE, group_key, resource_key};
+pub(in crate::infrastructure::cache) use memberships::Memberships;
+pub(in crate::infrastructure::cache) use query::{QueryError, QueryFields, QueryType};
 pub(in crate::infrastructure::cache) use template::{MissingArgument, Template, check_template};

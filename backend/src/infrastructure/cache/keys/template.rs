@@ -13,6 +13,12 @@ use super::escape::{is_plain, push_escaped};
 /// With a message that says what is wrong and names the template.
 pub(in crate::infrastructure::cache) const fn check_template(template: &'static str) {
     let bytes = template.as_bytes();
+    if !bytes.is_empty() && bytes[0] == b'~' {
+        refuse(
+            "a key may not begin with `~`, as the records of the cache do",
+            template,
+        );
+    }
     let mut index = 0;
     let mut follows_placeholder = false;
     let mut separated = false;
@@ -115,11 +121,19 @@ impl Template {
         Self(parts)
     }
 
+    /// The names of the arguments that the template places, in its order.
+    pub(in crate::infrastructure::cache) fn placeholders(
+        &self,
+    ) -> impl Iterator<Item = &'static str> {
+        self.0.iter().filter_map(|part| match part {
+            Part::Placeholder(name) => Some(*name),
+            Part::Literal(_) => None,
+        })
+    }
+
     /// Whether the template places the argument.
     pub(in crate::infrastructure::cache) fn places(&self, name: &str) -> bool {
-        self.0
-            .iter()
-            .any(|part| matches!(part, Part::Placeholder(placed) if *placed == name))
+        self.placeholders().any(|placed| placed == name)
     }
 
     /// Appends the template with each placeholder replaced by the escaped value that `value` gives.
@@ -131,6 +145,7 @@ impl Template {
         key: &mut String,
         value: impl Fn(&'static str) -> Option<Cow<'a, str>>,
     ) -> Result<(), MissingArgument> {
+        let start = key.len();
         for part in &self.0 {
             match part {
                 Part::Literal(literal) => key.push_str(literal),
@@ -139,6 +154,7 @@ impl Template {
                 }
             }
         }
+        escape_beginning(key, start);
         Ok(())
     }
 
@@ -175,7 +191,18 @@ impl Template {
                 }
             }
         }
+        for key in &mut keys {
+            escape_beginning(key, 0);
+        }
         Ok(keys)
+    }
+}
+
+/// Encodes a `~` at the beginning of a filled template: a value that stands there must not make it the key of a
+/// record of the cache itself, which begin with `~`.
+fn escape_beginning(key: &mut String, start: usize) {
+    if key.as_bytes().get(start) == Some(&b'~') {
+        key.replace_range(start..=start, "%7E");
     }
 }
 
@@ -239,11 +266,23 @@ mod tests {
             "{a b}",
             "{{a}}",
             "{a}%{b}",
+            "~group:{a}",
         ] {
             let panic = std::panic::catch_unwind(|| check_template(template)).unwrap_err();
             let message = panic.downcast_ref::<String>().cloned().unwrap_or_default();
             assert!(message.contains(template), "{template}: {message}");
         }
+    }
+
+    #[test]
+    fn c04_no_value_makes_a_key_that_of_a_record_of_the_cache() {
+        let values = [("a", "~group:x"), ("b", ""), ("c", "%7Egroup")];
+        assert_eq!(fill("{a}:y", &values).unwrap(), "%7Egroup%3Ax:y");
+        assert_eq!(fill("{b}~group", &values).unwrap(), "%7Egroup");
+        assert_eq!(fill("{c}", &values).unwrap(), "%257Egroup");
+        assert_eq!(fill("x_{a}", &values).unwrap(), "x_~group%3Ax");
+        let expanded = Template::parse("{a}:*").expand(10, |_| vec![Cow::Borrowed("~g")]);
+        assert_eq!(expanded, Ok(vec!["%7Eg:*".to_owned()]));
     }
 
     #[test]

@@ -4,31 +4,34 @@
 //! a start, while somebody reads a catalogue from end to end, where few things are read twice. So a
 //! look-up that follows one that found nothing brings its claim along: the server looks, and stores the
 //! claim where nothing stands. Where something does, the claim is refused and costs little. A claim of a
-//! group cannot be brought along, since it says which generation of the group was read before it.
+//! member of a group cannot be brought along, since it says which generation of the group was read before it.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::Either;
 
-use super::look::{Lookup, State};
+use super::look::{Lookup, Records, State};
 use super::single_flight::SingleFlight;
-use crate::infrastructure::cache::backends::{Standing, Version};
+use crate::infrastructure::cache::backends::{Found, Standing, Version};
 use crate::infrastructure::cache::breaker::Unavailable;
+use crate::infrastructure::cache::clock::saturating_milliseconds;
+use crate::infrastructure::cache::keys::Key;
 use crate::infrastructure::cache::stored::{
-    Claim, GroupStamp, ValueId, read_generation, read_stamp, stamp, write_claim,
+    Belonging, Claim, GroupRecord, ValueId, stamp, write_claim, write_group_record,
 };
 
 /// How long a claim stands if nobody fills or deletes it.
 pub const CLAIM_LIFETIME: Duration = Duration::from_secs(10);
 
-/// How long a group's generation lives; when it is gone, the group's entries are gone.
-const GROUP_LIFETIME: Duration = Duration::from_hours(24);
+/// How long the record of a group or a resource lives at least. When it is gone, the entries that belong to it are
+/// gone, so it lives for twice the longest life of an entry where that is more.
+const RECORD_LIFETIME: Duration = Duration::from_hours(24);
 
 impl Lookup<'_> {
     /// Whether the look-up claims in the same round trip.
     pub(super) fn brings_claim(&self) -> bool {
-        self.found_nothing.get() && self.group.is_none()
+        self.found_nothing.get() && !self.memberships.have_records()
     }
 
     /// Looks and, where there is nothing, claims: one round trip.
@@ -41,7 +44,8 @@ impl Lookup<'_> {
         let Some(single_flight) = self.single_flights.start(id) else {
             return Ok(Either::Right(self.look(generation).await?.0));
         };
-        let claim = self.claim_of(id, generation, None);
+        let stamp = stamp([], self.memberships.rights);
+        let claim = self.claim_of(id, generation, stamp);
         let standing = self
             .backend
             .get_or_create(self.key.full(), claim, CLAIM_LIFETIME)
@@ -53,30 +57,33 @@ impl Lookup<'_> {
                     expected,
                     refreshes: false,
                     generation,
-                    group: None,
+                    belonging: Belonging::to(self.memberships, stamp),
                 }));
             }
             Standing::Found(found) => Some(found),
             Standing::Contested => None,
         };
-        Ok(Either::Right(self.state(found, generation, None).await?))
+        let records = Records::default();
+        Ok(Either::Right(
+            self.state(found, generation, &records).await?,
+        ))
     }
 
     /// Claims a vacant key; `None` where another was faster.
-    pub(in crate::infrastructure::cache) async fn claim(
+    pub(super) async fn claim(
         &self,
         seen: Version,
         generation: u64,
-        group: Option<GroupStamp>,
+        records: Records,
     ) -> Result<Option<FillPermit>, Unavailable> {
-        // Before the claim, since those who see the claim compare the group's generation with it.
-        let group = self.group_stamp(group).await?;
+        // Before the claim, since those who see the claim compare its stamp with the records.
+        let stamp = self.begin_records(records).await?;
         let id = ValueId::random();
         // Registered first: whoever sees the claim finds the single flight.
         let Some(single_flight) = self.single_flights.start(id) else {
             return Ok(None);
         };
-        let claim = self.claim_of(id, generation, group.as_ref());
+        let claim = self.claim_of(id, generation, stamp);
         let claimed = self
             .backend
             .compare_and_set(self.key.full(), &seen, claim, CLAIM_LIFETIME)
@@ -86,47 +93,102 @@ impl Lookup<'_> {
             expected,
             refreshes: false,
             generation,
-            group,
+            belonging: Belonging::to(self.memberships, stamp),
         }))
     }
 
     /// A claim as it is stored.
-    fn claim_of(&self, id: ValueId, generation: u64, group: Option<&GroupStamp>) -> Bytes {
+    fn claim_of(&self, id: ValueId, generation: u64, stamp: u64) -> Bytes {
         write_claim(&Claim {
             id,
+            key: self.key.identity(),
             created: self.clock.milliseconds(),
             generation,
-            group_generation: group.map_or(0, |group| group.generation),
+            stamp,
         })
     }
 
-    /// The group's generation, set where there is none.
-    async fn group_stamp(
+    /// The stamp of an entry that is filled from now on. Records are begun where there are none. Where one vanishes at
+    /// the same moment, the stamp is that of nothing, and the entry will be an answer to nobody.
+    async fn begin_records(&self, records: Records) -> Result<u64, Unavailable> {
+        let [resource, group] = self.memberships.records();
+        let (resource, group) = tokio::join!(
+            self.begin_record(resource, records.resource),
+            self.begin_record(group, records.group),
+        );
+        Ok(match (resource?, group?) {
+            (Some(resource), Some(group)) => {
+                stamp(resource.into_iter().chain(group), self.memberships.rights)
+            }
+            _ => 0,
+        })
+    }
+
+    /// The generation of a record, set where there is none; `None` where it vanished. Without a key, no generation.
+    async fn begin_record(
         &self,
-        known: Option<GroupStamp>,
-    ) -> Result<Option<GroupStamp>, Unavailable> {
-        let (None, Some(key)) = (&known, self.group) else {
-            return Ok(known);
+        key: Option<&Key>,
+        found: Option<Found>,
+    ) -> Result<Option<Option<u64>>, Unavailable> {
+        let Some(key) = key else {
+            return Ok(Some(None));
         };
-        let name = key.group();
+        if let Some(found) = &found
+            && let Some(record) = self.read_record(key, found)
+        {
+            self.prolong(key, found, record).await?;
+            return Ok(Some(Some(record.generation)));
+        }
+        let (lifetime, until) = self.record_lifetime();
         let generation: u64 = rand::random();
-        let record = Bytes::from(format!("cache/2 {generation:016x} group {name}\n"));
-        let mut expected = Version::Absent;
+        let record = write_group_record(key, GroupRecord { generation, until });
+        let mut expected = found.map_or(Version::Absent, |found| found.version);
         // Twice: a record that is not ours is replaced.
         for _ in 0..2 {
             let set = self
                 .backend
-                .compare_and_set(key.full(), &expected, record.clone(), GROUP_LIFETIME)
+                .compare_and_set(key.full(), &expected, record.clone(), lifetime)
                 .await?;
             if set.is_some() {
-                return Ok(Some(stamp(key, generation)));
+                return Ok(Some(Some(generation)));
             }
-            match self.backend.get_from_server(key.full()).await? {
-                Some(found) if read_generation(&found).is_none() => expected = found.version,
-                found => return Ok(read_stamp(key, found.as_ref())),
+            let Some(found) = self.backend.get_from_server(key.full()).await? else {
+                return Ok(None);
+            };
+            match self.read_record(key, &found) {
+                Some(record) => return Ok(Some(Some(record.generation))),
+                None => expected = found.version,
             }
         }
         Ok(None)
+    }
+
+    /// Writes the record anew, in the same generation, where an entry would outlive it. One that has ended meanwhile
+    /// is not brought back.
+    async fn prolong(
+        &self,
+        key: &Key,
+        found: &Found,
+        record: GroupRecord,
+    ) -> Result<(), Unavailable> {
+        let needed = saturating_milliseconds(self.longest_lifetime);
+        if record.until >= self.clock.milliseconds().saturating_add(needed) {
+            return Ok(());
+        }
+        let (lifetime, until) = self.record_lifetime();
+        let record = write_group_record(key, GroupRecord { until, ..record });
+        let prolonged = self
+            .backend
+            .compare_and_set(key.full(), &found.version, record, lifetime);
+        prolonged.await.map(|_| ())
+    }
+
+    /// For how long a record that is written now is kept, and until when that is.
+    fn record_lifetime(&self) -> (Duration, u64) {
+        let lifetime = RECORD_LIFETIME.max(self.longest_lifetime.saturating_mul(2));
+        let now = self.clock.milliseconds();
+        let until = now.saturating_add(saturating_milliseconds(lifetime));
+        (lifetime, until)
     }
 }
 
@@ -138,5 +200,5 @@ pub(in crate::infrastructure::cache) struct FillPermit {
     /// Whether an entry stands there, rather than a claim.
     pub(in crate::infrastructure::cache) refreshes: bool,
     pub(in crate::infrastructure::cache) generation: u64,
-    pub(in crate::infrastructure::cache) group: Option<GroupStamp>,
+    pub(in crate::infrastructure::cache) belonging: Belonging,
 }

@@ -9,7 +9,7 @@ use futures_util::future::Either;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::claim::{CLAIM_LIFETIME, FillPermit};
-use super::look::{Lookup, State};
+use super::look::{Lookup, Records, State};
 use super::single_flight::join;
 use crate::infrastructure::cache::backends::Version;
 use crate::infrastructure::cache::breaker::Unavailable;
@@ -46,10 +46,10 @@ impl Lookup<'_> {
         for _ in 0..ATTEMPTS {
             // Taken before anything is read, so that an entry never claims to be newer than it is.
             let generation = self.backend.generation();
-            let (state, group) = if self.brings_claim() {
+            let (state, records) = if self.brings_claim() {
                 match self.look_and_claim(generation).await? {
                     Either::Left(permit) => return Ok(Decision::Fill(Box::new(permit))),
-                    Either::Right(state) => (state, None),
+                    Either::Right(state) => (state, Records::default()),
                 }
             } else {
                 self.look(generation).await?
@@ -83,7 +83,7 @@ impl Lookup<'_> {
                     }
                 }
                 State::Vacant(seen) => {
-                    if let Some(permit) = self.claim(seen, generation, group).await? {
+                    if let Some(permit) = self.claim(seen, generation, records).await? {
                         return Ok(Decision::Fill(Box::new(permit)));
                     }
                 }
@@ -103,7 +103,7 @@ impl Lookup<'_> {
             expected: version,
             refreshes: true,
             generation: entry.metadata.generation,
-            group: entry.metadata.group.clone(),
+            belonging: entry.metadata.belonging.clone(),
         })
     }
 

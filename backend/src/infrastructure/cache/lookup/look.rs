@@ -10,9 +10,10 @@ use super::single_flight::SingleFlights;
 use crate::infrastructure::cache::backends::{Found, Version};
 use crate::infrastructure::cache::breaker::{GuardedBackend, Unavailable};
 use crate::infrastructure::cache::clock::Clock;
-use crate::infrastructure::cache::keys::Key;
+use crate::infrastructure::cache::keys::{Key, Memberships};
 use crate::infrastructure::cache::stored::{
-    Claim, Entry, GroupStamp, StoredValue, ValueId, decode, decode_answer, read_stamp, read_value,
+    Claim, Entry, GroupRecord, OfAnotherKey, StoredValue, ValueId, decode, decode_answer,
+    identity_of_record, parse_group_record, read_value, stamp,
 };
 
 /// Everything that a look-up needs besides the plan.
@@ -24,8 +25,10 @@ pub(in crate::infrastructure::cache) struct Lookup<'a> {
     /// Whether what this process keeps of the backend will do.
     pub(in crate::infrastructure::cache) near: bool,
     pub(in crate::infrastructure::cache) key: &'a Key,
-    /// The key of the group's record.
-    pub(in crate::infrastructure::cache) group: Option<&'a Key>,
+    /// What the entry belongs to besides its key.
+    pub(in crate::infrastructure::cache) memberships: &'a Memberships,
+    /// For how long the server may keep an entry of this policy; records live at least as long.
+    pub(in crate::infrastructure::cache) longest_lifetime: Duration,
     /// Whether the last look-up of this policy by this worker found nothing.
     pub(in crate::infrastructure::cache) found_nothing: &'a Cell<bool>,
 }
@@ -37,6 +40,13 @@ pub(in crate::infrastructure::cache) enum State {
     Vacant(Version),
 }
 
+/// The records of the groups and resources that an entry belongs to, as they were found.
+#[derive(Default)]
+pub(super) struct Records {
+    pub(super) resource: Option<Found>,
+    pub(super) group: Option<Found>,
+}
+
 impl Lookup<'_> {
     /// The entry under the key, if it is a fresh answer and nobody has to be asked for it.
     pub(in crate::infrastructure::cache) fn at_hand(&self) -> Option<Arc<Entry>> {
@@ -45,17 +55,18 @@ impl Lookup<'_> {
         }
         let generation = self.backend.generation();
         let found = self.backend.at_hand(self.key.full())?;
-        let group = match self.group {
-            None => None,
-            Some(key) => read_stamp(key, Some(&self.backend.at_hand(key.full())?)),
+        let at_hand = |key: Option<&Key>| key.and_then(|key| self.backend.at_hand(key.full()));
+        let [resource, group] = self.memberships.records();
+        let records = Records {
+            resource: at_hand(resource),
+            group: at_hand(group),
         };
+        let stamp = self.stamp(&records);
         let entry = decode(&found.value)?;
         let is_fresh = entry.metadata.fresh_until() > self.clock.milliseconds();
         // Asked last: whatever was found while the backend was trusted is an answer.
-        (self.is_answer(&entry, generation, group.as_ref())
-            && is_fresh
-            && self.backend.trusts(generation))
-        .then_some(entry)
+        (self.is_answer(&entry, generation, stamp) && is_fresh && self.backend.trusts(generation))
+            .then_some(entry)
     }
 
     /// The entry under the key, if it is an answer; claims nothing.
@@ -84,28 +95,45 @@ impl Lookup<'_> {
         }
     }
 
-    /// One round trip: the key and, where there is one, the group's generation.
-    pub(in crate::infrastructure::cache) async fn look(
-        &self,
-        generation: u64,
-    ) -> Result<(State, Option<GroupStamp>), Unavailable> {
-        let (found, group) = match self.group {
-            None => (self.get(self.key.full()).await?, None),
-            Some(key) => {
-                let (found, group) = tokio::join!(self.get(self.key.full()), self.get(key.full()));
-                (found?, read_stamp(key, group?.as_ref()))
-            }
+    /// One round trip: the key and the records that the entry belongs to.
+    pub(super) async fn look(&self, generation: u64) -> Result<(State, Records), Unavailable> {
+        if !self.memberships.have_records() {
+            let found = self.get(self.key.full()).await?;
+            let state = self.state(found, generation, &Records::default()).await?;
+            return Ok((state, Records::default()));
+        }
+        let [resource, group] = self.memberships.records();
+        let (found, resource, group) = tokio::join!(
+            self.get(self.key.full()),
+            self.get_record(resource, self.near),
+            self.get_record(group, self.near),
+        );
+        let records = Records {
+            resource: resource?,
+            group: group?,
         };
-        let state = self.state(found, generation, group.as_ref()).await?;
-        Ok((state, group))
+        let state = self.state(found?, generation, &records).await?;
+        Ok((state, records))
     }
 
-    /// What that which was found is to this look-up.
-    pub(in crate::infrastructure::cache) async fn state(
+    async fn get_record(
+        &self,
+        key: Option<&Key>,
+        near: bool,
+    ) -> Result<Option<Found>, Unavailable> {
+        match key {
+            None => Ok(None),
+            Some(key) if near => self.backend.get(key.full()).await,
+            Some(key) => self.backend.get_from_server(key.full()).await,
+        }
+    }
+
+    /// What the found value is to this look-up.
+    pub(super) async fn state(
         &self,
         found: Option<Found>,
         generation: u64,
-        group: Option<&GroupStamp>,
+        records: &Records,
     ) -> Result<State, Unavailable> {
         // Asked again: while this waited, the server may have become another, with an old snapshot.
         if !self.backend.trusts(generation) {
@@ -114,48 +142,85 @@ impl Lookup<'_> {
         let Some(Found { value, version }) = found else {
             return Ok(State::Vacant(Version::Absent));
         };
-        if let Some(entry) = decode_answer(&value)
-            && self.is_answer(&entry, generation, group)
-        {
-            return Ok(State::Filled(entry, version));
+        let stamp = self.stamp(records);
+        if let Some(entry) = decode_answer(&value) {
+            let is_answer = self.is_under_this_key(entry.metadata.key)
+                && self.is_answer(&entry, generation, stamp);
+            return Ok(if is_answer {
+                State::Filled(entry, version)
+            } else {
+                State::Vacant(version)
+            });
         }
-        Ok(match read_value(&value) {
-            Some(StoredValue::Claim(claim))
-                if claim.generation == generation && self.is_of_group(&claim, group).await? =>
-            {
-                State::Claimed(claim)
+        if let Some(StoredValue::Claim(claim)) = read_value(&value) {
+            let stands = self.is_under_this_key(claim.key)
+                && claim.generation == generation
+                && stamp == Some(claim.stamp)
+                && self.has_stamp_on_server(claim.stamp).await?;
+            if stands {
+                return Ok(State::Claimed(claim));
             }
-            _ => State::Vacant(version),
+        } else if let Some(identity) = identity_of_record(&value) {
+            self.is_under_this_key(identity);
+        }
+        Ok(State::Vacant(version))
+    }
+
+    /// Whether a value was stored under the key that was asked for (C63). One that was not is no answer to anybody.
+    fn is_under_this_key(&self, identity: u64) -> bool {
+        let is_it = identity == self.key.identity();
+        if !is_it {
+            self.backend.reject_connection(self.key.full());
+        }
+        is_it
+    }
+
+    /// What the records and the caller's rights give; `None` where a record is missing, which matches nothing: the
+    /// group may have ended since.
+    fn stamp(&self, records: &Records) -> Option<u64> {
+        let [resource, group] = self.memberships.records();
+        let generation = |key: Option<&Key>, found: &Option<Found>| match key {
+            None => Some(None),
+            Some(key) => Some(Some(self.read_record(key, found.as_ref()?)?.generation)),
+        };
+        let resource = generation(resource, &records.resource)?;
+        let group = generation(group, &records.group)?;
+        Some(stamp(
+            resource.into_iter().chain(group),
+            self.memberships.rights,
+        ))
+    }
+
+    /// The record that was found under its key.
+    pub(super) fn read_record(&self, key: &Key, found: &Found) -> Option<GroupRecord> {
+        parse_group_record(key, found).unwrap_or_else(|OfAnotherKey| {
+            self.backend.reject_connection(key.full());
+            None
         })
     }
 
-    /// Whether a claim is of the group's present generation. A claim that knows of none, or a group
-    /// without a record, matches nothing: the group may have ended since. What a near cache has of the
-    /// group is not enough to wait for another's answer.
-    async fn is_of_group(
-        &self,
-        claim: &Claim,
-        group: Option<&GroupStamp>,
-    ) -> Result<bool, Unavailable> {
-        let Some(key) = self.group else {
-            return Ok(claim.group_generation == 0);
-        };
-        if group.is_none_or(|group| group.generation != claim.group_generation) {
-            return Ok(false);
-        }
-        if !self.near {
+    /// Whether a claim's stamp is that of the server's records. What a near cache has of them is not enough to wait
+    /// for another's answer.
+    async fn has_stamp_on_server(&self, stamp: u64) -> Result<bool, Unavailable> {
+        if !self.near || !self.memberships.have_records() {
             return Ok(true);
         }
-        let group = read_stamp(
-            key,
-            self.backend.get_from_server(key.full()).await?.as_ref(),
+        let [resource, group] = self.memberships.records();
+        let (resource, group) = tokio::join!(
+            self.get_record(resource, false),
+            self.get_record(group, false)
         );
-        Ok(group.is_some_and(|group| group.generation == claim.group_generation))
+        let records = Records {
+            resource: resource?,
+            group: group?,
+        };
+        Ok(self.stamp(&records) == Some(stamp))
     }
 
-    fn is_answer(&self, entry: &Entry, generation: u64, group: Option<&GroupStamp>) -> bool {
-        entry.metadata.generation == generation
-            && self.group.is_some() == entry.metadata.group.is_some()
-            && entry.metadata.group.as_ref() == group
+    fn is_answer(&self, entry: &Entry, generation: u64, stamp: Option<u64>) -> bool {
+        let metadata = &entry.metadata;
+        metadata.key == self.key.identity()
+            && metadata.generation == generation
+            && stamp == Some(metadata.belonging.stamp)
     }
 }

@@ -97,11 +97,12 @@ impl Fill {
         // A refreshed entry is another value than the one it replaces.
         let entry = Arc::new(answer.into_entry(Provenance {
             id: ValueId::random(),
+            key: self.key.identity(),
             stored: shared.clock.milliseconds(),
             fresh,
             cost: saturating_milliseconds(cost),
             generation: self.permit.generation,
-            group: self.permit.group.clone(),
+            belonging: self.permit.belonging.clone(),
         }));
         self.permit.single_flight.land(Arc::clone(&entry));
         if !registered.backend.is_ready() {

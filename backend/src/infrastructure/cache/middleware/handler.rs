@@ -14,6 +14,7 @@ use tracing::level_filters::LevelFilter;
 
 use crate::infrastructure::cache::cache_status::{Bypass, Outcome, header_value};
 use crate::infrastructure::cache::keys::Key;
+use crate::infrastructure::cache::policy::Problem;
 use crate::infrastructure::cache::provider::Shared;
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
@@ -125,9 +126,17 @@ fn insert_status(response: &mut ServiceResponse<BoxBody>, value: String) {
 }
 
 /// Says once for each route why it is not cached.
-pub(super) fn warn_once(shared: &Shared, request: &ServiceRequest, bypass: Bypass, warning: &str) {
+pub(super) fn say_once(
+    shared: &Shared,
+    request: &ServiceRequest,
+    bypass: Bypass,
+    problem: &Problem,
+) {
     let route = request.match_pattern().unwrap_or_default();
     if shared.warned.permits(&format!("{route} {bypass:?}")) {
-        tracing::warn!(route, "not cached: {warning}");
+        match problem {
+            Problem::Warning(warning) => tracing::warn!(route, "not cached: {warning}"),
+            Problem::Error(error) => tracing::error!(route, "never cached: {error}"),
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
@@ -10,7 +11,7 @@ use actix_web::{Error, error, rt};
 use tracing::Instrument as _;
 
 use super::fill::Fill;
-use super::handler::{Handler, finish, warn_once};
+use super::handler::{Handler, finish, say_once};
 use super::misuse::{CallerOfKey, InvalidRequestError};
 use super::refresh::{Aged, Ageing, is_due};
 use super::response::{answer_conditionally, respond, take_storable};
@@ -51,9 +52,9 @@ pub(super) fn begin(
     }
     let mut plan = match policy.read(request.request(), &shared.namespace) {
         Ok(plan) => plan,
-        Err(NotCached { bypass, warning }) => {
-            if let Some(warning) = warning {
-                warn_once(shared, request, bypass, &warning);
+        Err(NotCached { bypass, problem }) => {
+            if let Some(problem) = problem {
+                say_once(shared, request, bypass, &problem);
             }
             return Beginning::Alone(Outcome::Bypass(bypass), None);
         }
@@ -126,9 +127,23 @@ fn lookup<'a>(
         collapse_wait: shared.collapse_wait,
         near: policy.policy.near,
         key: &plan.key,
-        group: plan.group.as_ref(),
+        memberships: &plan.memberships,
+        longest_lifetime: longest_lifetime(shared, policy),
         found_nothing: &policy.found_nothing,
     }
+}
+
+/// For how long an entry of the policy may be kept by the server.
+fn longest_lifetime(shared: &Shared, policy: &CompiledPolicy) -> Duration {
+    let freshness = &policy.policy.freshness;
+    let fresh = policy
+        .policy
+        .expiration
+        .unwrap_or(shared.default_expiration);
+    let stale = freshness
+        .stale_while_revalidate
+        .max(freshness.stale_if_error);
+    Duration::from_secs(fresh.max(freshness.negative).saturating_add(stale))
 }
 
 /// A read that has a key and a backend.

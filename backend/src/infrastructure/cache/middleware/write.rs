@@ -16,7 +16,7 @@ use tracing::Instrument as _;
 use super::handler::{Handler, finish_write};
 use crate::infrastructure::cache::breaker::{DeletionError, GuardedBackend, distrust_everything};
 use crate::infrastructure::cache::cache_status::{Bypass, Outcome, invalidated};
-use crate::infrastructure::cache::keys::group_key;
+use crate::infrastructure::cache::keys::{group_key, resource_key};
 use crate::infrastructure::cache::policy::{CompiledPolicy, WritePlan};
 use crate::infrastructure::cache::provider::{Cache, RegisteredBackend, Shared};
 
@@ -166,13 +166,13 @@ async fn invalidate_on(
 }
 
 fn full_keys(backend: &GuardedBackend, plan: &WritePlan) -> Vec<String> {
-    let groups = plan
-        .groups
-        .iter()
-        .map(|group| backend.full_key(&group_key(group)));
+    let groups = plan.groups.iter().map(|group| group_key(group));
+    let resources = plan.resources.iter().map(|resource| resource_key(resource));
+    let records = groups.chain(resources);
+    let full = |name: &str| backend.key(name).into_full();
     plan.keys
         .iter()
-        .map(|key| backend.full_key(key))
-        .chain(groups)
+        .map(|key| full(key))
+        .chain(records.map(|record| full(&record)))
         .collect()
 }

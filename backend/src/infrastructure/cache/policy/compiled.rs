@@ -5,8 +5,11 @@ use std::cell::Cell;
 use actix_web::HttpRequest;
 
 use super::policy::{CachePolicy, ResourceId};
+use super::variants::Variants;
 use crate::infrastructure::cache::cache_status::Bypass;
-use crate::infrastructure::cache::keys::{CALLER, QUERY_HASH, QueryFields, Template};
+use crate::infrastructure::cache::keys::{
+    CALLER, QUERY_HASH, QueryError, QueryFields, Template, is_id,
+};
 
 /// A policy with its templates parsed.
 #[derive(Debug)]
@@ -17,7 +20,10 @@ pub(in crate::infrastructure::cache) struct CompiledPolicy {
     pub(super) extra: Vec<(Template, &'static str)>,
     pub(super) groups: Vec<Template>,
     pub(super) patterns: Vec<Template>,
-    pub(super) uses_query_hash: bool,
+    pub(super) variants: Variants,
+    /// Arguments of the key and the group that are ids by their names.
+    pub(super) ids: Vec<&'static str>,
+    pub(super) needs_query_hash: bool,
     pub(super) places_caller: bool,
     /// Whether the last look-up found nothing. Each worker has compiled policies of its own.
     pub(in crate::infrastructure::cache) found_nothing: Cell<bool>,
@@ -27,21 +33,33 @@ pub(in crate::infrastructure::cache) struct CompiledPolicy {
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::infrastructure::cache) struct NotCached {
     pub(in crate::infrastructure::cache) bypass: Bypass,
-    pub(in crate::infrastructure::cache) warning: Option<String>,
+    pub(in crate::infrastructure::cache) problem: Option<Problem>,
+}
+
+/// What the log should say of a read that is not cached.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::infrastructure::cache) enum Problem {
+    /// Some requests are not cached.
+    Warning(String),
+    /// No request of the route is ever cached.
+    Error(String),
 }
 
 impl CompiledPolicy {
     pub(in crate::infrastructure::cache) fn new(policy: CachePolicy) -> Self {
         let prefix = Template::parse(policy.key_prefix);
         let group = policy.group.map(Template::parse);
-        let places = |name: &str| {
-            prefix.places(name)
-                || matches!(policy.resource_id, ResourceId::Argument(argument) if argument == name)
+        let id = match policy.resource_id {
+            ResourceId::Argument(name) => Some(name),
+            ResourceId::Literal(_) | ResourceId::Inferred => None,
         };
+        let in_group = group.iter().flat_map(Template::placeholders);
+        let used: Vec<&'static str> = prefix.placeholders().chain(id).chain(in_group).collect();
         Self {
-            uses_query_hash: places(QUERY_HASH)
-                || group.as_ref().is_some_and(|group| group.places(QUERY_HASH)),
-            places_caller: places(CALLER),
+            variants: Variants::of(&policy, &prefix, group.as_ref()),
+            needs_query_hash: used.contains(&QUERY_HASH),
+            ids: used.into_iter().filter(|name| is_id(name)).collect(),
+            places_caller: prefix.places(CALLER) || id == Some(CALLER),
             prefix,
             group,
             extra: policy
@@ -72,24 +90,47 @@ impl CompiledPolicy {
     /// C14: the fields of the declared query.
     pub(super) fn read_query(&self, request: &HttpRequest) -> Result<QueryFields, NotCached> {
         let raw = request.query_string();
-        match self.policy.query {
-            Some(read) => read(raw).ok_or(NotCached {
-                bypass: Bypass::InvalidQuery,
-                warning: None,
-            }),
-            None if raw.is_empty() => Ok(QueryFields::new()),
-            None => Err(NotCached {
-                bypass: Bypass::UndeclaredQuery,
-                warning: Some(
-                    "requests with a query are not cached: declare its type with query::<Q>()"
-                        .to_owned(),
-                ),
-            }),
-        }
+        let Some(query) = self.policy.query else {
+            if raw.is_empty() {
+                return Ok(QueryFields::new());
+            }
+            return Err(NotCached::warned(
+                Bypass::UndeclaredQuery,
+                "requests with a query are not cached: declare its type with query::<Q>()",
+            ));
+        };
+        (query.read)(raw).map_err(|error| match error {
+            QueryError::Invalid => NotCached::silently(Bypass::InvalidQuery),
+            QueryError::NotWritable(reason) => NotCached {
+                bypass: Bypass::QueryType,
+                problem: Some(Problem::Error(format!(
+                    "the query type {} cannot be written into a key ({reason}): its fields must be numbers, texts and \
+                     the like, written under the names that they are read by",
+                    (query.type_name)()
+                ))),
+            },
+        })
     }
 
     pub(super) fn places(&self, name: &str) -> bool {
         self.prefix.places(name)
             || matches!(self.policy.resource_id, ResourceId::Argument(argument) if argument == name)
+    }
+}
+
+impl NotCached {
+    /// For a reason that is no mistake of the module.
+    pub(super) fn silently(bypass: Bypass) -> Self {
+        Self {
+            bypass,
+            problem: None,
+        }
+    }
+
+    pub(super) fn warned(bypass: Bypass, warning: impl Into<String>) -> Self {
+        Self {
+            bypass,
+            problem: Some(Problem::Warning(warning.into())),
+        }
     }
 }

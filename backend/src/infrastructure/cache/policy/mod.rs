@@ -9,10 +9,11 @@ mod compiled;
 )]
 mod policy;
 mod read_key;
+mod variants;
 mod write_keys;
 
 pub use policy::CachePolicy;
 
-pub(in crate::infrastructure::cache) use compiled::{CompiledPolicy, NotCached};
+pub(in crate::infrastructure::cache) use compiled::{CompiledPolicy, NotCached, Problem};
 pub(in crate::infrastructure::cache) use read_key::ReadPlan;
 pub(in crate::infrastructure::cache) use write_keys::WritePlan;

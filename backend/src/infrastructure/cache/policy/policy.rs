@@ -21,7 +21,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::infrastructure::cache::keys::{QueryReader, ResourceIdType, check_template, read_query};
+use crate::infrastructure::cache::keys::{QueryType, ResourceIdType, check_template};
 
 /// Where the resource id comes from.
 #[derive(Clone, Copy, Debug)]
@@ -50,10 +50,10 @@ pub(super) enum Audience {
 pub struct CachePolicy {
     pub(super) key_prefix: &'static str,
     pub(super) resource_id: ResourceId,
-    pub(in crate::infrastructure::cache) resource_id_type: ResourceIdType,
+    pub(in crate::infrastructure::cache) resource_id_types: &'static [ResourceIdType],
     pub(in crate::infrastructure::cache) expiration: Option<u64>,
     pub(super) audience: Audience,
-    pub(in crate::infrastructure::cache) query: Option<QueryReader>,
+    pub(in crate::infrastructure::cache) query: Option<QueryType>,
     pub(in crate::infrastructure::cache) backend_name: Option<&'static str>,
     pub(in crate::infrastructure::cache) group: Option<&'static str>,
     pub(super) extra: &'static [(&'static str, &'static str)],
@@ -84,7 +84,7 @@ impl CachePolicy {
         Self {
             key_prefix,
             resource_id: ResourceId::Inferred,
-            resource_id_type: ResourceIdType::Integer,
+            resource_id_types: &[ResourceIdType::Integer],
             expiration: None,
             audience: Audience::Unspecified,
             query: None,
@@ -122,10 +122,29 @@ impl CachePolicy {
         self
     }
 
-    /// What an inferred resource id must look like; integers by default.
+    /// What an inferred resource id must look like; an integer by default (C7). The type binds inference alone: an
+    /// id that is named with [`resource_id_name`](Self::resource_id_name) is taken as it is.
     #[must_use]
-    pub const fn resource_id_type(mut self, resource_id_type: ResourceIdType) -> Self {
-        self.resource_id_type = resource_id_type;
+    pub const fn resource_id_type(self, resource_id_type: ResourceIdType) -> Self {
+        self.resource_id_types(match resource_id_type {
+            ResourceIdType::Integer => &[ResourceIdType::Integer],
+            ResourceIdType::String => &[ResourceIdType::String],
+            ResourceIdType::Uuid => &[ResourceIdType::Uuid],
+        })
+    }
+
+    /// What an inferred resource id may look like, where there are several forms, such as
+    /// `&[ResourceIdType::Integer, ResourceIdType::Uuid]`.
+    ///
+    /// # Panics
+    /// For no type at all, since nothing could be inferred.
+    #[must_use]
+    pub const fn resource_id_types(mut self, types: &'static [ResourceIdType]) -> Self {
+        assert!(
+            !types.is_empty(),
+            "resource_id_types without a type: name the id with resource_id_name, or name a type"
+        );
+        self.resource_id_types = types;
         self
     }
 
@@ -150,18 +169,30 @@ impl CachePolicy {
         self
     }
 
-    /// Every caller has an entry of its own: the key must hold `{caller}`, which an authenticating
-    /// middleware outside the policy binds.
+    /// Every caller has an entry of its own. The key gets the caller at its end, as in `note:7:caller=2`, or where a
+    /// template places `{caller}`, as in `me_2:profile`. An authenticating middleware outside the policy binds the
+    /// caller with [`bind_caller`](crate::infrastructure::cache::bind_caller), whose version of the rights the entries
+    /// belong to: a caller who may do less than before gets nothing that was stored before.
+    ///
+    /// All entries of one resource, here the note 7, are ended by a write with the same policy, whoever writes. A
+    /// prefix with `{caller}` and a literal id, as in `me_{caller}` and `profile`, is a resource of that caller alone:
+    /// a write by somebody else names it with
+    /// [`to_invalidate_extra`](Self::to_invalidate_extra).
     #[must_use]
     pub const fn per_caller(mut self) -> Self {
         self.audience = Audience::PerCaller;
         self
     }
 
-    /// The type of the route's query (C14): its fields, serialised in order, become arguments.
+    /// The type of the route's query (C14): its fields, serialised in order, become arguments. A field that no
+    /// template places is appended to the key, as in `paged:7:page=2`. A field that is `None` is left out; one that is
+    /// not serialised is appended as the client sent it.
+    ///
+    /// All entries of one resource, whatever their query, are ended by a write with the same policy (C44). The write
+    /// needs no query: the resource is that of the key without the fields of the query, here `paged:7`.
     #[must_use]
     pub const fn query<Q: Serialize + DeserializeOwned + 'static>(mut self) -> Self {
-        self.query = Some(read_query::<Q>);
+        self.query = Some(QueryType::of::<Q>());
         self
     }
 

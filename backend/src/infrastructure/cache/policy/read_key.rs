@@ -9,26 +9,25 @@ use actix_web::http::header;
 
 use super::compiled::{CompiledPolicy, NotCached};
 use super::policy::{Audience, ResourceId};
+use super::variants::Ends;
 use crate::infrastructure::cache::cache_status::Bypass;
 use crate::infrastructure::cache::keys::{
-    Arguments, CALLER, GROUP, Key, MissingArgument, push_escaped,
+    Arguments, CALLER, GROUP, Key, Memberships, MissingArgument, QUERY_HASH, QueryFields, RESOURCE,
+    Template, push_escaped, usual_form,
 };
 
 /// Where a read looks.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::infrastructure::cache) struct ReadPlan {
     pub(in crate::infrastructure::cache) key: Key,
-    /// The key of the group's record.
-    pub(in crate::infrastructure::cache) group: Option<Key>,
+    pub(in crate::infrastructure::cache) memberships: Memberships,
 }
 
 impl ReadPlan {
     /// Shortens what the server gets to see to what it takes (C5).
     pub(in crate::infrastructure::cache) fn fit(&mut self, max_bytes: usize) {
         self.key.fit(max_bytes);
-        if let Some(group) = &mut self.group {
-            group.fit(max_bytes);
-        }
+        self.memberships.fit(max_bytes);
     }
 }
 
@@ -41,76 +40,122 @@ impl CompiledPolicy {
     ) -> Result<ReadPlan, NotCached> {
         self.check_credentials(request)?;
         let query = self.read_query(request)?;
-        let mut arguments = Arguments::collect(request, &query, self.policy.resource_id_type);
-        if self.uses_query_hash {
+        let mut arguments = Arguments::collect(request, &query);
+        if self.needs_query_hash {
             arguments = arguments.with_query_hash();
         }
-        if (self.places_caller || self.policy.audience == Audience::PerCaller)
-            && arguments.value(CALLER).is_none()
-        {
-            return Err(NotCached {
-                bypass: Bypass::NoCaller,
-                warning: None,
-            });
+        let is_of_caller = self.places_caller || self.policy.audience == Audience::PerCaller;
+        if is_of_caller && arguments.value(CALLER).is_none() {
+            return Err(NotCached::silently(Bypass::NoCaller));
         }
-        if arguments.has_unusual_id() {
-            return Err(NotCached {
-                bypass: Bypass::NoId,
-                warning: None,
-            });
+        let is_unusual = |name: &&str| arguments.is_unusual(name, self.policy.resource_id_types);
+        if self.ids.iter().any(is_unusual) {
+            return Err(NotCached::silently(Bypass::NoId));
         }
+        let id = self.resource_id(&arguments)?;
         let mut key = String::with_capacity(64);
         key.push_str(namespace);
-        self.prefix
-            .push(&mut key, |name| arguments.value(name))
-            .map_err(not_cached)?;
+        push_template(&mut key, &self.prefix, &arguments)?;
         key.push(':');
-        push_escaped(&mut key, &self.resource_id(&arguments)?);
+        push_escaped(&mut key, &id);
+        self.push_variant(&mut key, &arguments, &query);
+        Ok(ReadPlan {
+            key: Key::new(key, namespace.len()),
+            memberships: Memberships {
+                resource: self.resource_record(&arguments, &id, namespace)?,
+                group: self.group_record(&arguments, namespace)?,
+                rights: is_of_caller.then(|| arguments.rights()),
+            },
+        })
+    }
+
+    /// Appends what tells the entries of one resource apart and is placed nowhere else.
+    fn push_variant(&self, key: &mut String, arguments: &Arguments<'_>, query: &QueryFields) {
         if self.policy.audience == Audience::PerCaller && !self.places_caller {
-            push_field(
-                &mut key,
-                CALLER,
-                &arguments.value(CALLER).unwrap_or_default(),
-            );
+            push_field(key, CALLER, &arguments.value(CALLER).unwrap_or_default());
         }
-        if !self.uses_query_hash {
-            for (name, value) in &query {
-                if !self.places(name) {
-                    push_field(&mut key, name, value);
+        if !self.places(QUERY_HASH) {
+            for (name, value) in query {
+                // A name that is in the path too has the path's value in the template.
+                if !self.places(name) || !arguments.is_from_query(name) {
+                    push_field(key, name, value);
                 }
             }
         }
-        let group = match &self.group {
-            Some(template) => {
-                let mut group = String::with_capacity(64);
-                group.push_str(namespace);
-                group.push_str(GROUP);
-                template
-                    .push(&mut group, |name| arguments.value(name))
-                    .map_err(not_cached)?;
-                Some(Key::new(group, namespace.len()))
-            }
-            None => None,
+    }
+
+    /// The record of the resource (C44), where it has variants or was asked for in an unusual form.
+    fn resource_record(
+        &self,
+        arguments: &Arguments<'_>,
+        id: &str,
+        namespace: &str,
+    ) -> Result<Option<Key>, NotCached> {
+        let usual_id = usual_form(id);
+        let needs_record = match self.variants.ends {
+            Ends::Record => true,
+            Ends::Key => usual_id.is_some(),
+            Ends::Group => false,
         };
-        let key = Key::new(key, namespace.len());
-        Ok(ReadPlan { key, group })
+        if !needs_record {
+            return Ok(None);
+        }
+        let mut record = String::with_capacity(64);
+        record.push_str(namespace);
+        record.push_str(RESOURCE);
+        let value = |name: &'static str| {
+            if self.variants.leave_out(name) {
+                return Some(Cow::Borrowed(""));
+            }
+            let value = arguments.value(name)?;
+            Some(usual_form(&value).map_or(value, Cow::Owned))
+        };
+        self.prefix
+            .push(&mut record, value)
+            .map_err(NotCached::without)?;
+        record.push(':');
+        let is_left_out = matches!(self.policy.resource_id, ResourceId::Argument(name) if self.variants.leave_out(name));
+        if !is_left_out {
+            push_escaped(&mut record, usual_id.as_deref().unwrap_or(id));
+        }
+        Ok(Some(Key::new(record, namespace.len())))
+    }
+
+    /// The record of the declared group (C36).
+    fn group_record(
+        &self,
+        arguments: &Arguments<'_>,
+        namespace: &str,
+    ) -> Result<Option<Key>, NotCached> {
+        let Some(template) = &self.group else {
+            return Ok(None);
+        };
+        let mut record = String::with_capacity(64);
+        record.push_str(namespace);
+        record.push_str(GROUP);
+        push_template(&mut record, template, arguments)?;
+        Ok(Some(Key::new(record, namespace.len())))
     }
 
     fn resource_id<'a>(&self, arguments: &'a Arguments<'_>) -> Result<Cow<'a, str>, NotCached> {
+        let types = self.policy.resource_id_types;
         match self.policy.resource_id {
             ResourceId::Literal(literal) => Ok(Cow::Borrowed(literal)),
             ResourceId::Argument(name) => arguments
                 .value(name)
-                .ok_or_else(|| not_cached(MissingArgument(name))),
-            ResourceId::Inferred => arguments
-                .infer_resource_id(self.policy.resource_id_type)
-                .ok_or_else(|| NotCached {
-                    bypass: Bypass::NoId,
-                    warning: Some(format!(
-                        "no resource id of type {:?} was found; name it with resource_id_name",
-                        self.policy.resource_id_type
-                    )),
-                }),
+                .ok_or_else(|| NotCached::without(MissingArgument(name))),
+            ResourceId::Inferred => match arguments.infer_resource_id(types) {
+                Some((name, _)) if arguments.is_unusual(name, types) => {
+                    Err(NotCached::silently(Bypass::NoId))
+                }
+                Some((_, id)) => Ok(Cow::Borrowed(id)),
+                None => Err(NotCached::warned(
+                    Bypass::NoId,
+                    format!(
+                        "no resource id of type {types:?} was found; name it with resource_id_name"
+                    ),
+                )),
+            },
         }
     }
 
@@ -121,15 +166,32 @@ impl CompiledPolicy {
         }
         let headers = request.headers();
         if headers.contains_key(header::AUTHORIZATION) || headers.contains_key(header::COOKIE) {
-            return Err(NotCached {
-                bypass: Bypass::Credentials,
-                warning: Some(
-                    "requests with credentials are not cached: declare the policy shared() or per_caller()".to_owned(),
-                ),
-            });
+            return Err(NotCached::warned(
+                Bypass::Credentials,
+                "requests with credentials are not cached: declare the policy shared() or per_caller()",
+            ));
         }
         Ok(())
     }
+}
+
+impl NotCached {
+    fn without(missing: MissingArgument) -> Self {
+        Self::warned(
+            Bypass::MissingArgument,
+            format!("the argument `{}` of the cache key is missing", missing.0),
+        )
+    }
+}
+
+fn push_template(
+    key: &mut String,
+    template: &Template,
+    arguments: &Arguments<'_>,
+) -> Result<(), NotCached> {
+    template
+        .push(key, |name| arguments.value(name))
+        .map_err(NotCached::without)
 }
 
 fn push_field(key: &mut String, name: &str, value: &str) {
@@ -137,14 +199,4 @@ fn push_field(key: &mut String, name: &str, value: &str) {
     push_escaped(key, name);
     key.push('=');
     push_escaped(key, value);
-}
-
-fn not_cached(missing: MissingArgument) -> NotCached {
-    NotCached {
-        bypass: Bypass::MissingArgument,
-        warning: Some(format!(
-            "the argument `{}` of the cache key is missing",
-            missing.0
-        )),
-    }
 }

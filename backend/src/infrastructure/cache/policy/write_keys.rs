@@ -8,7 +8,10 @@ use actix_web::HttpRequest;
 
 use super::compiled::CompiledPolicy;
 use super::policy::ResourceId;
-use crate::infrastructure::cache::keys::{Arguments, MissingArgument, Template, push_escaped};
+use super::variants::Ends;
+use crate::infrastructure::cache::keys::{
+    Arguments, MissingArgument, Template, push_escaped, usual_form,
+};
 
 /// More keys than this are not deleted one by one: the whole namespace is distrusted instead.
 const MAX_INVALIDATED_KEYS: usize = 100_000;
@@ -17,6 +20,8 @@ const MAX_INVALIDATED_KEYS: usize = 100_000;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(in crate::infrastructure::cache) struct WritePlan {
     pub(in crate::infrastructure::cache) keys: Vec<String>,
+    /// Resources whose variants end, by their names `{prefix}:{id}` (C44).
+    pub(in crate::infrastructure::cache) resources: Vec<String>,
     pub(in crate::infrastructure::cache) groups: Vec<String>,
     pub(in crate::infrastructure::cache) patterns: Vec<String>,
     /// Arguments that the policy needs and that neither the request has nor the handler bound (C48).
@@ -32,12 +37,12 @@ impl CompiledPolicy {
     /// whole that is known to hold it (C48): the policy's group for its own key, else the namespace.
     pub(in crate::infrastructure::cache) fn write(&self, request: &HttpRequest) -> WritePlan {
         let query = self.read_query(request).unwrap_or_default();
-        let mut arguments = Arguments::collect(request, &query, self.policy.resource_id_type);
-        if self.uses_query_hash {
+        let mut arguments = Arguments::collect(request, &query);
+        if self.needs_query_hash {
             arguments = arguments.with_query_hash();
         }
         let mut plan = WritePlan::default();
-        self.plan_own_key(&arguments, &mut plan);
+        self.plan_own_resource(&arguments, &mut plan);
         for (prefix, id) in &self.extra {
             let mut ids = arguments.values(id);
             if ids.is_empty() {
@@ -46,6 +51,9 @@ impl CompiledPolicy {
             match expand(prefix, &arguments) {
                 Ok(prefixes) => plan.add_keys(&prefixes, &ids),
                 Err(missing) => plan.miss(missing),
+            }
+            if let Ok(prefixes) = resource_prefixes(prefix, &arguments, |_| false) {
+                plan.add_resources(&prefixes, in_usual_form(ids));
             }
         }
         for group in &self.groups {
@@ -60,34 +68,48 @@ impl CompiledPolicy {
                 Err(missing) => plan.miss(missing),
             }
         }
-        if plan.keys.len() + plan.groups.len() + plan.patterns.len() > MAX_INVALIDATED_KEYS {
+        let lists = [&plan.keys, &plan.resources, &plan.groups, &plan.patterns];
+        if lists.into_iter().map(Vec::len).sum::<usize>() > MAX_INVALIDATED_KEYS {
             plan.everything = true;
         }
         plan
     }
 
-    /// The key of the resource itself.
-    fn plan_own_key(&self, arguments: &Arguments<'_>, plan: &mut WritePlan) {
+    /// The resource that the policy itself names: its key, and all of its variants (C44).
+    fn plan_own_resource(&self, arguments: &Arguments<'_>, plan: &mut WritePlan) {
         let ids: Vec<_> = match self.policy.resource_id {
             ResourceId::Literal(literal) => vec![Cow::Borrowed(literal)],
-            ResourceId::Argument(argument) => arguments.values(argument),
+            // Its value tells variants apart: the resource has no id of its own.
+            ResourceId::Argument(name) if self.variants.leave_out(name) => vec![Cow::Borrowed("")],
+            ResourceId::Argument(name) => arguments.values(name),
             ResourceId::Inferred => {
-                let mut ids: Vec<_> = arguments
-                    .infer_resource_id(self.policy.resource_id_type)
-                    .into_iter()
-                    .collect();
-                ids.extend(arguments.usual_forms());
-                if ids.is_empty() {
-                    plan.has_no_id = true;
-                    return;
+                match arguments.infer_resource_id(self.policy.resource_id_types) {
+                    Some((name, _)) => arguments.values(name),
+                    None => {
+                        plan.has_no_id = true;
+                        return;
+                    }
                 }
-                ids
             }
         };
-        let missing = match (self.policy.resource_id, expand(&self.prefix, arguments)) {
-            (ResourceId::Argument(argument), _) if ids.is_empty() => MissingArgument(argument),
-            (_, Ok(prefixes)) => return plan.add_keys(&prefixes, &ids),
+        let leave_out = |name: &str| self.variants.leave_out(name);
+        let resources = resource_prefixes(&self.prefix, arguments, leave_out);
+        let missing = match (self.policy.resource_id, resources) {
+            (ResourceId::Argument(name), _) if ids.is_empty() => MissingArgument(name),
             (_, Err(missing)) => missing,
+            (_, Ok(prefixes)) => {
+                if self.variants.leave_out_nothing() {
+                    let keys = expand(&self.prefix, arguments);
+                    plan.add_keys(&keys.unwrap_or_default(), &ids);
+                }
+                plan.add_resources(&prefixes, in_usual_form(ids));
+                if let (Ends::Group, Some(group)) = (self.variants.ends, &self.group) {
+                    // Its arguments are those of the prefix and the id, which are there.
+                    let groups = expand(group, arguments);
+                    plan.groups.extend(groups.unwrap_or_default());
+                }
+                return;
+            }
         };
         // The group of the policy holds every entry that the policy stores.
         let group = self.group.as_ref();
@@ -102,17 +124,11 @@ impl CompiledPolicy {
 
 impl WritePlan {
     fn add_keys(&mut self, prefixes: &[String], ids: &[Cow<'_, str>]) {
-        if prefixes.len().saturating_mul(ids.len()) > MAX_INVALIDATED_KEYS {
-            self.everything = true;
-            return;
-        }
-        for prefix in prefixes {
-            for id in ids {
-                let mut key = format!("{prefix}:");
-                push_escaped(&mut key, id);
-                self.keys.push(key);
-            }
-        }
+        self.everything |= !append(&mut self.keys, prefixes, ids);
+    }
+
+    fn add_resources(&mut self, prefixes: &[String], ids: Vec<Cow<'_, str>>) {
+        self.everything |= !append(&mut self.resources, prefixes, &ids);
     }
 
     /// Notes a key that cannot be known: no whole smaller than the namespace is known to hold it.
@@ -128,6 +144,48 @@ impl WritePlan {
     }
 }
 
+/// Appends `{prefix}:{id}` for each of both; answers whether there are few enough.
+fn append(names: &mut Vec<String>, prefixes: &[String], ids: &[Cow<'_, str>]) -> bool {
+    if prefixes.len().saturating_mul(ids.len()) > MAX_INVALIDATED_KEYS {
+        return false;
+    }
+    for prefix in prefixes {
+        for id in ids {
+            let mut name = format!("{prefix}:");
+            push_escaped(&mut name, id);
+            names.push(name);
+        }
+    }
+    true
+}
+
 fn expand(template: &Template, arguments: &Arguments<'_>) -> Result<Vec<String>, MissingArgument> {
     template.expand(MAX_INVALIDATED_KEYS, |name| arguments.values(name))
+}
+
+/// The names of resources without their ids: those of the keys, in usual form and without the arguments that tell
+/// variants apart.
+fn resource_prefixes(
+    template: &Template,
+    arguments: &Arguments<'_>,
+    leave_out: impl Fn(&str) -> bool,
+) -> Result<Vec<String>, MissingArgument> {
+    template.expand(MAX_INVALIDATED_KEYS, |name| {
+        if leave_out(name) {
+            vec![Cow::Borrowed("")]
+        } else {
+            in_usual_form(arguments.values(name))
+        }
+    })
+}
+
+/// The values as names of resources have them, each once.
+fn in_usual_form(mut values: Vec<Cow<'_, str>>) -> Vec<Cow<'_, str>> {
+    for value in &mut values {
+        if let Some(usual) = usual_form(value) {
+            *value = Cow::Owned(usual);
+        }
+    }
+    values.dedup();
+    values
 }

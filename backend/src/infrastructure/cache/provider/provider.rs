@@ -28,12 +28,12 @@ use crate::infrastructure::cache::breaker::{
     Availability, GuardedBackend, Supervisor, Unavailable, clear,
 };
 use crate::infrastructure::cache::clock::{Clock, saturating_milliseconds};
-use crate::infrastructure::cache::keys::group_key;
+use crate::infrastructure::cache::keys::{Key, group_key, resource_key};
 use crate::infrastructure::cache::log_limits::{Once, RateLimit};
 use crate::infrastructure::cache::options::CacheOptions;
 use crate::infrastructure::cache::stored::{
-    CompleteAnswer, Entry, Provenance, StoredValue, ValueId, entity_tag, read_generation,
-    read_value, write_entry,
+    Belonging, CompleteAnswer, Entry, OfAnotherKey, Provenance, StoredValue, ValueId, entity_tag,
+    parse_group_record, read_value, stamp, write_entry,
 };
 
 /// The response cache of this process. Clones share everything.
@@ -157,7 +157,8 @@ impl Cache {
         self.default_provider().exists(key).await
     }
 
-    /// Deletes the key. While the backend is unavailable this is an error, and the deletion is kept: it is
+    /// Deletes the key, and ends all variants of the resource of that name (C44): `note:7` ends `note:7:caller=2` too.
+    /// While the backend is unavailable this is an error, and the deletion is kept: it is
     /// delivered before this process trusts the backend again.
     pub async fn delete(&self, key: &str) -> Result<(), CacheError> {
         self.default_provider().delete(key).await
@@ -229,16 +230,18 @@ impl Provider<'_> {
             etag: entity_tag(&body),
             body,
         };
+        let key = backend.key(key);
         let entry = answer.into_entry(Provenance {
+            key: key.identity(),
             id: ValueId::random(),
             stored: self.shared.clock.milliseconds(),
             fresh,
             cost: 0,
             generation: backend.generation(),
-            group: None,
+            belonging: Belonging::default(),
         });
-        let key = backend.full_key(key);
-        Ok(backend.set(&key, write_entry(&entry), expiration).await?)
+        let value = write_entry(&entry);
+        Ok(backend.set(key.full(), value, expiration).await?)
     }
 
     /// See [`Cache::exists`].
@@ -249,7 +252,10 @@ impl Provider<'_> {
     /// See [`Cache::delete`].
     pub async fn delete(&self, key: &str) -> Result<(), CacheError> {
         let backend = self.known()?;
-        Ok(backend.invalidate(vec![backend.full_key(key)]).await?)
+        let keys = [backend.key(key), backend.key(&resource_key(key))];
+        Ok(backend
+            .invalidate(keys.map(Key::into_full).to_vec())
+            .await?)
     }
 
     /// See [`Cache::delete_pattern`].
@@ -261,7 +267,9 @@ impl Provider<'_> {
 
     /// See [`Cache::invalidate_group`].
     pub async fn invalidate_group(&self, group: &str) -> Result<(), CacheError> {
-        self.delete(&group_key(group)).await
+        let backend = self.known()?;
+        let record = backend.key(&group_key(group));
+        Ok(backend.invalidate(vec![record.into_full()]).await?)
     }
 
     /// See [`Cache::clear`].
@@ -270,12 +278,13 @@ impl Provider<'_> {
         Ok(clear(backend).await?)
     }
 
-    /// The entry under the key, if it is still an answer: of this generation and, where it belongs to
-    /// a group, of the group's.
+    /// The entry under the key, if it is still an answer: of this generation and of the present generations of the
+    /// records that it belongs to. Whose rights it was made under is not asked, since nobody in particular asks.
     async fn entry(&self, key: &str) -> Result<Option<Entry>, CacheError> {
         let backend = self.ready()?;
         let generation = backend.generation();
-        let Some(found) = backend.get(&backend.full_key(key)).await? else {
+        let key = backend.key(key);
+        let Some(found) = backend.get(key.full()).await? else {
             return Ok(None);
         };
         if !backend.trusts(generation) {
@@ -284,20 +293,32 @@ impl Provider<'_> {
         let Some(StoredValue::Entry(entry)) = read_value(&found.value) else {
             return Ok(None);
         };
+        if entry.metadata.key != key.identity() {
+            backend.reject_connection(key.full());
+            return Ok(None);
+        }
         if entry.metadata.generation != generation
             || entry.metadata.fresh_until() <= self.shared.clock.milliseconds()
         {
             return Ok(None);
         }
-        if let Some(stamp) = &entry.metadata.group {
-            let record = backend
-                .get(&backend.full_key(&group_key(&stamp.name)))
-                .await?;
-            if record.as_ref().and_then(read_generation) != Some(stamp.generation) {
+        let belonging = &entry.metadata.belonging;
+        let mut generations = Vec::new();
+        for record in belonging.record_names() {
+            let record = backend.key(&record);
+            let Some(found) = backend.get(record.full()).await? else {
                 return Ok(None);
+            };
+            match parse_group_record(&record, &found) {
+                Ok(Some(record)) => generations.push(record.generation),
+                Ok(None) => return Ok(None),
+                Err(OfAnotherKey) => {
+                    backend.reject_connection(record.full());
+                    return Ok(None);
+                }
             }
         }
-        Ok(Some(entry))
+        Ok((stamp(generations, belonging.rights) == belonging.stamp).then_some(entry))
     }
 
     /// The backend, if it may be read and filled.

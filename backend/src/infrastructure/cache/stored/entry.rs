@@ -1,7 +1,7 @@
 //! What is stored under a key: one readable line of metadata, then the body as it was sent (C25).
 //!
 //! ```text
-//! cache/2 9f86d081884c7d65 1c291ca3 length=13 status=200 … etag="5d41" content-type=application/json⏎
+//! cache/3 9f86d081884c7d65 1c291ca3 key=5b1e7f2a90c4d683 length=13 status=200 … etag="5d41" content-type=application/json⏎
 //! {"count": 41}
 //! ```
 //!
@@ -10,12 +10,14 @@
 //! what would end a field percent-encoded. A hit reads the line, so it is made to be read in one pass
 //! and without copying. A value that is truncated, damaged, foreign or of another version does not
 //! parse, and what does not parse is a miss. A *claim*, the promise of one reader to fill the key, is a
-//! line of its own: `cache/2 {id} claim {milliseconds since the epoch} {generation} {group's generation}`.
+//! line of its own: `cache/3 {id} claim {hash of the key} {milliseconds since the epoch} {generation} {stamp}`.
 
 use actix_web::http::header::{HeaderName, HeaderValue};
 use bytes::Bytes;
 
-pub(super) const MAGIC: &str = "cache/2 ";
+use super::belonging::Belonging;
+
+pub(super) const MAGIC: &str = "cache/3 ";
 
 /// Identifies one stored value for ever: drawn at random for each claim and each entry.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
@@ -42,6 +44,8 @@ pub struct Entry {
 /// The metadata line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Metadata {
+    /// The hash of the key that the entry was stored under (C63).
+    pub key: u64,
     /// Bytes of the body.
     pub length: usize,
     /// HTTP status.
@@ -54,21 +58,12 @@ pub struct Metadata {
     pub cost: u64,
     /// The namespace's generation when the handler was about to run.
     pub generation: u64,
-    /// The group and its generation when the handler was about to run.
-    pub group: Option<GroupStamp>,
+    /// What the entry belonged to when the handler was about to run.
+    pub belonging: Belonging,
     /// The strong entity tag, with its quotes.
     pub etag: HeaderValue,
     /// The handler's own headers.
     pub headers: Vec<(HeaderName, HeaderValue)>,
-}
-
-/// Membership of an entry in one generation of a group.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GroupStamp {
-    /// The group's name.
-    pub name: String,
-    /// The generation.
-    pub generation: u64,
 }
 
 impl Metadata {
@@ -90,12 +85,14 @@ pub enum StoredValue {
 /// The promise of one reader to fill a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
-    /// The claim's id, which the entry that fills it takes over.
+    /// The claim's id.
     pub id: ValueId,
+    /// The hash of the key that is claimed (C63).
+    pub key: u64,
     /// When it was made: milliseconds since the Unix epoch.
     pub created: u64,
     /// The namespace's generation when it was made.
     pub generation: u64,
-    /// The group's generation when it was made; 0 without a group.
-    pub group_generation: u64,
+    /// What the entry will belong to; see [`stamp`](super::stamp).
+    pub stamp: u64,
 }

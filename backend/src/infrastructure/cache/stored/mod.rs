@@ -2,7 +2,9 @@
 //!
 //! Come here to change the format of stored values. Nothing here asks a backend.
 
+mod belonging;
 mod entry;
+mod fields;
 mod generation;
 mod namespace_record;
 mod new_entry;
@@ -12,8 +14,11 @@ mod write;
 
 pub use new_entry::entity_tag;
 
-pub(in crate::infrastructure::cache) use entry::{Claim, Entry, GroupStamp, StoredValue, ValueId};
-pub(in crate::infrastructure::cache) use generation::{read_generation, read_stamp, stamp};
+pub(in crate::infrastructure::cache) use belonging::{Belonging, stamp};
+pub(in crate::infrastructure::cache) use entry::{Claim, Entry, StoredValue, ValueId};
+pub(in crate::infrastructure::cache) use generation::{
+    GroupRecord, OfAnotherKey, identity_of_record, parse_group_record, write_group_record,
+};
 pub(in crate::infrastructure::cache) use namespace_record::{Member, NamespaceRecord};
 pub(in crate::infrastructure::cache) use new_entry::{CompleteAnswer, Provenance};
 pub(in crate::infrastructure::cache) use parse::read_value;

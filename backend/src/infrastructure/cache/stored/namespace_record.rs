@@ -4,7 +4,7 @@
 //! One key holds all of it, so that every change is one compare-and-set.
 //!
 //! ```text
-//! cache/2 {id of this write} generation {generation} {round} {server} {instance}:{answered}:{grace in ms} …⏎
+//! cache/3 {id of this write} generation {hash of the key} {generation} {round} {server} {instance}:{answered}:{grace in ms} …⏎
 //! ```
 
 use std::fmt::Write as _;
@@ -13,7 +13,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
-use crate::infrastructure::cache::backends::head::HEAD_BYTES;
+use super::entry::MAGIC;
+use super::generation::{OfAnotherKey, no_record, parse_record};
+use crate::infrastructure::cache::keys::Key;
 
 /// Most instances that a record lists.
 pub(in crate::infrastructure::cache) const MAX_MEMBERS: usize = 1000;
@@ -70,10 +72,11 @@ impl NamespaceRecord {
     }
 
     /// One readable line. Its head is new at every write, so that a compare-and-set sees every change.
-    pub(in crate::infrastructure::cache) fn write(&self) -> Bytes {
+    pub(in crate::infrastructure::cache) fn write(&self, key: &Key) -> Bytes {
         let mut line = format!(
-            "cache/2 {:016x} generation {:016x} {} {}",
+            "{MAGIC}{:016x} generation {:016x} {:016x} {} {}",
             rand::random::<u64>(),
+            key.identity(),
             self.generation,
             self.round,
             utf8_percent_encode(&self.server, ENCODED)
@@ -92,14 +95,21 @@ impl NamespaceRecord {
         Bytes::from(line)
     }
 
-    /// Reads what the server holds; `None` for anything that is not whole and ours.
-    pub(in crate::infrastructure::cache) fn read(value: &[u8]) -> Option<Self> {
-        let text = std::str::from_utf8(value).ok()?;
-        let line = text.strip_suffix('\n')?;
-        let id = line.get(..HEAD_BYTES)?.strip_prefix("cache/2 ")?;
-        u64::from_str_radix(id, 16).ok()?;
-        let fields = line.get(HEAD_BYTES..)?.strip_prefix(" generation ")?;
-        let mut fields = fields.split(' ');
+    /// Reads what the server holds under the key; `None` for anything that is not whole and ours.
+    pub(in crate::infrastructure::cache) fn read(
+        key: &Key,
+        value: &Bytes,
+    ) -> Result<Option<Self>, OfAnotherKey> {
+        match parse_record(value, b" generation ") {
+            None => no_record(key, value),
+            Some((_, identity, _)) if identity != key.identity() => Err(OfAnotherKey),
+            Some((_, _, fields)) => Ok(Self::parse(fields)),
+        }
+    }
+
+    fn parse(fields: &[u8]) -> Option<Self> {
+        let line = std::str::from_utf8(fields).ok()?.strip_suffix('\n')?;
+        let mut fields = line.split(' ');
         Some(Self {
             generation: u64::from_str_radix(fields.next()?, 16).ok()?,
             round: fields.next()?.parse().ok()?,
@@ -125,7 +135,12 @@ fn read_member(field: &str) -> Option<Member> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::infrastructure::cache::backends::head::HEAD_BYTES;
     use proptest::prelude::*;
+
+    fn key() -> Key {
+        Key::new("~generation".to_owned(), 0)
+    }
 
     fn record() -> NamespaceRecord {
         let mut record = NamespaceRecord {
@@ -141,9 +156,12 @@ mod tests {
     #[test]
     fn a_record_is_read_back_and_each_write_has_a_head_of_its_own() {
         let record = record();
-        let written = record.write();
-        assert_eq!(NamespaceRecord::read(&written), Some(record.clone()));
-        assert_ne!(written[..HEAD_BYTES], record.write()[..HEAD_BYTES]);
+        let written = record.write(&key());
+        assert_eq!(
+            NamespaceRecord::read(&key(), &written),
+            Ok(Some(record.clone()))
+        );
+        assert_ne!(written[..HEAD_BYTES], record.write(&key())[..HEAD_BYTES]);
     }
 
     #[test]
@@ -173,16 +191,17 @@ mod tests {
 
     #[test]
     fn every_truncated_record_is_none() {
-        let written = record().write();
+        let written = record().write(&key());
         for length in 0..written.len() {
-            assert_eq!(NamespaceRecord::read(&written[..length]), None);
+            let cut = written.slice(..length);
+            assert_eq!(NamespaceRecord::read(&key(), &cut), Ok(None));
         }
     }
 
     proptest! {
         #[test]
         fn foreign_bytes_are_no_record(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            prop_assert_eq!(NamespaceRecord::read(&bytes), None);
+            prop_assert_eq!(NamespaceRecord::read(&key(), &Bytes::from(bytes)), Ok(None));
         }
     }
 }

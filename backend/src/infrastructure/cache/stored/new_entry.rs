@@ -6,7 +6,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use bytes::Bytes;
 
-use super::entry::{Entry, GroupStamp, Metadata, ValueId};
+use super::belonging::Belonging;
+use super::entry::{Entry, Metadata, ValueId};
 
 /// A handler's answer whose body is complete and at hand.
 pub(in crate::infrastructure::cache) struct CompleteAnswer {
@@ -18,12 +19,14 @@ pub(in crate::infrastructure::cache) struct CompleteAnswer {
 
 /// What an entry records besides the answer.
 pub(in crate::infrastructure::cache) struct Provenance {
+    /// The hash of the key that it is stored under.
+    pub(in crate::infrastructure::cache) key: u64,
     pub(in crate::infrastructure::cache) id: ValueId,
     pub(in crate::infrastructure::cache) stored: u64,
     pub(in crate::infrastructure::cache) fresh: u64,
     pub(in crate::infrastructure::cache) cost: u64,
     pub(in crate::infrastructure::cache) generation: u64,
-    pub(in crate::infrastructure::cache) group: Option<GroupStamp>,
+    pub(in crate::infrastructure::cache) belonging: Belonging,
 }
 
 impl CompleteAnswer {
@@ -32,13 +35,14 @@ impl CompleteAnswer {
         Entry {
             id: provenance.id,
             metadata: Metadata {
+                key: provenance.key,
                 length: self.body.len(),
                 status: self.status.as_u16(),
                 stored: provenance.stored,
                 fresh: provenance.fresh,
                 cost: provenance.cost,
                 generation: provenance.generation,
-                group: provenance.group,
+                belonging: provenance.belonging,
                 etag: self.etag,
                 headers: self.headers,
             },

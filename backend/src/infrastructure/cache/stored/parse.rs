@@ -6,7 +6,8 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use bytes::Bytes;
 use percent_encoding::percent_decode;
 
-use super::entry::{Claim, Entry, GroupStamp, MAGIC, Metadata, StoredValue, ValueId};
+use super::belonging::{Belonging, MEMBER_OF};
+use super::entry::{Claim, Entry, MAGIC, Metadata, StoredValue, ValueId};
 use crate::infrastructure::cache::backends::head::HEAD_BYTES;
 
 /// Reads what a backend holds; `None` for anything that is not whole and ours.
@@ -40,27 +41,30 @@ fn read_claim(id: ValueId, text: &[u8]) -> Option<Claim> {
     };
     let claim = Claim {
         id,
+        key: fields.hexadecimal(b"")?,
         created: fields.decimal(b"")?,
         generation: fields.hexadecimal(b"")?,
-        group_generation: fields.hexadecimal(b"")?,
+        stamp: fields.hexadecimal(b"")?,
     };
     fields.rest.is_empty().then_some(claim)
 }
 
 fn read_metadata(mut fields: Fields<'_>) -> Option<Metadata> {
     Some(Metadata {
+        key: fields.hexadecimal(b"key=")?,
         length: usize::try_from(fields.decimal(b"length=")?).ok()?,
         status: u16::try_from(fields.decimal(b"status=")?).ok()?,
         stored: fields.decimal(b"stored=")?,
         fresh: fields.decimal(b"fresh=")?,
         cost: fields.decimal(b"cost=")?,
         generation: fields.hexadecimal(b"generation=")?,
-        group: match fields.hexadecimal(b"group_generation=") {
-            Some(generation) => Some(GroupStamp {
-                generation,
-                name: String::from_utf8(fields.bytes(b"group=")?.into()).ok()?,
-            }),
-            None => None,
+        belonging: match fields.hexadecimal(b"stamp=") {
+            Some(stamp) => Belonging {
+                stamp,
+                rights: fields.decimal(b"rights="),
+                records: fields.records()?,
+            },
+            None => Belonging::default(),
         },
         etag: HeaderValue::from_maybe_shared(fields.bytes(b"etag=")?).ok()?,
         headers: fields.headers()?,
@@ -126,6 +130,23 @@ impl Fields<'_> {
         })
     }
 
+    /// All next fields that name a record, as they stand there.
+    fn records(&mut self) -> Option<Bytes> {
+        let all = self.rest;
+        let mut end = 0;
+        while self.rest.starts_with(MEMBER_OF.as_bytes()) {
+            end = all.len() - self.rest.len() + memchr::memchr(b' ', self.rest)?;
+            self.rest = all.get(end + 1..)?;
+        }
+        let records = all.get(..end)?;
+        // A slice of nothing would hold on to the whole value.
+        Some(if records.is_empty() {
+            Bytes::new()
+        } else {
+            self.value.slice_ref(records)
+        })
+    }
+
     /// The headers: all that is left.
     fn headers(mut self) -> Option<Vec<(HeaderName, HeaderValue)>> {
         let mut headers = Vec::new();
@@ -141,7 +162,7 @@ impl Fields<'_> {
 }
 
 /// Lower-case hexadecimal digits as a number.
-fn hexadecimal(digits: &[u8]) -> Option<u64> {
+pub(super) fn hexadecimal(digits: &[u8]) -> Option<u64> {
     digits.iter().try_fold(0_u64, |number, digit| {
         let value = match digit {
             b'0'..=b'9' => digit - b'0',
@@ -163,16 +184,18 @@ mod tests {
         Entry {
             id: ValueId(0x9f86_d081_884c_7d65),
             metadata: Metadata {
+                key: 5,
                 length: body.len(),
                 status: 200,
                 stored: 1_700_000_000_000,
                 fresh: 600_000,
                 cost: 3,
                 generation: 7,
-                group: Some(GroupStamp {
-                    name: "widget_search".to_owned(),
-                    generation: 9,
-                }),
+                belonging: Belonging {
+                    stamp: 9,
+                    rights: Some(3),
+                    records: "member_of=~resource:a%20b:7 member_of=~group:lists".into(),
+                },
                 etag: HeaderValue::from_static("\"abc\""),
                 headers: vec![
                     (
@@ -194,8 +217,15 @@ mod tests {
         let value = write_entry(&entry(b"{\"count\": 41}"));
         let text = String::from_utf8(value.to_vec()).unwrap();
         let (line, body) = text.split_once('\n').unwrap();
-        assert!(line.starts_with("cache/2 9f86d081884c7d65 "), "{line}");
-        assert!(line.contains(" length=13 status=200 "), "{line}");
+        assert!(line.starts_with("cache/3 9f86d081884c7d65 "), "{line}");
+        assert!(
+            line.contains(" key=0000000000000005 length=13 status=200 "),
+            "{line}"
+        );
+        assert!(
+            line.contains(" stamp=0000000000000009 rights=3 member_of=~resource:a%20b:7 member_of=~group:lists etag="),
+            "{line}"
+        );
         assert!(
             line.contains(" content-type=text/plain;%20charset=utf-8 "),
             "{line}"
@@ -207,9 +237,10 @@ mod tests {
     fn c25_a_claim_is_read_back() {
         let claim = Claim {
             id: ValueId::random(),
+            key: 77,
             created: 12,
             generation: u64::MAX,
-            group_generation: 0,
+            stamp: 0,
         };
         assert_eq!(
             read_value(&write_claim(&claim)),
@@ -243,8 +274,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn c25_what_is_written_is_read_back(body in proptest::collection::vec(any::<u8>(), 0..2000)) {
-            let entry = entry(&body);
+        fn c25_what_is_written_is_read_back(
+            body in proptest::collection::vec(any::<u8>(), 0..2000), belongs in any::<[bool; 3]>(),
+        ) {
+            let mut entry = entry(&body);
+            let belonging = &mut entry.metadata.belonging;
+            if !belongs[0] {
+                belonging.rights = None;
+            }
+            if !belongs[1] {
+                belonging.records = Bytes::new();
+            }
+            if !belongs[2] {
+                *belonging = Belonging::default();
+            }
             prop_assert_eq!(read_value(&write_entry(&entry)), Some(StoredValue::Entry(entry)));
         }
 

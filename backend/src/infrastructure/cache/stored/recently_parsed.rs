@@ -66,6 +66,7 @@ mod tests {
     use actix_web::http::header::HeaderValue;
 
     use super::*;
+    use crate::infrastructure::cache::stored::belonging::Belonging;
     use crate::infrastructure::cache::stored::entry::{Metadata, ValueId};
     use crate::infrastructure::cache::stored::write::write_entry;
 
@@ -73,13 +74,14 @@ mod tests {
         write_entry(&Entry {
             id: ValueId::random(),
             metadata: Metadata {
+                key: 5,
                 length: body.len(),
                 status: 200,
                 stored: 1,
                 fresh: 2,
                 cost: 3,
                 generation: 4,
-                group: None,
+                belonging: Belonging::default(),
                 etag: HeaderValue::from_static("\"\""),
                 headers: Vec::new(),
             },

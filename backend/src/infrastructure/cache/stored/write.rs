@@ -3,21 +3,19 @@
 //! Come here to change how a value is written; `parse` reads it back and must change with it.
 
 use bytes::Bytes;
-use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 
 use super::entry::{Claim, Entry, MAGIC};
+use super::fields::{push_decimal, push_encoded, push_hexadecimal};
 use crate::infrastructure::cache::backends::head::HEAD_BYTES;
-
-/// What would end a field, or be taken for an encoded byte.
-const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 
 /// Writes a claim.
 pub fn write_claim(claim: &Claim) -> Bytes {
-    let mut line = String::with_capacity(96);
+    let mut line = String::with_capacity(128);
     push_hexadecimal(&mut line, MAGIC, claim.id.0);
-    push_decimal(&mut line, " claim ", claim.created);
+    push_hexadecimal(&mut line, " claim ", claim.key);
+    push_decimal(&mut line, " ", claim.created);
     push_hexadecimal(&mut line, " ", claim.generation);
-    push_hexadecimal(&mut line, " ", claim.group_generation);
+    push_hexadecimal(&mut line, " ", claim.stamp);
     line.push('\n');
     Bytes::from(line)
 }
@@ -26,15 +24,26 @@ pub fn write_claim(claim: &Claim) -> Bytes {
 pub fn write_entry(entry: &Entry) -> Bytes {
     let metadata = &entry.metadata;
     let mut line = String::with_capacity(256);
-    push_decimal(&mut line, "length=", metadata.length as u64);
+    push_hexadecimal(&mut line, "key=", metadata.key);
+    push_decimal(&mut line, " length=", metadata.length as u64);
     push_decimal(&mut line, " status=", metadata.status.into());
     push_decimal(&mut line, " stored=", metadata.stored);
     push_decimal(&mut line, " fresh=", metadata.fresh);
     push_decimal(&mut line, " cost=", metadata.cost);
     push_hexadecimal(&mut line, " generation=", metadata.generation);
-    if let Some(group) = &metadata.group {
-        push_hexadecimal(&mut line, " group_generation=", group.generation);
-        push_encoded(&mut line, " group=", group.name.as_bytes());
+    let belonging = &metadata.belonging;
+    if belonging.stamp != 0 {
+        push_hexadecimal(&mut line, " stamp=", belonging.stamp);
+        if let Some(rights) = belonging.rights {
+            push_decimal(&mut line, " rights=", rights);
+        }
+        if let (false, Ok(records)) = (
+            belonging.records.is_empty(),
+            std::str::from_utf8(&belonging.records),
+        ) {
+            line.push(' ');
+            line.push_str(records);
+        }
     }
     push_encoded(&mut line, " etag=", metadata.etag.as_bytes());
     for (name, value) in &metadata.headers {
@@ -55,25 +64,4 @@ pub fn write_entry(entry: &Entry) -> Bytes {
     head.push(' ');
     // Of exactly this size, since it may be kept in memory.
     Bytes::from([head.as_bytes(), line.as_bytes(), &entry.body].concat())
-}
-
-// The formatter of the standard library takes several times as long for what every miss writes.
-
-fn push_decimal(line: &mut String, name: &str, number: u64) {
-    line.push_str(name);
-    line.push_str(itoa::Buffer::new().format(number));
-}
-
-/// Appends a number in 16 hexadecimal digits.
-fn push_hexadecimal(line: &mut String, name: &str, number: u64) {
-    line.push_str(name);
-    for shift in (0..16).rev() {
-        let digit = number >> (4 * shift) & 0xf;
-        line.push(char::from(b"0123456789abcdef"[digit as usize]));
-    }
-}
-
-fn push_encoded(line: &mut String, name: &str, bytes: &[u8]) {
-    line.push_str(name);
-    line.extend(percent_encode(bytes, ENCODED));
 }

@@ -151,7 +151,7 @@ mod tests {
     const KEY: &str = "shop:item:1";
 
     fn entry(text: &str) -> Found {
-        let value = Bytes::from(format!("cache/2 0123456789abcdef {text}"));
+        let value = Bytes::from(format!("cache/3 0123456789abcdef {text}"));
         Found {
             version: Version::Head(value.slice(..HEAD_BYTES)),
             value,
@@ -200,11 +200,11 @@ mod tests {
     #[test]
     fn claims_and_foreign_values_are_not_kept() {
         let keepable = |text: &str| is_keepable(text.as_bytes());
-        assert!(keepable("cache/2 0123456789abcdef 01234567 {}\nbody"));
-        assert!(keepable("cache/2 0123456789abcdef group lists\n"));
-        assert!(!keepable("cache/2 0123456789abcdef claim 1 2 3\n"));
-        assert!(!keepable("cache/2 0123456789abcdef generation run\n"));
-        assert!(!keepable("cache/2 0123456789abcdef"));
+        assert!(keepable("cache/3 0123456789abcdef 01234567 {}\nbody"));
+        assert!(keepable("cache/3 0123456789abcdef group lists\n"));
+        assert!(!keepable("cache/3 0123456789abcdef claim 1 2 3\n"));
+        assert!(!keepable("cache/3 0123456789abcdef generation run\n"));
+        assert!(!keepable("cache/3 0123456789abcdef"));
         assert!(!keepable("foreign"));
     }
 }

@@ -1,0 +1,125 @@
+//! What an entry belongs to, as it is stored with it: the records that end it and the rights of its caller (C36, C44).
+//!
+//! Come here to change what makes an entry vacant besides its own deletion. Which records an entry has is decided in
+//! `policy`, when they are begun in `lookup::claim`.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use percent_encoding::percent_decode;
+use rapidhash::v3::rapidhash_v3;
+
+use super::fields::push_encoded;
+use crate::infrastructure::cache::keys::Memberships;
+
+/// The name of the field that holds the key of one record.
+pub(super) const MEMBER_OF: &str = "member_of=";
+
+/// What an entry belonged to when its handler was about to run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Belonging {
+    /// The generations of all records and the caller's rights in one number; see [`stamp`].
+    pub stamp: u64,
+    /// The caller's rights, for readers of the cache who are no callers.
+    pub rights: Option<u64>,
+    /// The keys of the records, as fields of the metadata line with a space between them.
+    pub records: Bytes,
+}
+
+impl Belonging {
+    /// To these records with this stamp.
+    pub(in crate::infrastructure::cache) fn to(memberships: &Memberships, stamp: u64) -> Self {
+        let mut records = String::new();
+        for record in memberships.records().into_iter().flatten() {
+            if !records.is_empty() {
+                records.push(' ');
+            }
+            push_encoded(&mut records, MEMBER_OF, record.name().as_bytes());
+        }
+        Self {
+            stamp,
+            rights: memberships.rights,
+            records: records.into(),
+        }
+    }
+
+    /// The keys of the records behind the namespace, in the order of the stamp.
+    pub(in crate::infrastructure::cache) fn record_names(
+        &self,
+    ) -> impl Iterator<Item = Cow<'_, str>> {
+        let fields = self.records.split(|byte| *byte == b' ');
+        fields.filter_map(|field| {
+            let name = field.strip_prefix(MEMBER_OF.as_bytes())?;
+            percent_decode(name).decode_utf8().ok()
+        })
+    }
+}
+
+/// The generations of an entry's records and the version of its caller's rights, in one number that a look-up compares.
+/// 0 for an entry without either. Generations are random, so two different lists give the same number with a chance of
+/// 2⁻⁶⁴.
+pub(in crate::infrastructure::cache) fn stamp(
+    generations: impl IntoIterator<Item = u64>,
+    rights: Option<u64>,
+) -> u64 {
+    let mut content = [0_u64; 4];
+    let mut count = 0;
+    for (place, generation) in content.iter_mut().zip(generations) {
+        *place = generation;
+        count += 1;
+    }
+    if count == 0 && rights.is_none() {
+        return 0;
+    }
+    let mut bytes = [0_u8; 48];
+    let described = [
+        u64::from(rights.is_some()),
+        rights.unwrap_or_default() ^ (count << 56),
+    ];
+    for (place, number) in bytes
+        .chunks_exact_mut(8)
+        .zip(content.into_iter().chain(described))
+    {
+        place.copy_from_slice(&number.to_le_bytes());
+    }
+    rapidhash_v3(&bytes).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::infrastructure::cache::keys::Key;
+
+    #[test]
+    fn c44_a_stamp_tells_generations_rights_and_their_order_apart() {
+        let stamps = [
+            stamp([], None),
+            stamp([], Some(0)),
+            stamp([], Some(1)),
+            stamp([1], None),
+            stamp([1], Some(0)),
+            stamp([1], Some(1)),
+            stamp([1, 2], None),
+            stamp([2, 1], None),
+            stamp([1, 0], None),
+        ];
+        assert_eq!(stamps[0], 0);
+        for (index, stamp) in stamps.iter().enumerate() {
+            assert!(!stamps[index + 1..].contains(stamp), "{index}");
+        }
+    }
+
+    #[test]
+    fn c44_the_records_of_an_entry_are_read_back() {
+        let key = |text: &str| Some(Key::new(format!("shop:{text}"), 5));
+        let memberships = Memberships {
+            resource: key("~resource:a b:7%"),
+            group: key("~group:lists"),
+            rights: None,
+        };
+        let belonging = Belonging::to(&memberships, 1);
+        let names: Vec<_> = belonging.record_names().collect();
+        assert_eq!(names, ["~resource:a b:7%", "~group:lists"]);
+        assert_eq!(Belonging::default().record_names().count(), 0);
+    }
+}
