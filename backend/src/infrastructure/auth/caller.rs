@@ -9,7 +9,7 @@ use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
 
 use super::token::AccessToken;
-use crate::infrastructure::cache::bind_argument;
+use crate::infrastructure::cache::bind_caller;
 use crate::infrastructure::database::Database;
 use crate::infrastructure::http::ApiError;
 
@@ -38,7 +38,7 @@ impl Caller {
             .app_data::<web::Data<Database>>()
             .ok_or_else(|| ApiError::internal(&"no database"))?;
         let user = sqlx::query!(
-            "SELECT users.id, users.username, users.is_superuser
+            "SELECT users.id, users.username, users.is_superuser, users.rights_version
              FROM access_tokens JOIN users ON users.id = access_tokens.user_id
              WHERE token_hash = $1 AND expires_at > now() AND users.deleted_at IS NULL",
             token.hash(),
@@ -55,7 +55,7 @@ impl Caller {
         request.extensions_mut().insert(caller.clone());
         // Bound however the request is authenticated, by the middleware or by the extractor: the cache refuses to store
         // an answer whose caller became known only behind it (C45).
-        bind_argument(request, "caller", caller.id);
+        bind_caller(request, caller.id, user.rights_version.cast_unsigned());
         Ok(caller)
     }
 }
