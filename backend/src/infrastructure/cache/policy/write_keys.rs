@@ -83,13 +83,12 @@ impl CompiledPolicy {
             ResourceId::Argument(name) if self.variants.leave_out(name) => vec![Cow::Borrowed("")],
             ResourceId::Argument(name) => arguments.values(name),
             ResourceId::Inferred => {
-                match arguments.infer_resource_id(self.policy.resource_id_types) {
-                    Some((name, _)) => arguments.values(name),
-                    None => {
-                        plan.has_no_id = true;
-                        return;
-                    }
-                }
+                let inferred = arguments.infer_resource_id(self.policy.resource_id_types);
+                let Some((name, _)) = inferred else {
+                    plan.has_no_id = true;
+                    return;
+                };
+                arguments.values(name)
             }
         };
         let leave_out = |name: &str| self.variants.leave_out(name);
