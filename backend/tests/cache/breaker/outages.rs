@@ -249,8 +249,7 @@ async fn c27_after_a_failed_look_up_neither_that_request_stores_nor_the_next_one
 }
 
 #[actix_web::test]
-async fn c35_a_probe_that_fails_is_repeated_at_once_as_the_others_wait_no_longer_than_the_quarantine()
- {
+async fn c35_a_probe_that_fails_is_repeated_at_once_as_others_wait_no_longer_than_the_grace() {
     let (harness, failing) = on_failing(false).await;
     let app = harness.numbered_app(ITEM).await;
     failing.fails.store(true, Ordering::SeqCst);

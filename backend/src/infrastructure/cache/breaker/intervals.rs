@@ -40,9 +40,7 @@ const CONFIRM: Duration = Duration::from_millis(250);
 /// How long an instance waits, and how long others wait for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::infrastructure::cache) struct Intervals {
-    /// Deadline of one operation, and of one visit.
-    pub(super) deadline: Duration,
-    /// Between the beginnings of two probes.
+    /// Between the beginnings of two probes, where the first one ends in time.
     pub(super) probe: Duration,
     /// Between two visits while the backend is trusted.
     pub(super) confirm: Duration,
@@ -55,13 +53,11 @@ pub(in crate::infrastructure::cache) struct Intervals {
 impl Intervals {
     /// The intervals that follow from the deadline of one operation.
     pub(super) fn of(deadline: Duration) -> Self {
-        let probe = PROBE.max(2 * deadline);
         Self {
-            deadline,
-            probe,
+            probe: PROBE,
             confirm: CONFIRM,
             lease: 2 * CONFIRM + 3 * deadline,
-            grace: probe + 3 * deadline,
+            grace: PROBE.max(2 * deadline) + 3 * deadline,
         }
     }
 }

@@ -1,0 +1,158 @@
+//! A backend that the test steers: its server can be exchanged, and its answers can be held back.
+//!
+//! Come here for interleavings that a real server cannot be forced into. It keeps what it stores in memory.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use backend::infrastructure::cache::backends::{BackendError, CacheBackend, Found, Version};
+use backend::infrastructure::settings::{CacheBackendKind, CacheSettings};
+use bytes::Bytes;
+use tokio::sync::Semaphore;
+
+use crate::harness::{Harness, backend, settings};
+
+/// A server of the steered backend, by its number.
+type Server = (usize, Arc<dyn CacheBackend>);
+
+/// A backend on one of several servers.
+pub struct Steered {
+    settings: CacheSettings,
+    server: Mutex<Server>,
+    fails_pattern: AtomicBool,
+    holds: AtomicBool,
+    held: Semaphore,
+    released: Semaphore,
+}
+
+impl Steered {
+    /// A cache on a steered backend.
+    pub async fn harness() -> (Harness, Arc<Self>) {
+        let settings = settings(CacheBackendKind::Memory);
+        let steered = Arc::new(Self {
+            server: Mutex::new((1, backend(&settings))),
+            settings: settings.clone(),
+            fails_pattern: AtomicBool::new(false),
+            holds: AtomicBool::new(false),
+            held: Semaphore::new(0),
+            released: Semaphore::new(0),
+        });
+        let registered: Arc<dyn CacheBackend> = Arc::<Self>::clone(&steered);
+        let backends = vec![("default".to_owned(), registered)];
+        (Harness::with_backends(settings, backends).await, steered)
+    }
+
+    /// Another instance on the same servers.
+    pub async fn another(self: &Arc<Self>, harness: &Harness) -> Harness {
+        let registered: Arc<dyn CacheBackend> = Arc::<Self>::clone(self);
+        let backends = vec![("default".to_owned(), registered)];
+        Harness::with_backends(harness.settings.clone(), backends).await
+    }
+
+    /// The next deletion by pattern fails.
+    pub fn fail_next_pattern(&self) {
+        self.fails_pattern.store(true, Ordering::SeqCst);
+    }
+
+    /// What the server holds under these full keys.
+    pub async fn snapshot(&self, keys: &[String]) -> Vec<(String, Bytes)> {
+        let server = self.server();
+        let mut snapshot = Vec::new();
+        for key in keys {
+            if let Some(found) = server.get(key).await.unwrap() {
+                snapshot.push((key.clone(), found.value));
+            }
+        }
+        snapshot
+    }
+
+    /// Puts another server with a snapshot in the place of the present one.
+    pub async fn restart_with(&self, snapshot: Vec<(String, Bytes)>) {
+        let server = backend(&self.settings);
+        for (key, value) in snapshot {
+            let lifetime = Duration::from_mins(10);
+            server.set(&key, value, lifetime).await.unwrap();
+        }
+        let mut present = self.server.lock().unwrap();
+        *present = (present.0 + 1, server);
+    }
+
+    /// From now on what the server answers about keys with `item:` is held back.
+    pub fn hold(&self) {
+        self.holds.store(true, Ordering::SeqCst);
+    }
+
+    /// Waits until an answer is held back.
+    pub async fn is_held(&self) {
+        let held = tokio::time::timeout(Duration::from_secs(20), self.held.acquire()).await;
+        held.expect("an answer within 20 s").unwrap().forget();
+    }
+
+    /// Lets the answers that are held back go, and holds none any more.
+    pub fn release(&self) {
+        self.holds.store(false, Ordering::SeqCst);
+        self.released.add_permits(1);
+    }
+
+    fn server(&self) -> Arc<dyn CacheBackend> {
+        Arc::clone(&self.server.lock().unwrap().1)
+    }
+}
+
+#[async_trait]
+impl CacheBackend for Steered {
+    fn name(&self) -> &'static str {
+        "steered"
+    }
+
+    fn max_key_bytes(&self) -> usize {
+        1024
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Found>, BackendError> {
+        let found = self.server().get(key).await;
+        if key.contains("item:") && self.holds.load(Ordering::SeqCst) {
+            self.held.add_permits(1);
+            self.released.acquire().await.unwrap().forget();
+        }
+        found
+    }
+
+    async fn compare_and_set(
+        &self,
+        key: &str,
+        expected: &Version,
+        value: Bytes,
+        expiration: Duration,
+    ) -> Result<Option<Version>, BackendError> {
+        let server = self.server();
+        server
+            .compare_and_set(key, expected, value, expiration)
+            .await
+    }
+
+    async fn set(&self, key: &str, value: Bytes, expiration: Duration) -> Result<(), BackendError> {
+        self.server().set(key, value, expiration).await
+    }
+
+    async fn delete(&self, keys: &[String]) -> Result<(), BackendError> {
+        self.server().delete(keys).await
+    }
+
+    async fn delete_pattern(&self, pattern: &str) -> Result<u64, BackendError> {
+        if self.fails_pattern.swap(false, Ordering::SeqCst) {
+            return Err(BackendError::Unavailable("told to fail".to_owned()));
+        }
+        self.server().delete_pattern(pattern).await
+    }
+
+    async fn clear(&self, prefix: &str) -> Result<(), BackendError> {
+        self.server().clear(prefix).await
+    }
+
+    async fn server_identity(&self) -> Result<String, BackendError> {
+        Ok(format!("server {}", self.server.lock().unwrap().0))
+    }
+}
