@@ -22,6 +22,9 @@ postgres_bin() {
 has_postgres() { [ -n "$(postgres_bin)" ]; }
 has_redis() { has redis-server; }
 has_memcached() { has memcached; }
+# Debian keeps it where the PATH of a user may not lead.
+pgbouncer_program() { command -v pgbouncer || printf '%s\n' /usr/sbin/pgbouncer; }
+has_pgbouncer() { [ -x "$(pgbouncer_program)" ]; }
 
 # Installs what is missing of the servers that are named; fails with the command where it may not.
 ensure_servers() {
@@ -34,6 +37,7 @@ ensure_servers() {
             redis-Darwin) missing="$missing redis" ;;
             redis-*) missing="$missing redis-server" ;;
             memcached-*) missing="$missing memcached" ;;
+            pgbouncer-*) missing="$missing pgbouncer" ;;
         esac
     done
     [ -n "$missing" ] || return 0

@@ -13,7 +13,7 @@ use crate::support::database::TestDatabase;
 use crate::support::service::{PASSWORD, Service, TestService, command};
 use crate::support::{eventually, unique};
 
-fn run(environment: &[(&str, &str)], arguments: &[&str], input: &str) -> Output {
+pub fn run(environment: &[(&str, &str)], arguments: &[&str], input: &str) -> Output {
     let mut process = command(environment)
         .args(arguments)
         .stdin(Stdio::piped())
@@ -28,7 +28,7 @@ fn run(environment: &[(&str, &str)], arguments: &[&str], input: &str) -> Output 
     process.wait_with_output().expect("its output")
 }
 
-fn errors(output: &Output) -> Vec<String> {
+pub fn errors(output: &Output) -> Vec<String> {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     String::from_utf8_lossy(&output.stderr)
         .lines()

@@ -1,6 +1,6 @@
 //! A database of its own for each test.
 
-use sqlx::{Connection, Executor, PgConnection, PgPool};
+use sqlx::{Connection, Executor, PgConnection, PgPool, Postgres, Transaction};
 
 use super::{unique, variable};
 
@@ -48,6 +48,17 @@ impl TestDatabase {
 
     pub async fn pool(&self) -> PgPool {
         PgPool::connect(&self.url()).await.expect("the database")
+    }
+
+    /// Locks a table until the transaction ends: nobody else can read or write it.
+    pub async fn lock(&self, table: &str) -> Transaction<'static, Postgres> {
+        let mut transaction = self.pool().await.begin().await.expect("a transaction");
+        let lock = format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE");
+        transaction
+            .execute(sqlx::AssertSqlSafe(lock))
+            .await
+            .expect("a lock");
+        transaction
     }
 }
 

@@ -7,6 +7,8 @@
 
 pub mod answer;
 pub mod database;
+pub mod pgbouncer;
+pub mod postgres;
 pub mod proof;
 pub mod proxy;
 pub mod replies;

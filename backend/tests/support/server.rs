@@ -165,7 +165,7 @@ pub fn free_port() -> u16 {
     }
 }
 
-fn is_root() -> bool {
+pub fn is_root() -> bool {
     let user = Command::new("id").arg("-u").output().expect("id");
     user.stdout.starts_with(b"0\n")
 }

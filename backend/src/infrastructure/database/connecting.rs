@@ -3,6 +3,7 @@
 //! Come here for anything that is set on every connection. Each connection of the program is made with
 //! a [`Connector`].
 
+use std::fmt;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
@@ -19,12 +20,19 @@ const MARKER: &str = "backend.instance";
 const RETRY: Duration = Duration::from_millis(100);
 
 /// Makes connections.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Connector {
     /// The options of every connection.
     pub(super) options: PgConnectOptions,
     /// Sent with each direct connection, and read back. `None` behind a pooler.
     marker: Option<String>,
+}
+
+impl fmt::Debug for Connector {
+    /// Shows nothing: the options hold the password.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Connector")
+    }
 }
 
 /// A server that does not know the parameters that the connection was made with.

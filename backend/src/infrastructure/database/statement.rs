@@ -6,8 +6,8 @@ use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArguments, PgStatement};
 use sqlx::{Execute, PgConnection, Postgres, SqlStr};
 
-/// The text of a statement and its arguments.
-#[derive(Clone, Debug)]
+/// The text of a statement and its arguments. No `Debug`: arguments may be secret.
+#[derive(Clone)]
 pub(super) struct Statement {
     sql: SqlStr,
     arguments: Option<PgArguments>,

@@ -1,0 +1,171 @@
+//! The tables that a program finds: older, newer, changed, locked by another instance, or owned by
+//! another role.
+//!
+//! Come here for anything about migrations at the start, and readiness without the right tables.
+
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use sqlx::migrate::Migrate;
+use sqlx::{Connection, Executor, PgConnection};
+
+use crate::starting::{errors, run};
+use crate::support::database::TestDatabase;
+use crate::support::service::{Service, command};
+use crate::support::{eventually, unique};
+
+const UNCACHED: (&str, &str) = ("CACHE_ENABLED", "false");
+
+async fn execute(database: &TestDatabase, sql: &str) {
+    let sql = sqlx::AssertSqlSafe(sql.to_owned());
+    database
+        .pool()
+        .await
+        .execute(sql)
+        .await
+        .expect("a statement");
+}
+
+async fn readiness(service: &Service) -> u16 {
+    let request = service.request(Method::GET, "/health/ready");
+    service.send(request).await.status
+}
+
+fn is_logged(service: &Service, text: &str) -> bool {
+    let log = serde_json::to_string(&service.log()).unwrap();
+    log.contains(text)
+}
+
+#[tokio::test]
+async fn an_older_program_starts_with_newer_tables_and_says_so() {
+    let database = TestDatabase::migrated().await;
+    execute(
+        &database,
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+         VALUES (9001, 'of the future', true, '', 0)",
+    )
+    .await;
+    for migrates in ["true", "false"] {
+        let environment = [UNCACHED, ("DATABASE_AUTO_MIGRATE", migrates)];
+        let service = Service::start(&database.url(), &environment).await;
+        assert_eq!(readiness(&service).await, 200);
+        if migrates == "true" {
+            eventually("the log names the newer migration", async || {
+                is_logged(&service, "9001")
+            })
+            .await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_changed_migration_stops_the_start_and_names_the_cure() {
+    let database = TestDatabase::migrated().await;
+    execute(
+        &database,
+        "UPDATE _sqlx_migrations SET checksum = '\\x00' WHERE version = 2",
+    )
+    .await;
+    let url = database.url();
+    let lines = errors(&run(&[("DATABASE_URL", &url)], &["migrate"], ""));
+    assert!(
+        lines.len() == 1
+            && lines[0].contains("migration 2 was applied with another text")
+            && lines[0].contains("add another migration"),
+        "{lines:#?}"
+    );
+}
+
+#[tokio::test]
+async fn readiness_is_503_until_the_tables_are_those_of_the_program() {
+    let database = TestDatabase::create().await;
+    let environment = [UNCACHED, ("DATABASE_AUTO_MIGRATE", "false")];
+    let service = Service::start(&database.url(), &environment).await;
+    assert_eq!(readiness(&service).await, 503);
+    let url = database.url();
+    assert!(
+        run(&[("DATABASE_URL", &url)], &["migrate"], "")
+            .status
+            .success()
+    );
+    assert_eq!(readiness(&service).await, 200);
+    execute(&database, "DELETE FROM _sqlx_migrations WHERE version = 3").await;
+    assert_eq!(readiness(&service).await, 503);
+    eventually("the log names the reason", async || {
+        is_logged(&service, "migration 3 has not been applied")
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_role_that_may_only_read_and_write_rows_suffices_where_nothing_is_to_migrate() {
+    let database = TestDatabase::migrated().await;
+    let role = unique("role");
+    execute(&database, &format!("CREATE ROLE {role} LOGIN")).await;
+    let mut url = reqwest::Url::parse(&database.url()).unwrap();
+    url.set_username(&role).unwrap();
+    let environment = [("DATABASE_URL", url.as_str()), UNCACHED];
+    let lines = errors(&run(&environment, &["migrate"], ""));
+    assert!(lines.concat().contains("docs/production.md"), "{lines:#?}");
+    execute(
+        &database,
+        &format!("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}"),
+    )
+    .await;
+    for migrates in ["true", "false"] {
+        let environment = [UNCACHED, ("DATABASE_AUTO_MIGRATE", migrates)];
+        let service = Service::start(url.as_str(), &environment).await;
+        assert_eq!(readiness(&service).await, 200);
+        let token = service.new_user(&format!("user_{migrates}")).await;
+        service
+            .new_widget(&token, "made by a role without tables")
+            .await;
+    }
+    execute(&database, "DELETE FROM _sqlx_migrations WHERE version = 3").await;
+    let lines = errors(&run(&environment, &["migrate"], ""));
+    assert!(lines.concat().contains("as their owner"), "{lines:#?}");
+    execute(
+        &database,
+        &format!("DROP OWNED BY {role}; DROP ROLE {role}"),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn sigterm_ends_a_program_that_waits_for_another_one_that_migrates() {
+    let database = TestDatabase::create().await;
+    let url = database.url();
+    let mut other = PgConnection::connect(&url).await.unwrap();
+    other.lock().await.unwrap();
+    for (arguments, code) in [(&["serve"][..], 0), (&["migrate"], 143)] {
+        let mut waiting = command(&[("DATABASE_URL", &url), UNCACHED])
+            .args(arguments)
+            .spawn()
+            .unwrap();
+        eventually("it waits", async || {
+            let sql = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+                       AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))";
+            let pool = database.pool().await;
+            sqlx::query_scalar::<_, bool>(sql).fetch_one(&pool).await.unwrap()
+        })
+        .await;
+        let signal = format!("kill -s TERM {}", waiting.id());
+        assert!(
+            std::process::Command::new("sh")
+                .args(["-c", &signal])
+                .status()
+                .unwrap()
+                .success()
+        );
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let status: ExitStatus = loop {
+            if let Some(status) = waiting.try_wait().unwrap() {
+                break status;
+            }
+            assert!(Instant::now() < deadline, "{arguments:?} still waits");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        };
+        assert_eq!(status.code(), Some(code), "{arguments:?}");
+    }
+}
