@@ -27,6 +27,12 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// Whether the caller may change what belongs to the user with this id: users may change what is theirs, superusers everything.
+    #[must_use]
+    pub const fn may_change(&self, owner_id: i64) -> bool {
+        self.id == owner_id || self.is_superuser
+    }
+
     /// Who sent the request. The token is checked at every request: what is revoked is refused at
     /// once.
     async fn authenticate(request: &HttpRequest) -> Result<Self, ApiError> {
@@ -70,14 +76,17 @@ impl FromRequest for Caller {
     }
 }
 
-/// A middleware that authenticates before anything inside it runs: wrap it around a per-caller cache
-/// policy, so that a hit never skips the check. It binds the argument `caller`.
+/// A middleware that authenticates before anything inside it runs: without a valid token the answer is 401. It binds the
+/// argument `caller`.
 ///
-/// ```ignore
-/// get().to(read_me).wrap(cache::ME).wrap(RequireCaller)
-/// ```
+/// A declared route has it outermost with `signed_in()` (see [`resource`](crate::infrastructure::resource)). Where a route is wrapped by
+/// hand, it must be wrapped last, so that a hit never skips it: `get().to(read_me).wrap(cache::ME).wrap(RequireCaller)`.
 #[derive(Clone, Copy, Debug)]
 pub struct RequireCaller;
+
+/// [`RequireCaller`], and 403 for a caller who is no superuser. A declared route has it with `superuser()`.
+#[derive(Clone, Copy, Debug)]
+pub struct RequireSuperuser;
 
 impl<S, B> Transform<S, ServiceRequest> for RequireCaller
 where
@@ -93,14 +102,35 @@ where
     fn new_transform(&self, service: S) -> Self::Future {
         ready(Ok(RequireCallerMiddleware {
             service: Rc::new(service),
+            only_superusers: false,
         }))
     }
 }
 
-/// [`RequireCaller`] at work around a route.
+impl<S, B> Transform<S, ServiceRequest> for RequireSuperuser
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<BoxBody>;
+    type Error = Error;
+    type Transform = RequireCallerMiddleware<S>;
+    type InitError = ();
+    type Future = Ready<Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        ready(Ok(RequireCallerMiddleware {
+            service: Rc::new(service),
+            only_superusers: true,
+        }))
+    }
+}
+
+/// [`RequireCaller`] or [`RequireSuperuser`] at work around a route.
 #[derive(Debug)]
 pub struct RequireCallerMiddleware<S> {
     service: Rc<S>,
+    only_superusers: bool,
 }
 
 impl<S, B> Service<ServiceRequest> for RequireCallerMiddleware<S>
@@ -116,8 +146,12 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let service = Rc::clone(&self.service);
+        let only_superusers = self.only_superusers;
         Box::pin(async move {
             match Caller::authenticate(request.request()).await {
+                Ok(caller) if only_superusers && !caller.is_superuser => {
+                    Ok(request.error_response(ApiError::Forbidden("only superusers may do this")))
+                }
                 Ok(_) => Ok(service.call(request).await?.map_into_boxed_body()),
                 Err(error) => Ok(request.error_response(error)),
             }

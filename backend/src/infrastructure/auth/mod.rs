@@ -5,7 +5,7 @@ mod password;
 mod token;
 mod username;
 
-pub use caller::{Caller, RequireCaller};
+pub use caller::{Caller, RequireCaller, RequireSuperuser};
 pub use password::Passwords;
 pub use token::{AccessToken, IssuedToken, issue, revoke, revoke_all, revoke_others};
 pub use username::Username;

@@ -8,6 +8,8 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 
+use crate::infrastructure::cache::CacheError;
+
 /// What is wrong with one field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FieldError {
@@ -79,6 +81,21 @@ impl ApiError {
     }
 }
 
+/// A handler that cannot do without the cache, such as one that counts in it, lets its errors through with `?`. Where the cache only
+/// saves work, a handler goes on without it instead: a fault of the cache must not become the caller's error by accident.
+impl From<CacheError> for ApiError {
+    /// 503 with `Retry-After` while the backend is unavailable; 500 for what is a mistake in the program.
+    fn from(error: CacheError) -> Self {
+        match error {
+            CacheError::Unavailable(cause) => {
+                tracing::warn!("answered with 503, because the cache is unavailable: {cause}");
+                Self::Unavailable
+            }
+            error => Self::internal(&error),
+        }
+    }
+}
+
 /// What a problem answer says besides its status.
 #[derive(Clone, Debug)]
 pub(super) struct ProblemDetails {
@@ -129,5 +146,21 @@ impl ResponseError for ApiError {
             errors,
         });
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unavailable_cache_is_a_503_and_a_misused_one_a_500() {
+        let unavailable =
+            CacheError::Unavailable(crate::infrastructure::cache::Unavailable("away".to_owned()));
+        let response = ApiError::from(unavailable).error_response();
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(response.headers().contains_key(header::RETRY_AFTER));
+        let misused = ApiError::from(CacheError::Expiration).error_response();
+        assert_eq!(misused.status(), StatusCode::INTERNAL_SERVER_ERROR);
     }
 }

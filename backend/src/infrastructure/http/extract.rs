@@ -151,31 +151,6 @@ fn validated<T: Validate<Context = ()>>(value: T) -> Result<T, ApiError> {
     }
 }
 
-/// The id in the path: 400 for what is no 64-bit integer, 404 for one that no row can have.
-#[derive(Clone, Copy, Debug)]
-pub struct PathId(pub i64);
-
-impl FromRequest for PathId {
-    type Error = ApiError;
-    type Future = Ready<Result<Self, ApiError>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let value = request
-            .match_info()
-            .iter()
-            .next()
-            .map(|(_, value)| value)
-            .unwrap_or_default();
-        ready(match value.parse::<i64>() {
-            Ok(id) if id > 0 => Ok(Self(id)),
-            Ok(_) => Err(ApiError::NotFound),
-            Err(_) => Err(ApiError::BadRequest(format!(
-                "`{value}` is no id: an id is a 64-bit integer"
-            ))),
-        })
-    }
-}
-
 /// For a field of a PATCH that may be left out but not be `null`: `#[serde(default, deserialize_with = "present")]`.
 ///
 /// # Errors

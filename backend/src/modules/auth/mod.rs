@@ -1,6 +1,5 @@
 //! Signing in and out.
 
-mod crud;
 mod routes;
 mod schemas;
 

@@ -2,11 +2,11 @@
 
 use actix_web::{HttpResponse, web};
 
-use super::crud::find_account;
 use super::schemas::{Login, Token};
 use crate::infrastructure::auth::{Caller, Passwords, issue, revoke, revoke_all};
 use crate::infrastructure::database::Database;
 use crate::infrastructure::http::{ApiError, Json};
+use crate::modules::users::find_account_to_sign_in;
 
 /// `POST /auth/login`: takes as long for an unknown name as for a wrong password.
 pub async fn login(
@@ -19,7 +19,7 @@ pub async fn login(
     let account = if name.contains('\0') {
         None
     } else {
-        find_account(&database, &name).await?
+        find_account_to_sign_in(&database, &name).await?
     };
     let hash = account
         .as_ref()

@@ -104,6 +104,21 @@ pub async fn find_account(database: &Database, username: &str) -> Result<Account
     .await?)
 }
 
+/// What is checked when somebody signs in with a username or an e-mail address.
+pub async fn find_account_to_sign_in(
+    database: &Database,
+    username_or_email: &str,
+) -> Result<Option<Account>, ApiError> {
+    // A name holds no `@` and an address does: the two cannot be mistaken for each other.
+    Ok(sqlx::query_as!(
+        Account,
+        "SELECT id, password_hash FROM users WHERE (username = $1 OR email = $1) AND deleted_at IS NULL",
+        username_or_email,
+    )
+    .fetch_optional(database)
+    .await?)
+}
+
 /// All users, newest first.
 pub async fn list(database: &Database, query: PageQuery) -> Result<Page<UserRead>, ApiError> {
     let rows = sqlx::query_as!(

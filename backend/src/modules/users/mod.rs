@@ -12,6 +12,7 @@ use actix_web::web::{self, ServiceConfig};
 use crate::infrastructure::auth::RequireCaller;
 use crate::infrastructure::http::{allow, get};
 
+pub use crud::find_account_to_sign_in;
 pub use schemas::UserCreate;
 pub use service::create_superuser;
 

@@ -64,8 +64,7 @@ pub async fn update(
     username: &str,
     change: UserUpdate,
 ) -> Result<UserRead, ApiError> {
-    check_may_change(caller, username)?;
-    let account = crud::find_account(database, username).await?;
+    let account = find_changeable(database, caller, username).await?;
     if change.name.is_none() && change.email.is_none() && change.password.is_none() {
         let mut transaction = database.begin().await?;
         check_precondition(&mut transaction, if_match, account.id, username).await?;
@@ -123,8 +122,7 @@ pub async fn delete(
     if_match: &IfMatch,
     username: &str,
 ) -> Result<Deleted, ApiError> {
-    check_may_change(caller, username)?;
-    let user_id = crud::find_account(database, username).await?.id;
+    let user_id = find_changeable(database, caller, username).await?.id;
     let mut transaction = database.begin().await?;
     let is_last_superuser = crud::lock_for_deletion(&mut transaction, user_id).await?;
     if is_last_superuser {
@@ -158,13 +156,18 @@ async fn check_precondition(
     Ok(())
 }
 
-fn check_may_change(caller: &Caller, username: &str) -> Result<(), ApiError> {
-    if caller.username == username || caller.is_superuser {
-        Ok(())
-    } else {
-        Err(ApiError::Forbidden(
+/// The account of a user whom the caller may change. Callers who may not are answered alike whether or not the user exists.
+async fn find_changeable(
+    database: &Database,
+    caller: &Caller,
+    username: &str,
+) -> Result<Account, ApiError> {
+    match crud::find_account(database, username).await {
+        Ok(account) if caller.may_change(account.id) => Ok(account),
+        Err(error) if caller.is_superuser || !matches!(error, ApiError::NotFound) => Err(error),
+        _ => Err(ApiError::Forbidden(
             "only users themselves and superusers may change a user",
-        ))
+        )),
     }
 }
 

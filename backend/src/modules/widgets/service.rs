@@ -61,7 +61,7 @@ async fn check_may_change(
     id: i64,
 ) -> Result<Ownership, ApiError> {
     let ownership = crud::find_ownership(database, id).await?;
-    if ownership.owner_id == caller.id || caller.is_superuser {
+    if caller.may_change(ownership.owner_id) {
         Ok(ownership)
     } else {
         Err(ApiError::Forbidden(

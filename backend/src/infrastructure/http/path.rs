@@ -1,0 +1,99 @@
+//! Parameters of a path: an id, or a text.
+//!
+//! Come here for what a handler gets from `{name}` in its path. A name with rules of its own, such as a username, has an extractor
+//! where its rules are.
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest};
+use percent_encoding::percent_decode_str;
+
+use super::error::ApiError;
+
+/// The id in the path: 400 for what is no 64-bit integer, 404 for one that no row can have.
+///
+/// It is the last parameter named `id` or ending in `_id`, else the only one.
+#[derive(Clone, Copy, Debug)]
+pub struct PathId(pub i64);
+
+impl FromRequest for PathId {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let value = path_parameter(request, true);
+        ready(match value.parse::<i64>() {
+            Ok(id) if id > 0 => Ok(Self(id)),
+            Ok(_) => Err(ApiError::NotFound),
+            Err(_) => Err(ApiError::BadRequest(format!(
+                "`{value}` is no id: an id is a 64-bit integer"
+            ))),
+        })
+    }
+}
+
+/// A text in the path, decoded: 404 for what no stored text can be, which is text that is not UTF-8 or holds a NUL.
+///
+/// It is the last parameter that is not named like an id (see [`PathId`]), else the only one.
+#[derive(Clone, Debug)]
+pub struct PathText(pub String);
+
+impl FromRequest for PathText {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let value = percent_decode_str(path_parameter(request, false)).decode_utf8();
+        ready(match value {
+            Ok(text) if !text.contains('\0') => Ok(Self(text.into_owned())),
+            _ => Err(ApiError::NotFound),
+        })
+    }
+}
+
+/// The last parameter of the path that is named like an id, or not; else the first one.
+fn path_parameter(request: &HttpRequest, like_an_id: bool) -> &str {
+    let parameters = request.match_info();
+    let wanted = parameters
+        .iter()
+        .filter(|(name, _)| (*name == "id" || name.ends_with("_id")) == like_an_id)
+        .last();
+    wanted
+        .or_else(|| parameters.iter().next())
+        .map(|(_, value)| value)
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[actix_web::test]
+    async fn ids_and_texts_in_one_path_are_told_apart_by_their_names() {
+        let request = TestRequest::default()
+            .param("code", "a%20b")
+            .param("order_id", "7")
+            .to_http_request();
+        assert_eq!(PathId::extract(&request).await.unwrap().0, 7);
+        assert_eq!(PathText::extract(&request).await.unwrap().0, "a b");
+        let only = TestRequest::default()
+            .param("number", "8")
+            .to_http_request();
+        assert_eq!(PathId::extract(&only).await.unwrap().0, 8);
+        assert_eq!(PathText::extract(&only).await.unwrap().0, "8");
+    }
+
+    #[actix_web::test]
+    async fn a_text_that_cannot_be_stored_is_not_found() {
+        for value in ["%00", "%FF"] {
+            let request = TestRequest::default()
+                .param("code", value)
+                .to_http_request();
+            let error = PathText::extract(&request).await.unwrap_err();
+            assert!(matches!(error, ApiError::NotFound), "{value}");
+        }
+    }
+}
