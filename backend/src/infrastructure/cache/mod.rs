@@ -37,6 +37,6 @@ pub use clock::{Clock, ManualClock};
 pub use keys::{CacheArguments, ResourceIdType, bind_argument, bind_caller};
 pub use middleware::{CacheMiddleware, CacheOutcome, InvalidRequestError};
 pub use options::{BackendKind, CacheOptions, MemcachedOptions, RedisOptions};
-pub use policy::CachePolicy;
+pub use policy::{CachePolicy, Invalidation};
 pub use provider::{Cache, CacheError, CacheHealth, Provider};
 pub use stored::entity_tag;

@@ -3,7 +3,7 @@
 //! Handlers that change a user bind `user_id`; creating one binds `username`; deleting one binds the
 //! `widget_id` of each of the user's widgets.
 
-use crate::infrastructure::cache::{CachePolicy, ResourceIdType};
+use crate::infrastructure::cache::{CachePolicy, Invalidation, ResourceIdType};
 
 /// What everybody may see of a user.
 pub const PROFILE: CachePolicy = CachePolicy::new("user")
@@ -19,10 +19,10 @@ pub const ME: CachePolicy = CachePolicy::new("me_{caller}")
     .per_caller();
 
 /// A change shows in both.
-pub const UPDATE: CachePolicy = PROFILE.to_invalidate_extra(&[("me_{user_id}", "profile")]);
+pub const UPDATE: Invalidation = PROFILE.to_invalidate_extra(&[("me_{user_id}", "profile")]);
 
 /// With a user go the user's widgets, by id, in lists, in searches and in the count.
-pub const DELETE: CachePolicy = PROFILE
+pub const DELETE: Invalidation = PROFILE
     .to_invalidate_extra(&[
         ("me_{user_id}", "profile"),
         ("widget", "widget_id"),

@@ -3,7 +3,7 @@
 //! Writing handlers bind `owner`, the name of the user whose lists change.
 
 use super::schemas::WidgetQuery;
-use crate::infrastructure::cache::CachePolicy;
+use crate::infrastructure::cache::{CachePolicy, Invalidation};
 use crate::infrastructure::http::PageQuery;
 
 /// One widget, the same for every caller.
@@ -39,10 +39,10 @@ pub const COUNT: CachePolicy = CachePolicy::new("widget_count")
 const LISTS: &[&str] = &["user_{owner}_widgets", "widget_search"];
 
 /// A new widget is counted, listed and found.
-pub const CREATE: CachePolicy = COUNT.to_invalidate_groups(LISTS);
+pub const CREATE: Invalidation = COUNT.to_invalidate_groups(LISTS);
 
 /// A changed widget stands in lists and searches too.
-pub const UPDATE: CachePolicy = WIDGET.to_invalidate_groups(LISTS);
+pub const UPDATE: Invalidation = WIDGET.to_invalidate_groups(LISTS);
 
 /// A deleted widget is not counted any more either.
-pub const DELETE: CachePolicy = UPDATE.to_invalidate_extra(&[("widget_count", "global")]);
+pub const DELETE: Invalidation = UPDATE.to_invalidate_extra(&[("widget_count", "global")]);

@@ -5,13 +5,13 @@
 use actix_web::HttpMessage as _;
 use actix_web::web;
 use backend::infrastructure::cache::{
-    Cache, CacheArguments, CacheOptions, CacheOutcome, CachePolicy, Clock,
+    Cache, CacheArguments, CacheOptions, CacheOutcome, CachePolicy, Clock, Invalidation,
 };
 
 use crate::harness::{self, Harness, backend, delete, no_content, post};
 
 const ITEM: CachePolicy = CachePolicy::new("item").resource_id_name("id").shared();
-const WRITE: CachePolicy = ITEM
+const WRITE: Invalidation = ITEM
     .to_invalidate_extra(&[("count", "global"), ("owned_{owner}", "all")])
     .to_invalidate_groups(&["lists_of_{owner}"]);
 
@@ -40,7 +40,7 @@ async fn c31_a_write_names_the_keys_and_groups_that_it_invalidated() {
 
 #[actix_web::test]
 async fn c31_a_write_names_the_patterns_that_it_invalidated() {
-    const PATTERNS: CachePolicy = ITEM.pattern_to_invalidate_extra(&["owned_{owner}:\"*"]);
+    const PATTERNS: Invalidation = ITEM.pattern_to_invalidate_extra(&["owned_{owner}:\"*"]);
     let harness = Harness::new(
         harness::settings(backend::infrastructure::settings::CacheBackendKind::Memory)
             .cache_backend,

@@ -3,7 +3,7 @@
 //! Come here for writes; a read whose argument is missing (C6) is in `keys`.
 
 use actix_web::web::{self, ServiceConfig};
-use backend::infrastructure::cache::{CacheArguments, CachePolicy, ResourceIdType};
+use backend::infrastructure::cache::{CacheArguments, CachePolicy, Invalidation, ResourceIdType};
 
 use backend::infrastructure::settings::{CacheBackendKind, CacheSettings};
 
@@ -63,7 +63,8 @@ async fn fill(app: &impl TestApp) {
 }
 
 /// A write by the policy is answered as it was, says that it lacks `item_id`, and leaves nothing that may be stale.
-async fn check_that_everything_ends(policy: CachePolicy) {
+async fn check_that_everything_ends(policy: impl Into<Invalidation>) {
+    let policy = policy.into();
     for harness in harnesses().await {
         let app = harness
             .app(|config| {
@@ -122,7 +123,7 @@ async fn c48_a_missing_argument_of_a_pattern_is_an_error_and_ends_all_that_may_b
 
 #[actix_web::test]
 async fn c48_where_the_group_of_the_policy_is_known_it_and_the_rest_of_the_write_end() {
-    const WRITE: CachePolicy = LISTED.to_invalidate_extra(&[("other", "1")]);
+    const WRITE: Invalidation = LISTED.to_invalidate_extra(&[("other", "1")]);
     for harness in harnesses().await {
         let app = harness
             .app(|config| {
@@ -154,7 +155,7 @@ async fn c48_where_the_group_of_the_policy_is_known_it_and_the_rest_of_the_write
 
 #[actix_web::test]
 async fn c48_what_is_bound_in_time_or_never_needed_is_no_error() {
-    const WRITE: CachePolicy = ITEM.to_invalidate_extra(&[("other", "other_id")]);
+    const WRITE: Invalidation = ITEM.to_invalidate_extra(&[("other", "other_id")]);
     for harness in harnesses().await {
         let app = harness
             .app(|config| {

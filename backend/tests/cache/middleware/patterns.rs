@@ -2,7 +2,7 @@
 
 use actix_web::web;
 use actix_web::web::ServiceConfig;
-use backend::infrastructure::cache::{CacheArguments, CachePolicy, ResourceIdType};
+use backend::infrastructure::cache::{CacheArguments, CachePolicy, Invalidation, ResourceIdType};
 use backend::infrastructure::settings::CacheBackendKind;
 
 use crate::harness::{Harness, Log, Runs, get, no_content, numbered, post};
@@ -21,10 +21,11 @@ const TEXT: CachePolicy = CachePolicy::new("text_{a}")
 /// Stores some keys, lets a write with these patterns succeed, and checks what is left.
 async fn check_patterns(
     kind: CacheBackendKind,
-    policy: CachePolicy,
+    policy: impl Into<Invalidation>,
     paths: &[(&str, bool)],
     bound: &'static str,
 ) {
+    let policy = policy.into();
     let harness = Harness::new(kind).await;
     let app = harness
         .app(|config| {
@@ -135,7 +136,7 @@ async fn c17_more_keys_than_one_batch_are_deleted() {
 
 #[actix_web::test]
 async fn c18_memcached_has_no_patterns_and_does_the_rest() {
-    const WRITE: CachePolicy = ITEM
+    const WRITE: Invalidation = ITEM
         .pattern_to_invalidate_extra(&["list:*"])
         .to_invalidate_extra(&[("count", "global")])
         .to_invalidate_groups(&["lists"]);

@@ -3,7 +3,7 @@
 //! Come here for invalidations across backends; how a policy chooses its backend is in `provider`.
 
 use actix_web::web;
-use backend::infrastructure::cache::CachePolicy;
+use backend::infrastructure::cache::{CachePolicy, Invalidation};
 use backend::infrastructure::settings::CacheBackendKind;
 
 use crate::harness::{Harness, Runs, backend, get, no_content, numbered, post, settings};
@@ -16,9 +16,9 @@ async fn a_write_reaches_the_entries_of_policies_that_name_another_backend() {
         .resource_id_name("id")
         .group("hot_of_{id}")
         .backend_name("second");
-    const BY_KEY: CachePolicy = ITEM.to_invalidate_extra(&[("hot", "id")]);
-    const BY_GROUP: CachePolicy = ITEM.to_invalidate_groups(&["hot_of_{id}"]);
-    const BY_PATTERN: CachePolicy = ITEM.pattern_to_invalidate_extra(&["hot:{id}"]);
+    const BY_KEY: Invalidation = ITEM.to_invalidate_extra(&[("hot", "id")]);
+    const BY_GROUP: Invalidation = ITEM.to_invalidate_groups(&["hot_of_{id}"]);
+    const BY_PATTERN: Invalidation = ITEM.pattern_to_invalidate_extra(&["hot:{id}"]);
     for kind in [
         CacheBackendKind::Redis,
         CacheBackendKind::Memcached,

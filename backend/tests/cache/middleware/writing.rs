@@ -8,7 +8,7 @@ use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
 use actix_web::web::ServiceConfig;
 use actix_web::{HttpRequest, HttpResponse, web};
-use backend::infrastructure::cache::{CacheArguments, CachePolicy, ResourceIdType};
+use backend::infrastructure::cache::{CacheArguments, CachePolicy, Invalidation, ResourceIdType};
 use tokio::sync::Notify;
 
 use crate::harness::{Harness, Log, Runs, delete, get, no_content, numbered, post, send};
@@ -92,7 +92,7 @@ async fn c16_extras_name_an_argument_or_else_a_literal() {
     const OWNED: CachePolicy = CachePolicy::new("owned_{owner}")
         .resource_id_name("kind")
         .resource_id_type(ResourceIdType::String);
-    const WRITE: CachePolicy = ITEM.to_invalidate_extra(&[
+    const WRITE: Invalidation = ITEM.to_invalidate_extra(&[
         ("count", "global"),
         ("owned_{owner}", "kind"),
         ("owned_{owner}", "literal"),

@@ -1,6 +1,7 @@
-//! Which requests a policy lets into the cache (C13, C14), and what one write ends of them (C44).
+//! What a policy says: which requests it lets into the cache (C13, C14), the words of a write, and what one write ends (C44).
 //! Come here when a read is bypassed, or when a write leaves an entry of another caller or query behind.
 
+mod invalidations;
 mod queries;
 mod rights;
 mod variants;

@@ -10,7 +10,7 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::test::TestRequest;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{Error, error};
-use backend::infrastructure::cache::{CachePolicy, bind_caller};
+use backend::infrastructure::cache::{CachePolicy, Invalidation, bind_caller};
 use backend::infrastructure::settings::CacheBackendKind;
 use serde::{Deserialize, Serialize};
 
@@ -259,7 +259,7 @@ async fn c44_a_write_by_the_same_policy_ends_the_entry_of_every_caller_that_the_
 #[actix_web::test]
 async fn c44_deleting_the_key_of_a_resource_ends_its_variants() {
     const NOTE: CachePolicy = CachePolicy::new("note").resource_id_name("id").per_caller();
-    const OTHER: CachePolicy = CachePolicy::new("other")
+    const OTHER: Invalidation = CachePolicy::new("other")
         .resource_id("all")
         .shared()
         .to_invalidate_extra(&[("note", "id")]);

@@ -16,6 +16,8 @@ pub(super) struct BoundArguments {
     values: Vec<(&'static str, String)>,
     /// The version of the caller's rights.
     rights: u64,
+    /// Names that were bound to no value at all.
+    empty: Vec<&'static str>,
 }
 
 /// Binds a value on the request. A name bound more than once keeps every value, and each of them
@@ -70,6 +72,18 @@ impl CacheArguments {
     /// Binds a value under a name; see [`bind_argument`].
     pub fn bind(&self, name: &'static str, value: impl ToString) {
         bind_argument(&self.0, name, value);
+    }
+
+    /// Binds each of the values under a name. With no values the name counts as bound too: there is nothing to invalidate
+    /// by it, as for the deletion of a user without widgets.
+    pub fn bind_all<V: ToString>(&self, name: &'static str, values: impl IntoIterator<Item = V>) {
+        let mut values = values.into_iter().peekable();
+        if values.peek().is_none() {
+            change_bound(&self.0, |bound| bound.empty.push(name));
+        }
+        for value in values {
+            bind_argument(&self.0, name, value);
+        }
     }
 }
 
@@ -179,9 +193,10 @@ impl<'a> Arguments<'a> {
             .map(|(_, value)| Cow::Borrowed(value.as_str()))
     }
 
-    /// Every value of an argument, for invalidation: all that was bound and the one that was sent.
+    /// Every value of an argument, for invalidation: all that was bound and the one that was sent; `None` for an argument that
+    /// is not known, and no values for one that was bound to nothing.
     /// An integer that was sent as `042` stands for `42` too, since the handler took it for that.
-    pub(in crate::infrastructure::cache) fn values(&self, name: &str) -> Vec<Cow<'_, str>> {
+    pub(in crate::infrastructure::cache) fn values(&self, name: &str) -> Option<Vec<Cow<'_, str>>> {
         let mut values: Vec<Cow<'_, str>> = self
             .bound
             .values
@@ -199,7 +214,10 @@ impl<'a> Arguments<'a> {
             values.extend(self.value(name));
         }
         values.dedup();
-        values
+        if values.is_empty() && !self.bound.empty.contains(&name) {
+            return None;
+        }
+        Some(values)
     }
 
     /// Whether a path parameter is an id of one of these types in an unusual form (`042`, `+42`, a UUID in

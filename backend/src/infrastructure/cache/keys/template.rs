@@ -158,25 +158,22 @@ impl Template {
         Ok(())
     }
 
-    /// The template for every combination of the values that `values` gives. Where there are more
-    /// than `limit`, `limit + 1` of them, so that the caller can tell.
+    /// The template for every combination of the values that `values` gives: none where an argument has no values. Where there
+    /// are more than `limit`, `limit + 1` of them, so that the caller can tell.
     ///
     /// # Errors
-    /// The name of the first argument that has no value.
+    /// The name of the first argument that is not known.
     pub(in crate::infrastructure::cache) fn expand<'a>(
         &self,
         limit: usize,
-        values: impl Fn(&'static str) -> Vec<Cow<'a, str>>,
+        values: impl Fn(&'static str) -> Option<Vec<Cow<'a, str>>>,
     ) -> Result<Vec<String>, MissingArgument> {
         let mut keys = vec![String::new()];
         for part in &self.0 {
             match part {
                 Part::Literal(literal) => keys.iter_mut().for_each(|key| key.push_str(literal)),
                 Part::Placeholder(name) => {
-                    let values = values(name);
-                    if values.is_empty() {
-                        return Err(MissingArgument(name));
-                    }
+                    let values = values(name).ok_or(MissingArgument(name))?;
                     keys = keys
                         .iter()
                         .flat_map(|key| {
@@ -281,7 +278,7 @@ mod tests {
         assert_eq!(fill("{b}~group", &values).unwrap(), "%7Egroup");
         assert_eq!(fill("{c}", &values).unwrap(), "%257Egroup");
         assert_eq!(fill("x_{a}", &values).unwrap(), "x_~group%3Ax");
-        let expanded = Template::parse("{a}:*").expand(10, |_| vec![Cow::Borrowed("~g")]);
+        let expanded = Template::parse("{a}:*").expand(10, |_| Some(vec![Cow::Borrowed("~g")]));
         assert_eq!(expanded, Ok(vec!["%7Eg:*".to_owned()]));
     }
 
@@ -295,13 +292,20 @@ mod tests {
     #[test]
     fn c02_an_argument_bound_twice_gives_a_key_for_each_value() {
         let keys = Template::parse("user_{a}:{b}").expand(10, |name| match name {
-            "a" => vec![Cow::Borrowed("1"), Cow::Borrowed("2")],
-            _ => vec![Cow::Borrowed("x:y")],
+            "a" => Some(vec![Cow::Borrowed("1"), Cow::Borrowed("2")]),
+            _ => Some(vec![Cow::Borrowed("x:y")]),
         });
         assert_eq!(
             keys,
             Ok(vec!["user_1:x%3Ay".to_owned(), "user_2:x%3Ay".to_owned()])
         );
+    }
+
+    #[test]
+    fn c02_an_argument_that_was_bound_to_nothing_gives_no_key_and_an_unknown_one_is_named() {
+        let template = Template::parse("user_{a}");
+        assert_eq!(template.expand(10, |_| Some(Vec::new())), Ok(Vec::new()));
+        assert_eq!(template.expand(10, |_| None), Err(MissingArgument("a")));
     }
 
     proptest! {

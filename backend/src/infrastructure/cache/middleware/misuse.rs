@@ -33,6 +33,7 @@ impl InvalidRequestError {
         tracing::error!(
             route = request.match_pattern().unwrap_or_default(),
             policy = policy.policy.key_prefix(),
+            declared_at = %policy.declared_at,
             "{self}"
         );
     }

@@ -17,7 +17,7 @@ use super::handler::Handler;
 use super::misuse::{CallerOfKey, check_position};
 use super::read::Beginning;
 use super::{read, write};
-use crate::infrastructure::cache::policy::{CachePolicy, CompiledPolicy};
+use crate::infrastructure::cache::policy::{CachePolicy, CompiledPolicy, Invalidation};
 use crate::infrastructure::cache::provider::Cache;
 
 /// A policy at work around a route.
@@ -39,9 +39,25 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
+        Invalidation::from(*self).new_transform(service)
+    }
+}
+
+impl<S, B> Transform<S, ServiceRequest> for Invalidation
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<BoxBody>;
+    type Error = Error;
+    type Transform = CacheMiddleware<S>;
+    type InitError = ();
+    type Future = Ready<Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
         ready(Ok(CacheMiddleware {
             service: Rc::new(service),
-            policy: Rc::new(CompiledPolicy::new(*self)),
+            policy: Rc::new(CompiledPolicy::new(self)),
         }))
     }
 }

@@ -1,9 +1,11 @@
 //! What a policy means for one request: the key to read under, or all that a write invalidates.
 
 use std::cell::Cell;
+use std::panic::Location;
 
 use actix_web::HttpRequest;
 
+use super::invalidation::Invalidation;
 use super::policy::{CachePolicy, ResourceId};
 use super::variants::Variants;
 use crate::infrastructure::cache::cache_status::Bypass;
@@ -15,11 +17,19 @@ use crate::infrastructure::cache::keys::{
 #[derive(Debug)]
 pub(in crate::infrastructure::cache) struct CompiledPolicy {
     pub(in crate::infrastructure::cache) policy: CachePolicy,
+    /// Where the policy is declared.
+    pub(in crate::infrastructure::cache) declared_at: &'static Location<'static>,
+    /// Whether the policy has a resource. What a write in a collection invalidates has none.
+    pub(super) has_resource: bool,
     pub(super) prefix: Template,
     pub(super) group: Option<Template>,
     pub(super) extra: Vec<(Template, &'static str)>,
     pub(super) groups: Vec<Template>,
     pub(super) patterns: Vec<Template>,
+    /// The arguments that the handler of a write is to bind.
+    pub(super) binds: Vec<&'static str>,
+    /// What a write invalidates besides.
+    pub(super) also: Vec<Self>,
     pub(super) variants: Variants,
     /// Arguments of the key and the group that are ids by their names.
     pub(super) ids: Vec<&'static str>,
@@ -46,7 +56,8 @@ pub(in crate::infrastructure::cache) enum Problem {
 }
 
 impl CompiledPolicy {
-    pub(in crate::infrastructure::cache) fn new(policy: CachePolicy) -> Self {
+    pub(in crate::infrastructure::cache) fn new(invalidation: &Invalidation) -> Self {
+        let policy = invalidation.own.unwrap_or(CachePolicy::new(""));
         let prefix = Template::parse(policy.key_prefix);
         let group = policy.group.map(Template::parse);
         let id = match policy.resource_id {
@@ -62,29 +73,37 @@ impl CompiledPolicy {
             places_caller: prefix.places(CALLER) || id == Some(CALLER),
             prefix,
             group,
-            extra: policy
+            declared_at: invalidation.declared_at,
+            has_resource: invalidation.own.is_some(),
+            extra: invalidation
                 .extra
                 .iter()
                 .map(|(prefix, id)| (Template::parse(prefix), *id))
                 .collect(),
-            groups: policy
+            groups: invalidation
                 .groups
                 .iter()
                 .map(|group| Template::parse(group))
                 .collect(),
-            patterns: policy
+            patterns: invalidation
                 .patterns
                 .iter()
                 .map(|pattern| Template::parse(pattern))
                 .collect(),
+            binds: [policy.binds, invalidation.binds].concat(),
+            also: invalidation.also.iter().map(Self::new).collect(),
             policy,
             found_nothing: Cell::new(false),
         }
     }
 
-    /// Whether the policy names further things to invalidate, which no reading route may (C19).
+    /// Whether this is what a write invalidates and not a policy that reads, which alone may stand on a route that reads (C19).
     pub(in crate::infrastructure::cache) fn invalidates_more(&self) -> bool {
-        !(self.extra.is_empty() && self.groups.is_empty() && self.patterns.is_empty())
+        let lists_nothing = self.extra.is_empty()
+            && self.groups.is_empty()
+            && self.patterns.is_empty()
+            && self.also.is_empty();
+        !(self.has_resource && lists_nothing)
     }
 
     /// C14: the fields of the declared query.

@@ -3,6 +3,7 @@
 //! Come here when a key is wrong or a read is bypassed. No backend is asked here.
 
 mod compiled;
+mod invalidation;
 #[expect(
     clippy::module_inception,
     reason = "the room and its first file are both the policy"
@@ -12,6 +13,7 @@ mod read_key;
 mod variants;
 mod write_keys;
 
+pub use invalidation::Invalidation;
 pub use policy::CachePolicy;
 
 pub(in crate::infrastructure::cache) use compiled::{CompiledPolicy, NotCached, Problem};

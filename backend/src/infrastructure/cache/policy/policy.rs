@@ -1,12 +1,12 @@
 //! The policy: how one resource is cached, declared once as a constant and wrapped around its routes.
 //!
 //! ```
-//! use backend::infrastructure::cache::CachePolicy;
+//! use backend::infrastructure::cache::{CachePolicy, Invalidation};
 //!
 //! /// One widget, the same for every caller.
 //! const WIDGET: CachePolicy = CachePolicy::new("widget").resource_id_name("widget_id").expiration(600).shared();
-//! /// What a write adds, on the writing route's copy.
-//! const WIDGET_WRITE: CachePolicy = WIDGET.to_invalidate_extra(&[("widget_count", "global")]);
+//! /// What a write adds. Policies that read and policies that a write carries are two types, so that a GET cannot have one.
+//! const WIDGET_WRITE: Invalidation = WIDGET.to_invalidate_extra(&[("widget_count", "global")]);
 //! ```
 //!
 //! Parameter names are those of the documented `@cache` decorator (`spec` clauses C1–C19). Every
@@ -18,9 +18,12 @@
 //! const BROKEN: CachePolicy = CachePolicy::new("widget_{owner");
 //! ```
 
+use std::panic::Location;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::invalidation::Invalidation;
 use crate::infrastructure::cache::keys::{QueryType, ResourceIdType, check_template};
 
 /// Where the resource id comes from.
@@ -42,7 +45,8 @@ pub(super) enum Audience {
     PerCaller,
 }
 
-/// How one resource is cached, and what a write to it invalidates.
+/// How one resource is cached. On a route that writes, it invalidates the resource; what else a write invalidates is an
+/// [`Invalidation`].
 ///
 /// Defaults: inferred integer id, `DEFAULT_CACHE_EXPIRATION`, the default backend, no query, and
 /// requests with credentials are not cached.
@@ -56,9 +60,8 @@ pub struct CachePolicy {
     pub(in crate::infrastructure::cache) query: Option<QueryType>,
     pub(in crate::infrastructure::cache) backend_name: Option<&'static str>,
     pub(in crate::infrastructure::cache) group: Option<&'static str>,
-    pub(super) extra: &'static [(&'static str, &'static str)],
-    pub(in crate::infrastructure::cache) groups: &'static [&'static str],
-    pub(in crate::infrastructure::cache) patterns: &'static [&'static str],
+    pub(in crate::infrastructure::cache) binds: &'static [&'static str],
+    pub(in crate::infrastructure::cache) declared_at: &'static Location<'static>,
     pub(in crate::infrastructure::cache) freshness: Freshness,
     pub(in crate::infrastructure::cache) near: bool,
 }
@@ -79,6 +82,7 @@ impl CachePolicy {
     /// # Panics
     /// Where the template is malformed or ambiguous (C3): in a constant, the program does not compile.
     #[must_use]
+    #[track_caller]
     pub const fn new(key_prefix: &'static str) -> Self {
         check_template(key_prefix);
         Self {
@@ -90,9 +94,8 @@ impl CachePolicy {
             query: None,
             backend_name: None,
             group: None,
-            extra: &[],
-            groups: &[],
-            patterns: &[],
+            binds: &[],
+            declared_at: Location::caller(),
             near: true,
             freshness: Freshness {
                 stale_while_revalidate: 0,
@@ -212,43 +215,47 @@ impl CachePolicy {
         self
     }
 
-    /// Further keys that a write invalidates: prefix to the name of an argument, or else a literal (C16).
+    /// The arguments of the key that are bound by a middleware outside the policy, such as a tenant; and, where the policy itself
+    /// stands on a write (`ends(PROFILE.binds(&["username"]))`), those that the handler binds (C47). Authentication binds `caller`,
+    /// which is not listed.
+    ///
+    /// # Panics
+    /// Where the list was given before: in a constant, the program does not compile.
     #[must_use]
+    pub const fn binds(mut self, arguments: &'static [&'static str]) -> Self {
+        assert!(
+            self.binds.is_empty(),
+            "binds was given before: one list holds all names"
+        );
+        self.binds = arguments;
+        self
+    }
+
+    /// What a write of this resource invalidates besides its key: see [`Invalidation::to_invalidate_extra`].
+    #[must_use]
+    #[track_caller]
     pub const fn to_invalidate_extra(
-        mut self,
+        self,
         extra: &'static [(&'static str, &'static str)],
-    ) -> Self {
-        let mut index = 0;
-        while index < extra.len() {
-            check_template(extra[index].0);
-            index += 1;
-        }
-        self.extra = extra;
-        self
+    ) -> Invalidation {
+        Invalidation::of(self).to_invalidate_extra(extra)
     }
 
-    /// Groups that a write invalidates, in the same time however many keys they have (C36).
+    /// What a write of this resource invalidates besides its key: see [`Invalidation::to_invalidate_groups`].
     #[must_use]
-    pub const fn to_invalidate_groups(mut self, groups: &'static [&'static str]) -> Self {
-        let mut index = 0;
-        while index < groups.len() {
-            check_template(groups[index]);
-            index += 1;
-        }
-        self.groups = groups;
-        self
+    #[track_caller]
+    pub const fn to_invalidate_groups(self, groups: &'static [&'static str]) -> Invalidation {
+        Invalidation::of(self).to_invalidate_groups(groups)
     }
 
-    /// Redis globs whose keys a write invalidates (C17); Memcached has none (C18).
+    /// What a write of this resource invalidates besides its key: see [`Invalidation::pattern_to_invalidate_extra`].
     #[must_use]
-    pub const fn pattern_to_invalidate_extra(mut self, patterns: &'static [&'static str]) -> Self {
-        let mut index = 0;
-        while index < patterns.len() {
-            check_template(patterns[index]);
-            index += 1;
-        }
-        self.patterns = patterns;
-        self
+    #[track_caller]
+    pub const fn pattern_to_invalidate_extra(
+        self,
+        patterns: &'static [&'static str],
+    ) -> Invalidation {
+        Invalidation::of(self).pattern_to_invalidate_extra(patterns)
     }
 
     /// For this many seconds after expiry the old answer is given at once and refreshed in the

@@ -36,18 +36,33 @@ impl CompiledPolicy {
     /// All that a successful write invalidates (C15–C17). In place of a key whose argument is missing stands the smallest
     /// whole that is known to hold it (C48): the policy's group for its own key, else the namespace.
     pub(in crate::infrastructure::cache) fn write(&self, request: &HttpRequest) -> WritePlan {
+        let mut plan = WritePlan::default();
+        self.add_to(&mut plan, request);
+        let lists = [&plan.keys, &plan.resources, &plan.groups, &plan.patterns];
+        if lists.into_iter().map(Vec::len).sum::<usize>() > MAX_INVALIDATED_KEYS {
+            plan.everything = true;
+        }
+        plan
+    }
+
+    fn add_to(&self, plan: &mut WritePlan, request: &HttpRequest) {
         let query = self.read_query(request).unwrap_or_default();
         let mut arguments = Arguments::collect(request, &query);
         if self.needs_query_hash {
             arguments = arguments.with_query_hash();
         }
-        let mut plan = WritePlan::default();
-        self.plan_own_resource(&arguments, &mut plan);
+        if self.has_resource {
+            self.plan_own_resource(&arguments, plan);
+        }
         for (prefix, id) in &self.extra {
-            let mut ids = arguments.values(id);
-            if ids.is_empty() {
-                ids.push(Cow::Borrowed(id));
-            }
+            let ids = match arguments.values(id) {
+                Some(ids) => ids,
+                None if self.binds.contains(id) => {
+                    plan.miss(MissingArgument(id));
+                    continue;
+                }
+                None => vec![Cow::Borrowed(*id)],
+            };
             match expand(prefix, &arguments) {
                 Ok(prefixes) => plan.add_keys(&prefixes, &ids),
                 Err(missing) => plan.miss(missing),
@@ -68,11 +83,9 @@ impl CompiledPolicy {
                 Err(missing) => plan.miss(missing),
             }
         }
-        let lists = [&plan.keys, &plan.resources, &plan.groups, &plan.patterns];
-        if lists.into_iter().map(Vec::len).sum::<usize>() > MAX_INVALIDATED_KEYS {
-            plan.everything = true;
+        for other in &self.also {
+            other.add_to(plan, request);
         }
-        plan
     }
 
     /// The resource that the policy itself names: its key, and all of its variants (C44).
@@ -81,22 +94,23 @@ impl CompiledPolicy {
             ResourceId::Literal(literal) => vec![Cow::Borrowed(literal)],
             // Its value tells variants apart: the resource has no id of its own.
             ResourceId::Argument(name) if self.variants.leave_out(name) => vec![Cow::Borrowed("")],
-            ResourceId::Argument(name) => arguments.values(name),
+            ResourceId::Argument(name) => match arguments.values(name) {
+                Some(ids) => ids,
+                None => return self.miss_own_resource(MissingArgument(name), arguments, plan),
+            },
             ResourceId::Inferred => {
                 let inferred = arguments.infer_resource_id(self.policy.resource_id_types);
                 let Some((name, _)) = inferred else {
                     plan.has_no_id = true;
                     return;
                 };
-                arguments.values(name)
+                arguments.values(name).unwrap_or_default()
             }
         };
         let leave_out = |name: &str| self.variants.leave_out(name);
-        let resources = resource_prefixes(&self.prefix, arguments, leave_out);
-        let missing = match (self.policy.resource_id, resources) {
-            (ResourceId::Argument(name), _) if ids.is_empty() => MissingArgument(name),
-            (_, Err(missing)) => missing,
-            (_, Ok(prefixes)) => {
+        match resource_prefixes(&self.prefix, arguments, leave_out) {
+            Err(missing) => self.miss_own_resource(missing, arguments, plan),
+            Ok(prefixes) => {
                 if self.variants.leave_out_nothing() {
                     let keys = expand(&self.prefix, arguments);
                     plan.add_keys(&keys.unwrap_or_default(), &ids);
@@ -107,10 +121,17 @@ impl CompiledPolicy {
                     let groups = expand(group, arguments);
                     plan.groups.extend(groups.unwrap_or_default());
                 }
-                return;
             }
-        };
-        // The group of the policy holds every entry that the policy stores.
+        }
+    }
+
+    /// The own resource cannot be known. The group of the policy holds every entry that the policy stores.
+    fn miss_own_resource(
+        &self,
+        missing: MissingArgument,
+        arguments: &Arguments<'_>,
+        plan: &mut WritePlan,
+    ) {
         let group = self.group.as_ref();
         if let Some(Ok(groups)) = group.map(|group| expand(group, arguments)) {
             plan.note(missing);
@@ -171,9 +192,9 @@ fn resource_prefixes(
 ) -> Result<Vec<String>, MissingArgument> {
     template.expand(MAX_INVALIDATED_KEYS, |name| {
         if leave_out(name) {
-            vec![Cow::Borrowed("")]
+            Some(vec![Cow::Borrowed("")])
         } else {
-            in_usual_form(arguments.values(name))
+            arguments.values(name).map(in_usual_form)
         }
     })
 }

@@ -1,0 +1,186 @@
+//! The policy of a route that writes: all that its success invalidates (C15–C17).
+//!
+//! Come here for the words of invalidation. A policy that reads is a [`CachePolicy`]; keys are built in `write_keys`.
+
+use std::panic::Location;
+
+use super::policy::CachePolicy;
+use crate::infrastructure::cache::keys::check_template;
+
+/// What a write invalidates when it succeeds: the key of its resource, further keys, groups and patterns, on every registered
+/// backend.
+///
+/// Most begin with the policy of the resource that is written: `WIDGET.to_invalidate_groups(&[…])`. A write that has no
+/// resource of its own, such as the `POST` of a collection, begins with [`Invalidation::new`].
+///
+/// ```
+/// use backend::infrastructure::cache::{CachePolicy, Invalidation};
+///
+/// const WIDGET: CachePolicy = CachePolicy::new("widget").resource_id_name("widget_id").shared();
+///
+/// /// A changed widget stands in its owner's list too. The handler binds `owner`.
+/// const UPDATE: Invalidation = WIDGET.to_invalidate_groups(&["user_{owner}_widgets"]).binds(&["owner"]);
+///
+/// /// A new widget is counted and listed.
+/// const CREATE: Invalidation = Invalidation::new()
+///     .to_invalidate_extra(&[("widget_count", "global")])
+///     .to_invalidate_groups(&["user_{owner}_widgets"])
+///     .binds(&["owner"]);
+///
+/// /// The module of the owners ends these too, without spelling a key of widgets.
+/// const OWNER: CachePolicy = CachePolicy::new("owner").resource_id_name("owner");
+/// const DELETE_OWNER: Invalidation = OWNER.to_invalidate_groups(&["owners"]).also(&[CREATE]);
+/// ```
+///
+/// Each list is given once; a second call of the same word would silently drop the first, so it does not compile:
+///
+/// ```compile_fail
+/// use backend::infrastructure::cache::Invalidation;
+///
+/// const TWICE: Invalidation = Invalidation::new().to_invalidate_groups(&["a"]).to_invalidate_groups(&["b"]);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Invalidation {
+    pub(in crate::infrastructure::cache) own: Option<CachePolicy>,
+    pub(in crate::infrastructure::cache) extra: &'static [(&'static str, &'static str)],
+    pub(in crate::infrastructure::cache) groups: &'static [&'static str],
+    pub(in crate::infrastructure::cache) patterns: &'static [&'static str],
+    pub(in crate::infrastructure::cache) binds: &'static [&'static str],
+    pub(in crate::infrastructure::cache) also: &'static [Invalidation],
+    pub(in crate::infrastructure::cache) declared_at: &'static Location<'static>,
+}
+
+impl Invalidation {
+    /// Invalidates nothing yet, and has no resource of its own: for a write that creates in a collection.
+    #[must_use]
+    #[track_caller]
+    pub const fn new() -> Self {
+        Self {
+            own: None,
+            extra: &[],
+            groups: &[],
+            patterns: &[],
+            binds: &[],
+            also: &[],
+            declared_at: Location::caller(),
+        }
+    }
+
+    /// Invalidates the resource of the policy. In a constant, where `From` cannot be called, it is the beginning of a write that
+    /// only has [`also`](Self::also) to add.
+    #[must_use]
+    #[track_caller]
+    pub const fn of(policy: CachePolicy) -> Self {
+        Self {
+            own: Some(policy),
+            ..Self::new()
+        }
+    }
+
+    /// Further keys that the write invalidates: prefix to the name of an argument, or else a literal (C16). Prefixes may hold
+    /// placeholders. An argument that was bound more than once stands for each of its values.
+    ///
+    /// # Panics
+    /// Where a template is malformed (C3), or the list was given before: in a constant, the program does not compile.
+    #[must_use]
+    pub const fn to_invalidate_extra(
+        mut self,
+        extra: &'static [(&'static str, &'static str)],
+    ) -> Self {
+        assert!(
+            self.extra.is_empty(),
+            "to_invalidate_extra was given before: one list holds all keys"
+        );
+        let mut index = 0;
+        while index < extra.len() {
+            check_template(extra[index].0);
+            index += 1;
+        }
+        self.extra = extra;
+        self
+    }
+
+    /// Groups that the write invalidates, in the same time however many keys they have (C36).
+    ///
+    /// # Panics
+    /// As [`to_invalidate_extra`](Self::to_invalidate_extra).
+    #[must_use]
+    pub const fn to_invalidate_groups(mut self, groups: &'static [&'static str]) -> Self {
+        assert!(
+            self.groups.is_empty(),
+            "to_invalidate_groups was given before: one list holds all groups"
+        );
+        check_templates(groups);
+        self.groups = groups;
+        self
+    }
+
+    /// Redis globs whose keys the write invalidates (C17); Memcached has none (C18).
+    ///
+    /// # Panics
+    /// As [`to_invalidate_extra`](Self::to_invalidate_extra).
+    #[must_use]
+    pub const fn pattern_to_invalidate_extra(mut self, patterns: &'static [&'static str]) -> Self {
+        assert!(
+            self.patterns.is_empty(),
+            "pattern_to_invalidate_extra was given before: one list holds all patterns"
+        );
+        check_templates(patterns);
+        self.patterns = patterns;
+        self
+    }
+
+    /// The arguments that the handler binds with [`CacheArguments`](crate::infrastructure::cache::CacheArguments): each name that stands in
+    /// an invalidation and is neither in the path nor in the declared query (C47). A handler that succeeds without having bound
+    /// one of them is an error in the log (C48); `bind_all` with nothing to bind counts as bound.
+    ///
+    /// # Panics
+    /// Where the list was given before: in a constant, the program does not compile.
+    #[must_use]
+    pub const fn binds(mut self, arguments: &'static [&'static str]) -> Self {
+        assert!(
+            self.binds.is_empty(),
+            "binds was given before: one list holds all names"
+        );
+        self.binds = arguments;
+        self
+    }
+
+    /// Whatever these invalidate too: what another module exports of its keys. The arguments that they bind are to be bound by
+    /// this write's handler.
+    ///
+    /// # Panics
+    /// Where the list was given before: in a constant, the program does not compile.
+    #[must_use]
+    pub const fn also(mut self, others: &'static [Self]) -> Self {
+        assert!(
+            self.also.is_empty(),
+            "also was given before: one list holds all others"
+        );
+        self.also = others;
+        self
+    }
+}
+
+impl Default for Invalidation {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl From<CachePolicy> for Invalidation {
+    fn from(policy: CachePolicy) -> Self {
+        Self {
+            declared_at: policy.declared_at,
+            ..Self::of(policy)
+        }
+    }
+}
+
+const fn check_templates(templates: &[&'static str]) {
+    let mut index = 0;
+    while index < templates.len() {
+        check_template(templates[index]);
+        index += 1;
+    }
+}

@@ -1,0 +1,166 @@
+//! The words of a write: a policy of its own type, arguments that the handler binds, and what other modules export.
+//!
+//! Come here when a word of `Invalidation` or `CacheArguments` changes. What a write deletes on each backend is in `writing`.
+
+use actix_web::test::TestRequest;
+use actix_web::web::{self, ServiceConfig};
+use backend::infrastructure::cache::{CacheArguments, CachePolicy, Invalidation};
+use backend::infrastructure::settings::CacheBackendKind;
+
+use crate::harness::{Harness, Log, Runs, get, no_content, numbered, post, send};
+
+const ITEM: CachePolicy = CachePolicy::new("item").resource_id_name("id").shared();
+const COUNT: CachePolicy = CachePolicy::new("count").resource_id("global").shared();
+
+/// A GET route of a policy.
+fn reads(config: &mut ServiceConfig, path: &str, policy: CachePolicy) {
+    config.route(path, web::get().to(numbered(&Runs::default())).wrap(policy));
+}
+
+#[actix_web::test]
+async fn c19_what_a_write_invalidates_is_no_policy_of_a_read() {
+    const ALSO: Invalidation = Invalidation::of(ITEM).also(&[Invalidation::new()]);
+    let harness = Harness::new(CacheBackendKind::Memory).await;
+    for wrong in [
+        Invalidation::new(),
+        Invalidation::new().to_invalidate_groups(&["lists"]),
+        ALSO,
+    ] {
+        let runs = Runs::default();
+        let app = harness
+            .app(|config| {
+                config.route("/{id}", web::route().to(numbered(&runs)).wrap(wrong));
+            })
+            .await;
+        for method in ["GET", "HEAD"] {
+            let request = TestRequest::get().method(method.parse().unwrap()).uri("/1");
+            assert_eq!(send(&app, request).await.status, 500);
+        }
+        assert_eq!(runs.total(), 0);
+    }
+}
+
+#[actix_web::test]
+async fn c19_an_invalidation_of_the_resource_alone_reads_like_its_policy() {
+    let harness = Harness::new(CacheBackendKind::Memory).await;
+    let app = harness
+        .app(|config| {
+            let handler = numbered(&Runs::default());
+            config.route(
+                "/{id}",
+                web::get().to(handler).wrap(Invalidation::from(ITEM)),
+            );
+        })
+        .await;
+    get(&app, "/1").await;
+    assert!(get(&app, "/1").await.is_hit());
+}
+
+#[actix_web::test]
+async fn c15_a_write_without_a_resource_of_its_own_invalidates_without_a_warning() {
+    const CREATE: Invalidation = Invalidation::new().to_invalidate_extra(&[("count", "global")]);
+    for harness in Harness::on_every_backend().await {
+        let app = harness
+            .app(|config| {
+                reads(config, "/count", COUNT);
+                config.route("/items", web::post().to(no_content).wrap(CREATE));
+            })
+            .await;
+        get(&app, "/count").await;
+        let log = Log::collect();
+        assert_eq!(post(&app, "/items").await.status, 204);
+        assert_eq!(log.lines_with(&["WARN"]), Vec::<String>::new());
+        assert!(!get(&app, "/count").await.is_hit(), "{:?}", harness.kind);
+    }
+}
+
+#[actix_web::test]
+async fn c16_what_another_module_exports_is_invalidated_too() {
+    const OF_OWNER: Invalidation = Invalidation::new()
+        .to_invalidate_extra(&[("item", "item_id"), ("count", "global")])
+        .binds(&["item_id"]);
+    const DELETE_OWNER: Invalidation = Invalidation::of(OWNER).also(&[OF_OWNER]);
+    const OWNER: CachePolicy = CachePolicy::new("owner")
+        .resource_id_name("owner_id")
+        .shared();
+    for harness in Harness::on_every_backend().await {
+        let app = harness
+            .app(|config| {
+                reads(config, "/count", COUNT);
+                reads(config, "/items/{id}", ITEM);
+                reads(config, "/owners/{owner_id}", OWNER);
+                let delete = |arguments: CacheArguments| async move {
+                    arguments.bind_all("item_id", [1, 2]);
+                    no_content().await
+                };
+                config.route(
+                    "/owners/{owner_id}",
+                    web::post().to(delete).wrap(DELETE_OWNER),
+                );
+            })
+            .await;
+        let read = [
+            ("/count", false),
+            ("/items/1", false),
+            ("/items/2", false),
+            ("/items/3", true),
+            ("/owners/7", false),
+        ];
+        for (path, _) in read {
+            get(&app, path).await;
+        }
+        post(&app, "/owners/7").await;
+        for (path, kept) in read {
+            assert_eq!(
+                get(&app, path).await.is_hit(),
+                kept,
+                "{path} on {:?}",
+                harness.kind
+            );
+        }
+    }
+}
+
+#[actix_web::test]
+async fn c48_an_argument_that_is_bound_to_nothing_is_not_missing() {
+    const WRITE: Invalidation = Invalidation::new()
+        .to_invalidate_extra(&[("item", "item_id")])
+        .to_invalidate_groups(&["list_{item_id}"])
+        .binds(&["item_id"]);
+    for harness in Harness::on_every_backend().await {
+        let app = harness
+            .app(|config| {
+                reads(config, "/items/{id}", ITEM);
+                let write = |arguments: CacheArguments| async move {
+                    arguments.bind_all("item_id", Vec::<i64>::new());
+                    no_content().await
+                };
+                config.route("/write", web::post().to(write).wrap(WRITE));
+            })
+            .await;
+        get(&app, "/items/1").await;
+        let log = Log::collect();
+        assert_eq!(post(&app, "/write").await.status, 204);
+        assert_eq!(log.lines_with(&["cache"]), Vec::<String>::new());
+        assert!(get(&app, "/items/1").await.is_hit(), "{:?}", harness.kind);
+    }
+}
+
+#[actix_web::test]
+async fn c48_a_declared_argument_that_is_not_bound_is_no_literal() {
+    const WRITE: Invalidation = Invalidation::new()
+        .to_invalidate_extra(&[("item", "item_id")])
+        .binds(&["item_id"]);
+    let harness = Harness::new(CacheBackendKind::Memory).await;
+    let app = harness
+        .app(|config| {
+            reads(config, "/items/{id}", ITEM);
+            config.route("/write", web::post().to(no_content).wrap(WRITE));
+        })
+        .await;
+    get(&app, "/items/1").await;
+    let log = Log::collect();
+    assert_eq!(post(&app, "/write").await.status, 204);
+    assert_eq!(log.lines_with(&["ERROR", "`item_id`"]).len(), 1);
+    assert!(!get(&app, "/items/1").await.is_hit());
+}
