@@ -71,7 +71,7 @@ impl GuardedBackend {
                 Err(DeletionError::PatternMatchingNotSupported(backend))
             }
             Ok(Ok(Err(error))) => {
-                self.warn(&error.to_string());
+                self.health.warn(&error.to_string());
                 Err(DeletionError::Unavailable(Unavailable(error.to_string())))
             }
             Ok(Err(panicked)) => {
@@ -104,7 +104,7 @@ impl GuardedBackend {
                 Ok(Ok(())) => Ok(()),
                 Ok(Err(_)) => {
                     // The server may have restarted in between.
-                    self.doubt();
+                    self.health.doubt();
                     self.unguarded.delete(keys).await
                 }
                 Err(_) => {
@@ -135,6 +135,6 @@ impl GuardedBackend {
     pub(super) fn distrust(&self, deletions: PendingDeletions) {
         let mut pending = self.pending();
         pending.add(deletions);
-        self.set_availability(Availability::Away);
+        self.health.set_availability(Availability::Away);
     }
 }

@@ -55,7 +55,7 @@ pub(in crate::infrastructure::cache) async fn clear(
     };
     let cleared = cleared.await;
     if let Err(error) = &cleared {
-        backend.warn(&error.0);
+        backend.health.warn(&error.0);
         backend.distrust(PendingDeletions::clear());
     }
     cleared

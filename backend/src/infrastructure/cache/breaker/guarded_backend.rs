@@ -57,16 +57,15 @@
 //! stands still while the whole machine sleeps.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::sync::Notify;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
-use super::health::{Availability, Unavailable};
+use super::health::{Availability, Health, Unavailable};
 use super::intervals::Intervals;
 use super::pending_deletions::PendingDeletions;
 use super::trust::Trust;
@@ -87,21 +86,16 @@ pub struct GuardedBackend {
     pub(in crate::infrastructure::cache) namespace: String,
     pub(super) intervals: Intervals,
     pub(super) tasks: TaskTracker,
-    pub(super) wake: Notify,
+    pub(super) health: Health,
     trust: Trust,
     /// This instance, for others.
     id: u64,
     /// The instances that the newest record listed.
     members: Mutex<Vec<Member>>,
-    /// Counts failures of operations.
-    pub(super) incidents: AtomicU64,
     /// How many values arrived that were stored under another key (C63).
     values_of_other_keys: AtomicU64,
     out_of_step_warning: RateLimit,
-    pub(super) availability: AtomicU8,
-    pub(super) failures: AtomicU32,
     pending: Mutex<PendingDeletions>,
-    pub(super) warning: RateLimit,
 }
 
 impl GuardedBackend {
@@ -113,23 +107,19 @@ impl GuardedBackend {
         tasks: TaskTracker,
     ) -> Self {
         Self {
+            health: Health::new(registered_name.clone()),
             registered_name,
             unguarded,
             deadline,
             namespace,
             intervals: Intervals::of(deadline),
             tasks,
-            wake: Notify::new(),
             trust: Trust::none(),
             id: rand::random(),
             members: Mutex::default(),
-            incidents: AtomicU64::new(0),
             values_of_other_keys: AtomicU64::new(0),
             out_of_step_warning: RateLimit::new(Duration::from_secs(1)),
-            availability: AtomicU8::new(Availability::Away as u8),
-            failures: AtomicU32::new(0),
             pending: Mutex::default(),
-            warning: RateLimit::new(Duration::from_secs(1)),
         }
     }
 
@@ -160,6 +150,16 @@ impl GuardedBackend {
     pub(in crate::infrastructure::cache) fn full_pattern(&self, pattern: &str) -> String {
         // A namespace holds no glob character: the settings refuse them.
         format!("{}{pattern}", self.namespace)
+    }
+
+    /// The state of the backend, as this process sees it.
+    pub(in crate::infrastructure::cache) fn availability(&self) -> Availability {
+        self.health.availability()
+    }
+
+    /// Whether the backend may be asked and filled. What it answers is checked with `trusts`.
+    pub(in crate::infrastructure::cache) fn is_ready(&self) -> bool {
+        self.availability() == Availability::Ready
     }
 
     /// The generation that trusted entries carry; 0 before the first one is known.
@@ -295,9 +295,7 @@ impl GuardedBackend {
     pub(super) fn note<T>(&self, result: Result<T, BackendError>) -> Result<T, Unavailable> {
         match result {
             Ok(value) => {
-                if self.failures.load(Ordering::Relaxed) != 0 {
-                    self.failures.store(0, Ordering::Relaxed);
-                }
+                self.health.succeeded();
                 Ok(value)
             }
             // The server is well: it said no to this one value.
@@ -305,7 +303,7 @@ impl GuardedBackend {
                 error @ (BackendError::NotStored(_) | BackendError::PatternMatchingNotSupported(_)),
             ) => Err(Unavailable(error.to_string())),
             Err(BackendError::Unavailable(error)) => {
-                self.failed(&error);
+                self.health.failed(&error);
                 Err(Unavailable(error))
             }
         }

@@ -1,10 +1,14 @@
-//! The states of a backend and who may change them.
+//! The states of a backend and what changes them.
 //!
-//! Come here to see when the breaker opens and closes. The states are described in `guarded_backend`.
+//! Come here to see when the breaker opens and closes. The states are described in `guarded_backend`. Nothing here
+//! asks the server.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
-use super::guarded_backend::GuardedBackend;
+use tokio::sync::Notify;
+
+use crate::infrastructure::cache::log_limits::RateLimit;
 
 /// Consecutive failures that open the breaker.
 pub const FAILURES_UNTIL_AWAY: u32 = 3;
@@ -28,8 +32,35 @@ pub(in crate::infrastructure::cache) enum Availability {
     Ready = 3,
 }
 
-impl GuardedBackend {
-    pub(in crate::infrastructure::cache) fn availability(&self) -> Availability {
+/// The state of one backend, counted failures and the limit of its warnings.
+pub(super) struct Health {
+    /// The name of the backend in the log.
+    name: String,
+    availability: AtomicU8,
+    /// Failures in a row.
+    failures: AtomicU32,
+    /// Failures so far.
+    incidents: AtomicU64,
+    /// Notified when the state changes.
+    wake: Notify,
+    warning: RateLimit,
+}
+
+impl Health {
+    /// A backend that has not been reached yet.
+    pub(super) fn new(name: String) -> Self {
+        Self {
+            name,
+            availability: AtomicU8::new(Availability::Away as u8),
+            failures: AtomicU32::new(0),
+            incidents: AtomicU64::new(0),
+            wake: Notify::new(),
+            warning: RateLimit::new(Duration::from_secs(1)),
+        }
+    }
+
+    /// The state now.
+    pub(super) fn availability(&self) -> Availability {
         match self.availability.load(Ordering::Acquire) {
             3 => Availability::Ready,
             2 => Availability::Doubtful,
@@ -38,9 +69,9 @@ impl GuardedBackend {
         }
     }
 
-    /// Whether the backend may be asked and filled. What it answers is checked with `trusts`.
-    pub(in crate::infrastructure::cache) fn is_ready(&self) -> bool {
-        self.availability() == Availability::Ready
+    /// Returns when the state has changed since the last call.
+    pub(super) async fn changed(&self) {
+        self.wake.notified().await;
     }
 
     /// Changes the state. Whoever leaves *Away* holds the lock on the pending deletions, so that no
@@ -50,7 +81,7 @@ impl GuardedBackend {
         if before != availability as u8 {
             self.failures.store(0, Ordering::Relaxed);
             tracing::debug!(
-                backend = self.registered_name,
+                backend = self.name,
                 ?availability,
                 "cache backend changed state"
             );
@@ -59,11 +90,7 @@ impl GuardedBackend {
     }
 
     /// Moves from one state to another, unless something else has happened meanwhile.
-    pub(in crate::infrastructure::cache) fn advance(
-        &self,
-        from: Availability,
-        to: Availability,
-    ) -> bool {
+    pub(super) fn advance(&self, from: Availability, to: Availability) -> bool {
         let moved = self
             .availability
             .compare_exchange(from as u8, to as u8, Ordering::AcqRel, Ordering::Acquire)
@@ -88,6 +115,15 @@ impl GuardedBackend {
         }
     }
 
+    /// An operation succeeded.
+    pub(super) fn succeeded(&self) {
+        // Written only after a failure: a hit shares the cache line with every other one.
+        if self.failures.load(Ordering::Relaxed) != 0 {
+            self.failures.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// An operation failed; after [`FAILURES_UNTIL_AWAY`] in a row the breaker opens.
     pub(super) fn failed(&self, error: &str) {
         self.warn(error);
         self.doubt();
@@ -97,15 +133,12 @@ impl GuardedBackend {
         }
     }
 
-    /// Says that the backend is ill, at most once a second (C26).
-    pub(in crate::infrastructure::cache) fn warn(&self, error: &str) {
+    /// Logs that the backend is unavailable, at most once a second (C26).
+    pub(super) fn warn(&self, error: &str) {
         if self.warning.permits() {
             // Clients' errors have several lines; a warning has one.
             let error = error.split_whitespace().collect::<Vec<_>>().join(" ");
-            tracing::warn!(
-                backend = self.registered_name,
-                "Cache backend not available: {error}"
-            );
+            tracing::warn!(backend = self.name, "Cache backend not available: {error}");
         }
     }
 }

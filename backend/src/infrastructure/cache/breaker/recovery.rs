@@ -31,7 +31,9 @@ pub(super) async fn join(backend: &GuardedBackend) -> Result<RollCall, Unavailab
     // With the lock, so that no deletion is kept after the state has changed.
     let pending = backend.pending();
     if pending.is_empty() {
-        backend.advance(Availability::Away, Availability::Recovering);
+        backend
+            .health
+            .advance(Availability::Away, Availability::Recovering);
         Ok(RollCall::begun(&record))
     } else {
         Err(Unavailable("deletions became pending meanwhile".to_owned()))
@@ -57,7 +59,9 @@ pub(super) async fn recover(backend: &Arc<GuardedBackend>) -> Result<RollCall, U
         backend.tasks.spawn(async move {
             let backend = backend_of_task;
             if let Err(error) = backend.unguarded.clear(&backend.namespace).await {
-                backend.warn(&format!("the namespace was not cleared: {error}"));
+                backend
+                    .health
+                    .warn(&format!("the namespace was not cleared: {error}"));
             }
         });
     }
@@ -75,7 +79,7 @@ struct Taken<'a> {
 impl<'a> Taken<'a> {
     fn from(backend: &'a GuardedBackend) -> Self {
         let mut pending = backend.pending();
-        backend.set_availability(Availability::Recovering);
+        backend.health.set_availability(Availability::Recovering);
         let deletions = std::mem::take(&mut *pending);
         Self {
             backend,

@@ -87,11 +87,11 @@ async fn supervise(backend: Arc<GuardedBackend>, joined: Option<RollCall>) {
             }
             Availability::Recovering => match call {
                 Some(call) => follow(&backend, call).await,
-                None => backend.doubt(),
+                None => backend.health.doubt(),
             },
             Availability::Ready => {
                 met_outage = false;
-                let _ = timeout(backend.intervals.confirm, backend.wake.notified()).await;
+                let _ = timeout(backend.intervals.confirm, backend.health.changed()).await;
                 if backend.availability() == Availability::Ready {
                     // Kept meanwhile, so that trust goes on.
                     let _ = confirm(&backend).await;
@@ -116,11 +116,13 @@ async fn probe(backend: &Arc<GuardedBackend>) -> Option<RollCall> {
 
 /// Leaves *Doubtful* for *Recovering*: asks whether the server is the same, and calls the roll.
 async fn call_roll(backend: &GuardedBackend) -> Option<RollCall> {
-    let incidents = backend.incidents();
+    let incidents = backend.health.incidents();
     match visit(backend, Intent::CallRoll).await {
         // A failure since may be one that another instance has met too, after it answered.
-        Ok(record) if backend.incidents() == incidents => {
-            backend.advance(Availability::Doubtful, Availability::Recovering);
+        Ok(record) if backend.health.incidents() == incidents => {
+            backend
+                .health
+                .advance(Availability::Doubtful, Availability::Recovering);
             Some(RollCall::begun(&record))
         }
         Ok(_) => None,
@@ -138,7 +140,9 @@ async fn follow(backend: &GuardedBackend, call: RollCall) {
     };
     match call.progress(&record, backend.membership().id) {
         Progress::Complete => {
-            backend.advance(Availability::Recovering, Availability::Ready);
+            backend
+                .health
+                .advance(Availability::Recovering, Availability::Ready);
         }
         Progress::Waiting => sleep(ROLL_CALL_PAUSE).await,
         Progress::Overdue(instances) => {
@@ -175,10 +179,10 @@ fn react(backend: &GuardedBackend, error: &VisitError) {
                 backend = backend.registered_name,
                 "the cache server is another than before"
             );
-            backend.set_availability(Availability::Away);
+            backend.health.set_availability(Availability::Away);
         }
         // Flushed or evicted: what is gone is not stale, but others may owe what they could not delete.
-        VisitError::NoRecord => backend.doubt(),
+        VisitError::NoRecord => backend.health.doubt(),
         VisitError::Contested | VisitError::Unavailable(_) => {}
     }
 }
