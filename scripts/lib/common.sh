@@ -1,16 +1,50 @@
-# What the scripts share: messages, and the tools that have to be there. Sourced, not run.
+# What the scripts share: a shell without surprises, messages, and the tools that have to be there. Sourced
+# first, not run. It goes to the root of the project, which is then in $root.
 
-say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
+# A shell can hand down functions, options and variables that change what commands do.
+while read -r _ _ name; do unset -f "$name"; done <<EXPORTED
+$(declare -Fx)
+EXPORTED
+set +o posix +o noclobber +o noglob +o allexport
+shopt -u nullglob failglob dotglob nocaseglob nocasematch
+unset CDPATH GLOBIGNORE BASH_ENV ENV POSIXLY_CORRECT GREP_OPTIONS REDISCLI_AUTH LANGUAGE
+# psql and sqlx would connect elsewhere, and the build would ask a database.
+unset "${!PG@}" "${!SQLX_@}"
+export LC_ALL=C
+umask 022
+# Where runuser and other programs of the system are, and where a short PATH does not lead.
+PATH="$PATH:/usr/local/bin:/usr/sbin:/sbin"
+
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
+cd -- "$root"
+
+bold='' red='' plain=''
+if [ -t 2 ] && [ -z "${NO_COLOR:-}" ]; then
+    bold=$'\033[1m' red=$'\033[1;31m' plain=$'\033[0m'
+fi
+say() { printf '%s==>%s %s\n' "$bold" "$plain" "$*" >&2; }
 fail() {
-    printf '\033[1;31merror:\033[0m %s\n' "$*" >&2
+    printf '%serror:%s %s\n' "$red" "$plain" "$*" >&2
     exit 1
 }
 has() { command -v "$1" >/dev/null 2>&1; }
 
+# Removes the settings of the service from the environment, for scripts that must not depend on them.
+forget_settings() {
+    local name
+    for name in $(sed -n 's/^\([A-Z][A-Z0-9_]*\)=.*/\1/p' .env.example); do
+        unset "$name" "${name}_FILE"
+    done
+    unset PORT
+}
+
+# Random letters and digits, for a password.
+random_password() { od -An -N16 -tx1 /dev/urandom | tr -d ' \n'; }
+
 # Fails with the command that brings a missing tool.
 require_build_tools() {
     # A shell that was opened before Rust was installed does not know where it is.
-    has cargo || PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
+    has cargo || PATH="${CARGO_HOME:-${HOME:-}/.cargo}/bin:$PATH"
     has cargo || fail "cargo is missing. Install Rust: curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh"
     if ! has cc; then
         if [ "$(uname)" = Darwin ]; then
@@ -18,6 +52,12 @@ require_build_tools() {
         fi
         fail "a C compiler is missing. Install one: sudo apt-get install build-essential"
     fi
+}
+
+# Builds the service, and prints where the binary is: only cargo knows the target directory.
+build_service() {
+    cargo build --locked --bin backend --message-format=json-render-diagnostics |
+        sed -n 's/.*"name":"backend".*"executable":"\([^"]*\)".*/\1/p' | tail -n 1
 }
 
 # Runs a command as root: directly, or by sudo.
@@ -34,6 +74,7 @@ may_install() {
         return 0
     fi
     printf 'Install %s with the package manager? [Y/n] ' "$*" >&2
+    local answer
     read -r answer
     case "$answer" in '' | y | Y | yes) return 0 ;; *) return 1 ;; esac
 }

@@ -1,25 +1,14 @@
-# Private PostgreSQL, Redis and Memcached servers on free ports. Sourced, not run.
+# Private Redis and Memcached servers, and the ports of all private servers. Sourced after common.sh, not run.
 #
 # Each start_… function takes the directory for the server's files and sets POSTGRES_PORT, REDIS_PORT or
-# MEMCACHED_PORT. stop_servers stops all that were started.
+# MEMCACHED_PORT. stop_servers stops all that were started. With KEPT_PORTS naming a file, servers get the
+# ports that they had last time.
 
 STARTED_PIDS=
-POSTGRES_DATA=
+KEPT_PORTS=${KEPT_PORTS:-}
 
-# The directory of PostgreSQL's programs: one that has them all, since links to some may be on the PATH.
-# Debian and Homebrew keep them where the PATH does not lead.
-postgres_bin() {
-    local on_path directory
-    on_path=$(command -v pg_ctl || true)
-    for directory in "${on_path%/*}" /usr/lib/postgresql/*/bin /opt/homebrew/opt/postgresql*/bin \
-        /usr/local/opt/postgresql*/bin; do
-        if [ -x "$directory/pg_ctl" ] && [ -x "$directory/initdb" ] && [ -x "$directory/psql" ]; then
-            printf '%s\n' "$directory"
-        fi
-    done | sort -V | tail -n 1
-}
+. scripts/lib/postgres.sh
 
-has_postgres() { [ -n "$(postgres_bin)" ]; }
 has_redis() { has redis-server; }
 has_memcached() { has memcached; }
 # Debian keeps it where the PATH of a user may not lead.
@@ -46,22 +35,53 @@ ensure_servers() {
     for server in "$@"; do "has_$server" || return 1; done
 }
 
+# Whether something listens on a port of this machine, or of the host that is named second.
+is_taken() { (exec 3<>"/dev/tcp/${2:-127.0.0.1}/$1") 2>/dev/null; }
+
 # A port that nothing listens on.
 free_port() {
     local port
     while :; do
         port=$((20000 + (RANDOM * 32768 + RANDOM) % 12000))
-        if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+        if ! is_taken "$port"; then
             printf '%s\n' "$port"
             return
         fi
     done
 }
 
+# The port that a server had last time; empty for none.
+kept_port() {
+    [ -n "$KEPT_PORTS" ] && [ -e "$KEPT_PORTS" ] || return 0
+    sed -n "s/^$1=\([0-9][0-9]*\)\$/\1/p" "$KEPT_PORTS" | tail -n 1
+}
+
+# Keeps the port of a server for the next time.
+keep_port() {
+    [ -n "$KEPT_PORTS" ] || return 0
+    {
+        sed "/^$1=/d" "$KEPT_PORTS" 2>/dev/null || true
+        printf '%s=%s\n' "$1" "$2"
+    } >"$KEPT_PORTS.new"
+    mv "$KEPT_PORTS.new" "$KEPT_PORTS"
+}
+
+# The port for a server, at an attempt to start it: at the first one the port that it had last time, if
+# that is free.
+choose_port() {
+    local port=
+    [ "$2" != 1 ] || port=$(kept_port "$1")
+    if [ -n "$port" ] && is_taken "$port"; then
+        say "port $port, which $1 had last time, is taken by another program: it gets another"
+        port=
+    fi
+    if [ -n "$port" ]; then printf '%s\n' "$port"; else free_port; fi
+}
+
 # Waits until something listens on the port; fails when the process has ended or after 20 seconds.
 wait_for_port() {
     local tries=0
-    until (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; do
+    until is_taken "$1" "${3:-}"; do
         kill -0 "$2" 2>/dev/null || return 1
         tries=$((tries + 1))
         [ "$tries" -lt 200 ] || return 1
@@ -69,65 +89,21 @@ wait_for_port() {
     done
 }
 
-# PostgreSQL refuses to run as root.
-as_postgres() {
-    if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi
-}
-
-# Where the files of PostgreSQL really go, for a directory: as root they belong to another user, whom the
-# directories above a project in a private home do not let through.
-postgres_directory() {
-    local directory=$1
-    mkdir -p "$directory"
-    if [ "$(id -u)" = 0 ]; then
-        chown postgres "$directory"
-        if ! as_postgres test -w "$directory" 2>/dev/null; then
-            directory="/var/tmp/backend-postgres-$(printf '%s' "$directory" | cksum | cut -d ' ' -f 1)"
-            mkdir -p "$directory"
-            chown postgres "$directory"
-        fi
-    fi
-    printf '%s\n' "$directory"
-}
-
-# Removes the databases that are kept in a directory.
-forget_postgres() {
-    local directory
-    directory=$(postgres_directory "$1")
-    rm -rf "${directory:?}/data"
-}
-
-start_postgres() {
-    local directory bin
-    directory=$(postgres_directory "$1")
-    shift
-    bin=$(postgres_bin)
-    POSTGRES_DATA="$directory/data"
-    if ! as_postgres test -e "$POSTGRES_DATA/PG_VERSION"; then
-        (cd / && as_postgres "$bin/initdb" -D "$POSTGRES_DATA" -A trust -U postgres -E UTF8 --locale=C >/dev/null) ||
-            fail "the database could not be set up in $directory"
-    fi
-    # One that a killed script left running.
-    (cd / && as_postgres "$bin/pg_ctl" -D "$POSTGRES_DATA" -m fast -w stop >/dev/null 2>&1) || true
-    # The socket's directory is /tmp, since the path of a socket has at most 100 characters.
-    for _ in 1 2 3; do
-        POSTGRES_PORT=$(free_port)
-        if (cd / && as_postgres "$bin/pg_ctl" -D "$POSTGRES_DATA" -l "$directory/log" -w -t 60 \
-            -o "-p $POSTGRES_PORT -k /tmp -c listen_addresses=127.0.0.1 $*" start >/dev/null); then
-            return 0
-        fi
-    done
-    cat "$directory/log" >&2 || true
-    fail "PostgreSQL did not start; its log is above"
-}
-
+# Starts Redis, with the password that is given second unless it is empty.
 start_redis() {
+    local password=${2:-} attempt
     mkdir -p "$1"
-    for _ in 1 2 3; do
-        REDIS_PORT=$(free_port)
-        redis-server --port "$REDIS_PORT" --bind 127.0.0.1 --save '' --appendonly no --dir "$1" >"$1/log" 2>&1 &
+    # On standard input: other users see the arguments of a process.
+    password=${password//\\/\\\\}
+    password=${password//\"/\\\"}
+    password=${password//$'\n'/\\n}
+    for attempt in 1 2 3; do
+        REDIS_PORT=$(choose_port redis "$attempt")
+        printf 'requirepass "%s"\n' "$password" |
+            exec redis-server - --port "$REDIS_PORT" --bind 127.0.0.1 --save '' --appendonly no --dir "$1" >"$1/log" 2>&1 &
         if wait_for_port "$REDIS_PORT" $!; then
             STARTED_PIDS="$STARTED_PIDS $!"
+            keep_port redis "$REDIS_PORT"
             return 0
         fi
     done
@@ -137,15 +113,16 @@ start_redis() {
 
 start_memcached() {
     mkdir -p "$1"
-    local user
+    local user attempt
     # As root it wants to know whom to become.
     if [ "$(id -u)" = 0 ]; then user='-u nobody'; else user=; fi
-    for _ in 1 2 3; do
-        MEMCACHED_PORT=$(free_port)
+    for attempt in 1 2 3; do
+        MEMCACHED_PORT=$(choose_port memcached "$attempt")
         # shellcheck disable=SC2086 # Two words or none.
         memcached -p "$MEMCACHED_PORT" -l 127.0.0.1 -U 0 $user >"$1/log" 2>&1 &
         if wait_for_port "$MEMCACHED_PORT" $!; then
             STARTED_PIDS="$STARTED_PIDS $!"
+            keep_port memcached "$MEMCACHED_PORT"
             return 0
         fi
     done
@@ -155,8 +132,6 @@ start_memcached() {
 
 stop_servers() {
     for pid in $STARTED_PIDS; do kill "$pid" 2>/dev/null || true; done
-    if [ -n "$POSTGRES_DATA" ]; then
-        (cd / && as_postgres "$(postgres_bin)/pg_ctl" -D "$POSTGRES_DATA" -m fast -w stop >/dev/null 2>&1) || true
-    fi
+    stop_postgres
     STARTED_PIDS=
 }

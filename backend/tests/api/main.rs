@@ -9,6 +9,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod alphabets;
 mod auth;
 mod bad_input;
 mod caching;

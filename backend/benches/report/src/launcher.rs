@@ -167,6 +167,10 @@ impl Launcher<'_> {
             .env("CACHE_MEMCACHED_PORT", settings.memcached_port.to_string())
             // Room for all entries: the default holds two thirds of them.
             .env("CACHE_MEMORY_MAX_BYTES", "268435456");
+        // The password of the database, which is in no argument.
+        if let Some(password) = std::env::var_os("PGPASSWORD") {
+            command.env("PGPASSWORD", password);
+        }
         if near {
             // Of its own, or Redis would tell the near caches of what the others write, at their cost.
             command.env("CACHE_NAMESPACE", "near");

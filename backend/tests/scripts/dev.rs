@@ -1,0 +1,237 @@
+//! `./scripts/dev` as a whole, with the binary that is built already.
+
+use std::fs::{self, File};
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+
+use crate::project::{Project, wait_for};
+use crate::support::server::free_port;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_backend");
+
+/// A running `./scripts/dev`, stopped with this value.
+struct Dev<'a> {
+    project: &'a Project,
+    process: Child,
+}
+
+impl<'a> Dev<'a> {
+    fn start(project: &'a Project, environment: &[(&str, &str)], arguments: &[&str]) -> Self {
+        let log = File::create(project.root.join("log")).unwrap();
+        let process = Command::new("bash")
+            .args(["scripts/dev", "--binary", BINARY])
+            .args(arguments)
+            .current_dir(&project.root)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap())
+            .envs(environment.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        Self { project, process }
+    }
+
+    fn log(&self) -> String {
+        self.project.read("log")
+    }
+
+    /// Where the service answers.
+    fn url(&mut self) -> String {
+        wait_for("the address of the service", || {
+            let log = self.project.read("log");
+            let ended = self.process.try_wait().unwrap();
+            assert!(ended.is_none(), "{ended:?}: {log}");
+            // The last of what it says.
+            log.contains("TOKEN=").then_some(())?;
+            let (_, after) = log.split_once("The service answers at ")?;
+            Some(after.split_once(';')?.0.to_owned())
+        })
+    }
+
+    /// Waits until it has ended by itself, and gives what it said.
+    fn ends(mut self) -> String {
+        let status = wait_for("the end of the script", || self.process.try_wait().unwrap());
+        let log = self.log();
+        assert!(!status.success(), "{log}");
+        log
+    }
+
+    fn stop(&mut self) {
+        if self.process.try_wait().unwrap().is_none() {
+            let pid = self.process.id().to_string();
+            let _ = Command::new("kill").args(["-s", "TERM", &pid]).status();
+            wait_for("the end of the script", || self.process.try_wait().unwrap());
+        }
+    }
+}
+
+impl Drop for Dev<'_> {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// `Cache-Status` of a first and a second request.
+async fn miss_and_hit(url: &str) -> [String; 2] {
+    let get = async || {
+        let response = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .unwrap()
+            .get(format!("{url}/api/v1/widgets/1"))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(response.status(), 200);
+        response.headers()["cache-status"]
+            .to_str()
+            .unwrap()
+            .to_owned()
+    };
+    [get().await, get().await]
+}
+
+#[track_caller]
+fn assert_cached([first, second]: [String; 2]) {
+    assert!(first.contains("fwd=uri-miss; stored"), "{first}");
+    assert!(second.contains("hit"), "{second}");
+}
+
+#[tokio::test]
+async fn dev_runs_with_a_dotenv_of_any_editor_and_in_any_shell_and_keeps_ports_and_database() {
+    let project = Project::copy();
+    let port = free_port();
+    let file = format!(
+        "\u{feff}# Mine\r\nexport CACHE_REDIS_PASSWORD = 'hunter \"two\" $three' # why\r\nSERVER_PORT = {port} # a comment\r\n\
+         CACHE_BACKEND=\"redis\"\r\n"
+    );
+    project.write(".env", file);
+    let hostile = [
+        ("CDPATH", "/tmp"),
+        ("PGHOST", "elsewhere"),
+        ("PGPASSWORD", "wrong"),
+        ("PGOPTIONS", "-c nonsense=1"),
+        ("REDISCLI_AUTH", "wrong"),
+        ("LC_ALL", "tr_TR.UTF-8"),
+        ("SHELLOPTS", "noclobber"),
+    ];
+    let mut dev = Dev::start(&project, &hostile, &[]);
+    let url = dev.url();
+    assert_eq!(url, format!("http://127.0.0.1:{port}"));
+    assert_cached(miss_and_hit(&url).await);
+    let log = dev.log();
+    assert!(
+        log.contains(&format!(
+            "the service listens on port {port}, which line 3 of .env names"
+        )),
+        "{log}"
+    );
+    assert!(!log.contains("hunter"), "{log}");
+    let ports = project.read(".dev/ports");
+    dev.stop();
+    for line in ports.lines() {
+        let (_, port) = line.split_once('=').unwrap();
+        let address = ("127.0.0.1", port.parse().unwrap());
+        wait_for(&format!("the end of {line}"), || {
+            TcpListener::bind(address).ok()
+        });
+    }
+
+    let mut again = Dev::start(&project, &[], &[]);
+    assert_cached(miss_and_hit(&again.url()).await);
+    assert_eq!(project.read(".dev/ports"), ports);
+    again.stop();
+
+    // The module of a migration was removed.
+    fs::remove_file(project.root.join("migrations/0003_widgets.up.sql")).unwrap();
+    fs::remove_file(project.root.join("migrations/0003_widgets.down.sql")).unwrap();
+    let mut removed = Dev::start(&project, &[], &[]);
+    removed.url();
+    let log = removed.log();
+    assert!(
+        log.contains("the tables of migration 3, which is not in migrations/"),
+        "{log}"
+    );
+    assert!(log.contains("--reset"), "{log}");
+}
+
+#[tokio::test]
+async fn dev_starts_memcached_where_that_is_chosen_and_says_when_a_migration_was_changed() {
+    let project = Project::copy();
+    project.write(".env", "CACHE_BACKEND = memcached # why\n");
+    let mut dev = Dev::start(&project, &[], &[]);
+    assert_cached(miss_and_hit(&dev.url()).await);
+    assert!(dev.log().contains("Memcached: port "), "{}", dev.log());
+    assert!(!project.read(".dev/ports").contains("redis"));
+    dev.stop();
+
+    let script = "KEPT_PORTS=$root/.dev/ports
+        trap stop_servers EXIT
+        start_postgres \"$root/.dev/postgres\"
+        private_psql -d backend -c \"UPDATE _sqlx_migrations SET checksum = 'other' WHERE version = 1\"";
+    project.shell(&[], script).succeeds();
+    let log = Dev::start(&project, &[], &[]).ends();
+    assert!(
+        log.contains("./scripts/dev --reset begins with an empty database"),
+        "{log}"
+    );
+
+    let mut reset = Dev::start(&project, &[("CACHE_ENABLED", "false")], &["--reset"]);
+    reset.url();
+    assert!(reset.log().contains("The cache is off"), "{}", reset.log());
+    assert!(!reset.log().contains("then a hit"), "{}", reset.log());
+}
+
+#[test]
+fn dev_says_what_is_wrong_with_the_settings_and_starts_nothing() {
+    let project = Project::copy();
+    project.write(".env", "CACHE_REDIS_PASSWORD=hunter two\nSERVER_PORT=x\n");
+    let log = Dev::start(&project, &[], &[]).ends();
+    assert!(
+        log.starts_with("CACHE_REDIS_PASSWORD in line 1 of .env has a space"),
+        "{log}"
+    );
+    assert!(
+        log.contains("SERVER_PORT in line 2 of .env holds `x`"),
+        "{log}"
+    );
+    assert!(
+        !log.contains("hunter") && !log.contains("starting"),
+        "{log}"
+    );
+    assert!(!project.root.join(".dev/postgres").exists());
+    assert!(!project.root.join(".dev/lock").exists());
+}
+
+#[test]
+fn a_port_that_is_taken_is_another_one_or_a_mistake_and_the_reason_is_given() {
+    let project = Project::copy();
+    let choose = format!(
+        ". scripts/lib/service.sh
+         binary='{BINARY}' KEPT_PORTS=$root/ports
+         choose_service_port; echo \"$SERVER_PORT $reachable_host $url_host\""
+    );
+    // Whether this test or another program takes it does not matter.
+    let _usual = TcpListener::bind("127.0.0.1:8000");
+    let outcome = project.shell(&[], &choose);
+    let reason = "port 8000 is taken by another program, so the service listens on port ";
+    assert!(outcome.error.contains(reason), "{outcome:?}");
+    let said = outcome.succeeds();
+    let port = said.split(' ').next().unwrap();
+    assert_ne!(port, "8000");
+    assert_eq!(project.read("ports"), format!("service={port}\n"));
+
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = other.local_addr().unwrap().port().to_string();
+    let outcome = project.shell(&[("PORT", &taken)], &choose);
+    let expected =
+        format!("port {taken}, which the environment (PORT) names, is taken by another program");
+    assert!(outcome.fails().contains(&expected));
+
+    let free = free_port().to_string();
+    let environment = [("SERVER_PORT", free.as_str()), ("SERVER_HOST", "0.0.0.0")];
+    let said = project.shell(&environment, &choose).succeeds();
+    assert_eq!(said, format!("{free} 127.0.0.1 127.0.0.1\n"));
+}

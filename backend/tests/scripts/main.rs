@@ -1,0 +1,17 @@
+//! The scripts, in shells and environments that people have: foreign variables, a `.env` from another
+//! editor, ports that are taken. Nothing is installed, and no script builds anything here.
+
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod dev;
+mod postgres;
+mod project;
+mod servers;
+mod shell;

@@ -1,0 +1,108 @@
+//! That a shell hands nothing down that changes what the scripts do.
+
+use crate::project::Project;
+
+#[test]
+fn the_scripts_find_their_root_whatever_the_shell_hands_down() {
+    let project = Project::copy();
+    project.write("decoy/scripts/lib/common.sh", "echo decoy");
+    let decoy = project.root.join("decoy");
+    let decoy = decoy.to_str().unwrap();
+    let hostile = [
+        ("CDPATH", decoy),
+        ("BASH_FUNC_cd%%", "() { echo a function of the shell; }"),
+        (
+            "BASH_FUNC_dirname%%",
+            "() { echo a function of the shell; }",
+        ),
+        ("BASH_FUNC_say%%", "() { echo a function of the shell; }"),
+        ("SHELLOPTS", "noclobber:noglob"),
+        ("BASHOPTS", "failglob:nocasematch"),
+        ("POSIXLY_CORRECT", "1"),
+        ("GLOBIGNORE", "*"),
+        ("LC_ALL", "xx_YY.UTF-8"),
+        ("LANGUAGE", "de"),
+        ("GREP_OPTIONS", "-v"),
+    ];
+    let script = "
+        pwd
+        echo one >a.file; echo two >a.file; cat a.file
+        echo *.file
+        case A in a) echo the case does not matter ;; esac
+        cd scripts; pwd";
+    let said = project.shell(&hostile, script).succeeds();
+    let root = project.root.display();
+    assert_eq!(said, format!("{root}\ntwo\na.file\n{root}/scripts\n"));
+}
+
+#[test]
+fn every_script_says_how_it_is_used_from_any_directory_and_shell() {
+    let project = Project::copy();
+    let hostile = [("CDPATH", "/tmp:."), ("SERVER_PORT", "x")];
+    for script in ["dev", "test", "bench"] {
+        for call in [
+            format!("bash scripts/{script} --help"),
+            format!("sh scripts/{script} --help"),
+            format!("CDPATH= cd scripts && bash {script} --help"),
+            format!("CDPATH= cd / && \"$OLDPWD/scripts/{script}\" --help"),
+        ] {
+            let said = project.run(&hostile, &["-c", &call]).succeeds();
+            let usage = format!("Usage: ./scripts/{script} ");
+            assert!(said.starts_with(&usage), "{call}: {said}");
+        }
+    }
+}
+
+#[test]
+fn variables_that_lead_psql_the_build_or_redis_elsewhere_are_not_handed_down() {
+    let project = Project::copy();
+    let hostile = [
+        ("PGHOST", "elsewhere"),
+        ("PGPORT", "1"),
+        ("PGOPTIONS", "-c nonsense=1"),
+        ("PGSSLMODE", "verify-full"),
+        ("PGSERVICE", "elsewhere"),
+        ("SQLX_OFFLINE", "false"),
+        ("SQLX_OFFLINE_DIR", "/nowhere"),
+        ("REDISCLI_AUTH", "hunter2"),
+        ("BASH_ENV", "/dev/null"),
+        ("KEPT", "as it is"),
+    ];
+    let environment = project.shell(&hostile, "env").succeeds();
+    for (name, _) in hostile.iter().filter(|(name, _)| *name != "KEPT") {
+        assert!(
+            !environment.contains(&format!("\n{name}=")),
+            "{environment}"
+        );
+    }
+    assert!(environment.contains("KEPT=as it is"), "{environment}");
+}
+
+#[test]
+fn settings_are_forgotten_by_scripts_that_must_not_depend_on_them() {
+    let project = Project::copy();
+    let example = project.read(".env.example");
+    let names: Vec<String> = example
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split_once('='))
+        .flat_map(|(name, _)| [name.to_owned(), format!("{name}_FILE")])
+        .chain(["PORT".to_owned()])
+        .collect();
+    assert!(names.len() > 40, "{names:?}");
+    let hostile: Vec<_> = names.iter().map(|name| (name.as_str(), "x")).collect();
+    let environment = project.shell(&hostile, "forget_settings; env").succeeds();
+    for name in &names {
+        assert!(
+            !environment.contains(&format!("\n{name}=")),
+            "{name} in {environment}"
+        );
+    }
+}
+
+#[test]
+fn messages_are_plain_where_nobody_looks_at_a_terminal() {
+    let project = Project::copy();
+    let outcome = project.shell(&[], "say hello; fail 'no reason'");
+    assert_eq!(outcome.fails(), "==> hello\nerror: no reason\n");
+}

@@ -1,0 +1,97 @@
+# What scripts/dev decides for the service: its cache server, its tables and its port. Sourced after
+# servers.sh, not run. The binary is in $binary, and says what the settings are.
+
+# The value of a setting, from the environment, .env or the default; empty where there is no such setting.
+setting() { "$binary" settings --get "$1" 2>/dev/null || true; }
+
+# Sets $cache to the server that is to be started: redis, memcached, or empty for none.
+choose_cache() {
+    cache=
+    [ "$(setting CACHE_ENABLED)" = true ] || return 0
+    cache=$(setting CACHE_BACKEND)
+    if [ "$cache" = memory ]; then
+        cache=
+    elif ! ensure_servers "$cache"; then
+        say "there is no $cache: the cache is kept in memory (CACHE_BACKEND=memory)"
+        export CACHE_BACKEND=memory CACHE_NEAR=false
+        cache=
+    fi
+}
+
+# Starts the cache server with its files below a directory, and sends the service there.
+start_cache() {
+    case "$cache" in
+        redis)
+            start_redis "$1/redis" "$(setting CACHE_REDIS_PASSWORD)"
+            export CACHE_REDIS_HOST=127.0.0.1 CACHE_REDIS_PORT=$REDIS_PORT
+            ;;
+        memcached)
+            start_memcached "$1/memcached"
+            export CACHE_MEMCACHED_HOST=127.0.0.1 CACHE_MEMCACHED_PORT=$MEMCACHED_PORT
+            ;;
+    esac
+}
+
+# Says where the cache is, and sets $to_expect to the answers that a first and a second request get.
+describe_cache() {
+    to_expect="twice: a miss, then a hit (see Cache-Status)"
+    case "$cache" in
+        redis)
+            if [ -n "$(setting CACHE_REDIS_PASSWORD)" ]; then
+                printf '  Redis: redis-cli -p %s --askpass; the password is CACHE_REDIS_PASSWORD\n' "$REDIS_PORT"
+            else
+                printf '  Redis: redis-cli -p %s\n' "$REDIS_PORT"
+            fi
+            ;;
+        memcached) printf '  Memcached: port %s\n' "$MEMCACHED_PORT" ;;
+        *)
+            if [ "$(setting CACHE_ENABLED)" = true ]; then
+                printf '  The cache is kept in memory.\n'
+            else
+                printf '  The cache is off (CACHE_ENABLED=false).\n'
+                to_expect="nothing is cached"
+            fi
+            ;;
+    esac
+}
+
+# Brings the tables up to date. Says how to go on where they do not fit the sources, such as after a
+# migration was changed or the module of one was removed.
+migrate() {
+    local version
+    "$binary" migrate ||
+        fail "the tables in .dev do not fit the migrations of these sources: ./scripts/dev --reset begins with an empty database"
+    for version in $(private_psql -d backend -At -c 'SELECT version FROM _sqlx_migrations ORDER BY version'); do
+        if ! ls migrations | sed -n 's/^0*\([0-9][0-9]*\)_.*/\1/p' | grep -qx "$version"; then
+            say "the database has the tables of migration $version, which is not in migrations/: ./scripts/dev --reset begins without them"
+        fi
+    done
+}
+
+# Exports SERVER_PORT: the one that the settings name, or the usual one, or the next one that is free. Sets
+# $reachable_host and $url_host to where the service can be reached from here.
+choose_service_port() {
+    local usual=8000 port origin
+    reachable_host=$(setting SERVER_HOST)
+    case "$reachable_host" in 0.0.0.0 | :: | '[::]') reachable_host=127.0.0.1 ;; esac
+    url_host=$reachable_host
+    case "$url_host" in *:*) url_host="[$url_host]" ;; esac
+    port=$(setting SERVER_PORT)
+    if [ "$port" != 0 ] && [ "$port" != "$usual" ]; then
+        origin=$("$binary" settings 2>/dev/null | sed -n 's/^SERVER_PORT=[0-9]*  # //p')
+        if is_taken "$port" "$reachable_host"; then
+            fail "port $port, which $origin names, is taken by another program: stop it, or choose another port"
+        fi
+        say "the service listens on port $port, which $origin names"
+    else
+        port=$usual
+        if is_taken "$port" "$reachable_host"; then
+            port=$(kept_port service)
+            port=${port:-$((usual + 1))}
+            while is_taken "$port" "$reachable_host"; do port=$((port + 1)); done
+            say "port $usual is taken by another program, so the service listens on port $port"
+            keep_port service "$port"
+        fi
+    fi
+    export SERVER_PORT=$port
+}
