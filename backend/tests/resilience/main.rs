@@ -18,5 +18,6 @@ mod figures;
 mod groups;
 mod history;
 mod outage;
+mod restart;
 mod stampede;
 mod storm;

@@ -1,0 +1,245 @@
+//! Restarts (C20, C58): what a process owes when it ends, and what the next one trusts, with real processes.
+//!
+//! Each drill prints how long the next process took until it answered from the cache.
+
+use std::time::{Duration, Instant};
+
+use backend::infrastructure::cache::{Cache, CacheOptions};
+use backend::infrastructure::settings::{CacheBackendKind, CacheSettings};
+use reqwest::Method;
+use serde_json::json;
+
+use crate::cluster::Cluster;
+use crate::support::eventually;
+use crate::support::proxy::{Mode, Proxy};
+use crate::support::server::{Kind, Server};
+
+const QUIET: (&str, &str) = ("LOG_LEVEL", "warn,backend::startup=info");
+
+/// A widget behind instances that reach their cache server through a proxy.
+struct Site {
+    server: Server,
+    proxy: Proxy,
+    cluster: Cluster,
+    token: String,
+    path: String,
+}
+
+impl Site {
+    async fn prepare(kind: Kind) -> Self {
+        let server = Server::start(kind);
+        let proxy = Proxy::start(server.port).await;
+        let mut site = Self {
+            cluster: Cluster::start(0, &[]).await,
+            server,
+            proxy,
+            token: String::new(),
+            path: String::new(),
+        };
+        site.start_instance().await;
+        site.token = site.cluster.first().new_user("ada").await;
+        let id = site.cluster.first().new_widget(&site.token, "old").await;
+        site.path = format!("/widgets/{id}");
+        site
+    }
+
+    /// Starts one more instance and returns its number.
+    async fn start_instance(&mut self) -> usize {
+        let port = self.proxy.port.to_string();
+        let kind = self.server.kind;
+        let environment = [
+            QUIET,
+            ("CACHE_BACKEND", kind.name()),
+            (kind.port_variable(), port.as_str()),
+        ];
+        self.cluster.add(&environment).await;
+        self.cluster.instances.len() - 1
+    }
+
+    async fn warm(&self, instance: usize, name: &str) {
+        eventually("there are hits", async || self.read(instance, name).await).await;
+    }
+
+    /// Reads the widget, which must have this name, and returns whether that was a hit.
+    async fn read(&self, instance: usize, name: &str) -> bool {
+        let answer = self.cluster.instances[instance]
+            .get(&self.path)
+            .await
+            .expect(200);
+        assert_eq!(answer.json()["name"], name, "{answer:?}");
+        answer.is_hit()
+    }
+
+    async fn rename(&self, instance: usize, name: &str) {
+        let service = &self.cluster.instances[instance];
+        let change = json!({"name": name});
+        let answer = service.patch(&self.token, &self.path, change).await;
+        answer.expect(200);
+    }
+
+    /// Waits until the instance answers from the cache. Every answer has this name.
+    async fn hits_come_back(&self, instance: usize, name: &str, what: &str) {
+        let began = Instant::now();
+        self.warm(instance, name).await;
+        let kind = self.server.kind.name();
+        println!("{kind}, {what}: hits after {:.0?}", began.elapsed());
+    }
+
+    /// Whether the log of an instance has a line with this text.
+    fn said(&self, instance: usize, text: &str) -> bool {
+        let lines = self.cluster.instances[instance].log();
+        lines.iter().any(|line| line.to_string().contains(text))
+    }
+}
+
+async fn hits_survive_a_clean_restart(kind: Kind) {
+    let mut site = Site::prepare(kind).await;
+    site.warm(0, "old").await;
+    site.cluster.instances[0].signal("TERM");
+    site.cluster.instances[0].wait().await;
+    let next = site.start_instance().await;
+    assert!(site.read(next, "old").await, "the first read is a hit");
+}
+
+async fn a_deletion_that_died_with_its_process(kind: Kind) {
+    let mut site = Site::prepare(kind).await;
+    site.warm(0, "old").await;
+    site.proxy.set(Mode::Refuse);
+    site.rename(0, "new").await;
+    site.cluster.instances[0].signal("KILL");
+    site.cluster.instances[0].wait().await;
+    site.proxy.set(Mode::Pass);
+    let next = site.start_instance().await;
+    site.hits_come_back(next, "new", "killed while it owed a deletion")
+        .await;
+}
+
+/// The issue's own steps: SIGTERM while the cache is unavailable. It comes back before the shutdown time is
+/// over, so the process delivers, and the next one waits for nobody.
+async fn a_deletion_is_delivered_at_sigterm(kind: Kind) {
+    let mut site = Site::prepare(kind).await;
+    site.warm(0, "old").await;
+    site.proxy.set(Mode::Refuse);
+    site.rename(0, "new").await;
+    site.cluster.instances[0].signal("TERM");
+    // It has begun to stop, and cannot deliver yet.
+    eventually("the first instance has stopped listening", async || {
+        let service = &site.cluster.instances[0];
+        let request = service.api(Method::GET, &site.path, "");
+        request
+            .timeout(Duration::from_secs(1))
+            .send()
+            .await
+            .is_err()
+    })
+    .await;
+    site.proxy.set(Mode::Pass);
+    site.cluster.instances[0].wait().await;
+    assert!(!site.said(0, "were not delivered"));
+    let next = site.start_instance().await;
+    site.hits_come_back(next, "new", "delivered at SIGTERM")
+        .await;
+}
+
+/// SIGINT leaves two seconds.
+async fn what_is_not_delivered_is_named(kind: Kind) {
+    let mut site = Site::prepare(kind).await;
+    site.warm(0, "old").await;
+    site.proxy.set(Mode::Refuse);
+    site.rename(0, "new").await;
+    site.cluster.instances[0].signal("INT");
+    site.cluster.instances[0].wait().await;
+    assert!(
+        site.said(0, "were not delivered"),
+        "{:#?}",
+        site.cluster.instances[0].log()
+    );
+    site.proxy.set(Mode::Pass);
+    let next = site.start_instance().await;
+    site.hits_come_back(next, "new", "ended while it owed a deletion")
+        .await;
+}
+
+/// The write waits for a lock when its client leaves and SIGTERM comes. The lock is given back afterwards.
+async fn a_write_without_its_client_is_finished_at_sigterm(kind: Kind) {
+    let mut site = Site::prepare(kind).await;
+    site.warm(0, "old").await;
+    let pool = site.cluster.database.pool().await;
+    let mut lock = pool.begin().await.unwrap();
+    let locked = sqlx::query("SELECT id FROM widgets FOR UPDATE");
+    locked.execute(&mut *lock).await.unwrap();
+    let service = &site.cluster.instances[0];
+    let request = service
+        .api(Method::PATCH, &site.path, &site.token)
+        .json(&json!({"name": "new"}));
+    let client = tokio::spawn(request.send());
+    eventually("the write waits for the lock", async || {
+        let waiting = sqlx::query_scalar::<_, i64>(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()",
+        );
+        waiting.fetch_one(&pool).await.unwrap() > 0
+    })
+    .await;
+    client.abort();
+    let _ = client.await;
+    service.signal("TERM");
+    // Longer than a worker without connections takes to end, shorter than the lock's deadline.
+    tokio::time::sleep(Duration::from_millis(1300)).await;
+    lock.commit().await.unwrap();
+    site.cluster.instances[0].wait().await;
+    let next = site.start_instance().await;
+    site.hits_come_back(next, "new", "a write that had lost its client")
+        .await;
+}
+
+/// Everything is distrusted while an instance is frozen. When that is acknowledged and the instance goes on, its
+/// first answer is not from before.
+async fn a_frozen_instance_serves_nothing_old(kind: Kind) {
+    let mut site = Site::prepare(kind).await;
+    let other = site.start_instance().await;
+    site.warm(other, "old").await;
+    let settings = CacheSettings {
+        cache_backend: match kind {
+            Kind::Redis => CacheBackendKind::Redis,
+            Kind::Memcached => CacheBackendKind::Memcached,
+        },
+        cache_namespace: site.cluster.namespace.clone(),
+        cache_redis_port: site.server.port,
+        cache_memcached_port: site.server.port,
+        ..CacheSettings::default()
+    };
+    let cache = Cache::connect(&CacheOptions::from(&settings), true)
+        .await
+        .unwrap();
+    site.cluster.instances[other].signal("STOP");
+    site.rename(0, "new").await;
+    cache.clear().await.unwrap();
+    site.cluster.instances[other].signal("CONT");
+    site.hits_come_back(other, "new", "frozen while everything was distrusted")
+        .await;
+    cache.leave(Instant::now() + Duration::from_secs(5)).await;
+}
+
+macro_rules! drills {
+    ($(async fn $name:ident() = $drill:ident $kind:ident;)*) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            $drill(Kind::$kind).await;
+        }
+    )*};
+}
+
+drills! {
+    async fn c58_hits_survive_a_clean_restart_on_redis() = hits_survive_a_clean_restart Redis;
+    async fn c58_hits_survive_a_clean_restart_on_memcached() = hits_survive_a_clean_restart Memcached;
+    async fn c58_a_deletion_that_died_with_its_process_is_made_up_for_on_redis() = a_deletion_that_died_with_its_process Redis;
+    async fn c58_a_deletion_that_died_with_its_process_is_made_up_for_on_memcached() = a_deletion_that_died_with_its_process Memcached;
+    async fn c58_a_pending_deletion_is_delivered_at_sigterm_on_redis() = a_deletion_is_delivered_at_sigterm Redis;
+    async fn c58_a_pending_deletion_is_delivered_at_sigterm_on_memcached() = a_deletion_is_delivered_at_sigterm Memcached;
+    async fn c58_a_deletion_that_is_not_delivered_is_named_on_redis() = what_is_not_delivered_is_named Redis;
+    async fn c58_a_deletion_that_is_not_delivered_is_named_on_memcached() = what_is_not_delivered_is_named Memcached;
+    async fn c20_a_write_without_its_client_is_finished_at_sigterm_on_redis() = a_write_without_its_client_is_finished_at_sigterm Redis;
+    async fn c20_a_write_without_its_client_is_finished_at_sigterm_on_memcached() = a_write_without_its_client_is_finished_at_sigterm Memcached;
+    async fn c58_an_instance_that_was_frozen_serves_nothing_old_on_redis() = a_frozen_instance_serves_nothing_old Redis;
+    async fn c58_an_instance_that_was_frozen_serves_nothing_old_on_memcached() = a_frozen_instance_serves_nothing_old Memcached;
+}
