@@ -34,9 +34,9 @@ mod stored;
 
 pub use breaker::Unavailable;
 pub use clock::{Clock, ManualClock};
-pub use keys::{CacheArguments, ResourceIdType, bind_argument, bind_caller};
+pub use keys::{CacheArguments, ResourceIdType, bind_argument, bind_caller, escape};
 pub use middleware::{CacheMiddleware, CacheOutcome, InvalidRequestError};
 pub use options::{BackendKind, CacheOptions, MemcachedOptions, RedisOptions};
 pub use policy::{CachePolicy, Invalidation};
-pub use provider::{Cache, CacheError, CacheHealth, Provider};
+pub use provider::{Cache, CacheError, CacheHealth, Computation, Provider};
 pub use stored::entity_tag;

@@ -1,6 +1,7 @@
 //! Backends under names, and the provider (C22–C25).
 //! Come here for what services see.
 
+mod computations;
 #[expect(
     clippy::module_inception,
     reason = "the room and its first file are both the provider"

@@ -5,6 +5,21 @@
 use std::fmt::Write as _;
 use std::ops::Deref;
 
+/// The value as it stands in a key: ASCII letters, digits and `_ - . ~ @ +` stay, the rest is percent-encoded (C4).
+/// For services that build keys of their own.
+///
+/// ```
+/// use backend::infrastructure::cache::escape;
+///
+/// assert_eq!(format!("report:{}", escape("a/b:c")), "report:a%2Fb%3Ac");
+/// ```
+#[must_use]
+pub fn escape(value: &str) -> String {
+    let mut escaped = String::with_capacity(value.len());
+    push_escaped(&mut escaped, value);
+    escaped
+}
+
 /// Appends a value so that it cannot leave its place: what is not plain is percent-encoded (C4).
 ///
 /// The mapping is injective, and its output holds no `:`, `=`, glob character or white space.

@@ -10,6 +10,7 @@ mod query;
 mod template;
 
 pub use arguments::{CacheArguments, ResourceIdType, bind_argument, bind_caller};
+pub use escape::escape;
 
 pub(in crate::infrastructure::cache) use arguments::{
     Arguments, CALLER, QUERY_HASH, bound_caller, is_id, usual_form,

@@ -6,13 +6,14 @@
 //! claim where nothing stands. Where something does, the claim is refused and costs little. A claim of a
 //! member of a group cannot be brought along, since it says which generation of the group was read before it.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::Either;
 
+use super::fill_permit::FillPermit;
 use super::look::{Lookup, Records, State};
-use super::single_flight::SingleFlight;
 use crate::infrastructure::cache::backends::{Found, Standing, Version};
 use crate::infrastructure::cache::breaker::Unavailable;
 use crate::infrastructure::cache::clock::saturating_milliseconds;
@@ -31,7 +32,7 @@ const RECORD_LIFETIME: Duration = Duration::from_hours(24);
 impl Lookup<'_> {
     /// Whether the look-up claims in the same round trip.
     pub(super) fn brings_claim(&self) -> bool {
-        self.found_nothing.get() && !self.memberships.have_records()
+        self.found_nothing.load(Ordering::Relaxed) && !self.memberships.have_records()
     }
 
     /// Looks and, where there is nothing, claims: one round trip.
@@ -190,15 +191,4 @@ impl Lookup<'_> {
         let until = now.saturating_add(saturating_milliseconds(lifetime));
         (lifetime, until)
     }
-}
-
-/// The right to fill a key.
-pub(in crate::infrastructure::cache) struct FillPermit {
-    pub(in crate::infrastructure::cache) single_flight: SingleFlight,
-    /// What must still be there when the key is filled.
-    pub(in crate::infrastructure::cache) expected: Version,
-    /// Whether an entry stands there, rather than a claim.
-    pub(in crate::infrastructure::cache) refreshes: bool,
-    pub(in crate::infrastructure::cache) generation: u64,
-    pub(in crate::infrastructure::cache) belonging: Belonging,
 }

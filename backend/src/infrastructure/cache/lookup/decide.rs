@@ -3,12 +3,14 @@
 //! Come here when a read was not answered as expected. How a key is read is in `look`, how it is claimed in `claim`.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::future::Either;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::claim::{CLAIM_LIFETIME, FillPermit};
+use super::claim::CLAIM_LIFETIME;
+use super::fill_permit::FillPermit;
 use super::look::{Lookup, Records, State};
 use super::single_flight::join;
 use crate::infrastructure::cache::backends::Version;
@@ -55,7 +57,7 @@ impl Lookup<'_> {
                 self.look(generation).await?
             };
             let is_vacant = matches!(state, State::Vacant(Version::Absent));
-            self.found_nothing.set(is_vacant);
+            self.found_nothing.store(is_vacant, Ordering::Relaxed);
             let state = match state {
                 State::Filled(entry, version) if Some(entry.id) == useless => {
                     State::Vacant(version)

@@ -2,8 +2,8 @@
 //!
 //! Come here when an entry is there but is not used as an answer. Nothing is claimed here.
 
-use std::cell::Cell;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::single_flight::SingleFlights;
@@ -30,7 +30,7 @@ pub(in crate::infrastructure::cache) struct Lookup<'a> {
     /// For how long the server may keep an entry of this policy; records live at least as long.
     pub(in crate::infrastructure::cache) longest_lifetime: Duration,
     /// Whether the last look-up of this policy by this worker found nothing.
-    pub(in crate::infrastructure::cache) found_nothing: &'a Cell<bool>,
+    pub(in crate::infrastructure::cache) found_nothing: &'a AtomicBool,
 }
 
 /// What the look-up found under a key.

@@ -35,10 +35,11 @@
 
 mod claim;
 mod decide;
+mod fill_permit;
 mod look;
 mod single_flight;
 
-pub(in crate::infrastructure::cache) use claim::FillPermit;
 pub(in crate::infrastructure::cache) use decide::Decision;
+pub(in crate::infrastructure::cache) use fill_permit::FillPermit;
 pub(in crate::infrastructure::cache) use look::Lookup;
 pub(in crate::infrastructure::cache) use single_flight::SingleFlights;

@@ -18,7 +18,7 @@ use crate::infrastructure::cache::keys::Key;
 use crate::infrastructure::cache::lookup::FillPermit;
 use crate::infrastructure::cache::policy::CompiledPolicy;
 use crate::infrastructure::cache::provider::Cache;
-use crate::infrastructure::cache::stored::{CompleteAnswer, Provenance, ValueId, write_entry};
+use crate::infrastructure::cache::stored::{CompleteAnswer, Provenance, ValueId, shortened};
 
 /// One run of a handler for a key.
 pub(super) struct Fill {
@@ -104,69 +104,17 @@ impl Fill {
             generation: self.permit.generation,
             belonging: self.permit.belonging.clone(),
         }));
-        self.permit.single_flight.land(Arc::clone(&entry));
-        if !registered.backend.is_ready() {
-            return false;
-        }
         let lifetime = Duration::from_millis(fresh.saturating_add(stale));
-        let stored = registered
-            .backend
-            .compare_and_set(
-                self.key.full(),
-                &self.permit.expected,
-                write_entry(&entry),
-                lifetime,
-            )
-            .await;
-        // Too large, or the server is full: nobody shall wait for a claim that will not be filled.
-        if stored.is_err() && registered.backend.is_ready() {
-            self.give_up().await;
-            return false;
-        }
-        matches!(stored, Ok(Some(_)))
+        self.permit
+            .fill(&registered.backend, &self.key, entry, lifetime)
+            .await
     }
 
     /// Lets those who wait run on their own, and ends the claim.
     async fn give_up(self) {
-        let Self {
-            cache,
-            policy,
-            key,
-            permit,
-            ..
-        } = self;
-        let FillPermit {
-            single_flight,
-            refreshes,
-            ..
-        } = permit;
-        drop(single_flight);
-        // An entry that is being refreshed stays: it was not invalidated.
-        if !refreshes && let Some(registered) = cache.shared.backend(policy.policy.backend_name) {
-            registered.backend.release(key.full().to_owned()).await;
-        }
-    }
-}
-
-/// Shortens a time by a random part of up to `percent` (C40), never below a millisecond.
-fn shortened(milliseconds: u64, percent: u8) -> u64 {
-    let most = milliseconds / 100 * u64::from(percent.min(100));
-    milliseconds
-        .saturating_sub(rand::random_range(0..=most))
-        .max(1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn c40_jitter_shortens_by_at_most_its_percentage(milliseconds in 1_u64..1_000_000_000, percent in 0_u8..=100) {
-            let jittered = shortened(milliseconds, percent);
-            prop_assert!(jittered >= 1 && jittered <= milliseconds);
-            prop_assert!(jittered + milliseconds * u64::from(percent) / 100 >= milliseconds);
+        let backend_name = self.policy.policy.backend_name;
+        if let Some(registered) = self.cache.shared.backend(backend_name) {
+            self.permit.give_up(&registered.backend, &self.key).await;
         }
     }
 }

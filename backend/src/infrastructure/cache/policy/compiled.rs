@@ -1,7 +1,7 @@
 //! What a policy means for one request: the key to read under, or all that a write invalidates.
 
-use std::cell::Cell;
 use std::panic::Location;
+use std::sync::atomic::AtomicBool;
 
 use actix_web::HttpRequest;
 
@@ -36,7 +36,7 @@ pub(in crate::infrastructure::cache) struct CompiledPolicy {
     pub(super) needs_query_hash: bool,
     pub(super) places_caller: bool,
     /// Whether the last look-up found nothing. Each worker has compiled policies of its own.
-    pub(in crate::infrastructure::cache) found_nothing: Cell<bool>,
+    pub(in crate::infrastructure::cache) found_nothing: AtomicBool,
 }
 
 /// Why a read is not cached, and what the log should say of it.
@@ -93,7 +93,7 @@ impl CompiledPolicy {
             binds: [policy.binds, invalidation.binds].concat(),
             also: invalidation.also.iter().map(Self::new).collect(),
             policy,
-            found_nothing: Cell::new(false),
+            found_nothing: AtomicBool::new(false),
         }
     }
 

@@ -29,6 +29,9 @@ pub enum CacheError {
     /// The value cannot be written as JSON, or what is stored is not of the wanted type.
     #[error("the cached value does not fit the type: {0}")]
     Value(#[from] serde_json::Error),
+    /// The key cannot be one: it is empty, is reserved, or has characters that keys of routes never have.
+    #[error("this is no key of the cache: {0}")]
+    Key(&'static str),
     /// An expiration of less than a millisecond, which servers take for "for ever" or refuse.
     #[error("an expiration of 0 is refused: leave it out for the default, or name a time")]
     Expiration,

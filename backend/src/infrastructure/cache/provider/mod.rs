@@ -2,6 +2,8 @@
 //!
 //! Come here to add an operation for services. Requests do not pass through here: see `middleware`.
 
+mod cache;
+mod computation;
 mod error;
 #[expect(
     clippy::module_inception,
@@ -11,7 +13,9 @@ mod provider;
 mod registry;
 mod shutdown;
 
+pub use cache::Cache;
+pub use computation::Computation;
 pub use error::{CacheError, CacheHealth};
-pub use provider::{Cache, Provider};
+pub use provider::Provider;
 
 pub(in crate::infrastructure::cache) use registry::{RegisteredBackend, Shared};

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{sleep, timeout_at};
 
-use super::provider::Cache;
+use super::cache::Cache;
 
 /// Between two looks at the tasks under way.
 const PAUSE: Duration = Duration::from_millis(10);

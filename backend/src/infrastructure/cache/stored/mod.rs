@@ -20,7 +20,7 @@ pub(in crate::infrastructure::cache) use generation::{
     GroupRecord, OfAnotherKey, identity_of_record, parse_group_record, write_group_record,
 };
 pub(in crate::infrastructure::cache) use namespace_record::{Member, NamespaceRecord};
-pub(in crate::infrastructure::cache) use new_entry::{CompleteAnswer, Provenance};
+pub(in crate::infrastructure::cache) use new_entry::{CompleteAnswer, Provenance, shortened};
 pub(in crate::infrastructure::cache) use parse::read_value;
 pub(in crate::infrastructure::cache) use recently_parsed::{decode, decode_answer};
 pub(in crate::infrastructure::cache) use write::{write_claim, write_entry};

@@ -60,3 +60,26 @@ pub fn entity_tag(body: &[u8]) -> HeaderValue {
     // Hexadecimal digits in quotes are always a header value.
     HeaderValue::try_from(tag).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
 }
+
+/// Shortens a time by a random part of up to `percent` (C40), never below a millisecond.
+pub(in crate::infrastructure::cache) fn shortened(milliseconds: u64, percent: u8) -> u64 {
+    let most = milliseconds / 100 * u64::from(percent.min(100));
+    milliseconds
+        .saturating_sub(rand::random_range(0..=most))
+        .max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn c40_jitter_shortens_by_at_most_its_percentage(milliseconds in 1_u64..1_000_000_000, percent in 0_u8..=100) {
+            let jittered = shortened(milliseconds, percent);
+            prop_assert!(jittered >= 1 && jittered <= milliseconds);
+            prop_assert!(jittered + milliseconds * u64::from(percent) / 100 >= milliseconds);
+        }
+    }
+}

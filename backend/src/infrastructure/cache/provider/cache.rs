@@ -1,0 +1,225 @@
+//! The cache as services, jobs, scripts and start-up use it (C22–C24, C51).
+//!
+//! Come here to see how it is built, and what services can do. How each operation works is in `provider`.
+//!
+//! ```no_run
+//! # async fn example(cache: &backend::infrastructure::cache::Cache) -> Result<(), backend::infrastructure::cache::CacheError> {
+//! use std::time::Duration;
+//!
+//! cache.set("config:site_name", &"My App", Some(Duration::from_secs(3600))).await?;
+//! let name: Option<String> = cache.get("config:site_name").await?;
+//! cache.delete("config:site_name").await?;
+//! # Ok(())
+//! # }
+//! ```
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio_util::task::TaskTracker;
+
+use super::computation::Computation;
+use super::error::{CacheError, CacheHealth};
+use super::provider::Provider;
+use super::registry::{DEFAULT_BACKEND, RegisteredBackend, Shared};
+use crate::infrastructure::cache::backends::{BackendError, CacheBackend, from_options};
+use crate::infrastructure::cache::breaker::{Availability, GuardedBackend, Supervisor};
+use crate::infrastructure::cache::clock::Clock;
+use crate::infrastructure::cache::log_limits::{Once, RateLimit};
+use crate::infrastructure::cache::options::CacheOptions;
+
+/// The response cache of this process. Clones share everything.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    pub(in crate::infrastructure::cache) shared: Arc<Shared>,
+}
+
+impl Cache {
+    /// Builds the cache that the options describe. A backend that is away is no error: it is picked
+    /// up when it comes (C29). `expose_keys` adds keys to `Cache-Status`.
+    ///
+    /// # Errors
+    /// Where the options cannot describe a backend at all.
+    pub async fn connect(options: &CacheOptions, expose_keys: bool) -> Result<Self, BackendError> {
+        let mut backends: Vec<(String, Arc<dyn CacheBackend>)> = Vec::new();
+        if options.enabled {
+            backends.push((DEFAULT_BACKEND.to_owned(), from_options(options)?));
+        }
+        Ok(Self::with_backends(options, expose_keys, backends, Clock::System).await)
+    }
+
+    /// Builds a cache on the given backends (C22), the first of which is the default.
+    pub async fn with_backends(
+        options: &CacheOptions,
+        expose_keys: bool,
+        backends: Vec<(String, Arc<dyn CacheBackend>)>,
+        clock: Clock,
+    ) -> Self {
+        let deadline = options.operation_timeout;
+        let namespace = match options.namespace.as_str() {
+            "" => String::new(),
+            namespace => format!("{namespace}:"),
+        };
+        let tasks = TaskTracker::new();
+        let mut registered = BTreeMap::new();
+        for (name, backend) in backends {
+            let shown = if name == DEFAULT_BACKEND {
+                backend.name().to_owned()
+            } else {
+                name.clone()
+            };
+            let backend = Arc::new(GuardedBackend::new(
+                shown,
+                backend,
+                deadline,
+                namespace.clone(),
+                tasks.clone(),
+            ));
+            let supervisor = Supervisor::start(Arc::clone(&backend)).await;
+            registered.insert(
+                name,
+                RegisteredBackend {
+                    backend,
+                    single_flights: Arc::default(),
+                    supervisor,
+                },
+            );
+        }
+        Self {
+            shared: Arc::new(Shared {
+                enabled: options.enabled,
+                expose_keys,
+                status_header: options.status_header,
+                max_body_bytes: options.max_body_bytes,
+                default_expiration: options.default_expiration.as_secs(),
+                jitter_percent: options.expiration_jitter_percent,
+                collapse_wait: options.collapse_wait,
+                namespace,
+                clock,
+                warned: Once::default(),
+                tasks,
+                unknown_backend: RateLimit::new(Duration::from_secs(1)),
+                backends: registered,
+            }),
+        }
+    }
+
+    /// The provider over another registered backend (C22).
+    #[must_use]
+    pub fn backend(&self, name: &str) -> Provider<'_> {
+        Provider {
+            shared: &self.shared,
+            registered: self.shared.backend(Some(name)),
+        }
+    }
+
+    /// How the default backend is.
+    #[must_use]
+    pub fn health(&self) -> CacheHealth {
+        if !self.shared.enabled {
+            return CacheHealth::Disabled;
+        }
+        match self
+            .shared
+            .backend(None)
+            .map(|registered| registered.backend.availability())
+        {
+            None | Some(Availability::Away) => CacheHealth::Down,
+            Some(_) => CacheHealth::Up,
+        }
+    }
+
+    /// The value under the key. What a route stored is read under the route's key.
+    pub async fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, CacheError> {
+        self.default_provider().get(key).await
+    }
+
+    /// Stores a value; without an expiration, for `DEFAULT_CACHE_EXPIRATION`.
+    pub async fn set<T: Serialize + ?Sized>(
+        &self,
+        key: &str,
+        value: &T,
+        expiration: Option<Duration>,
+    ) -> Result<(), CacheError> {
+        self.default_provider().set(key, value, expiration).await
+    }
+
+    /// Whether the key holds an answer.
+    pub async fn exists(&self, key: &str) -> Result<bool, CacheError> {
+        self.default_provider().exists(key).await
+    }
+
+    /// Deletes the key, and ends all variants of the resource of that name (C44): `note:7` ends `note:7:caller=2` too.
+    /// While the backend is unavailable this is an error, and the deletion is kept: it is
+    /// delivered before this process trusts the backend again.
+    pub async fn delete(&self, key: &str) -> Result<(), CacheError> {
+        self.default_provider().delete(key).await
+    }
+
+    /// Deletes what matches the Redis glob. While the backend is unavailable this is an error, and a new
+    /// generation, which distrusts every entry, takes its place with the recovery.
+    pub async fn delete_pattern(&self, pattern: &str) -> Result<(), CacheError> {
+        self.default_provider().delete_pattern(pattern).await
+    }
+
+    /// Ends a group: none of its entries is an answer any more.
+    pub async fn invalidate_group(&self, group: &str) -> Result<(), CacheError> {
+        self.default_provider().invalidate_group(group).await
+    }
+
+    /// Removes the entries of this cache and nothing else that shares the server (C24). Returns when no instance
+    /// trusts an entry from before. While the backend is unavailable this is an error, and the
+    /// removal is kept: it happens with the recovery.
+    pub async fn clear(&self) -> Result<(), CacheError> {
+        self.default_provider().clear().await
+    }
+
+    /// The stored value of the key, or that of the computation, which is then stored: see
+    /// [`Computation::get_or_compute`]. Without an expiration, for `DEFAULT_CACHE_EXPIRATION`.
+    ///
+    /// ```no_run
+    /// # async fn example(cache: &backend::infrastructure::cache::Cache) -> Result<(), std::io::Error> {
+    /// let report: String = cache
+    ///     .get_or_compute("report:7", None, async { std::fs::read_to_string("report.txt") })
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of the computation. A fault of the cache is no error: the computation runs.
+    pub async fn get_or_compute<T, E, F>(
+        &self,
+        key: &str,
+        expiration: Option<Duration>,
+        computation: F,
+    ) -> Result<T, E>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        E: Send + 'static,
+        F: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        let described = self.computation(key);
+        let described = match expiration {
+            Some(expiration) => described.expiration(expiration),
+            None => described,
+        };
+        described.get_or_compute(computation).await
+    }
+
+    /// A computation whose value is cached under the key; options of it, then
+    /// [`get_or_compute`](Computation::get_or_compute).
+    pub fn computation<'a>(&'a self, key: &'a str) -> Computation<'a> {
+        self.default_provider().computation(key)
+    }
+
+    fn default_provider(&self) -> Provider<'_> {
+        Provider {
+            shared: &self.shared,
+            registered: self.shared.backend(None),
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! Computations: the value of a future under a key, with the guarantees of a route (C51).
+//!
+//! Come here to change how a service caches a part of an answer. The protocol is in `lookup`; what routes do besides is
+//! in `middleware::read`.
+
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tracing::Instrument as _;
+
+use super::provider::{Provider, json_answer};
+use super::registry::{RegisteredBackend, Shared};
+use crate::infrastructure::cache::breaker::GuardedBackend;
+use crate::infrastructure::cache::clock::saturating_milliseconds;
+use crate::infrastructure::cache::keys::{Key, Memberships, group_key};
+use crate::infrastructure::cache::lookup::{Decision, FillPermit, Lookup};
+use crate::infrastructure::cache::stored::{CompleteAnswer, Provenance, ValueId, shortened};
+
+/// A computation whose value is cached. Made by [`Cache::computation`](super::Cache::computation).
+///
+/// Defaults: no group, and `DEFAULT_CACHE_EXPIRATION`.
+///
+/// ```no_run
+/// # async fn example(cache: &backend::infrastructure::cache::Cache) -> Result<(), String> {
+/// let total: u64 = cache
+///     .computation("report:7")
+///     .group("reports")
+///     .get_or_compute(async { Ok::<_, String>(42) })
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug)]
+#[must_use = "a computation runs with get_or_compute"]
+pub struct Computation<'a> {
+    provider: Provider<'a>,
+    key: &'a str,
+    group: Option<&'a str>,
+    expiration: Option<Duration>,
+}
+
+impl<'a> Computation<'a> {
+    pub(super) fn new(provider: Provider<'a>, key: &'a str) -> Self {
+        Self {
+            provider,
+            key,
+            group: None,
+            expiration: None,
+        }
+    }
+
+    /// The group that the value belongs to:
+    /// [`invalidate_group`](super::Cache::invalidate_group) ends it, and so does a write that names the group (C36).
+    pub fn group(mut self, group: &'a str) -> Self {
+        self.group = Some(group);
+        self
+    }
+
+    /// For how long the value is used. 0 stores nothing.
+    pub fn expiration(mut self, expiration: Duration) -> Self {
+        self.expiration = Some(expiration);
+        self
+    }
+
+    /// The stored value, or else that of the computation, which is then stored.
+    ///
+    /// - The computation of one key runs once at a time: other tasks of this process wait for it, other processes for at
+    ///   most `CACHE_COLLAPSE_WAIT_MS` (C34).
+    /// - A value that was computed from the state before an invalidation is never stored after it (C33).
+    /// - It runs to its end even if the future that waits for it is dropped, so it must own what it uses.
+    /// - Values larger than `CACHE_MAX_BODY_BYTES` are not stored. A stored value that does not fit `T` is computed anew,
+    ///   with a warning.
+    ///
+    /// # Errors
+    /// Those of the computation, which are not stored. A fault of the cache is no error: the computation runs.
+    ///
+    /// # Panics
+    /// Where the computation panics.
+    pub async fn get_or_compute<T, E, F>(self, computation: F) -> Result<T, E>
+    where
+        T: Serialize + DeserializeOwned + Send + 'static,
+        E: Send + 'static,
+        F: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        let Some(plan) = self.plan() else {
+            return spawned(computation).await;
+        };
+        let shared = self.provider.shared;
+        // Most computations are found, so the claim is not brought along with the look-up.
+        let found_nothing = AtomicBool::new(false);
+        let lookup = Lookup {
+            backend: &plan.registered.backend,
+            single_flights: &plan.registered.single_flights,
+            clock: &shared.clock,
+            collapse_wait: shared.collapse_wait,
+            near: true,
+            key: &plan.key,
+            memberships: &plan.memberships,
+            longest_lifetime: plan.expiration,
+            found_nothing: &found_nothing,
+        };
+        let decision = match lookup.decide(None).await {
+            // An entry of a route may be of use to the route after its expiry, not to a computation.
+            Ok(Decision::Stale(entry, _)) => lookup.decide(Some(entry.id)).await,
+            decision => decision,
+        };
+        match decision {
+            Ok(Decision::Hit(entry, _) | Decision::Collapsed(entry)) => {
+                match serde_json::from_slice(&entry.body) {
+                    Ok(value) => Ok(value),
+                    Err(error) => {
+                        tracing::warn!(
+                            key = self.key,
+                            "a cached value is of another type: {error}"
+                        );
+                        spawned(computation).await
+                    }
+                }
+            }
+            Ok(Decision::Fill(permit)) => {
+                let fill = Fill {
+                    shared: Arc::clone(shared),
+                    backend: Arc::clone(&plan.registered.backend),
+                    key: plan.key.clone(),
+                    expiration: plan.expiration,
+                    permit: *permit,
+                };
+                spawned(fill.run(computation)).await
+            }
+            Ok(Decision::RunAlone | Decision::Stale(..)) | Err(_) => spawned(computation).await,
+        }
+    }
+
+    /// Where the value is looked up; `None` where it cannot be.
+    fn plan(&self) -> Option<Plan<'a>> {
+        let shared = self.provider.shared;
+        let registered = self.provider.registered?;
+        let key = match self.provider.key(self.key) {
+            Ok(key) => key,
+            Err(error) => {
+                tracing::error!(key = self.key, "a computation is not cached: {error}");
+                return None;
+            }
+        };
+        let default = Duration::from_secs(shared.default_expiration);
+        let expiration = self.expiration.unwrap_or(default);
+        if saturating_milliseconds(expiration) == 0 || !registered.backend.is_ready() {
+            return None;
+        }
+        let group = self
+            .group
+            .map(|group| registered.backend.key(&group_key(group)));
+        Some(Plan {
+            registered,
+            key,
+            memberships: Memberships {
+                group,
+                ..Memberships::default()
+            },
+            expiration,
+        })
+    }
+}
+
+/// Where the value of a computation is looked up.
+struct Plan<'a> {
+    registered: &'a RegisteredBackend,
+    key: Key,
+    memberships: Memberships,
+    expiration: Duration,
+}
+
+/// One run of a computation that may be stored.
+struct Fill {
+    shared: Arc<Shared>,
+    backend: Arc<GuardedBackend>,
+    key: Key,
+    expiration: Duration,
+    permit: FillPermit,
+}
+
+impl Fill {
+    /// Runs the computation, stores its value and gives it to the tasks that wait.
+    async fn run<T, E, F>(self, computation: F) -> Result<T, E>
+    where
+        T: Serialize,
+        F: Future<Output = Result<T, E>>,
+    {
+        // The end of the process waits for it. A process that waits for no more tasks computes all the same.
+        let _task = self.shared.begin_task();
+        let started = Instant::now();
+        let value = match computation.await {
+            Ok(value) => value,
+            Err(error) => {
+                self.permit.give_up(&self.backend, &self.key).await;
+                return Err(error);
+            }
+        };
+        match json_answer(&value) {
+            Ok(answer) if answer.body.len() <= self.shared.max_body_bytes => {
+                self.store(answer, started.elapsed()).await;
+            }
+            Ok(_) => self.permit.give_up(&self.backend, &self.key).await,
+            Err(error) => {
+                let key = self.key.name();
+                tracing::error!(key, "a computed value cannot be written as JSON: {error}");
+                self.permit.give_up(&self.backend, &self.key).await;
+            }
+        }
+        Ok(value)
+    }
+
+    async fn store(self, answer: CompleteAnswer, cost: Duration) {
+        let fresh = shortened(
+            saturating_milliseconds(self.expiration),
+            self.shared.jitter_percent,
+        );
+        let entry = answer.into_entry(Provenance {
+            id: ValueId::random(),
+            key: self.key.identity(),
+            stored: self.shared.clock.milliseconds(),
+            fresh,
+            cost: saturating_milliseconds(cost),
+            generation: self.permit.generation,
+            belonging: self.permit.belonging.clone(),
+        });
+        let lifetime = Duration::from_millis(fresh);
+        self.permit
+            .fill(&self.backend, &self.key, Arc::new(entry), lifetime)
+            .await;
+    }
+}
+
+/// Runs a future to its end even if its caller leaves meanwhile. Its panic is the caller's.
+async fn spawned<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> T {
+    match tokio::spawn(future.in_current_span()).await {
+        Ok(output) => output,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => resume_unwind(panic),
+            // The runtime ends, and its tasks end with it, this one too.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}
