@@ -138,7 +138,7 @@ impl<'a> Computation<'a> {
     /// Where the value is looked up; `None` where it cannot be.
     fn plan(&self) -> Option<Plan<'a>> {
         let shared = self.provider.shared;
-        let registered = self.provider.registered?;
+        let registered = self.provider.registered.filter(|_| shared.enabled)?;
         let key = match self.provider.key(self.key) {
             Ok(key) => key,
             Err(error) => {
