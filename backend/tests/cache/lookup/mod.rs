@@ -3,5 +3,6 @@
 
 mod claims;
 mod groups;
+mod identity;
 mod never_stale;
 mod single_flight;
