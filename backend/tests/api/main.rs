@@ -12,6 +12,7 @@ mod support;
 mod alphabets;
 mod auth;
 mod bad_input;
+mod cache_headers;
 mod caching;
 mod database;
 mod deadlines;

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue};
 use actix_web::http::uri::PathAndQuery;
 use actix_web::http::{ConnectionType, Uri};
 use actix_web::middleware::Next;
@@ -23,8 +24,11 @@ pub fn close_connections() {
     CLOSES_CONNECTIONS.store(true, Ordering::Relaxed);
 }
 
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
 /// A middleware that gives the request its [`RequestId`], finds the route of `/widgets/` where that of
-/// `/widgets` is, answers for a handler that takes too long, and gives every error its problem body.
+/// `/widgets` is, answers for a handler that takes too long, gives every error its problem body, and keeps
+/// answers to callers out of other caches (`Cache-Control: no-store`), unless the route says otherwise.
 ///
 /// # Errors
 /// Those of the inner service that are no answers, such as a handler that panicked, as problems too.
@@ -49,7 +53,13 @@ pub async fn apply_conventions<B: MessageBody + 'static>(
         let head = response.response_mut().head_mut();
         head.set_connection_type(ConnectionType::Close);
     }
+    // Answers of cached routes have the header already (C52). Other answers to a caller are of that caller alone.
+    let needs_no_store = !response.headers().contains_key(CACHE_CONTROL)
+        && response.request().headers().contains_key(AUTHORIZATION);
     let headers = response.headers_mut();
+    if needs_no_store {
+        headers.insert(CACHE_CONTROL, NO_STORE);
+    }
     headers.insert(X_REQUEST_ID, request_id.into_header());
     Ok(response)
 }

@@ -1,5 +1,6 @@
 //! Handlers of `/auth`.
 
+use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, web};
 
 use super::schemas::{Login, Token};
@@ -31,11 +32,13 @@ pub async fn login(
     let issued = issue(&database, account.id, &account.password_hash)
         .await?
         .ok_or(ApiError::WrongCredentials)?;
-    Ok(HttpResponse::Ok().json(Token {
-        access_token: issued.token,
-        token_type: "bearer",
-        expires_at: issued.expires_at,
-    }))
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .json(Token {
+            access_token: issued.token,
+            token_type: "bearer",
+            expires_at: issued.expires_at,
+        }))
 }
 
 /// `POST /auth/logout`: revokes the token of the request.

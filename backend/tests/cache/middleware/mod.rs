@@ -3,6 +3,7 @@
 
 mod caller_inside;
 mod conditional;
+mod downstream;
 mod effects;
 mod freshness;
 mod missing_bindings;

@@ -51,6 +51,7 @@ impl Fill {
             }
         };
         let key = self.key.clone();
+        let policy = Rc::clone(&self.policy);
         // Neither stored nor given to the requests that wait: they run their own handlers.
         let caller_is_inside = self
             .caller
@@ -64,6 +65,7 @@ impl Fill {
         };
         Ok(finish(
             &shared,
+            &policy,
             answer_conditionally(response),
             if caller_is_inside {
                 Outcome::Bypass(Bypass::CallerInside)

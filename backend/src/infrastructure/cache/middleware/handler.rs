@@ -1,6 +1,6 @@
 //! The route behind the middleware, and `Cache-Status` on the way out.
 //!
-//! Come here for what every way of a request has in common. This file uses none of the other files of the room.
+//! Come here for what every way of a request has in common. Of the room this file uses `downstream` alone.
 
 use std::fmt;
 use std::rc::Rc;
@@ -12,9 +12,10 @@ use actix_web::{Error, HttpMessage};
 use bytes::Bytes;
 use tracing::level_filters::LevelFilter;
 
+use super::downstream::set_cache_control;
 use crate::infrastructure::cache::cache_status::{Bypass, Outcome, header_value};
 use crate::infrastructure::cache::keys::Key;
-use crate::infrastructure::cache::policy::Problem;
+use crate::infrastructure::cache::policy::{CompiledPolicy, Problem};
 use crate::infrastructure::cache::provider::Shared;
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
@@ -72,13 +73,15 @@ where
     }
 }
 
-/// Writes down what the cache did: as a header, and for the access log where there is one.
+/// Writes down what the cache did for a read: as a header, and for the access log where there is one. Adds `Cache-Control`.
 pub(super) fn finish(
     shared: &Shared,
+    policy: &CompiledPolicy,
     mut response: ServiceResponse<BoxBody>,
     outcome: Outcome,
     key: Option<&Key>,
 ) -> ServiceResponse<BoxBody> {
+    set_cache_control(policy, &mut response, outcome);
     if shared.status_header {
         let shown = key.filter(|_| shared.expose_keys).map(Key::name);
         insert_status(&mut response, header_value(outcome, shown));

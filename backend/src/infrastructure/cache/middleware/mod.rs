@@ -4,6 +4,7 @@
 //! `fill`, `refresh` and `write` are the ways, `response` turns responses into entries and back. Keys are
 //! built in `policy`, and what a read finds is decided in `lookup`.
 
+mod downstream;
 mod fill;
 mod handler;
 mod misuse;

@@ -97,7 +97,7 @@ where
     let lookup = lookup(shared, &policy, registered, &plan);
     if request.method() == Method::HEAD {
         let outcome = match lookup.peek().await {
-            Ok(Some(entry)) => return Ok(hit(shared, request, &entry, &plan.key)),
+            Ok(Some(entry)) => return Ok(hit(shared, &policy, request, &entry, &plan.key)),
             Ok(None) => Outcome::Miss { stored: false },
             Err(_) => Outcome::Bypass(Bypass::Unavailable),
         };
@@ -186,7 +186,7 @@ impl Context<'_> {
                     self.ageing(Arc::clone(&entry), version)
                         .refresh_in_background(handler, &request);
                 }
-                return Ok(hit(shared, request, &entry, self.lookup.key));
+                return Ok(hit(shared, self.policy, request, &entry, self.lookup.key));
             }
             Ok(Decision::Collapsed(entry)) => {
                 return Ok(self.answer(request, &entry, Outcome::Collapsed));
@@ -241,6 +241,7 @@ impl Context<'_> {
         );
         finish(
             &self.cache.shared,
+            self.policy,
             request.into_response(response),
             outcome,
             Some(self.lookup.key),
@@ -251,6 +252,7 @@ impl Context<'_> {
 /// Answers from the entry.
 pub(super) fn hit(
     shared: &Shared,
+    policy: &CompiledPolicy,
     request: ServiceRequest,
     entry: &Entry,
     key: &Key,
@@ -261,6 +263,7 @@ pub(super) fn hit(
     let response = respond(request.request(), entry, now);
     finish(
         shared,
+        policy,
         request.into_response(response),
         Outcome::Hit { ttl },
         Some(key),
@@ -308,7 +311,13 @@ where
         response = take_storable(response, cache.shared.max_body_bytes, negative).0;
         response = answer_conditionally(response);
     }
-    Ok(finish(&cache.shared, response, outcome, key.as_ref()))
+    Ok(finish(
+        &cache.shared,
+        policy,
+        response,
+        outcome,
+        key.as_ref(),
+    ))
 }
 
 /// Runs a future to its end even if the client leaves meanwhile.

@@ -115,6 +115,7 @@ impl Ageing<'_> {
                     let response = ServiceResponse::new(request.request().clone(), response);
                     Aged::Answer(Ok(finish(
                         &self.cache.shared,
+                        self.policy,
                         response,
                         Outcome::Collapsed,
                         Some(self.lookup.key),

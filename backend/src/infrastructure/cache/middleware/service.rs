@@ -95,9 +95,13 @@ where
         let method = request.method();
         if method == Method::GET || method == Method::HEAD {
             return match read::begin(&cache.shared, &policy, &request) {
-                Beginning::Hit(entry, key) => {
-                    Either::Left(ready(Ok(read::hit(&cache.shared, request, &entry, &key))))
-                }
+                Beginning::Hit(entry, key) => Either::Left(ready(Ok(read::hit(
+                    &cache.shared,
+                    &policy,
+                    request,
+                    &entry,
+                    &key,
+                )))),
                 Beginning::Ask(plan) => {
                     Either::Right(Box::pin(read::ask(cache, policy, handler, request, plan)))
                 }

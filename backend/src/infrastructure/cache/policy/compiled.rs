@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use actix_web::HttpRequest;
 
 use super::invalidation::Invalidation;
-use super::policy::{CachePolicy, ResourceId};
+use super::policy::{Audience, CachePolicy, ResourceId};
 use super::variants::Variants;
 use crate::infrastructure::cache::cache_status::Bypass;
 use crate::infrastructure::cache::keys::{
@@ -95,6 +95,11 @@ impl CompiledPolicy {
             policy,
             found_nothing: AtomicBool::new(false),
         }
+    }
+
+    /// Whether every caller has an entry of its own, by `per_caller()` or by `{caller}` in the key.
+    pub(in crate::infrastructure::cache) fn is_per_caller(&self) -> bool {
+        self.places_caller || self.policy.audience == Audience::PerCaller
     }
 
     /// Whether this is what a write invalidates and not a policy that reads, which alone may stand on a route that reads (C19).

@@ -64,6 +64,7 @@ pub struct CachePolicy {
     pub(in crate::infrastructure::cache) declared_at: &'static Location<'static>,
     pub(in crate::infrastructure::cache) freshness: Freshness,
     pub(in crate::infrastructure::cache) near: bool,
+    pub(in crate::infrastructure::cache) client_max_age: Option<u32>,
 }
 
 /// What an entry may still be used for when it is no longer fresh, and how it is kept fresh.
@@ -97,6 +98,7 @@ impl CachePolicy {
             binds: &[],
             declared_at: Location::caller(),
             near: true,
+            client_max_age: None,
             freshness: Freshness {
                 stale_while_revalidate: 0,
                 stale_if_error: 0,
@@ -277,6 +279,22 @@ impl CachePolicy {
     #[must_use]
     pub const fn early_refresh(mut self) -> Self {
         self.freshness.early_refresh = true;
+        self
+    }
+
+    /// For this many seconds browsers and proxies may use the answer again without asking (C52). They know nothing of writes: in
+    /// that time they may show what is stale. Without it answers carry `Cache-Control: no-cache`, so that clients ask each time
+    /// and mostly get a 304. A `Cache-Control` that the handler sets is kept.
+    ///
+    /// # Panics
+    /// For 0, which is the default: leave it out.
+    #[must_use]
+    pub const fn client_max_age(mut self, seconds: u32) -> Self {
+        assert!(
+            seconds > 0,
+            "a client_max_age of 0 seconds is refused: leave it out, and clients ask each time"
+        );
+        self.client_max_age = Some(seconds);
         self
     }
 

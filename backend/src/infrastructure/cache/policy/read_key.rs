@@ -44,7 +44,7 @@ impl CompiledPolicy {
         if self.needs_query_hash {
             arguments = arguments.with_query_hash();
         }
-        let is_of_caller = self.places_caller || self.policy.audience == Audience::PerCaller;
+        let is_of_caller = self.is_per_caller();
         if is_of_caller && arguments.value(CALLER).is_none() {
             return Err(NotCached::silently(Bypass::NoCaller));
         }
