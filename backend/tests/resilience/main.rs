@@ -13,6 +13,8 @@ mod support;
 
 mod breaker;
 mod cluster;
+mod database;
+mod database_drill;
 mod drill;
 mod figures;
 mod groups;

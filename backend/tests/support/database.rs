@@ -32,6 +32,10 @@ impl TestDatabase {
         database
     }
 
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     pub fn url(&self) -> String {
         self.url_through(None)
     }
