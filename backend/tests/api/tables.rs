@@ -102,8 +102,13 @@ async fn readiness_is_503_until_the_tables_are_those_of_the_program() {
 async fn a_role_that_may_only_read_and_write_rows_suffices_where_nothing_is_to_migrate() {
     let database = TestDatabase::migrated().await;
     let role = unique("role");
-    execute(&database, &format!("CREATE ROLE {role} LOGIN")).await;
     let mut url = reqwest::Url::parse(&database.url()).unwrap();
+    let password = url.password().unwrap();
+    execute(
+        &database,
+        &format!("CREATE ROLE {role} LOGIN PASSWORD '{password}'"),
+    )
+    .await;
     url.set_username(&role).unwrap();
     let environment = [("DATABASE_URL", url.as_str()), UNCACHED];
     let lines = errors(&run(&environment, &["migrate"], ""));

@@ -26,10 +26,11 @@ impl PgBouncer {
         let (port, directory) = (free_port(), unprivileged_directory("pgbouncer"));
         let server = reqwest::Url::parse(&variable("TEST_DATABASE_URL")).expect("a URL");
         let settings = format!(
-            "[databases]\n* = host=127.0.0.1 port={} user=postgres\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
+            "[databases]\n* = host=127.0.0.1 port={} user=postgres password={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
              listen_port = {port}\nunix_socket_dir =\nauth_type = any\npool_mode = transaction\n\
              default_pool_size = 2\nmax_client_conn = 200\n{further}\n",
-            server.port().expect("a port")
+            server.port().expect("a port"),
+            server.password().expect("a password"),
         );
         // Written as root and read by another user.
         let file = std::env::temp_dir()

@@ -3,6 +3,7 @@
 //! Come here for faults of the server itself. A test that needs no such fault takes a `TestDatabase`,
 //! which is there at once.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -45,9 +46,18 @@ pub fn unprivileged(program: &str) -> Command {
 /// A new directory that an unprivileged command may write to.
 pub fn unprivileged_directory(prefix: &str) -> PathBuf {
     let directory = std::env::temp_dir().join(unique(prefix));
-    let made = unprivileged("mkdir").arg(&directory).status();
+    let made = unprivileged("mkdir")
+        .args(["-m", "700"])
+        .arg(&directory)
+        .status();
     assert!(made.expect("mkdir").success(), "{}", directory.display());
     directory
+}
+
+/// The password of the test server. This one has the same, so that no other user of the machine gets in.
+fn password() -> String {
+    let server = reqwest::Url::parse(&variable("TEST_DATABASE_URL")).expect("a URL");
+    server.password().expect("a password").to_owned()
 }
 
 impl Postgres {
@@ -56,10 +66,23 @@ impl Postgres {
             port: free_port(),
             directory: unprivileged_directory("postgres"),
         };
+        let file = server.directory.join("password");
+        let mut tee = unprivileged("tee")
+            .arg(&file)
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("tee");
+        let input = tee
+            .stdin
+            .take()
+            .expect("its input")
+            .write_all(password().as_bytes());
+        input.expect("the password is written");
+        assert!(tee.wait().expect("tee").success());
         let mut initdb = server.program("initdb");
         initdb.args([
             "-A",
-            "trust",
+            "scram-sha-256",
             "-U",
             "postgres",
             "-E",
@@ -67,10 +90,11 @@ impl Postgres {
             "--locale=C",
             "--no-sync",
         ]);
+        initdb.arg(format!("--pwfile={}", file.display()));
         server.run(initdb);
         server.start_again();
         let mut create = unprivileged(&format!("{}/psql", variable("TEST_POSTGRES_BIN")));
-        create.args([
+        create.env("PGPASSWORD", password()).args([
             "-h",
             "127.0.0.1",
             "-U",
@@ -86,7 +110,10 @@ impl Postgres {
 
     /// The address of the database through a port: the server's, or that of a proxy.
     pub fn url(port: u16) -> String {
-        format!("postgres://postgres@127.0.0.1:{port}/backend")
+        format!(
+            "postgres://postgres:{}@127.0.0.1:{port}/backend",
+            password()
+        )
     }
 
     /// Stops the server; its connections are closed.
