@@ -57,6 +57,7 @@ mod instance;
 mod lookup;
 mod outage;
 mod reader;
+mod reader_steps;
 
 use std::env;
 use std::fmt::Debug;

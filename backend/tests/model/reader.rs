@@ -1,7 +1,7 @@
-//! The reader of the model of one key: what a request does, step by step.
+//! The reader of the model of one key: how far a request is. Its steps are in `reader_steps`.
 
-use crate::ids::{Id, Ids as _};
-use crate::lookup::{Action, Judged, Lookup, State, Stored, Variant};
+use crate::ids::Id;
+use crate::lookup::Stored;
 
 /// A request under way.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
@@ -45,14 +45,14 @@ pub enum Step {
 #[derive(Clone, Copy, Debug, Default, Hash, PartialEq, Eq)]
 pub struct Look {
     /// The claim of another instance that is waited for.
-    waits_for: Option<Id>,
-    key: Half<Stored>,
-    record: Half<Id>,
+    pub waits_for: Option<Id>,
+    pub key: Half<Stored>,
+    pub record: Half<Id>,
 }
 
 /// What a look-up knows of one of the two.
 #[derive(Clone, Copy, Debug, Default, Hash, PartialEq, Eq)]
-enum Half<T> {
+pub enum Half<T> {
     #[default]
     Unseen,
     Seen(Option<T>),
@@ -62,10 +62,10 @@ enum Half<T> {
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 pub struct Lead {
     /// The claim, or the entry that is refreshed; the flight's id too.
-    id: Id,
-    stamp: Option<Id>,
+    pub id: Id,
+    pub stamp: Option<Id>,
     /// The value of the entry that is refreshed.
-    refreshed: Option<u8>,
+    pub refreshed: Option<u8>,
 }
 
 /// Where an answer came from. Answers of a handler that the request ran itself are never old, so
@@ -80,7 +80,7 @@ pub enum How {
 }
 
 impl<T> Half<T> {
-    fn or(self, other: Self) -> Self {
+    pub fn or(self, other: Self) -> Self {
         match self {
             Self::Unseen => other,
             Self::Seen(_) => self,
@@ -93,295 +93,6 @@ impl Reader {
         floor: 0,
         step: Step::Idle,
     };
-}
-
-impl Lookup {
-    /// What the reader may do next; what turns out to be impossible leaves the state as it is.
-    pub fn reader_actions(&self, state: &State, number: usize, actions: &mut Vec<Action>) {
-        match state.readers[number].step {
-            Step::Idle | Step::Answered(..) => {
-                actions.push(Action::Begin(number));
-                if self.variant == Variant::JoinUnseen {
-                    actions.push(Action::JoinUnseen(number));
-                }
-            }
-            Step::Looking(look) => {
-                if look.key == Half::Unseen {
-                    actions.push(Action::LookAtKey(number));
-                }
-                if look.record == Half::Unseen && self.grouped {
-                    actions.push(Action::LookAtGroup(number));
-                }
-                if look.waits_for.is_some() {
-                    actions.push(Action::RunAlone(number));
-                }
-            }
-            Step::Met(_) => actions.push(Action::JoinOrWait(number)),
-            Step::Found(_) => {
-                actions.push(Action::Hit(number));
-                if self.refreshes {
-                    actions.push(Action::Refresh(number));
-                }
-            }
-            Step::Unstamped(_) => actions.push(Action::StampGroup(number)),
-            Step::Restamping(_) => actions.push(Action::ReadStamp(number)),
-            Step::Claiming(..) => actions.extend([Action::Claim(number), Action::Crash(number)]),
-            Step::Running(_) => actions.extend([
-                Action::Read(number),
-                Action::GiveUp(number),
-                Action::Crash(number),
-            ]),
-            Step::Filling(..) => actions.extend([Action::Fill(number), Action::Crash(number)]),
-            Step::Joined(..) => actions.push(Action::RunAlone(number)),
-            Step::Covering(..) => actions.push(Action::Cover(number)),
-        }
-    }
-
-    /// One step of a reader; `None` where it cannot be taken.
-    pub fn read(&self, state: &mut State, action: Action) -> Option<()> {
-        let (number, next) = match action {
-            Action::Begin(number) => {
-                state.readers[number].floor = state.acknowledged;
-                (number, Step::Looking(Look::default()))
-            }
-            Action::JoinUnseen(number) => {
-                state.readers[number].floor = state.acknowledged;
-                (number, self.join(state, number, None, None)?)
-            }
-            Action::LookAtKey(number) => (
-                number,
-                self.look(state, number, Half::Seen(state.key), Half::Unseen)?,
-            ),
-            Action::LookAtGroup(number) => (
-                number,
-                self.look(state, number, Half::Unseen, Half::Seen(state.record))?,
-            ),
-            Action::JoinOrWait(number) => (number, self.join_or_wait(state, number)?),
-            Action::Hit(number) => match state.readers[number].step {
-                Step::Found(lead) => (number, Step::Answered(How::Hit, lead.refreshed?)),
-                _ => return None,
-            },
-            Action::Refresh(number) => (number, self.refresh(state, number)?),
-            Action::StampGroup(number) => (number, stamp_group(state, number)?),
-            Action::ReadStamp(number) => match state.readers[number].step {
-                Step::Restamping(seen) => (number, Step::Claiming(seen, state.record)),
-                _ => return None,
-            },
-            Action::Claim(number) => (number, self.claim(state, number)?),
-            Action::Read(number) => match state.readers[number].step {
-                Step::Running(lead) => {
-                    self.land(state, number, lead, Some(state.database));
-                    (number, Step::Filling(lead, state.database))
-                }
-                _ => return None,
-            },
-            Action::Fill(number) => (number, self.fill(state, number)?),
-            Action::GiveUp(number) => (number, self.give_up(state, number)?),
-            Action::Cover(number) => match state.readers[number].step {
-                Step::Covering(entry, value) => match self.judge(state.key, state.record) {
-                    Judged::Filled(id, _) if id == entry => {
-                        (number, Step::Answered(How::Covered, value))
-                    }
-                    _ => (number, Step::Looking(Look::default())),
-                },
-                _ => return None,
-            },
-            Action::RunAlone(number) => (number, Step::Idle),
-            Action::Crash(number) => {
-                if let Step::Running(lead) = state.readers[number].step {
-                    self.land(state, number, lead, None);
-                }
-                (number, Step::Idle)
-            }
-            _ => return None,
-        };
-        state.readers[number].step = next;
-        if next == Step::Idle {
-            state.readers[number] = Reader::IDLE;
-        }
-        Some(())
-    }
-
-    /// Half of a `look`; with the other half, what `decide` or `wait_for_other_instance` makes of it.
-    fn look(
-        &self,
-        state: &State,
-        number: usize,
-        key: Half<Stored>,
-        record: Half<Id>,
-    ) -> Option<Step> {
-        let Step::Looking(look) = state.readers[number].step else {
-            return None;
-        };
-        let look = Look {
-            waits_for: look.waits_for,
-            key: look.key.or(key),
-            record: if self.grouped {
-                look.record.or(record)
-            } else {
-                Half::Seen(None)
-            },
-        };
-        let (Half::Seen(key), Half::Seen(record)) = (look.key, look.record) else {
-            return Some(Step::Looking(look));
-        };
-        let again = |waits_for| {
-            Step::Looking(Look {
-                waits_for,
-                ..Look::default()
-            })
-        };
-        Some(match (self.judge(key, record), look.waits_for) {
-            (Judged::Filled(_, value), Some(_)) => Step::Answered(How::Waited, value),
-            (Judged::Claimed(claim), Some(awaited)) if claim == awaited => again(Some(claim)),
-            (_, Some(_)) => again(None),
-            // The entry's own stamp is the group's, or it were no answer.
-            (Judged::Filled(entry, value), None) => Step::Found(Lead {
-                id: entry,
-                stamp: record,
-                refreshed: Some(value),
-            }),
-            (Judged::Claimed(claim), None) => Step::Met(claim),
-            (Judged::Vacant(seen), None) if self.grouped && record.is_none() => {
-                Step::Unstamped(seen)
-            }
-            (Judged::Vacant(seen), None) => Step::Claiming(seen, record),
-        })
-    }
-
-    fn join_or_wait(&self, state: &State, number: usize) -> Option<Step> {
-        let Step::Met(claim) = state.readers[number].step else {
-            return None;
-        };
-        let joined = self.join(state, number, Some(claim), None);
-        // The flight of an own process's claim may have ended since the claim was seen.
-        Some(joined.unwrap_or(Step::Looking(Look {
-            waits_for: Some(claim),
-            ..Look::default()
-        })))
-    }
-
-    /// Joins the flight of that id, if the reader's process has it. A flight that has landed is there
-    /// until it has tried to fill.
-    fn join(
-        &self,
-        state: &State,
-        number: usize,
-        wanted: Option<Id>,
-        refreshed: Option<u8>,
-    ) -> Option<Step> {
-        let process = self.processes[number];
-        (0..self.processes.len())
-            .filter(|other| *other != number && self.processes[*other] == process)
-            .find_map(|other| match state.readers[other].step {
-                Step::Running(lead) if wanted.is_none_or(|id| id == lead.id) => {
-                    Some(Step::Joined(lead.id, refreshed))
-                }
-                Step::Filling(lead, value) if wanted.is_none_or(|id| id == lead.id) => {
-                    Some(Step::Answered(How::Joined, value))
-                }
-                _ => None,
-            })
-    }
-
-    fn refresh(&self, state: &State, number: usize) -> Option<Step> {
-        let Step::Found(lead) = state.readers[number].step else {
-            return None;
-        };
-        let joined = self.join(state, number, Some(lead.id), lead.refreshed);
-        Some(joined.unwrap_or(Step::Running(lead)))
-    }
-
-    fn claim(&self, state: &mut State, number: usize) -> Option<Step> {
-        let Step::Claiming(seen, stamp) = state.readers[number].step else {
-            return None;
-        };
-        let lead = Lead {
-            id: state.fresh(),
-            stamp,
-            refreshed: None,
-        };
-        if self.variant == Variant::FillIfAbsent {
-            return Some(Step::Running(lead));
-        }
-        if state.key.map(|stored| stored.id) != seen {
-            return Some(Step::Looking(Look::default()));
-        }
-        state.key = Some(Stored {
-            id: lead.id,
-            stamp,
-            value: None,
-        });
-        Some(Step::Running(lead))
-    }
-
-    /// Ends a flight: those that joined have its answer, or go on without.
-    fn land(&self, state: &mut State, leader: usize, lead: Lead, landed: Option<u8>) {
-        for (number, process) in self.processes.iter().enumerate() {
-            let reader = &mut state.readers[number];
-            let Step::Joined(id, refreshed) = reader.step else {
-                continue;
-            };
-            if id != lead.id || *process != self.processes[leader] {
-                continue;
-            }
-            reader.step = match (landed, refreshed) {
-                (Some(value), _) => Step::Answered(How::Joined, value),
-                (None, Some(value)) => Step::Covering(id, value),
-                (None, None) => {
-                    *reader = Reader::IDLE;
-                    continue;
-                }
-            };
-        }
-    }
-
-    fn fill(&self, state: &mut State, number: usize) -> Option<Step> {
-        let Step::Filling(lead, value) = state.readers[number].step else {
-            return None;
-        };
-        let stands = match self.variant {
-            Variant::FillUnconditionally => true,
-            Variant::RefreshUnconditionally if lead.refreshed.is_some() => true,
-            Variant::FillIfAbsent => state.key.is_none(),
-            _ => state.key.is_some_and(|stored| stored.id == lead.id),
-        };
-        if !stands {
-            return Some(Step::Answered(How::Refused, value));
-        }
-        let late = self.variant == Variant::StampWhenStoring;
-        state.key = Some(Stored {
-            id: state.fresh(),
-            stamp: if late { state.record } else { lead.stamp },
-            value: Some(value),
-        });
-        Some(Step::Idle)
-    }
-
-    fn give_up(&self, state: &mut State, number: usize) -> Option<Step> {
-        let Step::Running(lead) = state.readers[number].step else {
-            return None;
-        };
-        self.land(state, number, lead, None);
-        Some(if let Some(value) = lead.refreshed {
-            Step::Covering(lead.id, value)
-        } else {
-            state.key = None;
-            Step::Idle
-        })
-    }
-}
-
-fn stamp_group(state: &mut State, number: usize) -> Option<Step> {
-    let Step::Unstamped(seen) = state.readers[number].step else {
-        return None;
-    };
-    if state.record.is_some() {
-        return Some(Step::Restamping(seen));
-    }
-    let stamp = state.fresh();
-    state.record = Some(stamp);
-    Some(Step::Claiming(seen, Some(stamp)))
 }
 
 impl Step {
