@@ -162,6 +162,36 @@ impl Invalidation {
     }
 }
 
+/// Here and not beside the others of the policy, since a policy that reads knows nothing of writes.
+impl CachePolicy {
+    /// What a write of this resource invalidates besides its key: see [`Invalidation::to_invalidate_extra`].
+    #[must_use]
+    #[track_caller]
+    pub const fn to_invalidate_extra(
+        self,
+        extra: &'static [(&'static str, &'static str)],
+    ) -> Invalidation {
+        Invalidation::of(self).to_invalidate_extra(extra)
+    }
+
+    /// What a write of this resource invalidates besides its key: see [`Invalidation::to_invalidate_groups`].
+    #[must_use]
+    #[track_caller]
+    pub const fn to_invalidate_groups(self, groups: &'static [&'static str]) -> Invalidation {
+        Invalidation::of(self).to_invalidate_groups(groups)
+    }
+
+    /// What a write of this resource invalidates besides its key: see [`Invalidation::pattern_to_invalidate_extra`].
+    #[must_use]
+    #[track_caller]
+    pub const fn pattern_to_invalidate_extra(
+        self,
+        patterns: &'static [&'static str],
+    ) -> Invalidation {
+        Invalidation::of(self).pattern_to_invalidate_extra(patterns)
+    }
+}
+
 impl Default for Invalidation {
     fn default() -> Self {
         Self::new()

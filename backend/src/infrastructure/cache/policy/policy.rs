@@ -23,7 +23,6 @@ use std::panic::Location;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::invalidation::Invalidation;
 use crate::infrastructure::cache::keys::{QueryType, ResourceIdType, check_template};
 
 /// Where the resource id comes from.
@@ -231,33 +230,6 @@ impl CachePolicy {
         );
         self.binds = arguments;
         self
-    }
-
-    /// What a write of this resource invalidates besides its key: see [`Invalidation::to_invalidate_extra`].
-    #[must_use]
-    #[track_caller]
-    pub const fn to_invalidate_extra(
-        self,
-        extra: &'static [(&'static str, &'static str)],
-    ) -> Invalidation {
-        Invalidation::of(self).to_invalidate_extra(extra)
-    }
-
-    /// What a write of this resource invalidates besides its key: see [`Invalidation::to_invalidate_groups`].
-    #[must_use]
-    #[track_caller]
-    pub const fn to_invalidate_groups(self, groups: &'static [&'static str]) -> Invalidation {
-        Invalidation::of(self).to_invalidate_groups(groups)
-    }
-
-    /// What a write of this resource invalidates besides its key: see [`Invalidation::pattern_to_invalidate_extra`].
-    #[must_use]
-    #[track_caller]
-    pub const fn pattern_to_invalidate_extra(
-        self,
-        patterns: &'static [&'static str],
-    ) -> Invalidation {
-        Invalidation::of(self).pattern_to_invalidate_extra(patterns)
     }
 
     /// For this many seconds after expiry the old answer is given at once and refreshed in the
