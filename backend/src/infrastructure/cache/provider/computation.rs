@@ -43,8 +43,16 @@ pub struct Computation<'a> {
     expiration: Option<Duration>,
 }
 
+/// Here and not beside the others of the provider, since a computation uses those.
+impl<'a> Provider<'a> {
+    /// See [`Cache::computation`](super::Cache::computation).
+    pub fn computation(&self, key: &'a str) -> Computation<'a> {
+        Computation::new(*self, key)
+    }
+}
+
 impl<'a> Computation<'a> {
-    pub(super) fn new(provider: Provider<'a>, key: &'a str) -> Self {
+    fn new(provider: Provider<'a>, key: &'a str) -> Self {
         Self {
             provider,
             key,

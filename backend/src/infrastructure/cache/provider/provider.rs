@@ -13,7 +13,6 @@ use serde::de::DeserializeOwned;
 
 #[cfg(doc)]
 use super::cache::Cache;
-use super::computation::Computation;
 use super::error::CacheError;
 use super::registry::{RegisteredBackend, Shared};
 use crate::infrastructure::cache::breaker::{GuardedBackend, Unavailable, clear};
@@ -31,12 +30,7 @@ pub struct Provider<'a> {
     pub(super) registered: Option<&'a RegisteredBackend>,
 }
 
-impl<'a> Provider<'a> {
-    /// See [`Cache::computation`].
-    pub fn computation(&self, key: &'a str) -> Computation<'a> {
-        Computation::new(*self, key)
-    }
-
+impl Provider<'_> {
     /// See [`Cache::get`].
     pub async fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, CacheError> {
         match self.entry(key).await? {
