@@ -1,0 +1,15 @@
+//! The rules of the layout, held against the sources.
+//!
+//! Come here to add a rule. A rule that cannot fail is none: each has an example that breaks it.
+
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod imports;
+mod layers;
+mod sources;
+mod texts;
+mod wing;

@@ -1,0 +1,113 @@
+//! What the text of a file must or must not say.
+//!
+//! Come here for a rule about headers, sizes, secrets or clauses.
+
+use crate::sources::{Source, all_files, files};
+
+#[test]
+fn every_file_opens_with_what_it_is_for() {
+    for (path, text) in files() {
+        assert!(text.starts_with("//! "), "{path} does not");
+    }
+}
+
+#[test]
+fn no_type_that_holds_a_token_or_a_hash_derives_debug() {
+    let secrets = ["token", "password", "secret"];
+    let mut seen = 0;
+    for (path, text) in files() {
+        if !path.starts_with("src/") {
+            continue;
+        }
+        for (index, _) in text.match_indices("struct ") {
+            let body = text[index..].split("}\n").next().unwrap_or_default();
+            let holds_one = body.lines().map(str::trim).any(|line| {
+                let Some((name, kind)) = line.trim_start_matches("pub ").split_once(": ") else {
+                    return false;
+                };
+                let is_text = kind.contains("String") || kind.contains("str");
+                is_text
+                    && !kind.contains("SecretString")
+                    && !kind.contains("&'static str")
+                    && secrets.iter().any(|secret| name.contains(secret))
+            });
+            if !holds_one {
+                continue;
+            }
+            seen += 1;
+            let before = text[..index].rsplit("\n\n").next().unwrap_or_default();
+            let derives_debug = before
+                .lines()
+                .any(|line| line.starts_with("#[derive(") && line.contains("Debug"));
+            assert!(
+                !derives_debug,
+                "{path}: this type shows a secret in a log: {body}"
+            );
+        }
+    }
+    assert!(seen >= 3, "the types were found");
+}
+
+#[test]
+fn every_clause_of_the_cache_has_a_test_that_carries_its_number() {
+    let names: Vec<String> = files()
+        .iter()
+        .flat_map(|(_, text)| {
+            text.lines()
+                .map(str::trim)
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        })
+        .filter(|line| line.starts_with("fn ") || line.starts_with("async fn "))
+        .collect();
+    for number in 1..=CLAUSES {
+        let carried = names
+            .iter()
+            .any(|name| name.contains(&format!("c{number:02}_")));
+        assert!(carried, "no test carries c{number:02}");
+    }
+}
+
+/// How many clauses the cache's contract has, as the README lists them.
+const CLAUSES: u32 = 43;
+
+/// A file that is longer is two things.
+const MAX_LINES: usize = 350;
+
+/// Files that are longer and will be split.
+const LONGER: [&str; 2] = ["tests/model/main.rs", "tests/model/outage.rs"];
+
+fn too_long<'a>(files: &'a [Source], excused: &[&str]) -> Vec<&'a str> {
+    files
+        .iter()
+        .filter(|(path, text)| {
+            text.lines().count() > MAX_LINES && !excused.contains(&path.as_str())
+        })
+        .map(|(path, _)| path.as_str())
+        .collect()
+}
+
+#[test]
+fn no_file_is_longer_than_350_lines() {
+    let files = all_files();
+    assert_eq!(too_long(&files, &LONGER), Vec::<&str>::new());
+    for excused in LONGER {
+        let still = files.iter().filter(|(path, _)| path == excused).cloned();
+        let still: Vec<_> = still.collect();
+        assert!(
+            !too_long(&still, &[]).is_empty(),
+            "{excused} is short enough now: take it off the list"
+        );
+    }
+}
+
+#[test]
+fn a_file_of_351_lines_is_found() {
+    let files = ["short", "long"].map(str::to_owned);
+    let files = files.map(|name| {
+        let lines = if name == "long" { 351 } else { 350 };
+        (name, "line\n".repeat(lines))
+    });
+    assert_eq!(too_long(&files, &[]), ["long"]);
+    assert!(too_long(&files, &["long"]).is_empty());
+}

@@ -1,0 +1,253 @@
+//! The rules of the cache wing: which room may use which, no circle, nothing from outside.
+//!
+//! Come here to add a room. That the wing compiles by itself is shown by `tests/wing_alone`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::imports::Tree;
+use crate::sources::{Source, code, files};
+
+const FOLDER: &str = "src/infrastructure/cache/";
+const PREFIX: &str = "crate::infrastructure::cache::";
+
+/// The rooms, and what each may use besides the files that stand beside the rooms.
+const ROOMS: [(&str, &[&str]); 9] = [
+    (
+        "middleware",
+        &[
+            "provider", "map", "lookup", "breaker", "stored", "backends", "policy", "keys",
+        ],
+    ),
+    (
+        "provider",
+        &[
+            "map", "lookup", "breaker", "stored", "backends", "policy", "keys",
+        ],
+    ),
+    ("map", &["policy", "keys"]),
+    ("lookup", &["breaker", "stored", "backends", "keys"]),
+    ("breaker", &["stored", "backends", "keys"]),
+    ("stored", &["backends", "keys"]),
+    ("backends", &[]),
+    ("policy", &["keys"]),
+    ("keys", &[]),
+];
+
+/// A use that closes a circle and will go: what sets a key becomes a type of its own.
+const EXCUSED: (&str, &str) = ("backends/redis/set.rs", "backends/redis/backend.rs");
+
+type Uses<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
+
+/// The room of a file; `None` for one that stands beside the rooms.
+fn room(path: &str) -> Option<&str> {
+    path.strip_prefix(FOLDER)?
+        .split_once('/')
+        .map(|(room, _)| room)
+}
+
+/// Uses that go against the order of the rooms.
+fn against_the_order(uses: &Uses<'_>) -> Vec<String> {
+    let mut found = Vec::new();
+    for (path, used) in uses {
+        // The root names what is public.
+        if *path == format!("{FOLDER}mod.rs") {
+            continue;
+        }
+        let own = room(path);
+        let allowed: &[&str] = match own {
+            None => &[],
+            Some(own) => {
+                let Some((_, allowed)) = ROOMS.iter().find(|(name, _)| *name == own) else {
+                    found.push(format!(
+                        "{path} stands in a room that `ROOMS` does not name"
+                    ));
+                    continue;
+                };
+                allowed
+            }
+        };
+        for target in used {
+            let to = room(target);
+            if to.is_some() && to != own && !to.is_some_and(|to| allowed.contains(&to)) {
+                found.push(format!("{path} uses {target}"));
+            }
+        }
+    }
+    found
+}
+
+/// A way from a file back to itself, if there is one.
+fn circle<'a>(uses: &Uses<'a>) -> Option<Vec<&'a str>> {
+    fn walk<'a>(
+        file: &'a str,
+        uses: &Uses<'a>,
+        way: &mut Vec<&'a str>,
+        done: &mut BTreeSet<&'a str>,
+    ) -> Option<Vec<&'a str>> {
+        if let Some(start) = way.iter().position(|known| *known == file) {
+            return Some(way[start..].to_vec());
+        }
+        if !done.insert(file) {
+            return None;
+        }
+        way.push(file);
+        for next in uses.get(file).into_iter().flatten() {
+            if let Some(found) = walk(next, uses, way, done) {
+                return Some(found);
+            }
+        }
+        way.pop();
+        None
+    }
+    let mut done = BTreeSet::new();
+    uses.keys()
+        .find_map(|file| walk(file, uses, &mut Vec::new(), &mut done))
+}
+
+/// Lines that name something of this service outside the wing.
+fn outside_names(files: &[Source]) -> Vec<String> {
+    let mut found = Vec::new();
+    for (path, text) in files.iter().filter(|(path, _)| path.starts_with(FOLDER)) {
+        // Those in a test too.
+        for line in text.lines().map(str::trim) {
+            if line.starts_with("//") {
+                continue;
+            }
+            let leaves = line
+                .match_indices("crate::")
+                .any(|(start, _)| !line[start..].starts_with(PREFIX.trim_end_matches("::")));
+            if leaves {
+                found.push(format!("{path}: {line}"));
+            }
+        }
+    }
+    found
+}
+
+fn wing(files: &[Source]) -> Tree {
+    Tree::new(files, FOLDER, PREFIX)
+}
+
+#[test]
+fn a_room_uses_only_the_rooms_behind_it() {
+    let files = files();
+    let tree = wing(&files);
+    let uses = tree.uses();
+    assert!(uses.len() > 50, "the files were found");
+    let middleware_uses_policy = uses.iter().any(|(path, used)| {
+        room(path) == Some("middleware") && used.iter().any(|used| room(used) == Some("policy"))
+    });
+    assert!(middleware_uses_policy, "the uses were found");
+    assert_eq!(against_the_order(&uses), Vec::<String>::new());
+}
+
+#[test]
+fn no_files_of_the_cache_use_each_other_in_a_circle() {
+    let files = files();
+    let tree = wing(&files);
+    let mut uses = tree.uses();
+    if let Some(used) = uses.get_mut(format!("{FOLDER}{}", EXCUSED.0).as_str()) {
+        used.remove(format!("{FOLDER}{}", EXCUSED.1).as_str());
+    }
+    assert_eq!(circle(&uses), None);
+}
+
+#[test]
+fn the_cache_names_nothing_outside_itself() {
+    assert_eq!(outside_names(&files()), Vec::<String>::new());
+}
+
+#[test]
+fn the_cache_names_no_feature_and_no_database() {
+    for (path, text) in files() {
+        if !path.starts_with(FOLDER) {
+            continue;
+        }
+        for line in code(&text) {
+            let named = ["widget", "sqlx"]
+                .iter()
+                .find(|name| line.to_lowercase().contains(**name));
+            assert!(named.is_none(), "{path} names one: {line}");
+        }
+    }
+}
+
+fn example(files: &[(&str, &str)]) -> Vec<Source> {
+    files
+        .iter()
+        .map(|(path, text)| (format!("{FOLDER}{path}"), (*text).to_owned()))
+        .collect()
+}
+
+#[test]
+fn an_import_against_the_order_is_found_however_it_is_written() {
+    for upward in [
+        "use crate::infrastructure::cache::lookup::Lookup;",
+        "use crate::infrastructure::cache::{clock::Clock, lookup::{Lookup}};",
+        "use super::super::lookup::Lookup;",
+        "fn f() { crate::infrastructure::cache::lookup::look::look() }",
+        "pub(in crate::infrastructure::cache) fn f() -> super::super::lookup::Lookup { }",
+    ] {
+        let files = example(&[
+            ("breaker/health.rs", upward),
+            (
+                "lookup/mod.rs",
+                "mod look;\npub(in crate::infrastructure::cache) use look::{\n    Lookup,\n};",
+            ),
+            ("lookup/look.rs", "pub struct Lookup;"),
+            ("clock.rs", ""),
+        ]);
+        let found = against_the_order(&wing(&files).uses());
+        let expected = format!("{FOLDER}breaker/health.rs uses {FOLDER}lookup/look.rs");
+        assert_eq!(found, [expected], "{upward}");
+    }
+}
+
+#[test]
+fn a_comment_a_visibility_and_a_test_are_no_imports() {
+    let files = example(&[
+        (
+            "breaker/health.rs",
+            "/// crate::infrastructure::cache::lookup::look\n\
+             pub(in crate::infrastructure::cache::lookup) struct Health;\n\
+             #[cfg(test)]\nmod tests {\n    use crate::infrastructure::cache::lookup::look;\n}",
+        ),
+        ("lookup/look.rs", ""),
+    ]);
+    assert!(against_the_order(&wing(&files).uses()).is_empty());
+}
+
+#[test]
+fn a_room_that_has_no_place_in_the_order_is_found() {
+    let files = example(&[("attic/old.rs", "")]);
+    assert_eq!(against_the_order(&wing(&files).uses()).len(), 1);
+}
+
+#[test]
+fn a_circle_is_found_within_a_room_and_through_a_re_export() {
+    let within = example(&[
+        ("keys/mod.rs", "mod a;\nmod b;\nmod c;"),
+        ("keys/a.rs", "use super::b::B;"),
+        ("keys/b.rs", "use super::c::C;"),
+        ("keys/c.rs", "use super::a::A;"),
+    ]);
+    assert_eq!(circle(&wing(&within).uses()).map(|way| way.len()), Some(3));
+    let through = example(&[
+        ("keys/mod.rs", "mod a;\npub use a::A;"),
+        ("keys/a.rs", "use crate::infrastructure::cache::policy::P;"),
+        ("policy/mod.rs", "mod p;\npub use p::P;"),
+        ("policy/p.rs", "use crate::infrastructure::cache::keys::A;"),
+    ]);
+    assert_eq!(circle(&wing(&through).uses()).map(|way| way.len()), Some(2));
+}
+
+#[test]
+fn a_name_from_outside_is_found() {
+    for outside in [
+        "use crate::infrastructure::settings::CacheSettings;",
+        "    let x = crate::modules::widgets::f();",
+    ] {
+        let files = example(&[("clock.rs", outside)]);
+        assert_eq!(outside_names(&files).len(), 1, "{outside}");
+    }
+}
