@@ -52,7 +52,8 @@ pub fn near_settings() -> CacheSettings {
 }
 
 pub fn backend(settings: &CacheSettings) -> Arc<dyn CacheBackend> {
-    from_options(&CacheOptions::from(settings)).expect("a backend")
+    let options = CacheOptions::from(settings);
+    from_options(&options, options.backend).expect("a backend")
 }
 
 impl Harness {

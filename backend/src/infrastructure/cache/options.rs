@@ -24,6 +24,9 @@ pub struct CacheOptions {
     pub enabled: bool,
     /// The default backend.
     pub backend: BackendKind,
+    /// Further backends by their names, which policies choose with `backend_name` (C22). Those of one kind share its options,
+    /// and with them the server.
+    pub extra_backends: Vec<(String, BackendKind)>,
     /// Stands before every key. ASCII letters, digits, `_`, `.` and `-` only; empty for none.
     pub namespace: String,
     /// How long an entry is fresh where its policy names no time; at least a second.

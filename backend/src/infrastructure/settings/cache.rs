@@ -35,6 +35,12 @@ pub(super) const SECTION: Section = Section {
             meaning: "The server that holds the entries; `memory` is for one instance only",
         },
         Variable {
+            name: "CACHE_EXTRA_BACKENDS",
+            kind: Kind::Text("names with their kinds, such as `hot:memory,shared:memcached`"),
+            default: "",
+            meaning: "Further backends for policies with `backend_name(\"hot\")`; those of one kind use the variables of that kind",
+        },
+        Variable {
             name: "DEFAULT_CACHE_EXPIRATION",
             kind: Kind::number("seconds", 1, 315_360_000),
             default: "3600",
@@ -167,6 +173,9 @@ pub struct CacheSettings {
     /// `CACHE_BACKEND`: `redis`, `memcached` or `memory`.
     #[garde(skip)]
     pub cache_backend: CacheBackendKind,
+    /// `CACHE_EXTRA_BACKENDS`: `name:kind`, separated by commas; empty for none.
+    #[garde(custom(names_and_kinds))]
+    pub cache_extra_backends: String,
     /// `DEFAULT_CACHE_EXPIRATION`: seconds, where a policy names none; not 0.
     #[garde(range(min = 1, max = 315_360_000))]
     pub default_cache_expiration: u64,
@@ -234,6 +243,7 @@ impl Default for CacheSettings {
         Self {
             cache_enabled: true,
             cache_backend: CacheBackendKind::Redis,
+            cache_extra_backends: String::new(),
             default_cache_expiration: 3600,
             cache_namespace: String::new(),
             cache_redis_host: "localhost".to_owned(),
@@ -254,6 +264,64 @@ impl Default for CacheSettings {
             cache_status_header: true,
             cache_collapse_wait_ms: 1000,
             cache_expiration_jitter_percent: 5,
+        }
+    }
+}
+
+/// The further backends by their names; `None` where the text is not that of `CACHE_EXTRA_BACKENDS`.
+pub(super) fn extra_backends(text: &str) -> Option<Vec<(String, CacheBackendKind)>> {
+    let mut backends: Vec<(String, CacheBackendKind)> = Vec::new();
+    for part in text
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+    {
+        let (name, kind) = part.split_once(':')?;
+        let kind = match kind.trim() {
+            "redis" => CacheBackendKind::Redis,
+            "memcached" => CacheBackendKind::Memcached,
+            "memory" => CacheBackendKind::Memory,
+            _ => return None,
+        };
+        let name = name.trim();
+        let is_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        let is_known = name == "default" || backends.iter().any(|(known, _)| known == name);
+        if name.is_empty() || !name.bytes().all(is_word) || is_known {
+            return None;
+        }
+        backends.push((name.to_owned(), kind));
+    }
+    Some(backends)
+}
+
+fn names_and_kinds(text: &str, (): &()) -> garde::Result {
+    match extra_backends(text) {
+        Some(_) => Ok(()),
+        None => Err(garde::Error::new(
+            "name:kind separated by commas, each name once and of a-z, 0-9 and _, each kind redis, memcached or memory",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn further_backends_have_names_of_their_own_and_a_known_kind() {
+        assert_eq!(extra_backends(""), Some(Vec::new()));
+        let two = extra_backends("hot:memory, shared : memcached").unwrap();
+        let names: Vec<_> = two.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["hot", "shared"]);
+        for wrong in [
+            "hot",
+            "hot:disk",
+            ":memory",
+            "a:memory,a:redis",
+            "default:memory",
+            "A b:memory",
+        ] {
+            assert_eq!(extra_backends(wrong), None, "{wrong}");
         }
     }
 }

@@ -4,18 +4,20 @@
 
 use std::time::Duration;
 
-use super::cache::{CacheBackendKind, CacheSettings};
+use super::cache::{CacheBackendKind, CacheSettings, extra_backends};
 use crate::infrastructure::cache::{BackendKind, CacheOptions, MemcachedOptions, RedisOptions};
 
 impl From<&CacheSettings> for CacheOptions {
     fn from(settings: &CacheSettings) -> Self {
         Self {
             enabled: settings.cache_enabled,
-            backend: match settings.cache_backend {
-                CacheBackendKind::Redis => BackendKind::Redis,
-                CacheBackendKind::Memcached => BackendKind::Memcached,
-                CacheBackendKind::Memory => BackendKind::Memory,
-            },
+            backend: kind(settings.cache_backend),
+            // Checked when the settings were loaded.
+            extra_backends: extra_backends(&settings.cache_extra_backends)
+                .unwrap_or_default()
+                .into_iter()
+                .map(|(name, own)| (name, kind(own)))
+                .collect(),
             namespace: settings.cache_namespace.clone(),
             default_expiration: Duration::from_secs(settings.default_cache_expiration),
             expiration_jitter_percent: settings.cache_expiration_jitter_percent,
@@ -40,5 +42,13 @@ impl From<&CacheSettings> for CacheOptions {
             },
             memory_max_bytes: settings.cache_memory_max_bytes,
         }
+    }
+}
+
+fn kind(kind: CacheBackendKind) -> BackendKind {
+    match kind {
+        CacheBackendKind::Redis => BackendKind::Redis,
+        CacheBackendKind::Memcached => BackendKind::Memcached,
+        CacheBackendKind::Memory => BackendKind::Memory,
     }
 }

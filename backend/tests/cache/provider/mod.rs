@@ -2,6 +2,7 @@
 //! Come here for what services see.
 
 mod computations;
+mod invalidations;
 #[expect(
     clippy::module_inception,
     reason = "the room and its first file are both the provider"

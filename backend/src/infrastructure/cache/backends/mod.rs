@@ -21,13 +21,16 @@ use std::sync::Arc;
 
 use crate::infrastructure::cache::options::{BackendKind, CacheOptions};
 
-/// The backend that the options choose. Connects to nothing yet; a near cache starts to listen, and
+/// The backend of that kind. Connects to nothing yet; a near cache starts to listen, and
 /// needs a Tokio runtime for that.
 ///
 /// # Errors
 /// Where the options cannot describe a connection.
-pub fn from_options(options: &CacheOptions) -> Result<Arc<dyn CacheBackend>, BackendError> {
-    Ok(match options.backend {
+pub fn from_options(
+    options: &CacheOptions,
+    kind: BackendKind,
+) -> Result<Arc<dyn CacheBackend>, BackendError> {
+    Ok(match kind {
         BackendKind::Redis => match options.redis.near_max_bytes {
             Some(max_bytes) => Arc::new(NearBackend::new(options, max_bytes)?),
             None => Arc::new(RedisBackend::new(options)?),

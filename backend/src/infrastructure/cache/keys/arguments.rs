@@ -142,6 +142,27 @@ impl<'a> Arguments<'a> {
         }
     }
 
+    /// The arguments of a write that no request makes: a job's, or a service's. A name may stand more than once.
+    pub(in crate::infrastructure::cache) fn named(named: &'a [(&'static str, &'a str)]) -> Self {
+        let bound = BoundArguments {
+            values: named
+                .iter()
+                .map(|(name, value)| (*name, (*value).to_owned()))
+                .collect(),
+            ..BoundArguments::default()
+        };
+        Self {
+            bound,
+            // An id is inferred from these.
+            path: named
+                .iter()
+                .map(|(name, value)| (*name, Cow::Borrowed(*value)))
+                .collect(),
+            query: &[],
+            query_hash: None,
+        }
+    }
+
     /// The version of the caller's rights; 0 where the caller was bound without one.
     pub(in crate::infrastructure::cache) fn rights(&self) -> u64 {
         self.bound.rights

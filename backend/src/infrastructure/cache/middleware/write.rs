@@ -10,15 +10,12 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use actix_web::http::header;
 use actix_web::{Error, HttpRequest, HttpResponse, error, rt};
-use futures_util::future::join_all;
 use tracing::Instrument as _;
 
 use super::handler::{Handler, finish_write};
-use crate::infrastructure::cache::breaker::{DeletionError, GuardedBackend, distrust_everything};
 use crate::infrastructure::cache::cache_status::{Bypass, Outcome, invalidated};
-use crate::infrastructure::cache::keys::{group_key, resource_key};
 use crate::infrastructure::cache::policy::{CompiledPolicy, WritePlan};
-use crate::infrastructure::cache::provider::{Cache, RegisteredBackend, Shared};
+use crate::infrastructure::cache::provider::{Cache, Shared, carry_out};
 
 /// Runs a write to its end, whether or not the client is still there.
 pub(super) async fn write<S, B>(
@@ -94,11 +91,20 @@ async fn invalidate(
     let route = request.match_pattern().unwrap_or_default();
     let own = shared.backend_or_warn(policy.policy.backend_name);
     log_mistakes(shared, policy, plan, &route);
-    join_all(shared.backends().map(|registered| {
+    for (registered, carried) in carry_out(shared, plan).await {
         let is_own = own.is_some_and(|own| Arc::ptr_eq(&own.backend, &registered.backend));
-        invalidate_on(shared, registered, plan, is_own, &route)
-    }))
-    .await;
+        let kind = carried.kind;
+        for pattern in carried.unsupported {
+            // A backend that the policy does not name may hold nothing that matches: it is reported once.
+            if is_own || shared.warned.permits(&format!("{route} {kind} pattern")) {
+                tracing::error!(
+                    route = &*route,
+                    pattern,
+                    "PatternMatchingNotSupportedError: {kind} cannot delete by pattern; use groups or to_invalidate_extra"
+                );
+            }
+        }
+    }
 }
 
 /// Says what is wrong with the declaration of the write.
@@ -132,47 +138,4 @@ fn log_mistakes(shared: &Shared, policy: &CompiledPolicy, plan: &WritePlan, rout
             "a write invalidates more keys than are deleted one by one: everything is distrusted"
         );
     }
-}
-
-async fn invalidate_on(
-    shared: &Shared,
-    registered: &RegisteredBackend,
-    plan: &WritePlan,
-    is_own: bool,
-    route: &str,
-) {
-    let backend = &registered.backend;
-    if plan.everything {
-        distrust_everything(backend).await;
-        return;
-    }
-    // Its error is in the log, and the keys are kept for later.
-    let _ = backend.invalidate(full_keys(backend, plan)).await;
-    for pattern in &plan.patterns {
-        let deleted = Arc::clone(backend)
-            .invalidate_pattern(backend.full_pattern(pattern))
-            .await;
-        // A backend that the policy does not name may hold nothing that matches: it is reported once.
-        if let Err(DeletionError::PatternMatchingNotSupported(name)) = deleted
-            && (is_own || shared.warned.permits(&format!("{route} {name} pattern")))
-        {
-            tracing::error!(
-                route,
-                pattern,
-                "PatternMatchingNotSupportedError: {name} cannot delete by pattern; use groups or to_invalidate_extra"
-            );
-        }
-    }
-}
-
-fn full_keys(backend: &GuardedBackend, plan: &WritePlan) -> Vec<String> {
-    let groups = plan.groups.iter().map(|group| group_key(group));
-    let resources = plan.resources.iter().map(|resource| resource_key(resource));
-    let records = groups.chain(resources);
-    let full = |name: &str| backend.key(name).into_full();
-    plan.keys
-        .iter()
-        .map(|key| full(key))
-        .chain(records.map(|record| full(&record)))
-        .collect()
 }

@@ -10,7 +10,7 @@ use super::compiled::CompiledPolicy;
 use super::policy::ResourceId;
 use super::variants::Ends;
 use crate::infrastructure::cache::keys::{
-    Arguments, MissingArgument, Template, push_escaped, usual_form,
+    Arguments, MissingArgument, QueryFields, Template, push_escaped, usual_form,
 };
 
 /// More keys than this are not deleted one by one: the whole namespace is distrusted instead.
@@ -32,12 +32,31 @@ pub(in crate::infrastructure::cache) struct WritePlan {
     pub(in crate::infrastructure::cache) everything: bool,
 }
 
+/// Where the arguments of a write come from.
+#[derive(Clone, Copy)]
+enum Source<'a> {
+    Request(&'a HttpRequest),
+    Named(&'a [(&'static str, &'a str)]),
+}
+
 impl CompiledPolicy {
     /// All that a successful write invalidates (C15–C17). In place of a key whose argument is missing stands the smallest
     /// whole that is known to hold it (C48): the policy's group for its own key, else the namespace.
     pub(in crate::infrastructure::cache) fn write(&self, request: &HttpRequest) -> WritePlan {
+        self.plan(Source::Request(request))
+    }
+
+    /// The same for a write that no request makes.
+    pub(in crate::infrastructure::cache) fn write_with(
+        &self,
+        arguments: &[(&'static str, &str)],
+    ) -> WritePlan {
+        self.plan(Source::Named(arguments))
+    }
+
+    fn plan(&self, source: Source<'_>) -> WritePlan {
         let mut plan = WritePlan::default();
-        self.add_to(&mut plan, request);
+        self.add_to(&mut plan, source);
         let lists = [&plan.keys, &plan.resources, &plan.groups, &plan.patterns];
         if lists.into_iter().map(Vec::len).sum::<usize>() > MAX_INVALIDATED_KEYS {
             plan.everything = true;
@@ -45,9 +64,15 @@ impl CompiledPolicy {
         plan
     }
 
-    fn add_to(&self, plan: &mut WritePlan, request: &HttpRequest) {
-        let query = self.read_query(request).unwrap_or_default();
-        let mut arguments = Arguments::collect(request, &query);
+    fn add_to(&self, plan: &mut WritePlan, source: Source<'_>) {
+        let query = match source {
+            Source::Request(request) => self.read_query(request).unwrap_or_default(),
+            Source::Named(_) => QueryFields::default(),
+        };
+        let mut arguments = match source {
+            Source::Request(request) => Arguments::collect(request, &query),
+            Source::Named(named) => Arguments::named(named),
+        };
         if self.needs_query_hash {
             arguments = arguments.with_query_hash();
         }
@@ -84,7 +109,7 @@ impl CompiledPolicy {
             }
         }
         for other in &self.also {
-            other.add_to(plan, request);
+            other.add_to(plan, source);
         }
     }
 

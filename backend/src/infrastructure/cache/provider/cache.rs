@@ -46,7 +46,10 @@ impl Cache {
     pub async fn connect(options: &CacheOptions, expose_keys: bool) -> Result<Self, BackendError> {
         let mut backends: Vec<(String, Arc<dyn CacheBackend>)> = Vec::new();
         if options.enabled {
-            backends.push((DEFAULT_BACKEND.to_owned(), from_options(options)?));
+            let default = (DEFAULT_BACKEND.to_owned(), options.backend);
+            for (name, kind) in [&default].into_iter().chain(&options.extra_backends) {
+                backends.push((name.clone(), from_options(options, *kind)?));
+            }
         }
         Ok(Self::with_backends(options, expose_keys, backends, Clock::System).await)
     }

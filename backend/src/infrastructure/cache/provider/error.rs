@@ -29,6 +29,10 @@ pub enum CacheError {
     /// The value cannot be written as JSON, or what is stored is not of the wanted type.
     #[error("the cached value does not fit the type: {0}")]
     Value(#[from] serde_json::Error),
+    /// An argument of an invalidation is missing. In place of the key that needs it, the smallest known whole was
+    /// invalidated (C48).
+    #[error("the argument {0} is missing; more than necessary was invalidated in its place")]
+    MissingArgument(String),
     /// The key cannot be one: it is empty, is reserved, or has characters that keys of routes never have.
     #[error("this is no key of the cache: {0}")]
     Key(&'static str),

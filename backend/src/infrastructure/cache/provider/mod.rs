@@ -5,6 +5,7 @@
 mod cache;
 mod computation;
 mod error;
+mod invalidate;
 #[expect(
     clippy::module_inception,
     reason = "the room and its first file are both the provider"
@@ -18,4 +19,5 @@ pub use computation::Computation;
 pub use error::{CacheError, CacheHealth};
 pub use provider::Provider;
 
+pub(in crate::infrastructure::cache) use invalidate::carry_out;
 pub(in crate::infrastructure::cache) use registry::{RegisteredBackend, Shared};

@@ -1,0 +1,126 @@
+//! Invalidations: the plan of a write, carried out on every registered backend.
+//!
+//! Come here to change how a plan is carried out. Which keys belong to it is decided in `policy::write_keys`, and what a
+//! route says of it in `middleware::write`.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+
+use super::cache::Cache;
+use super::error::CacheError;
+use super::registry::{RegisteredBackend, Shared};
+use crate::infrastructure::cache::breaker::{
+    DeletionError, GuardedBackend, Unavailable, distrust_everything,
+};
+use crate::infrastructure::cache::keys::{group_key, resource_key};
+use crate::infrastructure::cache::policy::{CompiledPolicy, Invalidation, WritePlan};
+
+/// What became of a plan on one backend.
+#[derive(Debug, Default)]
+pub(in crate::infrastructure::cache) struct Carried<'a> {
+    /// Why deletions are pending.
+    pub(in crate::infrastructure::cache) unavailable: Option<Unavailable>,
+    /// The patterns that the backend cannot delete by.
+    pub(in crate::infrastructure::cache) unsupported: Vec<&'a str>,
+    /// The kind of the backend, where it has no patterns.
+    pub(in crate::infrastructure::cache) kind: &'static str,
+}
+
+impl Cache {
+    /// Invalidates what a write with this policy invalidates, for a change that no request makes: a job's, or another
+    /// service's (C51). The arguments are those that the request and its handler would have given; a name may stand more
+    /// than once. When this returns, no instance answers from before.
+    ///
+    /// ```no_run
+    /// # use backend::infrastructure::cache::{Cache, CacheError, CachePolicy};
+    /// # async fn example(cache: &Cache) -> Result<(), CacheError> {
+    /// const WIDGET: CachePolicy = CachePolicy::new("widget").resource_id_name("widget_id").shared();
+    ///
+    /// cache.invalidate(WIDGET.to_invalidate_groups(&["user_{owner}_widgets"]), &[("widget_id", "42"), ("owner", "ada")]).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`CacheError::MissingArgument`] where an argument is missing: the smallest known whole was invalidated instead
+    /// (C48). [`CacheError::Unavailable`] where a deletion is pending, [`CacheError::PatternMatchingNotSupported`] where
+    /// the policy has patterns and the backend has none. Everything else was invalidated all the same.
+    pub async fn invalidate(
+        &self,
+        policy: impl Into<Invalidation>,
+        arguments: &[(&'static str, &str)],
+    ) -> Result<(), CacheError> {
+        if !self.shared.enabled {
+            return Ok(());
+        }
+        let policy = CompiledPolicy::new(&policy.into());
+        let plan = policy.write_with(arguments);
+        let own = self.shared.backend(policy.policy.backend_name);
+        for (backend, carried) in carry_out(&self.shared, &plan).await {
+            if let Some(unavailable) = carried.unavailable {
+                return Err(unavailable.into());
+            }
+            let is_own = own.is_some_and(|own| Arc::ptr_eq(&own.backend, &backend.backend));
+            if is_own && !carried.unsupported.is_empty() {
+                return Err(CacheError::PatternMatchingNotSupported(carried.kind));
+            }
+        }
+        if plan.missing.is_empty() && !plan.has_no_id {
+            return Ok(());
+        }
+        let missing = plan.missing.join(", ");
+        Err(CacheError::MissingArgument(if missing.is_empty() {
+            "an id".to_owned()
+        } else {
+            missing
+        }))
+    }
+}
+
+/// Carries a plan out on every registered backend: the policy that reads a key may name another one than the policy that
+/// writes.
+pub(in crate::infrastructure::cache) async fn carry_out<'a>(
+    shared: &'a Shared,
+    plan: &'a WritePlan,
+) -> Vec<(&'a RegisteredBackend, Carried<'a>)> {
+    join_all(shared.backends().map(|registered| async move {
+        let carried = carry_out_on(&registered.backend, plan).await;
+        (registered, carried)
+    }))
+    .await
+}
+
+async fn carry_out_on<'a>(backend: &Arc<GuardedBackend>, plan: &'a WritePlan) -> Carried<'a> {
+    let mut carried = Carried::default();
+    if plan.everything {
+        distrust_everything(backend).await;
+        return carried;
+    }
+    // The keys are kept for later.
+    carried.unavailable = backend.invalidate(full_keys(backend, plan)).await.err();
+    for pattern in &plan.patterns {
+        let full = backend.full_pattern(pattern);
+        match Arc::clone(backend).invalidate_pattern(full).await {
+            Ok(()) => {}
+            Err(DeletionError::PatternMatchingNotSupported(kind)) => {
+                carried.unsupported.push(pattern);
+                carried.kind = kind;
+            }
+            Err(DeletionError::Unavailable(error)) => carried.unavailable = Some(error),
+        }
+    }
+    carried
+}
+
+fn full_keys(backend: &GuardedBackend, plan: &WritePlan) -> Vec<String> {
+    let groups = plan.groups.iter().map(|group| group_key(group));
+    let resources = plan.resources.iter().map(|resource| resource_key(resource));
+    let records = groups.chain(resources);
+    let full = |name: &str| backend.key(name).into_full();
+    plan.keys
+        .iter()
+        .map(|key| full(key))
+        .chain(records.map(|record| full(&record)))
+        .collect()
+}
