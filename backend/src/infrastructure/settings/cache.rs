@@ -294,7 +294,7 @@ pub(super) fn extra_backends(text: &str) -> Option<Vec<(String, CacheBackendKind
     Some(backends)
 }
 
-fn names_and_kinds(text: &str, (): &()) -> garde::Result {
+fn names_and_kinds<C>(text: &str, _: &C) -> garde::Result {
     match extra_backends(text) {
         Some(_) => Ok(()),
         None => Err(garde::Error::new(
