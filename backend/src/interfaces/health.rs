@@ -26,6 +26,9 @@ struct Readiness {
 struct Checks {
     database: &'static str,
     cache: &'static str,
+    /// What the cache cannot do though it is up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_detail: Option<String>,
 }
 
 /// Mounts `/health` and `/health/ready`.
@@ -76,6 +79,7 @@ async fn ready(
             CacheHealth::Down => "down",
             CacheHealth::Disabled => "disabled",
         },
+        cache_detail: cache.shortfall(),
     };
     let is_ready = is_up && !draining.has_begun();
     let (code, status) = if is_ready {

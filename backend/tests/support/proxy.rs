@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::replies::first_reply;
+use super::replies::{before, first_reply, replies};
 
 /// What the proxy does with a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,10 +34,15 @@ pub enum Mode {
     Garbage,
     /// Closes the connection in the middle of the server's next answer.
     CutAnswers,
-    /// Drops everything without a sign from the next piece on; that connection never works again.
+    /// Drops everything without a sign.
     Forget,
     /// Drops one reply out of every so many; the connection stays open.
     SwallowReplies(u64),
+    /// Answers each command with this instead of the server's reply.
+    Say(&'static str),
+    /// Closes the connection before the first command in which this word stands; what the client sent
+    /// before it is handed on.
+    CutBefore(&'static str),
 }
 
 /// An open connection.
@@ -310,8 +315,7 @@ async fn copy(
             }
             let mode = *modes.borrow();
             if mode == Mode::Forget {
-                // The reader stays, so that the connection is not closed.
-                std::future::pending::<()>().await;
+                continue;
             }
             let now = tokio::time::Instant::now();
             let when = match mode {
@@ -321,6 +325,13 @@ async fn copy(
             match mode {
                 Mode::Garbage if answers => piece = b"\x00\xff no such protocol \r\n".repeat(3),
                 Mode::SwallowReplies(one_of) => direction.swallow(&mut piece, one_of),
+                Mode::Say(reply) if answers => piece = reply.repeat(replies(&piece)).into_bytes(),
+                Mode::CutBefore(word) if !answers => {
+                    if let Some(length) = before(&piece, word) {
+                        let _ = to.lock().await.write_all(&piece[..length]).await;
+                        return;
+                    }
+                }
                 Mode::CutAnswers if answers => {
                     let half = piece.len() / 2;
                     let _ = to.lock().await.write_all(&piece[..half]).await;

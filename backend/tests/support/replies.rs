@@ -23,6 +23,33 @@ pub fn first_reply(bytes: &[u8]) -> Option<usize> {
     }
 }
 
+/// How many replies these bytes hold.
+pub fn replies(mut bytes: &[u8]) -> usize {
+    let mut count = 0;
+    while let Some(length) = first_reply(bytes) {
+        bytes = &bytes[length..];
+        count += 1;
+    }
+    count
+}
+
+/// The length of what stands before the first command with this word. Commands of Redis have the form of
+/// its replies.
+pub fn before(commands: &[u8], word: &str) -> Option<usize> {
+    let mut begin = 0;
+    while let Some(length) = first_reply(&commands[begin..]) {
+        let command = &commands[begin..begin + length];
+        if command
+            .windows(word.len())
+            .any(|part| part == word.as_bytes())
+        {
+            return Some(begin);
+        }
+        begin += length;
+    }
+    None
+}
+
 fn collection(bytes: &[u8], begin: usize, members: usize) -> Option<usize> {
     (0..members).try_fold(begin, |end, _| Some(end + first_reply(&bytes[end..])?))
 }

@@ -249,28 +249,6 @@ async fn cut_in_the_middle_of_an_answer_each_gets_its_own_or_an_error() {
 }
 
 #[actix_web::test]
-async fn c27_a_connection_that_stays_silent_is_replaced_once_all_have_given_up() {
-    let mut settings = one_lane();
-    let proxy = Proxy::start(settings.cache_memcached_port).await;
-    settings.cache_memcached_port = proxy.port;
-    settings.cache_operation_timeout_ms = 250;
-    let deadline = Duration::from_millis(settings.cache_operation_timeout_ms);
-    let (backend, key) = (backend(&settings), unique("key"));
-    put(&*backend, &key, "here").await;
-    assert_eq!(read(&*backend, &key).await.as_deref(), Some("here"));
-    // Nobody is told that the connections are no more; new ones work.
-    proxy.set(Mode::Forget);
-    let waiting = join_all((0..10).map(|_| timeout(deadline, backend.get(&key)))).await;
-    assert!(waiting.iter().all(Result::is_err));
-    proxy.set(Mode::Pass);
-    eventually("a new connection answers", async || {
-        let found = timeout(deadline, read(&*backend, &key)).await;
-        found.is_ok_and(|found| found.as_deref() == Some("here"))
-    })
-    .await;
-}
-
-#[actix_web::test]
 async fn c29_a_server_that_comes_later_is_found() {
     let mut settings = one_lane();
     let port = settings.cache_memcached_port;

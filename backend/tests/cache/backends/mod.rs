@@ -3,6 +3,10 @@
 
 mod batched_get;
 mod contract;
+mod lost_members;
 mod memcached;
 mod near;
+mod other_servers;
 mod patterns;
+mod shortfalls;
+mod silent_connections;

@@ -253,7 +253,7 @@ async fn c43_a_server_that_refuses_the_claim_still_answers_the_look_up() {
         .get_or_create("absent", value("claim"), MINUTE)
         .await;
     assert!(
-        matches!(refused, Err(BackendError::NotStored(_))),
+        matches!(refused, Err(BackendError::CannotStore(_))),
         "{refused:?}"
     );
 }

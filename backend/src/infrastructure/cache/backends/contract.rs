@@ -4,7 +4,7 @@
 //! breaker and recovery stand in front of it, so an implementation reports an error and is done.
 //! Come here to write another backend. Nothing else belongs here.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -65,9 +65,12 @@ pub enum BackendError {
         "PatternMatchingNotSupportedError: {0} has no pattern matching; use groups or to_invalidate_extra"
     )]
     PatternMatchingNotSupported(&'static str),
-    /// The value is larger than the server takes, or the server is full.
+    /// This one value was refused: it is larger than the server takes, say.
     #[error("not stored: {0}")]
     NotStored(String),
+    /// The server answers but stores nothing at the moment, no matter which value: it is full, or cannot save.
+    #[error("the server stores nothing: {0}")]
+    CannotStore(String),
     /// Anything that says the backend is not there or not well.
     #[error("{0}")]
     Unavailable(String),
@@ -102,6 +105,12 @@ pub trait CacheBackend: Send + Sync + 'static {
     /// `CACHE_OPERATION_TIMEOUT_MS` have passed. Where it does not, a timer is set for each call.
     fn limits_look_ups(&self) -> bool {
         false
+    }
+
+    /// What the backend cannot do at the moment, though it answers, in a few words for health: a near cache
+    /// that the server refuses, say.
+    fn shortfall(&self) -> Option<String> {
+        None
     }
 
     /// A value of another key came in answer to a look-up of this one (C63): replies are out of step
@@ -146,9 +155,18 @@ pub trait CacheBackend: Send + Sync + 'static {
     /// Stores the value whatever was there.
     async fn set(&self, key: &str, value: Bytes, expiration: Duration) -> Result<(), BackendError>;
 
-    /// Deletes the keys; absent ones are no error. Two calls in a row use different connections
-    /// where there are several, so that a retry does not meet the fault of the first.
+    /// Deletes the keys; absent ones are no error.
     async fn delete(&self, keys: &[String]) -> Result<(), BackendError>;
+
+    /// The same for keys that [`CacheBackend::delete`] could not delete, or has not deleted yet: on a
+    /// connection that was made after the first attempt began, so that it does not meet the same fault.
+    async fn delete_again(
+        &self,
+        keys: &[String],
+        _first_began: Instant,
+    ) -> Result<(), BackendError> {
+        self.delete(keys).await
+    }
 
     /// Deletes what matches the Redis glob and answers how many that were.
     async fn delete_pattern(&self, pattern: &str) -> Result<u64, BackendError>;

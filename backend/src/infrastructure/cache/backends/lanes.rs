@@ -1,9 +1,340 @@
-//! What the connections to both servers have in common.
+//! Shared connections that renew themselves: the same for both servers.
 //!
-//! Come here to change which connection a thread uses. The connections themselves are in
-//! `redis::connections` and `memcached::connections`.
+//! A few connections serve every request of the process. A thread keeps to its lane, so that a look-up
+//! wakes no other thread. Come here to change which connection a command takes or when one is replaced; how
+//! a connection is made is in `redis::connections` and `memcached::connections`. No command is written here.
+//! The rules about silent connections stand in `second_attempt`.
 
+use std::future::Future;
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+use super::contract::BackendError;
+
+/// How long a lane that could not be renewed is left alone.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(50);
+/// How long a connection may take to be made before another is tried beside it: a network that was
+/// away loses the first packets and repeats them late, while new ones arrive at once.
+const PATIENCE: Duration = Duration::from_millis(250);
+/// How often all connections are asked for a sign of life, at most.
+const BETWEEN_CHECKS: Duration = Duration::from_millis(250);
+/// After this long without traffic the system asks the other side of a connection for a sign of life, so
+/// often, and so many times before it gives up.
+pub(super) const KEEPALIVE_AFTER: Duration = Duration::from_secs(15);
+pub(super) const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+pub(super) const KEEPALIVE_RETRIES: u32 = 3;
+/// The longest that sent data may stay unacknowledged before the system gives a connection up.
+#[cfg(target_os = "linux")]
+pub(super) const USER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Makes connections to one server.
+pub(super) trait Connector: Send + Sync + 'static {
+    /// A handle on a connection. Clones share the connection.
+    type Connection: Clone + Send + Sync + 'static;
+
+    /// Makes a connection, within the connect timeout.
+    fn connect(&self) -> impl Future<Output = Result<Self::Connection, String>> + Send;
+
+    /// Whether more may be asked on it.
+    fn is_usable(_: &Self::Connection) -> bool {
+        true
+    }
+
+    /// Nothing more is asked on it. What was asked is answered if it can be.
+    fn retire(_: Self::Connection) {}
+}
+
+/// The shared connections of a process.
+pub(super) struct Lanes<C: Connector>(Arc<Shared<C>>);
+
+struct Shared<C: Connector> {
+    connector: C,
+    /// One for each connection of the settings, and a last one for second attempts.
+    lanes: Box<[Lane<C::Connection>]>,
+    /// When signs of life were asked for last.
+    checked: Mutex<Option<Instant>>,
+}
+
+struct Lane<T> {
+    state: Mutex<LaneState<T>>,
+    renewed: Notify,
+}
+
+struct LaneState<T> {
+    connection: Option<Made<T>>,
+    /// Counts connections, so that a late error of an old one does not end the new one.
+    serial: u64,
+    /// When the newest attempt to connect began, if one is under way.
+    renewing: Option<Instant>,
+    failure: Option<(Instant, String)>,
+}
+
+struct Made<T> {
+    connection: T,
+    at: Instant,
+}
+
+/// A connection, and which one it is.
+pub(super) struct Ticket<T> {
+    pub(super) connection: T,
+    pub(super) place: Place,
+}
+
+/// Which connection of which lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    lane: usize,
+    serial: u64,
+}
+
+impl<C: Connector> Clone for Lanes<C> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<C: Connector> Lanes<C> {
+    pub(super) fn new(connector: C, count: usize) -> Self {
+        Self(Arc::new(Shared {
+            connector,
+            lanes: (0..=count.max(1)).map(|_| Lane::default()).collect(),
+            checked: Mutex::default(),
+        }))
+    }
+
+    /// What makes the connections.
+    pub(super) fn connector(&self) -> &C {
+        &self.0.connector
+    }
+
+    /// The connection of this thread.
+    pub(super) async fn of_thread(&self) -> Result<Ticket<C::Connection>, BackendError> {
+        self.ticket(thread_number() % self.second_lane()).await
+    }
+
+    /// A connection for a second attempt: never one on which the first one can have been made, and none that
+    /// was idle meanwhile.
+    pub(super) async fn for_second_attempt(
+        &self,
+        first_began: Instant,
+    ) -> Result<Ticket<C::Connection>, BackendError> {
+        let second = self.second_lane();
+        {
+            let mut state = self.lane(second).state();
+            if state
+                .connection
+                .as_ref()
+                .is_some_and(|made| made.at < first_began)
+            {
+                state.end::<C>();
+            }
+        }
+        self.ticket(second).await
+    }
+
+    /// Closes this connection, if it has not been replaced.
+    pub(super) fn end(&self, place: Place) {
+        let mut state = self.lane(place.lane).state();
+        if state.serial == place.serial {
+            state.end::<C>();
+        }
+    }
+
+    /// Closes every connection, because of what one of them said, if that one has not been replaced: the
+    /// others most likely share its fate, and neither a second attempt nor the first one after an outage
+    /// shall meet a dead connection. What was asked is still answered if it can be.
+    pub(super) fn end_all_with(&self, place: Place) {
+        let is_current = {
+            let state = self.lane(place.lane).state();
+            state.serial == place.serial && state.connection.is_some()
+        };
+        if is_current {
+            self.end_all();
+        }
+    }
+
+    /// Closes every connection. What was asked is still answered if it can be.
+    pub(super) fn end_all(&self) {
+        for lane in &self.0.lanes {
+            lane.state().end::<C>();
+        }
+    }
+
+    /// Closes every connection, because replies on one of them are out of step. Those that are younger than
+    /// `patience` stay: what comes out of step meanwhile was asked before they were made.
+    pub(super) fn end_out_of_step(&self, patience: Duration) {
+        for lane in &self.0.lanes {
+            let mut state = lane.state();
+            if state
+                .connection
+                .as_ref()
+                .is_some_and(|made| made.at.elapsed() > patience)
+            {
+                state.end::<C>();
+            }
+        }
+    }
+
+    /// Asks for a sign of life on every open connection, in the background and at most every
+    /// [`BETWEEN_CHECKS`]. One that gives none within `patience` is closed. This also keeps connections from being
+    /// idle, so that neither the server nor a firewall closes them.
+    pub(super) fn check_all<F>(
+        &self,
+        patience: Duration,
+        sign_of_life: impl Fn(C::Connection) -> F + Send + 'static,
+    ) where
+        F: Future<Output = bool> + Send + 'static,
+    {
+        {
+            let mut checked = self
+                .0
+                .checked
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            if checked.is_some_and(|at| at.elapsed() < BETWEEN_CHECKS) {
+                return;
+            }
+            *checked = Some(Instant::now());
+        }
+        for lane in 0..self.0.lanes.len() {
+            if let Some(ticket) = self.open(lane) {
+                let (lanes, place) = (self.clone(), ticket.place);
+                let sign_of_life = timeout(patience, sign_of_life(ticket.connection));
+                tokio::spawn(async move {
+                    if !matches!(sign_of_life.await, Ok(true)) {
+                        lanes.end(place);
+                    }
+                });
+            }
+        }
+    }
+
+    fn second_lane(&self) -> usize {
+        self.0.lanes.len() - 1
+    }
+
+    fn lane(&self, number: usize) -> &Lane<C::Connection> {
+        &self.0.lanes[number]
+    }
+
+    fn open(&self, number: usize) -> Option<Ticket<C::Connection>> {
+        self.lane(number).state().ticket::<C>(number)
+    }
+
+    async fn ticket(&self, number: usize) -> Result<Ticket<C::Connection>, BackendError> {
+        if let Some(ticket) = self.open(number) {
+            return Ok(ticket);
+        }
+        let renewed = self.lane(number).renewed.notified();
+        let mut renewed = pin!(renewed);
+        // Registered before the lane is looked at, so that no renewal is missed.
+        renewed.as_mut().enable();
+        if let Some(ticket) = self.open_or_renew(number)? {
+            return Ok(ticket);
+        }
+        renewed.await;
+        self.open_or_renew(number)?.ok_or_else(|| {
+            BackendError::Unavailable("the connection was lost as soon as it was made".to_owned())
+        })
+    }
+
+    /// A connection, or nothing while the lane is being renewed.
+    fn open_or_renew(&self, number: usize) -> Result<Option<Ticket<C::Connection>>, BackendError> {
+        let mut state = self.lane(number).state();
+        if let Some(ticket) = state.ticket::<C>(number) {
+            return Ok(Some(ticket));
+        }
+        if state
+            .renewing
+            .is_none_or(|began| began.elapsed() > PATIENCE)
+        {
+            if let Some((at, error)) = &state.failure
+                && at.elapsed() < PAUSE_AFTER_FAILURE
+            {
+                return Err(BackendError::Unavailable(error.clone()));
+            }
+            let began = Instant::now();
+            state.renewing = Some(began);
+            // A task of its own: the command that needs it may run out of time, the renewal goes on.
+            tokio::spawn(self.clone().renew(number, began));
+        }
+        Ok(None)
+    }
+
+    async fn renew(self, number: usize, began: Instant) {
+        let connected = self.0.connector.connect().await;
+        let lane = self.lane(number);
+        {
+            let mut state = lane.state();
+            let is_newest = state.renewing == Some(began);
+            if is_newest {
+                state.renewing = None;
+            }
+            match connected {
+                // Another attempt was faster.
+                Ok(connection) if state.connection.is_some() => C::retire(connection),
+                // Another attempt is under way.
+                Err(_) if !is_newest => return,
+                Ok(connection) => {
+                    state.serial += 1;
+                    state.failure = None;
+                    let at = Instant::now();
+                    state.connection = Some(Made { connection, at });
+                }
+                Err(error) => state.failure = Some((Instant::now(), error)),
+            }
+        }
+        lane.renewed.notify_waiters();
+    }
+}
+
+impl<T> Lane<T> {
+    fn state(&self) -> MutexGuard<'_, LaneState<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> Default for Lane<T> {
+    fn default() -> Self {
+        Self {
+            state: Mutex::new(LaneState {
+                connection: None,
+                serial: 0,
+                renewing: None,
+                failure: None,
+            }),
+            renewed: Notify::new(),
+        }
+    }
+}
+
+impl<T: Clone> LaneState<T> {
+    fn ticket<C: Connector<Connection = T>>(&mut self, lane: usize) -> Option<Ticket<T>> {
+        let made = self.connection.as_ref()?;
+        if C::is_usable(&made.connection) {
+            return Some(Ticket {
+                connection: made.connection.clone(),
+                place: Place {
+                    lane,
+                    serial: self.serial,
+                },
+            });
+        }
+        self.end::<C>();
+        None
+    }
+
+    fn end<C: Connector<Connection = T>>(&mut self) {
+        if let Some(made) = self.connection.take() {
+            C::retire(made.connection);
+        }
+    }
+}
 
 /// The number of this thread: those of the process are numbered in the order in which they come here.
 pub(super) fn thread_number() -> usize {

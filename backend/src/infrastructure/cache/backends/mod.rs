@@ -11,6 +11,7 @@ mod lanes;
 mod memcached;
 mod memory;
 mod redis;
+mod second_attempt;
 
 pub use contract::{BackendError, CacheBackend, Found, Standing, Version};
 pub use memcached::MemcachedBackend;

@@ -3,7 +3,7 @@
 //! Come here for what a write waits for. The deletions that are kept stand in `pending_deletions`.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
@@ -56,7 +56,12 @@ impl GuardedBackend {
         let shown = pattern.clone();
         let deletion = self.tasks.spawn(async move {
             let result = backend.unguarded.delete_pattern(&pattern).await;
-            if let Err(BackendError::Unavailable(_) | BackendError::NotStored(_)) = &result {
+            if let Err(
+                BackendError::Unavailable(_)
+                | BackendError::CannotStore(_)
+                | BackendError::NotStored(_),
+            ) = &result
+            {
                 // What it did not find stays, so nothing is an answer any more.
                 distrust_everything(&backend).await;
             }
@@ -97,6 +102,7 @@ impl GuardedBackend {
             return Err(Unavailable("the breaker is open".to_owned()));
         }
         let both = async {
+            let began = Instant::now();
             let first = self.unguarded.delete(keys);
             tokio::pin!(first);
             let early = timeout(self.deadline / 2, &mut first).await;
@@ -105,10 +111,10 @@ impl GuardedBackend {
                 Ok(Err(_)) => {
                     // The server may have restarted in between.
                     self.health.doubt();
-                    self.unguarded.delete(keys).await
+                    self.unguarded.delete_again(keys, began).await
                 }
                 Err(_) => {
-                    let second = self.unguarded.delete(keys);
+                    let second = self.unguarded.delete_again(keys, began);
                     tokio::pin!(second);
                     tokio::select! {
                         result = &mut first => match result { Ok(()) => Ok(()), Err(_) => second.await },

@@ -68,6 +68,7 @@ use tokio_util::task::TaskTracker;
 use super::health::{Availability, Health, Unavailable};
 use super::intervals::Intervals;
 use super::pending_deletions::PendingDeletions;
+use super::shortfall::Shortfall;
 use super::trust::Trust;
 use crate::infrastructure::cache::backends::{
     BackendError, CacheBackend, Found, Standing, Version,
@@ -96,6 +97,7 @@ pub struct GuardedBackend {
     values_of_other_keys: AtomicU64,
     out_of_step_warning: RateLimit,
     pending: Mutex<PendingDeletions>,
+    shortfall: Shortfall,
 }
 
 impl GuardedBackend {
@@ -120,6 +122,7 @@ impl GuardedBackend {
             values_of_other_keys: AtomicU64::new(0),
             out_of_step_warning: RateLimit::new(Duration::from_secs(1)),
             pending: Mutex::default(),
+            shortfall: Shortfall::default(),
         }
     }
 
@@ -291,6 +294,13 @@ impl GuardedBackend {
         }
     }
 
+    /// What the backend cannot do at the moment, though it answers: as health reports it.
+    pub(in crate::infrastructure::cache) fn shortfall(&self) -> Option<String> {
+        self.shortfall
+            .current()
+            .or_else(|| self.unguarded.shortfall())
+    }
+
     /// Lets the breaker know how an operation went.
     pub(super) fn note<T>(&self, result: Result<T, BackendError>) -> Result<T, Unavailable> {
         match result {
@@ -302,6 +312,10 @@ impl GuardedBackend {
             Err(
                 error @ (BackendError::NotStored(_) | BackendError::PatternMatchingNotSupported(_)),
             ) => Err(Unavailable(error.to_string())),
+            Err(BackendError::CannotStore(reason)) => {
+                self.shortfall.note(&self.registered_name, &reason);
+                Err(Unavailable(reason))
+            }
             Err(BackendError::Unavailable(error)) => {
                 self.health.failed(&error);
                 Err(Unavailable(error))

@@ -13,6 +13,7 @@ mod namespace_generation;
 mod pending_deletions;
 mod recovery;
 mod roll_call;
+mod shortfall;
 mod supervisor;
 mod trust;
 

@@ -135,6 +135,14 @@ impl Cache {
         }
     }
 
+    /// What the default backend cannot do at the moment, though it answers: `None` where it does all, or
+    /// where [`Cache::health`] reports more.
+    #[must_use]
+    pub fn shortfall(&self) -> Option<String> {
+        let registered = self.shared.backend(None)?;
+        registered.backend.shortfall()
+    }
+
     /// The value under the key. What a route stored is read under the route's key.
     pub async fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, CacheError> {
         self.default_provider().get(key).await

@@ -1,87 +1,102 @@
 //! The Memcached backend.
 //!
-//! What a request does for a read (look-up, claim, fill) goes over shared connections with many
-//! commands in flight, see `connections`. What is rare or stands for itself (deletions, plain sets, probes)
-//! goes through the crate `memcache`, one command a connection. Mixing the two costs no correctness: a
-//! deletion is done by the server when it returns, so that whatever is sent afterwards, on whatever
-//! connection, comes after it; and what was sent before and arrives late is a claim or a fill, which
-//! stores only over what was seen.
+//! Commands go over shared connections with many of them in flight, see `connection`. The second attempt of a
+//! deletion goes through the crate `memcache`, on a connection and by a client of its own, so that it shares
+//! no fault with the first. Come here to add an operation; the bytes on the wire are in `protocol`.
 //!
 //! Versions are the server's CAS numbers. They begin anew when the server restarts, but a restarted
 //! server is empty and has lost the namespace's generation too, so that what is stored under a
 //! number from before the restart carries a generation that is not trusted any more.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use memcache::exp::{AsyncMetaClient, Delete, Error, MetaClientBuilder, MutationResult, Set, Ttl};
+use futures_util::future::join_all;
+use memcache::exp::{Delete, MetaClientBuilder};
 
-use super::connections::{Lanes, Server};
+use super::connections::{Lanes, MemcachedConnector, Ticket};
+use super::promise::Waiting;
 use super::protocol::{self, Condition, Content, Key, MAX_KEY_BYTES, MAX_VALUE_BYTES};
 use crate::infrastructure::cache::backends::contract::{
     BackendError, CacheBackend, Found, Standing, Version,
 };
 use crate::infrastructure::cache::options::MemcachedOptions;
 
+/// What a server without CAS numbers gives as the number of every value.
+const NO_NUMBER: u64 = 0;
+/// How the server begins its refusal of every value, whatever its size.
+const OUT_OF_MEMORY: &str = "out of memory";
+
 /// Entries on a Memcached server, version 1.6 or later.
 pub struct MemcachedBackend {
     lanes: Lanes,
     address: String,
-    builder: MetaClientBuilder,
-    /// The client for what is rare. Made anew after a failure, since it looks the address up only once.
-    client: Mutex<Option<Arc<AsyncMetaClient>>>,
+    deadline: Duration,
+    connect_timeout: Duration,
 }
 
 impl MemcachedBackend {
     /// A backend that connects when it is first used.
     #[must_use]
-    pub fn new(options: &MemcachedOptions, operation_timeout: Duration) -> Self {
+    pub fn new(options: &MemcachedOptions, deadline: Duration) -> Self {
         let connect_timeout = options.connect_timeout;
-        let server = Server {
+        let connector = MemcachedConnector {
             host: options.host.clone(),
             port: options.port,
             connect_timeout,
-            operation_timeout,
+            operation_timeout: deadline,
         };
-        let connections = options.pool_size;
-        let builder = MetaClientBuilder::new()
-            .max_idle(connections)
-            .max_connections(Some(connections))
-            .connect_timeout(Some(connect_timeout))
-            // The deadline of an operation is set by whoever waits for it.
-            .io_timeout(None);
         Self {
-            address: format!("{}:{}", server.host, server.port),
-            lanes: Lanes::new(server, connections),
-            builder,
-            client: Mutex::default(),
+            address: format!("{}:{}", connector.host, connector.port),
+            lanes: Lanes::new(connector, options.pool_size),
+            deadline,
+            connect_timeout,
         }
     }
 
-    fn known_client(&self) -> MutexGuard<'_, Option<Arc<AsyncMetaClient>>> {
-        self.client.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn client(&self) -> Result<Arc<AsyncMetaClient>, BackendError> {
-        let known = self.known_client().clone();
-        if let Some(client) = known {
-            return Ok(client);
+    async fn look_up(
+        &self,
+        key: &str,
+        sent_key: &Key<'_>,
+        ticket: Ticket,
+    ) -> Result<Option<Found>, BackendError> {
+        let waiting = ticket.connection.look_up(key, sent_key);
+        match answer(waiting).await? {
+            Content::Value(_, Some(NO_NUMBER)) => Err(without_numbers()),
+            Content::Value(value, number) => Ok(Some(Found {
+                value,
+                version: number.map_or(Version::Anything, Version::Number),
+            })),
+            Content::Absent => Ok(None),
+            other => Err(unexpected(other)),
         }
-        let connected = self.builder.clone().connect_async(self.address.as_str());
-        let client = connected
-            .await
-            .map_err(|error| BackendError::Unavailable(error.to_string()))?;
-        // Of several that are made at the same time one stays.
-        Ok(Arc::clone(
-            self.known_client().get_or_insert(Arc::new(client)),
-        ))
     }
 
-    fn failed(&self, error: Error) -> BackendError {
-        *self.known_client() = None;
-        BackendError::Unavailable(error.to_string())
+    async fn store(
+        &self,
+        (key, value): (&str, &Bytes),
+        condition: Condition,
+        expiration: Duration,
+        ticket: Ticket,
+    ) -> Result<Option<Version>, BackendError> {
+        let sent_key = storable(key, value)?;
+        let lifetime = protocol::lifetime_on_the_wire(expiration, SystemTime::now());
+        let waiting = ticket
+            .connection
+            .store(&sent_key, value, condition, lifetime);
+        match answer(waiting).await? {
+            Content::Done(Some(NO_NUMBER)) => Err(without_numbers()),
+            Content::Done(Some(number)) => Ok(Some(Version::Number(number))),
+            Content::Done(None) => self.number_of(key, value).await,
+            Content::ConditionFailed => Ok(None),
+            // The server is available but does not take this value, or none.
+            Content::Refused(reason) if reason.starts_with(OUT_OF_MEMORY) => {
+                Err(BackendError::CannotStore(reason))
+            }
+            Content::Refused(reason) => Err(BackendError::NotStored(reason)),
+            other => Err(unexpected(other)),
+        }
     }
 
     /// The number of a value that was stored by a server that does not tell it, if it is still there.
@@ -90,6 +105,13 @@ impl MemcachedBackend {
         Ok(stored
             .filter(|stored| stored.value == value)
             .map(|stored| stored.version))
+    }
+
+    async fn sign_of_life(&self, ticket: Ticket) -> Result<(), BackendError> {
+        match answer(ticket.connection.sign_of_life()).await? {
+            Content::SignOfLife => Ok(()),
+            other => Err(unexpected(other)),
+        }
     }
 }
 
@@ -103,8 +125,12 @@ impl CacheBackend for MemcachedBackend {
         MAX_KEY_BYTES
     }
 
+    fn limits_look_ups(&self) -> bool {
+        true
+    }
+
     fn answered_out_of_step(&self, _: &str) {
-        self.lanes.end_all();
+        self.lanes.end_out_of_step(self.deadline);
     }
 
     async fn get(&self, key: &str) -> Result<Option<Found>, BackendError> {
@@ -112,16 +138,8 @@ impl CacheBackend for MemcachedBackend {
         let Some(sent_key) = Key::new(key) else {
             return Ok(None);
         };
-        let connection = self.lanes.of_thread().await.map_err(unavailable)?;
-        let answer = connection.look_up(key, &sent_key).map_err(unavailable)?;
-        match answer.await.map_err(unavailable)? {
-            Content::Value(value, number) => Ok(Some(Found {
-                value,
-                version: number.map_or(Version::Anything, Version::Number),
-            })),
-            Content::Absent => Ok(None),
-            other => Err(unexpected(other)),
-        }
+        let question = |ticket| self.look_up(key, &sent_key, ticket);
+        self.lanes.ask(self.deadline, question).await
     }
 
     async fn compare_and_set(
@@ -136,20 +154,13 @@ impl CacheBackend for MemcachedBackend {
             Version::Number(number) => Condition::Number(*number),
             Version::Anything => Condition::None,
         };
-        let sent_key = storable(key, &value)?;
-        let lifetime = protocol::lifetime_on_the_wire(expiration, SystemTime::now());
-        let connection = self.lanes.of_thread().await.map_err(unavailable)?;
-        let answer = connection
-            .store(&sent_key, &value, condition, lifetime)
-            .map_err(unavailable)?;
-        match answer.await.map_err(unavailable)? {
-            Content::Stored(Some(number)) => Ok(Some(Version::Number(number))),
-            Content::Stored(None) => self.number_of(key, &value).await,
-            Content::ConditionFailed => Ok(None),
-            // The server is well but will not have this value: too large, or no memory left.
-            Content::Refused(reason) => Err(BackendError::NotStored(reason)),
-            other => Err(unexpected(other)),
-        }
+        storable(key, &value)?;
+        let ticket = self.lanes.of_thread().await?;
+        let place = ticket.place;
+        // Whether it was done is not known where no answer comes, so it is not repeated.
+        let stored = self.store((key, &value), condition, expiration, ticket);
+        let stored = self.lanes.watched(place, self.deadline / 2, stored);
+        stored.await
     }
 
     async fn get_or_create(
@@ -158,38 +169,58 @@ impl CacheBackend for MemcachedBackend {
         value: Bytes,
         expiration: Duration,
     ) -> Result<Standing, BackendError> {
-        // Both are in the connection's queue before it is written.
-        let (found, created) = tokio::join!(
-            self.get(key),
-            self.compare_and_set(key, &Version::Absent, value, expiration)
-        );
-        Standing::of(found?, created)
+        let sent_key = storable(key, &value)?;
+        let (sent_key, value) = (&sent_key, &value);
+        let question = |ticket: Ticket| async move {
+            let same = Ticket {
+                connection: ticket.connection.clone(),
+                place: ticket.place,
+            };
+            // Both are in the connection's queue before it is written.
+            let (found, created) = tokio::join!(
+                self.look_up(key, sent_key, same),
+                self.store((key, value), Condition::Absent, expiration, ticket)
+            );
+            // Asked a second time, it may find what the first attempt has created.
+            match found? {
+                Some(found) if found.value == *value => Ok(Standing::Created(found.version)),
+                found => Standing::of(found, created),
+            }
+        };
+        self.lanes.ask(self.deadline, question).await
     }
 
     async fn set(&self, key: &str, value: Bytes, expiration: Duration) -> Result<(), BackendError> {
-        storable(key, &value)?;
-        let lifetime = protocol::lifetime_seconds(expiration, SystemTime::now());
-        let set = Set::new(key, &value).ttl(Ttl::secs(lifetime));
-        match self.client().await?.run(set).await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(match refusal(&error) {
-                Some(reason) => BackendError::NotStored(reason),
-                None => self.failed(error),
-            }),
-        }
+        let stored = self.compare_and_set(key, &Version::Anything, value, expiration);
+        stored.await.map(|_| ())
     }
 
     async fn delete(&self, keys: &[String]) -> Result<(), BackendError> {
-        let keys = keys.iter().filter(|key| Key::new(key).is_some());
-        let results: Vec<Result<MutationResult, Error>> = self
-            .client()
-            .await?
-            .run_many(keys.map(Delete::new))
-            .await
-            .map_err(|error| self.failed(error))?;
-        results
+        let keys = keys.iter().filter_map(|key| Key::new(key));
+        let ticket = self.lanes.of_thread().await?;
+        // All are in the connection's queue before it is written.
+        let deletions: Vec<_> = keys.map(|key| ticket.connection.delete(&key)).collect();
+        let all = join_all(deletions.into_iter().map(answer));
+        let all = self.lanes.watched(ticket.place, self.deadline / 2, all);
+        all.await
             .into_iter()
-            .try_for_each(|result| result.map(|_| ()).map_err(|error| self.failed(error)))
+            .try_for_each(|deleted| match deleted? {
+                Content::Done(_) | Content::ConditionFailed => Ok(()),
+                other => Err(unexpected(other)),
+            })
+    }
+
+    async fn delete_again(&self, keys: &[String], _: Instant) -> Result<(), BackendError> {
+        let keys = keys.iter().filter(|key| Key::new(key).is_some());
+        let client = MetaClientBuilder::new()
+            .max_idle(0)
+            .connect_timeout(Some(self.connect_timeout))
+            .io_timeout(Some(self.deadline))
+            .connect_async(self.address.as_str());
+        let client = client.await.map_err(unavailable)?;
+        let deletions = client.run_many(keys.map(Delete::new)).await;
+        let mut deletions = deletions.map_err(unavailable)?.into_iter();
+        deletions.try_for_each(|deleted| deleted.map(|_| ()).map_err(unavailable))
     }
 
     async fn delete_pattern(&self, _: &str) -> Result<u64, BackendError> {
@@ -202,38 +233,17 @@ impl CacheBackend for MemcachedBackend {
         Ok(())
     }
 
-    /// Always the same: a restarted server remembers nothing, the namespace's generation included.
+    /// Always the same: a restarted server remembers nothing, the namespace's generation included. Asks on every
+    /// open connection, so that none of them stays silent unnoticed (C57).
     async fn server_identity(&self) -> Result<String, BackendError> {
-        let unanswered = Unanswered(Some(self));
-        let answer = async {
-            self.client()
-                .await?
-                .noop()
-                .await
-                .map_err(|error| self.failed(error))
-        };
-        let answer = answer.await;
-        unanswered.answered();
-        answer.map(|()| "memcached".to_owned())
-    }
-}
-
-/// A probe under way. When it is given up, the connections are too: one that the network has
-/// forgotten stays silent for as long as TCP repeats itself, while a new one would be answered.
-struct Unanswered<'a>(Option<&'a MemcachedBackend>);
-
-impl Unanswered<'_> {
-    fn answered(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Unanswered<'_> {
-    fn drop(&mut self) {
-        if let Some(backend) = self.0 {
-            *backend.known_client() = None;
-            backend.lanes.end_all();
-        }
+        // Before the deadline of the breaker, so that a silent connection is closed.
+        let deadline = self.deadline * 9 / 10;
+        self.lanes
+            .check_all(self.deadline / 2, |connection| async move {
+                answer(connection.sign_of_life()).await.is_ok()
+            });
+        let asked = self.lanes.ask(deadline, |ticket| self.sign_of_life(ticket));
+        asked.await.map(|()| self.name().to_owned())
     }
 }
 
@@ -242,6 +252,10 @@ impl Drop for MemcachedBackend {
     fn drop(&mut self) {
         self.lanes.end_all();
     }
+}
+
+async fn answer(waiting: Result<Waiting, String>) -> Result<Content, BackendError> {
+    waiting.map_err(unavailable)?.await.map_err(unavailable)
 }
 
 /// The key as it is sent, where key and value are such as the server can take.
@@ -259,17 +273,15 @@ fn storable<'a>(key: &'a str, value: &[u8]) -> Result<Key<'a>, BackendError> {
     })
 }
 
-/// What the server said where it refuses a value.
-fn refusal(error: &Error) -> Option<String> {
-    match error {
-        Error::Server(message) => Some(message.clone()),
-        Error::Ambiguous { source, .. } => refusal(source),
-        _ => None,
-    }
+fn unavailable(reason: impl std::fmt::Display) -> BackendError {
+    BackendError::Unavailable(reason.to_string())
 }
 
-fn unavailable(reason: String) -> BackendError {
-    BackendError::Unavailable(reason)
+/// What a server says that gives its values no numbers.
+fn without_numbers() -> BackendError {
+    unavailable(
+        "Memcached runs without CAS (option -C), so nothing can be stored safely: start it without -C",
+    )
 }
 
 /// An answer that is none to what was asked.

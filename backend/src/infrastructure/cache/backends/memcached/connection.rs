@@ -88,6 +88,16 @@ impl Connection {
         self.ask(|queue| queue.store(key, value, condition, lifetime))
     }
 
+    /// Deletes a value.
+    pub(super) fn delete(&self, key: &Key<'_>) -> Result<Waiting, String> {
+        self.ask(|queue| queue.delete(key))
+    }
+
+    /// Asks for a sign of life.
+    pub(super) fn sign_of_life(&self) -> Result<Waiting, String> {
+        self.ask(Queue::sign_of_life)
+    }
+
     fn ask(
         &self,
         question: impl FnOnce(&mut Queue) -> Result<Waiting, String>,

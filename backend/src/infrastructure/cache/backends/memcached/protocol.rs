@@ -100,6 +100,20 @@ pub(super) fn write_store(
     commands.extend_from_slice(b"\r\n");
 }
 
+/// Appends the command that deletes a value.
+pub(super) fn write_delete(commands: &mut Vec<u8>, key: &Key<'_>, opaque: u64) {
+    commands.extend_from_slice(b"md ");
+    key.write(commands);
+    let _ = write!(commands, " O{opaque}");
+    key.write_flag(commands);
+    commands.extend_from_slice(b"\r\n");
+}
+
+/// Appends the command that only has the server answer. It carries no number.
+pub(super) fn write_sign_of_life(commands: &mut Vec<u8>) {
+    commands.extend_from_slice(b"mn\r\n");
+}
+
 /// How long a value is kept, in whole seconds that a moment can still be told for.
 pub(super) fn lifetime_seconds(expiration: Duration, now: SystemTime) -> u32 {
     let longest = LAST_MOMENT.saturating_sub(since_epoch(now)).max(1);
@@ -130,10 +144,12 @@ pub(super) enum Content {
     Value(Bytes, Option<u64>),
     /// Nothing is under the key.
     Absent,
-    /// Stored, under a number where it was told.
-    Stored(Option<u64>),
-    /// Not stored: the condition did not hold.
+    /// Done; what was stored has a number where it was told.
+    Done(Option<u64>),
+    /// Not done: the condition did not hold, or nothing was there to delete.
     ConditionFailed,
+    /// The server answers, and that is all.
+    SignOfLife,
     /// The server is well but cannot do that: too large, or out of memory.
     Refused(String),
 }
@@ -205,7 +221,8 @@ pub(super) fn take_answer(received: &mut BytesMut) -> Result<Received, Surprise>
             opaque: tokens.opaque,
             content: match code {
                 b"EN" => Content::Absent,
-                b"HD" => Content::Stored(tokens.number),
+                b"HD" => Content::Done(tokens.number),
+                b"MN" => Content::SignOfLife,
                 b"NS" | b"EX" | b"NF" => Content::ConditionFailed,
                 _ => return Err(surprise(line)),
             },

@@ -4,27 +4,40 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::promise::{Promise, Waiting};
-use super::protocol::{Condition, Content, Key, write_look_up, write_store};
+use super::protocol::{
+    Condition, Content, Key, write_delete, write_look_up, write_sign_of_life, write_store,
+};
 
 /// How many commands of a connection may be without an answer.
 const MOST_COMMANDS: usize = 10_000;
 /// How much may wait to be written before nothing more is taken.
 const MOST_BYTES: usize = 64 * 1024 * 1024;
 
+/// What a command asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    LookUp,
+    Store,
+    Delete,
+    SignOfLife,
+}
+
 /// A command that was or will be sent.
 pub(super) struct Sent {
     opaque: u64,
-    is_look_up: bool,
+    kind: Kind,
     promise: Promise,
 }
 
 impl Sent {
     /// Whether the answer is one to this command.
     pub(super) fn is_answered_by(&self, opaque: Option<u64>, content: &Content) -> bool {
+        let changes = matches!(self.kind, Kind::Store | Kind::Delete);
         let is_fitting = match content {
-            Content::Value(..) => self.is_look_up && opaque.is_some(),
-            Content::Absent => self.is_look_up,
-            Content::Stored(_) | Content::ConditionFailed => !self.is_look_up,
+            Content::Value(..) => self.kind == Kind::LookUp && opaque.is_some(),
+            Content::Absent => self.kind == Kind::LookUp,
+            Content::Done(_) | Content::ConditionFailed => changes,
+            Content::SignOfLife => self.kind == Kind::SignOfLife,
             Content::Refused(_) => true,
         };
         is_fitting && opaque.is_none_or(|opaque| opaque == self.opaque)
@@ -61,7 +74,9 @@ impl Queue {
             return Ok(waiting);
         }
         let place = self.commands.len();
-        let waiting = self.push(true, |bytes, opaque| write_look_up(bytes, sent_key, opaque))?;
+        let waiting = self.push(Kind::LookUp, |bytes, opaque| {
+            write_look_up(bytes, sent_key, opaque);
+        })?;
         self.look_ups.insert(key.to_owned(), place);
         Ok(waiting)
     }
@@ -74,14 +89,26 @@ impl Queue {
         condition: Condition,
         lifetime: u64,
     ) -> Result<Waiting, String> {
-        self.push(false, |bytes, opaque| {
+        self.push(Kind::Store, |bytes, opaque| {
             write_store(bytes, key, value, condition, lifetime, opaque);
         })
     }
 
+    /// Deletes a value.
+    pub(super) fn delete(&mut self, key: &Key<'_>) -> Result<Waiting, String> {
+        self.push(Kind::Delete, |bytes, opaque| {
+            write_delete(bytes, key, opaque);
+        })
+    }
+
+    /// Asks for a sign of life.
+    pub(super) fn sign_of_life(&mut self) -> Result<Waiting, String> {
+        self.push(Kind::SignOfLife, |bytes, _| write_sign_of_life(bytes))
+    }
+
     fn push(
         &mut self,
-        is_look_up: bool,
+        kind: Kind,
         write: impl FnOnce(&mut Vec<u8>, u64),
     ) -> Result<Waiting, String> {
         if self.unanswered >= MOST_COMMANDS || self.bytes.len() >= MOST_BYTES {
@@ -96,7 +123,7 @@ impl Queue {
         write(&mut self.bytes, self.last_opaque);
         self.commands.push(Sent {
             opaque: self.last_opaque,
-            is_look_up,
+            kind,
             promise,
         });
         self.unanswered += 1;

@@ -1,50 +1,92 @@
-//! What Redis answers and what an error means, and where the server is.
+//! What Redis answers and what an error means.
 //!
 //! Come here when an answer of the server is taken for the wrong thing. No command is sent from here.
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use redis::{
-    ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo,
-    RedisError,
-};
-use secrecy::ExposeSecret;
+use redis::{RedisError, ServerError, Value, from_redis_value};
 
 use super::connections::{Lanes, Ticket};
-use crate::infrastructure::cache::backends::contract::{BackendError, Version};
+use crate::infrastructure::cache::backends::contract::{BackendError, Found, Version};
 use crate::infrastructure::cache::backends::head::{HEAD_BYTES, MAGIC};
-use crate::infrastructure::cache::options::CacheOptions;
+use crate::infrastructure::cache::backends::lanes::Place;
 
-/// What an error means. One of the connection ends its lane.
-pub(super) fn failed(lanes: &Lanes, ticket: &Ticket, error: RedisError) -> BackendError {
+/// Errors of a server that has no data, or lets nobody in, or may not be written to. Another server may
+/// have taken its place behind the same name, or a proxy may have replaced the connection behind it: all
+/// connections are closed, so that new ones lead to the right server and log in.
+const ELSEWHERE: [&str; 5] = ["READONLY", "LOADING", "MASTERDOWN", "NOAUTH", "CLUSTERDOWN"];
+/// Errors of a server that answers, but takes nothing new: full, or unable to save or replicate.
+const FULL: [&str; 3] = ["OOM", "MISCONF", "NOREPLICAS"];
+
+/// What an error means. One of the connection closes all, since the others most likely share its fate.
+pub(super) fn failed(lanes: &Lanes, place: Place, error: RedisError) -> BackendError {
     if error.is_unrecoverable_error() || error.is_connection_dropped() || error.is_io_error() {
-        lanes.broken(ticket);
+        lanes.end_all_with(place);
     }
     let message = error.to_string();
     // The error of a pipeline has no code of its own.
     let errors = error.into_server_errors().unwrap_or_default();
-    if errors.iter().any(|(_, error)| error.code() == "OOM") {
-        BackendError::NotStored(message)
-    } else {
-        BackendError::Unavailable(message)
+    match errors.first() {
+        Some((_, error)) => refused(lanes, place, error),
+        None => BackendError::Unavailable(message),
     }
 }
 
-/// Where the server is, and how it is spoken to.
-pub(super) fn connection_info(
-    options: &CacheOptions,
-    protocol: ProtocolVersion,
-) -> Result<ConnectionInfo, BackendError> {
-    let mut server = RedisConnectionInfo::default()
-        .set_db(options.redis.database)
-        .set_protocol(protocol);
-    if !options.redis.password.expose_secret().is_empty() {
-        server = server.set_password(options.redis.password.expose_secret());
+/// What an error that the server answered means.
+pub(super) fn refused(lanes: &Lanes, place: Place, error: &ServerError) -> BackendError {
+    lanes.connector().identity.permissions.note(error);
+    let message = error.to_string();
+    if ELSEWHERE.iter().any(|code| is(error, code)) {
+        lanes.end_all_with(place);
+    } else if FULL.iter().any(|code| is(error, code)) {
+        return BackendError::CannotStore(message);
     }
-    let address = ConnectionAddr::Tcp(options.redis.host.clone(), options.redis.port);
-    let address = address.into_connection_info().map_err(unavailable)?;
-    Ok(address.set_redis_settings(server))
+    BackendError::Unavailable(message)
+}
+
+/// Whether the error has this code. Redis 6.2 reports the error of a command in a script as `ERR`, with the
+/// code in the text.
+fn is(error: &ServerError, code: &str) -> bool {
+    let text = error.details().unwrap_or_default();
+    error.code() == code || (error.code() == "ERR" && text.contains(&format!("-{code} ")))
+}
+
+/// What the answer to a GET says.
+pub(super) fn read(
+    lanes: &Lanes,
+    place: Place,
+    answer: Value,
+) -> Result<Option<Found>, BackendError> {
+    match answer {
+        // A value of another type is foreign, and a miss.
+        Value::ServerError(error) if error.code() == "WRONGTYPE" => Ok(Some(Found {
+            value: Bytes::new(),
+            version: Version::Anything,
+        })),
+        Value::ServerError(error) => Err(refused(lanes, place, &error)),
+        answer => {
+            let value: Option<Bytes> = from_redis_value(answer).map_err(unavailable)?;
+            Ok(value.map(|value| Found {
+                version: version_of(&value),
+                value,
+            }))
+        }
+    }
+}
+
+/// Whether a SET has set its key.
+pub(super) fn was_set(
+    lanes: &Lanes,
+    ticket: &Ticket,
+    answer: Option<Value>,
+) -> Result<bool, BackendError> {
+    match answer {
+        Some(Value::Okay) => Ok(true),
+        Some(Value::Nil) => Ok(false),
+        Some(Value::ServerError(error)) => Err(refused(lanes, ticket.place, &error)),
+        other => Err(unavailable(format!("the server answered {other:?} to SET"))),
+    }
 }
 
 pub(super) fn version_of(value: &Bytes) -> Version {

@@ -1,184 +1,120 @@
-//! Lanes: a few Redis connections that every request shares.
+//! How a connection to Redis is made.
 //!
-//! A pooled connection for every operation would cost a round trip more (the pool pings what it
-//! recycles), so the connections are taken from the pool once and clones of them are handed out: what
-//! is sent at the same time shares a packet. A worker thread keeps to its lane for reading; deletions
-//! take the lanes in turn, so that a retry does not meet the fault of the first attempt.
+//! A pooled connection for every operation would cost a round trip more, since the pool pings what it
+//! recycles. So connections are taken out of the pool for good, and clones of them are shared: what is sent at
+//! the same time shares a packet. Come here for socket options and connect timeouts. When a connection is
+//! replaced is decided in `backends::lanes`.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
-use deadpool_redis::{Connection, Pool};
+use deadpool_redis::{Connection, Manager, Pool, PoolConfig, Runtime, Timeouts};
 use redis::aio::MultiplexedConnection;
-use tokio::sync::Notify;
+use redis::io::tcp::TcpSettings;
+use redis::io::tcp::socket2::TcpKeepalive;
+use redis::{
+    AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion,
+    RedisConnectionInfo,
+};
+use secrecy::ExposeSecret;
+use tokio::time::timeout;
 
-use crate::infrastructure::cache::backends::lanes::thread_number;
+use super::answers::unavailable;
+use super::identity::Identity;
+use crate::infrastructure::cache::backends::contract::BackendError;
+use crate::infrastructure::cache::backends::lanes::{self, Connector};
+use crate::infrastructure::cache::options::CacheOptions;
 
-/// How long a lane that could not be renewed is left alone.
-const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(50);
-/// How long a connection may take to be made before another is tried beside it: a network that was
-/// away loses the first packets and repeats them late, while new ones arrive at once.
-const PATIENCE: Duration = Duration::from_millis(250);
+/// Connections that a lane may be trying to make at the same time: as many as begin, at the pace of
+/// probes, before the first one gives up.
+const ATTEMPTS_OF_A_LANE: usize = 16;
+pub(super) type Lanes = lanes::Lanes<RedisConnector>;
+pub(super) type Ticket = lanes::Ticket<MultiplexedConnection>;
 
-/// The shared connections of a process.
-#[derive(Clone)]
-pub(super) struct Lanes {
+/// Makes connections to the server of the settings.
+pub(super) struct RedisConnector {
     pool: Pool,
-    lanes: Arc<[Lane]>,
-    turn: Arc<AtomicUsize>,
+    connect_timeout: Duration,
+    pub(super) identity: Arc<Identity>,
 }
 
-#[derive(Default)]
-struct Lane {
-    state: Mutex<LaneState>,
-    renewed: Notify,
-}
-
-#[derive(Default)]
-struct LaneState {
-    connection: Option<Connection>,
-    /// Counts connections, so that a late error of an old one does not end the new one.
-    serial: u64,
-    /// When the newest attempt to connect began, if one is under way.
-    renewing: Option<Instant>,
-    failure: Option<(Instant, String)>,
-}
-
-/// A clone of a lane's connection.
-pub(super) struct Ticket {
-    pub(in crate::infrastructure::cache::backends::redis) connection: MultiplexedConnection,
-    lane: usize,
-    serial: u64,
-}
-
-impl Lanes {
-    pub(super) fn new(pool: Pool, lanes: usize) -> Self {
-        Self {
+impl RedisConnector {
+    /// # Errors
+    /// Where host, port, database and password make no address.
+    pub(super) fn new(options: &CacheOptions) -> Result<Self, BackendError> {
+        let connect_timeout = options.redis.connect_timeout;
+        let address = connection_info(options, ProtocolVersion::RESP2)?;
+        // The deadline of an operation is set where it is sent.
+        let connection = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(connect_timeout))
+            .set_response_timeout(None);
+        let manager = Manager::new_with_config(address, connection).map_err(unavailable)?;
+        let pool = Pool::builder(manager)
+            .config(PoolConfig {
+                // It holds what is being made; what is made is taken out.
+                max_size: (options.redis.pool_size + 1).saturating_mul(ATTEMPTS_OF_A_LANE),
+                timeouts: Timeouts {
+                    wait: Some(connect_timeout),
+                    create: Some(connect_timeout),
+                    recycle: None,
+                },
+                ..PoolConfig::default()
+            })
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(unavailable)?;
+        Ok(Self {
             pool,
-            lanes: (0..lanes.max(1)).map(|_| Lane::default()).collect(),
-            turn: Arc::default(),
-        }
-    }
-
-    /// How many there are.
-    pub(super) fn count(&self) -> usize {
-        self.lanes.len()
-    }
-
-    /// Which one is that of this thread.
-    pub(super) fn number_of_thread(&self) -> usize {
-        thread_number() % self.lanes.len()
-    }
-
-    /// The lane of this thread.
-    pub(super) async fn of_thread(&self) -> Result<Ticket, String> {
-        self.ticket(self.number_of_thread()).await
-    }
-
-    /// Another lane at every call.
-    pub(super) async fn in_turn(&self) -> Result<Ticket, String> {
-        self.ticket(self.turn.fetch_add(1, Ordering::Relaxed) % self.lanes.len())
-            .await
-    }
-
-    /// A connection is broken: ends its lane and all others, which are most likely broken too, so that
-    /// neither a second attempt nor the first one after an outage meets a dead connection. Those who
-    /// need a lane have it renewed.
-    pub(super) fn broken(&self, ticket: &Ticket) {
-        let is_current = {
-            let state = self.lanes[ticket.lane].state();
-            state.serial == ticket.serial && state.connection.is_some()
-        };
-        if is_current {
-            self.end_all();
-        }
-    }
-
-    /// Ends every lane. What was sent on one is still answered if it can be.
-    pub(super) fn end_all(&self) {
-        for lane in self.lanes.iter() {
-            let connection = lane.state().connection.take();
-            if let Some(connection) = connection {
-                // Taken out of the pool, which would otherwise hand it out again.
-                let _ = Connection::take(connection);
-            }
-        }
-    }
-
-    /// The lane of that number.
-    pub(super) async fn ticket(&self, number: usize) -> Result<Ticket, String> {
-        let lane = &self.lanes[number];
-        let renewed = lane.renewed.notified();
-        tokio::pin!(renewed);
-        // Registered before the state is looked at, so that no renewal is missed.
-        renewed.as_mut().enable();
-        if let Some(ticket) = self.take(number)? {
-            return Ok(ticket);
-        }
-        renewed.await;
-        match self.take(number)? {
-            Some(ticket) => Ok(ticket),
-            None => Err("the connection was lost as soon as it was made".to_owned()),
-        }
-    }
-
-    /// A ticket, or nothing while the lane is being renewed.
-    fn take(&self, number: usize) -> Result<Option<Ticket>, String> {
-        let mut state = self.lanes[number].state();
-        if let Some(connection) = &state.connection {
-            let connection = MultiplexedConnection::clone(connection);
-            return Ok(Some(Ticket {
-                connection,
-                lane: number,
-                serial: state.serial,
-            }));
-        }
-        if state
-            .renewing
-            .is_none_or(|began| began.elapsed() > PATIENCE)
-        {
-            if let Some((at, error)) = &state.failure
-                && at.elapsed() < PAUSE_AFTER_FAILURE
-            {
-                return Err(error.clone());
-            }
-            let began = Instant::now();
-            state.renewing = Some(began);
-            // A task of its own: whoever waits may give up at its deadline, the renewal goes on.
-            tokio::spawn(self.clone().renew(number, began));
-        }
-        Ok(None)
-    }
-
-    async fn renew(self, number: usize, began: Instant) {
-        let connected = self.pool.get().await;
-        let lane = &self.lanes[number];
-        {
-            let mut state = lane.state();
-            let is_newest = state.renewing == Some(began);
-            if is_newest {
-                state.renewing = None;
-            }
-            match connected {
-                // Another attempt was faster: back into the pool.
-                Ok(_) if state.connection.is_some() => return,
-                // Another attempt is under way.
-                Err(_) if !is_newest => return,
-                Ok(connection) => {
-                    state.connection = Some(connection);
-                    state.serial += 1;
-                    state.failure = None;
-                }
-                Err(error) => state.failure = Some((Instant::now(), error.to_string())),
-            }
-        }
-        lane.renewed.notify_waiters();
+            connect_timeout,
+            identity: Arc::new(Identity::new(&options.namespace)),
+        })
     }
 }
 
-impl Lane {
-    fn state(&self) -> MutexGuard<'_, LaneState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+impl Connector for RedisConnector {
+    type Connection = MultiplexedConnection;
+
+    async fn connect(&self) -> Result<MultiplexedConnection, String> {
+        let connecting = async {
+            let pooled = self.pool.get().await.map_err(|error| error.to_string())?;
+            let mut connection = Connection::take(pooled);
+            self.identity.verify(&mut connection).await?;
+            Ok(connection)
+        };
+        timeout(self.connect_timeout, connecting)
+            .await
+            .unwrap_or_else(|_| Err("the connection takes too long".to_owned()))
     }
+}
+
+/// Where the server is, and how it is spoken to.
+pub(super) fn connection_info(
+    options: &CacheOptions,
+    protocol: ProtocolVersion,
+) -> Result<ConnectionInfo, BackendError> {
+    let mut server = RedisConnectionInfo::default()
+        .set_db(options.redis.database)
+        .set_protocol(protocol);
+    if !options.redis.password.expose_secret().is_empty() {
+        server = server.set_password(options.redis.password.expose_secret());
+    }
+    let address = ConnectionAddr::Tcp(options.redis.host.clone(), options.redis.port);
+    let address = address.into_connection_info().map_err(unavailable)?;
+    Ok(address
+        .set_redis_settings(server)
+        .set_tcp_settings(tcp_settings()))
+}
+
+/// What keeps a lost connection from looking open, where no command notices it first.
+fn tcp_settings() -> TcpSettings {
+    let keepalive = TcpKeepalive::new()
+        .with_time(lanes::KEEPALIVE_AFTER)
+        .with_interval(lanes::KEEPALIVE_INTERVAL)
+        .with_retries(lanes::KEEPALIVE_RETRIES);
+    let settings = TcpSettings::default()
+        .set_nodelay(true)
+        .set_keepalive(keepalive);
+    #[cfg(target_os = "linux")]
+    let settings = settings.set_user_timeout(lanes::USER_TIMEOUT);
+    settings
 }

@@ -1,15 +1,18 @@
 //! The Redis backend, with and without a near cache in front of it.
 //!
 //! Come here to add a Redis command: `backend` has the operations, `answers` what the server says,
-//! `connections` the shared connections, `batched_get` reading, `set` storing, `patterns` deleting by
+//! `connections` how they are made,
+//! `identity` who the server is, `permissions` what it denies, `batched_get` reading, `set` storing, `patterns` deleting by
 //! pattern, `near` the near cache.
 
 mod answers;
 mod backend;
 mod batched_get;
 mod connections;
+mod identity;
 mod near;
 mod patterns;
+mod permissions;
 mod set;
 
 pub use backend::RedisBackend;

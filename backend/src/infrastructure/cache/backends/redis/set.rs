@@ -1,20 +1,179 @@
-//! How keys come into being: a SET, and the key in its index where there is one.
+//! How values are stored: conditionally, and so that the index of a pattern misses no key.
+//!
+//! Come here when a value is not stored, or is stored over another one. Why the index misses nothing is
+//! proved in `patterns::index`; the order of the commands here is part of that proof.
 
-use redis::Value;
+use std::time::Duration;
 
-use super::backend::RedisBackend;
-use super::connections::Ticket;
-use super::patterns;
-use crate::infrastructure::cache::backends::contract::BackendError;
+use bytes::Bytes;
+use redis::{Cmd, Pipeline, Script, ServerError, Value};
 
-impl RedisBackend {
-    /// Runs commands of which the last one sets the key if it says OK; then the key is entered in its
-    /// index, if there is one. Answers what the commands said.
-    pub(super) async fn create(
+use super::answers::{failed, milliseconds, read, refused, unavailable, version_of, was_set};
+use super::connections::{Lanes, Ticket};
+use super::patterns::{self, PatternIndex};
+use crate::infrastructure::cache::backends::contract::{BackendError, Standing, Version};
+use crate::infrastructure::cache::backends::head::MAGIC;
+
+/// Stores a value if the key holds the one with this head. One key only, so that it runs on Redis
+/// Cluster too; a value of another type is no match.
+const COMPARE_AND_SET: &str = "\
+local head = redis.pcall('GETRANGE', KEYS[1], 0, #ARGV[1] - 1)
+if head == ARGV[1] then
+  redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+  return 1
+end
+return 0";
+/// How often a value is stored anew when others keep replacing what makes room for it.
+const ATTEMPTS: usize = 3;
+
+/// Stores values.
+pub(super) struct Setter {
+    lanes: Lanes,
+    index: PatternIndex,
+    deadline: Duration,
+    compare_and_set: Script,
+}
+
+/// Commands of which the last one may set the key, and the index that the key is entered in then.
+struct Setting<'a> {
+    key: &'a str,
+    commands: Pipeline,
+    index: Option<String>,
+}
+
+impl Setter {
+    pub(super) fn new(lanes: Lanes, namespace: &str, deadline: Duration) -> Self {
+        Self {
+            lanes,
+            index: PatternIndex::new(namespace),
+            deadline,
+            compare_and_set: Script::new(COMPARE_AND_SET),
+        }
+    }
+
+    /// See [`CacheBackend::compare_and_set`](crate::infrastructure::cache::backends::CacheBackend).
+    pub(super) async fn compare_and_set(
         &self,
         key: &str,
-        mut commands: redis::Pipeline,
-    ) -> Result<(Ticket, Vec<Value>), BackendError> {
+        expected: &Version,
+        value: Bytes,
+        expiration: Duration,
+    ) -> Result<Option<Version>, BackendError> {
+        let lifetime = milliseconds(expiration);
+        let stored = match expected {
+            Version::Head(head) => self.replace(key, head, &value, lifetime).await?,
+            Version::Absent | Version::Number(_) => {
+                self.run(key, set(key, &value, lifetime, true)).await?
+            }
+            Version::Anything => self.run(key, set(key, &value, lifetime, false)).await?,
+        };
+        Ok(stored.then(|| version_of(&value)))
+    }
+
+    /// Stores an answer whatever was there. An answer never stands under a key that its index may lack, so
+    /// a value that is none is stored first, and entered, and then replaced.
+    pub(super) async fn set(
+        &self,
+        key: &str,
+        value: Bytes,
+        expiration: Duration,
+    ) -> Result<(), BackendError> {
+        let lifetime = milliseconds(expiration);
+        if self.index.of_key(key).is_none() {
+            return self
+                .run(key, set(key, &value, lifetime, false))
+                .await
+                .map(|_| ());
+        }
+        for _ in 0..ATTEMPTS {
+            let room = [MAGIC, format!("{:016x}", rand::random::<u64>()).as_bytes()].concat();
+            self.run(key, set(key, &room, lifetime, false)).await?;
+            if self.replace(key, &room, &value, lifetime).await? {
+                return Ok(());
+            }
+        }
+        Err(BackendError::NotStored(
+            "others keep storing under this key".to_owned(),
+        ))
+    }
+
+    /// See [`CacheBackend::get_or_create`](crate::infrastructure::cache::backends::CacheBackend).
+    pub(super) async fn get_or_create(
+        &self,
+        key: &str,
+        value: Bytes,
+        expiration: Duration,
+    ) -> Result<Standing, BackendError> {
+        let mut both = redis::pipe();
+        both.cmd("GET").arg(key);
+        both.add_command(set(key, &value, milliseconds(expiration), true));
+        let setting = self.setting(key, both);
+        let (setting, value) = (&setting, &value);
+        let question = |ticket: Ticket| async move {
+            let mut answers = self.send(&ticket, setting).await?;
+            let created = was_set(&self.lanes, &ticket, answers.pop());
+            let found = answers.pop().unwrap_or(Value::Nil);
+            let found = read(&self.lanes, ticket.place, found)?;
+            // Asked a second time, it may find what the first attempt has created.
+            if found.as_ref().is_some_and(|found| found.value == *value) {
+                return Ok(Standing::Created(version_of(value)));
+            }
+            Standing::of(found, created.map(|set| set.then(|| version_of(value))))
+        };
+        self.lanes.ask(self.deadline, question).await
+    }
+
+    /// Stores a value over the one with this head.
+    async fn replace(
+        &self,
+        key: &str,
+        head: &[u8],
+        value: &[u8],
+        lifetime: u64,
+    ) -> Result<bool, BackendError> {
+        let call = |name: &str, script: &str| {
+            let mut call = redis::cmd(name);
+            call.arg(script).arg(1).arg(key);
+            call.arg(head).arg(value).arg(lifetime);
+            call
+        };
+        let known = call("EVALSHA", self.compare_and_set.get_hash());
+        match self.run_answered(key, known).await? {
+            Err(error) if error.code() == "NOSCRIPT" => {
+                self.run(key, call("EVAL", COMPARE_AND_SET)).await
+            }
+            Ok(stored) => Ok(stored),
+            Err(error) => Err(unavailable(error)),
+        }
+    }
+
+    /// Runs a command that may set the key. Returns whether it has.
+    async fn run(&self, key: &str, command: Cmd) -> Result<bool, BackendError> {
+        let answered = self.run_answered(key, command).await?;
+        answered.map_err(unavailable)
+    }
+
+    /// The same; that the script is not loaded is an answer.
+    async fn run_answered(
+        &self,
+        key: &str,
+        command: Cmd,
+    ) -> Result<Result<bool, ServerError>, BackendError> {
+        let mut commands = redis::pipe();
+        commands.add_command(command);
+        let setting = self.setting(key, commands);
+        let ticket = self.lanes.of_thread().await?;
+        // Whether it was done is not known where no answer comes, so it is not repeated.
+        let sent = self.send(&ticket, &setting);
+        let sent = self.lanes.watched(ticket.place, self.deadline / 2, sent);
+        match sent.await?.pop() {
+            Some(Value::Int(stored)) => Ok(Ok(stored == 1)),
+            Some(Value::ServerError(error)) if error.code() == "NOSCRIPT" => Ok(Err(error)),
+            answer => was_set(&self.lanes, &ticket, answer).map(Ok),
+        }
+    }
+
+    fn setting<'a>(&self, key: &'a str, mut commands: Pipeline) -> Setting<'a> {
         let index = self.index.of_key(key);
         if let Some(index) = &index {
             // Asked after the key stands, and cheaper than the script: mostly there is none.
@@ -22,50 +181,53 @@ impl RedisBackend {
         }
         // Each answer is looked at by itself: a full server refuses to store, but still reads.
         commands.ignore_errors();
-        let mut ticket = self
-            .lanes
-            .of_thread()
-            .await
-            .map_err(BackendError::Unavailable)?;
-        let answers = commands
-            .query_async::<Vec<Value>>(&mut ticket.connection)
-            .await;
-        let mut answers = answers.map_err(|error| self.failed(&ticket, error))?;
-        if let Some(index) = index {
-            let is_indexed = match answers.pop() {
-                Some(Value::ServerError(error)) => return Err(self.failed(&ticket, error.into())),
-                answer => answer == Some(Value::Int(1)),
-            };
-            if is_indexed && answers.last() == Some(&Value::Okay) {
-                let mut entering = redis::pipe();
-                patterns::enter(&mut entering, &index, &[key]);
-                let entered = entering.query_async::<()>(&mut ticket.connection).await;
-                entered.map_err(|error| self.failed(&ticket, error))?;
-            }
+        Setting {
+            key,
+            commands,
+            index,
         }
-        Ok((ticket, answers))
     }
 
-    /// Whether a SET has set its key.
-    pub(super) fn was_set(
+    /// Sends the commands and, where the last one has set the key, enters it in its index, if there is
+    /// one. Returns what the commands answered.
+    async fn send(
         &self,
         ticket: &Ticket,
-        answer: Option<Value>,
-    ) -> Result<bool, BackendError> {
-        match answer {
-            Some(Value::Okay) => Ok(true),
-            Some(Value::Nil) => Ok(false),
-            Some(Value::ServerError(error)) => Err(self.failed(ticket, error.into())),
-            other => Err(BackendError::Unavailable(format!(
-                "the server answered {other:?} to SET"
-            ))),
+        setting: &Setting<'_>,
+    ) -> Result<Vec<Value>, BackendError> {
+        let mut connection = ticket.connection.clone();
+        let answers = setting
+            .commands
+            .query_async::<Vec<Value>>(&mut connection)
+            .await;
+        let mut answers = answers.map_err(|error| failed(&self.lanes, ticket.place, error))?;
+        let Some(index) = &setting.index else {
+            return Ok(answers);
+        };
+        let is_indexed = match answers.pop() {
+            Some(Value::ServerError(error)) => {
+                return Err(refused(&self.lanes, ticket.place, &error));
+            }
+            answer => answer == Some(Value::Int(1)),
+        };
+        let is_set = matches!(answers.last(), Some(Value::Okay | Value::Int(1)));
+        if is_indexed && is_set {
+            let mut entering = redis::pipe();
+            patterns::enter(&mut entering, index, &[setting.key]);
+            let entered = entering.query_async::<()>(&mut connection).await;
+            entered.map_err(|error| failed(&self.lanes, ticket.place, error))?;
         }
+        Ok(answers)
     }
 }
 
-/// The command that sets a key where there is none.
-pub(super) fn set_if_absent(key: &str, value: &[u8], lifetime: u64) -> redis::Cmd {
+/// The command that sets a key, or sets it where there is none.
+fn set(key: &str, value: &[u8], lifetime: u64, if_absent: bool) -> Cmd {
     let mut set = redis::cmd("SET");
-    set.arg(key).arg(value).arg("NX").arg("PX").arg(lifetime);
+    set.arg(key).arg(value);
+    if if_absent {
+        set.arg("NX");
+    }
+    set.arg("PX").arg(lifetime);
     set
 }

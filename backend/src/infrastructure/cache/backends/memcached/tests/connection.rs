@@ -79,7 +79,7 @@ async fn what_is_asked_in_one_turn_leaves_in_one_write_and_is_answered_in_order(
         join_all(waiting).await,
         [Ok(value("1", 5)), Ok(Content::Absent), Ok(value("1", 5))]
     );
-    assert_eq!(store.unwrap().await, Ok(Content::Stored(Some(6))));
+    assert_eq!(store.unwrap().await, Ok(Content::Done(Some(6))));
 }
 
 #[tokio::test]
@@ -229,6 +229,6 @@ async fn large_values_come_and_go_whole() {
             large.len()
         ))
         .await;
-    assert_eq!(store.await, Ok(Content::Stored(Some(1))));
+    assert_eq!(store.await, Ok(Content::Done(Some(1))));
     assert_eq!(look_up.await, Ok(value(&large, 2)));
 }

@@ -99,7 +99,6 @@ fn what_no_server_says_is_a_surprise() {
         "ERROR\r\n",
         "ERROR Too many open connections\r\n",
         "CLIENT_ERROR bad command line format\r\n",
-        "MN\r\n",
         "VA\r\n",
         "VA x c1 O1\r\n",
         "VA -1 c1 O1\r\n",
@@ -153,8 +152,9 @@ fn answers() -> impl Strategy<Value = (Answer, Vec<u8>)> {
         (value, any::<u64>())
             .prop_map(|(value, number)| Content::Value(Bytes::from(value), Some(number))),
         Just(Content::Absent),
-        proptest::option::of(any::<u64>()).prop_map(Content::Stored),
+        proptest::option::of(any::<u64>()).prop_map(Content::Done),
         Just(Content::ConditionFailed),
+        Just(Content::SignOfLife),
         "[a-z ]{0,20}".prop_map(Content::Refused),
     ];
     (content, any::<u64>()).prop_map(|(content, opaque)| {
@@ -167,7 +167,7 @@ fn answers() -> impl Strategy<Value = (Answer, Vec<u8>)> {
                 (bytes, Some(opaque))
             }
             Content::Absent => (b"EN\r\n".to_vec(), None),
-            Content::Stored(number) => {
+            Content::Done(number) => {
                 let number = number.map_or(String::new(), |number| format!(" c{number}"));
                 (
                     format!("HD{number} kkey O{opaque}\r\n").into_bytes(),
@@ -175,6 +175,7 @@ fn answers() -> impl Strategy<Value = (Answer, Vec<u8>)> {
                 )
             }
             Content::ConditionFailed => (format!("EX c0 O{opaque}\r\n").into_bytes(), Some(opaque)),
+            Content::SignOfLife => (b"MN\r\n".to_vec(), None),
             Content::Refused(reason) => (format!("SERVER_ERROR {reason}\r\n").into_bytes(), None),
         };
         (Answer { opaque, content }, text)

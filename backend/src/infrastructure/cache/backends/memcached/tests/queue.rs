@@ -107,8 +107,8 @@ fn only_what_was_asked_is_an_answer() {
     assert!(!commands[0].is_answered_by(None, &value));
     assert!(commands[0].is_answered_by(None, &Content::Absent));
     assert!(!commands[0].is_answered_by(Some(2), &Content::Absent));
-    assert!(!commands[0].is_answered_by(Some(1), &Content::Stored(None)));
-    assert!(commands[1].is_answered_by(Some(2), &Content::Stored(Some(1))));
+    assert!(!commands[0].is_answered_by(Some(1), &Content::Done(None)));
+    assert!(commands[1].is_answered_by(Some(2), &Content::Done(Some(1))));
     assert!(!commands[1].is_answered_by(Some(2), &Content::Absent));
     assert!(commands[1].is_answered_by(None, &Content::Refused(String::new())));
 }

@@ -1,7 +1,7 @@
 //! Redis with a near cache in front: reads are answered from it, changes take from it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -29,13 +29,14 @@ impl NearBackend {
     /// # Errors
     /// Where host, port, database and password make no address.
     pub fn new(options: &CacheOptions, max_bytes: u64) -> Result<Self, BackendError> {
+        let remote = RedisBackend::new(options)?;
         let near = Arc::new(Near::new(max_bytes));
         let tracking = tokio::spawn(tracking::track(
-            tracking::Tracked::new(options)?,
+            tracking::Tracked::new(options, remote.identity())?,
             Arc::clone(&near),
         ));
         Ok(Self {
-            remote: RedisBackend::new(options)?,
+            remote,
             near,
             tracking,
         })
@@ -93,6 +94,10 @@ impl CacheBackend for NearBackend {
 
     fn limits_look_ups(&self) -> bool {
         self.remote.limits_look_ups()
+    }
+
+    fn shortfall(&self) -> Option<String> {
+        self.near.refusal()
     }
 
     fn at_hand(&self, key: &str) -> Option<Found> {
@@ -155,6 +160,15 @@ impl CacheBackend for NearBackend {
 
     async fn delete(&self, keys: &[String]) -> Result<(), BackendError> {
         self.change(keys, self.remote.delete(keys)).await
+    }
+
+    async fn delete_again(
+        &self,
+        keys: &[String],
+        first_began: Instant,
+    ) -> Result<(), BackendError> {
+        self.change(keys, self.remote.delete_again(keys, first_began))
+            .await
     }
 
     async fn delete_pattern(&self, pattern: &str) -> Result<u64, BackendError> {

@@ -17,23 +17,29 @@ use tokio::time::{sleep, timeout};
 
 use super::values::Near;
 use crate::infrastructure::cache::backends::contract::BackendError;
-use crate::infrastructure::cache::backends::redis::answers::{connection_info, unavailable};
+use crate::infrastructure::cache::backends::redis::connections::connection_info;
+use crate::infrastructure::cache::backends::redis::identity::Identity;
 use crate::infrastructure::cache::options::CacheOptions;
 
 /// How often the connection is asked for a sign of life, and how long that may take.
 const HEARTBEAT: Duration = Duration::from_millis(250);
-/// Between attempts to connect.
+/// Between attempts to connect. It doubles each time that the server refuses.
 const PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// What is tracked, and where.
 pub(super) struct Tracked {
     server: ConnectionInfo,
     connect_timeout: Duration,
     prefix: String,
+    identity: Arc<Identity>,
 }
 
 impl Tracked {
-    pub(super) fn new(options: &CacheOptions) -> Result<Self, BackendError> {
+    pub(super) fn new(
+        options: &CacheOptions,
+        identity: Arc<Identity>,
+    ) -> Result<Self, BackendError> {
         let prefix = if options.namespace.is_empty() {
             String::new()
         } else {
@@ -43,6 +49,7 @@ impl Tracked {
             server: connection_info(options, ProtocolVersion::RESP3)?,
             connect_timeout: options.redis.connect_timeout,
             prefix,
+            identity,
         })
     }
 
@@ -64,10 +71,38 @@ impl Tracked {
         tracking.query_async::<()>(&mut connection).await?;
         Ok(connection)
     }
+
+    /// Returns when the connection gives no sign of life, or leads to another server than the commands: the
+    /// changes that it would miss are not those of this one.
+    async fn watch(
+        &self,
+        mut connection: MultiplexedConnection,
+        near: &Near,
+        lost: &AtomicBool,
+    ) -> String {
+        loop {
+            let sign_of_life = self.identity.is_known(&mut connection);
+            match timeout(HEARTBEAT, sign_of_life).await {
+                Ok(Ok(true)) => {}
+                Ok(Ok(false)) => return "the server is another process than before".to_owned(),
+                Ok(Err(error)) => return error,
+                Err(_) => return "no sign of life".to_owned(),
+            }
+            near.begin_session();
+            // Lost before the session began, it would not end it any more.
+            if !lost.load(Ordering::SeqCst) {
+                sleep(HEARTBEAT).await;
+            }
+            if lost.load(Ordering::SeqCst) {
+                return "the connection was lost".to_owned();
+            }
+        }
+    }
 }
 
 /// Tracks for as long as the task lives.
 pub(super) async fn track(tracked: Tracked, near: Arc<Near>) {
+    let mut pause = PAUSE;
     loop {
         let changes = Changes {
             near: Arc::clone(&near),
@@ -76,35 +111,32 @@ pub(super) async fn track(tracked: Tracked, near: Arc<Near>) {
         let lost = Arc::clone(&changes.lost);
         match tracked.connect(changes).await {
             Ok(connection) => {
-                near.begin_session();
-                // Lost before the session began, it has been told of already.
-                if lost.load(Ordering::SeqCst) {
-                    near.end_session();
-                }
-                let error = watch(connection, &near).await;
+                pause = PAUSE;
+                near.refused(None);
+                let error = tracked.watch(connection, &near, &lost).await;
                 near.end_session();
-                tracing::debug!("the near cache is emptied: {}", unavailable(error));
+                tracing::debug!("the near cache is emptied: {error}");
             }
-            Err(error) => tracing::debug!("the near cache is off: {}", unavailable(error)),
+            Err(error) => {
+                // What the server refuses now it most likely refuses later; one that cannot be reached may
+                // be back at any time.
+                pause = if refuses(&error) {
+                    near.refused(Some(error.to_string()));
+                    (pause * 2).min(LONGEST_PAUSE)
+                } else {
+                    PAUSE
+                };
+                tracing::debug!("the near cache is off: {error}");
+            }
         }
-        sleep(PAUSE).await;
+        sleep(pause).await;
     }
 }
 
-/// Returns when the connection gives no sign of life.
-async fn watch(mut connection: MultiplexedConnection, near: &Near) -> String {
-    loop {
-        sleep(HEARTBEAT).await;
-        if !near.is_told() {
-            return "the connection was lost".to_owned();
-        }
-        let ping = redis::cmd("PING");
-        match timeout(HEARTBEAT, ping.query_async::<()>(&mut connection)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => return error.to_string(),
-            Err(_) => return "no sign of life".to_owned(),
-        }
-    }
+/// Whether the server is available and refuses to tell of changes.
+fn refuses(error: &RedisError) -> bool {
+    let passing = ["LOADING", "MASTERDOWN", "CLUSTERDOWN"];
+    error.code().is_some_and(|code| !passing.contains(&code))
 }
 
 /// Hands what the server tells to the near cache, at once and in order: there is no queue.

@@ -19,6 +19,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::infrastructure::cache::backends::bounded_store::Store;
@@ -39,6 +40,8 @@ pub(super) struct Near {
     /// Odd while the server tells of changes.
     session: AtomicU64,
     hasher: RandomState,
+    /// Why the server refuses to tell of changes, if it does.
+    refusal: Mutex<Option<String>>,
 }
 
 /// The state of things before the server is asked for a key.
@@ -55,7 +58,30 @@ impl Near {
             changes: (0..STRIPES).map(|_| AtomicU64::new(0)).collect(),
             session: AtomicU64::new(0),
             hasher: RandomState::new(),
+            refusal: Mutex::default(),
         }
+    }
+
+    /// The server refuses to tell of changes, or does so no more. A new refusal is in the log.
+    pub(super) fn refused(&self, reason: Option<String>) {
+        let mut refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(reason) = &reason
+            && refusal.is_none()
+        {
+            tracing::warn!(
+                backend = "redis",
+                "The near cache (CACHE_NEAR) is off, since Redis refuses CLIENT TRACKING: {reason}; \
+                 allow the command CLIENT, or set CACHE_NEAR=false"
+            );
+        }
+        *refusal = reason;
+    }
+
+    /// Why nothing is kept, where the server refuses.
+    pub(super) fn refusal(&self) -> Option<String> {
+        let refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
+        let reason = refusal.as_ref()?;
+        Some(format!("near cache off: {reason}"))
     }
 
     /// The server tells of changes from now on.
@@ -73,11 +99,6 @@ impl Near {
         if ended.is_ok() {
             self.values.clear();
         }
-    }
-
-    /// Whether the server tells of changes.
-    pub(super) fn is_told(&self) -> bool {
-        self.session.load(Ordering::SeqCst) & 1 == 1
     }
 
     /// Everything may have changed: the session goes on under another number.

@@ -1,164 +1,232 @@
 //! Deletions that take many commands: by pattern, and of everything.
+//!
+//! Come here when such a deletion is slow or does not end. That it misses no key is proved in `index`.
+//! Every command may be sent twice, so that a silent connection costs a part of a deadline and not the whole
+//! deletion (C57).
 
-use std::future::Future;
+use std::time::Duration;
 
 use bytes::Bytes;
-use redis::aio::MultiplexedConnection;
-use redis::{FromRedisValue, RedisError};
-use tokio::time::timeout;
+use redis::{Cmd, FromRedisValue, Pipeline};
 
-use super::index;
+use super::index::{self, PatternIndex};
 use crate::infrastructure::cache::backends::contract::BackendError;
 use crate::infrastructure::cache::backends::glob;
-use crate::infrastructure::cache::backends::redis::backend::RedisBackend;
-use crate::infrastructure::cache::backends::redis::connections::Ticket;
+use crate::infrastructure::cache::backends::head::MAGIC;
+use crate::infrastructure::cache::backends::redis::answers::failed;
+use crate::infrastructure::cache::backends::redis::connections::{Lanes, Ticket};
 
 /// How many keys one SCAN looks at: few enough not to keep other clients waiting.
 const SCAN_COUNT: usize = 5000;
 /// Keys deleted in one pipeline.
 const UNLINK_BATCH: usize = 500;
 
-impl RedisBackend {
+/// Deletes by pattern.
+pub(in crate::infrastructure::cache::backends::redis) struct PatternDeletions {
+    lanes: Lanes,
+    index: PatternIndex,
+    /// Of each command.
+    deadline: Duration,
+}
+
+impl PatternDeletions {
+    pub(in crate::infrastructure::cache::backends::redis) fn new(
+        lanes: Lanes,
+        namespace: &str,
+        deadline: Duration,
+    ) -> Self {
+        Self {
+            lanes,
+            index: PatternIndex::new(namespace),
+            deadline,
+        }
+    }
+
+    /// Deletes what matches the glob. Returns how many keys that were.
+    pub(in crate::infrastructure::cache::backends::redis) async fn delete(
+        &self,
+        pattern: &str,
+    ) -> Result<u64, BackendError> {
+        match self.index.of_glob(pattern) {
+            Some((index, all)) => self.delete_indexed(pattern, &index, &all).await,
+            None => self.scan_and_unlink(pattern, Choice::All).await,
+        }
+    }
+
+    /// Deletes the values of this cache whose key begins with the prefix.
+    pub(in crate::infrastructure::cache::backends::redis) async fn clear(
+        &self,
+        prefix: &str,
+    ) -> Result<(), BackendError> {
+        let pattern = format!("{}*", glob::escape(prefix));
+        let deleted = self.scan_and_unlink(&pattern, Choice::OfThisCache).await;
+        deleted.map(|_| ())
+    }
+
     /// Deletes what matches a glob whose keys have an index: by the index, or else by a SCAN that
     /// makes the index complete.
-    pub(in crate::infrastructure::cache::backends::redis) async fn delete_indexed(
+    async fn delete_indexed(
         &self,
-        ticket: &Ticket,
         pattern: &str,
         index: &str,
         all: &str,
     ) -> Result<u64, BackendError> {
         let mut deleted = 0;
-        if self.is_complete(ticket, index).await? {
-            let mut cursor: u64 = 0;
-            loop {
-                let mut scan = redis::cmd("SSCAN");
-                scan.arg(index)
-                    .arg(cursor)
-                    .arg("MATCH")
-                    .arg(pattern)
-                    .arg("COUNT")
-                    .arg(SCAN_COUNT);
-                let page: (u64, Vec<Bytes>) = self.page(ticket, &scan).await?;
-                deleted += self.unlink(ticket, Some(index), &page.1).await?;
-                cursor = page.0;
-                if cursor == 0 {
-                    break;
-                }
-            }
+        if self.is_complete(index).await? {
+            deleted += self.unlink_members(index, pattern, "").await?;
+            // What another deletion is about to unlink, or one that was killed has left behind.
+            deleted += self.unlink_members(index, pattern, index::GOING).await?;
             // It may have ended meanwhile, and what was read of it with it.
-            if self.is_complete(ticket, index).await? {
+            if self.is_complete(index).await? {
                 return Ok(deleted);
             }
         }
         let builder = format!("~building:{:016x}", rand::random::<u64>());
-        self.page::<()>(ticket, &index::start(index, &builder))
-            .await?;
-        let sort = |mut connection: MultiplexedConnection, keys: Vec<Bytes>| async move {
-            let (matching, others): (Vec<_>, Vec<_>) = keys.into_iter().partition(|key| {
-                std::str::from_utf8(key).is_ok_and(|key| glob::matches(pattern, key))
-            });
-            if !others.is_empty() {
-                let mut entering = redis::pipe();
-                index::enter(&mut entering, index, &others);
-                entering.query_async::<()>(&mut connection).await?;
-            }
-            Ok(matching)
-        };
-        deleted += self.scan_and_unlink(ticket, all, sort).await?;
-        self.page::<()>(ticket, &index::finish(index, &builder))
-            .await?;
+        self.command::<()>(index::start(index, &builder)).await?;
+        let sorted = Choice::Sorted { pattern, index };
+        deleted += self.scan_and_unlink(all, sorted).await?;
+        self.command::<()>(index::finish(index, &builder)).await?;
         Ok(deleted)
     }
 
-    async fn is_complete(&self, ticket: &Ticket, index: &str) -> Result<bool, BackendError> {
+    async fn is_complete(&self, index: &str) -> Result<bool, BackendError> {
         let mut ask = redis::cmd("SISMEMBER");
         ask.arg(index).arg(index::COMPLETE);
-        self.page(ticket, &ask).await
+        self.command(ask).await
     }
 
-    /// One command of a long operation.
-    async fn page<T: FromRedisValue>(
+    /// Unlinks the keys of the members that match the glob behind this prefix.
+    async fn unlink_members(
         &self,
-        ticket: &Ticket,
-        command: &redis::Cmd,
-    ) -> Result<T, BackendError> {
-        self.bounded(ticket, command.query_async(&mut ticket.connection.clone()))
-            .await
-    }
-
-    /// Unlinks keys; those of an index are taken from it first.
-    async fn unlink(
-        &self,
-        ticket: &Ticket,
-        index: Option<&str>,
-        keys: &[Bytes],
-    ) -> Result<u64, BackendError> {
-        let mut deleted = 0;
-        for batch in keys.chunks(UNLINK_BATCH) {
-            let mut unlink = redis::pipe();
-            if let Some(index) = index {
-                let remove = unlink.cmd("SREM").arg(index);
-                for key in batch {
-                    remove.arg(&key[..]);
-                }
-                remove.ignore();
-            }
-            for key in batch {
-                unlink.cmd("UNLINK").arg(&key[..]);
-            }
-            let counts: Vec<u64> = self
-                .bounded(ticket, unlink.query_async(&mut ticket.connection.clone()))
-                .await?;
-            deleted += counts.iter().sum::<u64>();
-        }
-        Ok(deleted)
-    }
-
-    /// Runs the SCAN with the pattern to its end and unlinks the keys that `choose` leaves.
-    pub(in crate::infrastructure::cache::backends::redis) async fn scan_and_unlink<Choice>(
-        &self,
-        ticket: &Ticket,
+        index: &str,
         pattern: &str,
-        choose: impl Fn(MultiplexedConnection, Vec<Bytes>) -> Choice,
-    ) -> Result<u64, BackendError>
-    where
-        Choice: Future<Output = Result<Vec<Bytes>, RedisError>> + Send,
-    {
-        let mut cursor: u64 = 0;
-        let mut deleted = 0;
+        prefix: &str,
+    ) -> Result<u64, BackendError> {
+        let (mut cursor, mut deleted): (u64, u64) = (0, 0);
         loop {
-            let mut scan = redis::cmd("SCAN");
-            scan.arg(cursor)
-                .arg("MATCH")
-                .arg(pattern)
-                .arg("COUNT")
-                .arg(SCAN_COUNT)
-                .arg("TYPE")
-                .arg("string");
-            let page: (u64, Vec<Bytes>) = self.page(ticket, &scan).await?;
-            cursor = page.0;
-            for batch in page.1.chunks(UNLINK_BATCH) {
-                let keys = self
-                    .bounded(ticket, choose(ticket.connection.clone(), batch.to_vec()))
-                    .await?;
-                deleted += self.unlink(ticket, None, &keys).await?;
+            let mut scan = redis::cmd("SSCAN");
+            scan.arg(index).arg(cursor);
+            scan.arg("MATCH").arg(format!("{prefix}{pattern}"));
+            scan.arg("COUNT").arg(SCAN_COUNT);
+            let (next, members): (u64, Vec<Bytes>) = self.command(scan).await?;
+            let keys: Vec<Bytes> = members
+                .iter()
+                .map(|member| member.slice(prefix.len().min(member.len())..))
+                .collect();
+            for batch in keys.chunks(UNLINK_BATCH) {
+                let mut unlink = redis::pipe();
+                index::leave(&mut unlink, index, batch);
+                for key in batch {
+                    unlink.cmd("UNLINK").arg(&key[..]);
+                }
+                index::left(&mut unlink, index, batch);
+                deleted += self.sum(&unlink).await?;
             }
+            cursor = next;
             if cursor == 0 {
                 return Ok(deleted);
             }
         }
     }
 
-    /// Each command of a long operation has its own deadline.
-    async fn bounded<T>(
+    /// Runs the SCAN with the pattern to its end and unlinks the keys that are chosen.
+    async fn scan_and_unlink(
         &self,
-        ticket: &Ticket,
-        command: impl Future<Output = Result<T, RedisError>>,
-    ) -> Result<T, BackendError> {
-        match timeout(self.command_timeout, command).await {
-            Ok(answer) => answer.map_err(|error| self.failed(ticket, error)),
-            Err(_) => Err(BackendError::no_answer_within(self.command_timeout)),
+        pattern: &str,
+        choice: Choice<'_>,
+    ) -> Result<u64, BackendError> {
+        let (mut cursor, mut deleted): (u64, u64) = (0, 0);
+        loop {
+            let mut scan = redis::cmd("SCAN");
+            scan.arg(cursor).arg("MATCH").arg(pattern);
+            scan.arg("COUNT").arg(SCAN_COUNT);
+            scan.arg("TYPE").arg("string");
+            let (next, keys): (u64, Vec<Bytes>) = self.command(scan).await?;
+            for batch in keys.chunks(UNLINK_BATCH) {
+                let chosen = self.choose(choice, batch.to_vec()).await?;
+                if !chosen.is_empty() {
+                    let mut unlink = redis::pipe();
+                    for key in &chosen {
+                        unlink.cmd("UNLINK").arg(&key[..]);
+                    }
+                    deleted += self.sum(&unlink).await?;
+                }
+            }
+            cursor = next;
+            if cursor == 0 {
+                return Ok(deleted);
+            }
         }
     }
+
+    async fn choose(
+        &self,
+        choice: Choice<'_>,
+        keys: Vec<Bytes>,
+    ) -> Result<Vec<Bytes>, BackendError> {
+        match choice {
+            Choice::All => Ok(keys),
+            Choice::OfThisCache => {
+                let mut heads = redis::pipe();
+                for key in &keys {
+                    let head = heads.cmd("GETRANGE").arg(&key[..]);
+                    head.arg(0).arg(MAGIC.len() - 1);
+                }
+                let heads: Vec<Bytes> = self.run(&heads).await?;
+                let ours = keys.into_iter().zip(heads);
+                let ours = ours.filter(|(_, head)| head == MAGIC);
+                Ok(ours.map(|(key, _)| key).collect())
+            }
+            Choice::Sorted { pattern, index } => {
+                let matches = |key: &Bytes| {
+                    std::str::from_utf8(key).is_ok_and(|key| glob::matches(pattern, key))
+                };
+                let (matching, others): (Vec<_>, Vec<_>) = keys.into_iter().partition(matches);
+                if !others.is_empty() {
+                    let mut entering = redis::pipe();
+                    index::enter(&mut entering, index, &others);
+                    self.run::<()>(&entering).await?;
+                }
+                Ok(matching)
+            }
+        }
+    }
+
+    /// The sum of what the commands of a pipeline answer.
+    async fn sum(&self, pipeline: &Pipeline) -> Result<u64, BackendError> {
+        let counts: Vec<u64> = self.run(pipeline).await?;
+        Ok(counts.iter().sum())
+    }
+
+    async fn command<T: FromRedisValue>(&self, command: Cmd) -> Result<T, BackendError> {
+        let mut pipeline = redis::pipe();
+        pipeline.add_command(command);
+        self.run::<(T,)>(&pipeline).await.map(|(answer,)| answer)
+    }
+
+    /// Runs a few commands within one deadline. Where their connection is lost they are run once more: the
+    /// deletion as a whole would else make the namespace distrusted, though the server is available.
+    async fn run<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, BackendError> {
+        let question = |mut ticket: Ticket| async move {
+            let answer = pipeline.query_async(&mut ticket.connection).await;
+            answer.map_err(|error| failed(&self.lanes, ticket.place, error))
+        };
+        match self.lanes.ask(self.deadline, question).await {
+            Err(BackendError::Unavailable(_)) => self.lanes.ask(self.deadline, question).await,
+            answer => answer,
+        }
+    }
+}
+
+/// Which of the keys that a SCAN found are unlinked.
+#[derive(Clone, Copy)]
+enum Choice<'a> {
+    All,
+    /// Those whose value is one of this cache.
+    OfThisCache,
+    /// Those that match. The others are entered in the index.
+    Sorted {
+        pattern: &'a str,
+        index: &'a str,
+    },
 }

@@ -8,18 +8,33 @@
 //!
 //! # Why no key is missed
 //!
-//! *While the set is complete, every key of the segment that exists is a member, or its claim is from
-//! after the deletion began.* Whoever creates a key enters it after the key stands and before it reads
-//! the database; so a deletion that comes between the two misses a claim whose holder has yet to read,
-//! which is harmless. A deletion takes a key from the set before it unlinks the key: one that is
-//! created in between is unlinked too. A key created before the set was started stands when the SCAN
-//! begins, which finds it. Each step is on one key, so that the set and its keys may live on different
-//! servers; a set that the server evicted has lost its mark with it.
+//! The invariant: *while the set is complete, every key of the segment that holds an answer is a member,
+//! under its own name or as `~going:` and its name.* Each step is on one key, so that the set and its keys may live
+//! on different servers. Each step keeps the invariant by itself, so that a process may be killed, or its
+//! connection lost, after any of them.
+//!
+//! - *A key is made.* A claim, or another value that is no answer, is stored first; then the key is entered;
+//!   only then is an answer stored, over exactly that value (`set`). This holds for a claim over a value that
+//!   exists but is no answer too. An instance that does not learn that the key was entered stores no answer.
+//! - *The set is begun.* A key made before it stands when the SCAN begins, which finds it; one made since is
+//!   entered by its maker. The set is complete only when the SCAN has ended, and only if it is still the set that
+//!   this SCAN began for.
+//! - *A key is deleted.* One script replaces its name by `~going:` and the name; the key is unlinked; the
+//!   replacement is removed. If it is made again in between, its maker enters it again or it is unlinked.
+//! - *Two deletions at once.* A deletion reads the members, then those that are going. A key that it missed
+//!   among the members was going before it began with the second, so it finds that too, or the key is unlinked
+//!   already. A deletion that returns has seen every key unlinked, whoever did it.
+//! - *The server is full, or evicts the set.* A script whose addition is refused removes the mark of completeness.
+//!   An evicted set has lost its mark.
+//!
+//! Come here to change a step of this. The commands of a deletion are in `delete`.
 
 use redis::Pipeline;
 
 /// The mark of a complete set. Keys hold no `~` at their beginning that is not ours.
 pub(super) const COMPLETE: &str = "~complete";
+/// Before the name of a key that is about to be unlinked.
+pub(super) const GOING: &str = "~going:";
 /// After this long a set is started again.
 const LIFETIME_MILLISECONDS: u64 = 3_600_000;
 /// Longer segments are not indexed: a key that is too long for the server keeps only its head.
@@ -33,6 +48,20 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
   if type(added) == 'table' then
     redis.pcall('SREM', KEYS[1], '~complete')
   end
+end";
+
+/// Replaces members by what shows that they are going, if there is a set.
+const LEAVE: &str = "\
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  local going = {}
+  for number, key in ipairs(ARGV) do
+    going[number] = '~going:' .. key
+  end
+  local added = redis.pcall('SADD', KEYS[1], unpack(going))
+  if type(added) == 'table' then
+    redis.pcall('SREM', KEYS[1], '~complete')
+  end
+  redis.call('SREM', KEYS[1], unpack(ARGV))
 end";
 
 /// Starts a set, which is not complete as long as this builder's mark is all it has.
@@ -105,6 +134,24 @@ pub(in crate::infrastructure::cache::backends::redis) fn enter(
         script.arg(key.as_ref());
     }
     script.ignore();
+}
+
+/// Adds to a pipeline: members are marked as going, before their keys are unlinked.
+pub(super) fn leave(pipeline: &mut Pipeline, index: &str, keys: &[impl AsRef<[u8]>]) {
+    let script = pipeline.cmd("EVAL").arg(LEAVE).arg(1).arg(index);
+    for key in keys {
+        script.arg(key.as_ref());
+    }
+    script.ignore();
+}
+
+/// Adds to a pipeline: the keys are unlinked.
+pub(super) fn left(pipeline: &mut Pipeline, index: &str, keys: &[impl AsRef<[u8]>]) {
+    let remove = pipeline.cmd("SREM").arg(index);
+    for key in keys {
+        remove.arg([GOING.as_bytes(), key.as_ref()].concat());
+    }
+    remove.ignore();
 }
 
 /// The command that starts a set; `builder` is a mark that nobody else uses.

@@ -5,4 +5,5 @@
 mod delete;
 mod index;
 
+pub(super) use delete::PatternDeletions;
 pub(super) use index::{PatternIndex, enter};

@@ -1,0 +1,306 @@
+//! Which server process this is, and whether it may be written to: without `INFO`, which many access
+//! lists deny (C59).
+//!
+//! Come here when a restarted or replaced server is trusted, or one that is the same is not. The breaker
+//! decides what follows from an answer; nothing of it stands here.
+//!
+//! # How a process is recognised
+//!
+//! A marker is a script that does nothing but return a random name. Its name is stored under
+//! `~server`, and the script stands in the script cache, which a process loses when it ends and which is
+//! neither saved nor replicated (so Redis before 7, which replicates `SCRIPT LOAD`, is given the script by
+//! `EVAL`). While the process that the name is stored on has the script, it is the one that was marked. A
+//! restart with an old snapshot and a promoted replica have the name without the script. `SCRIPT FLUSH` looks like
+//! a restart, which errs on the safe side.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use redis::aio::MultiplexedConnection;
+use redis::{Pipeline, Script, Value, from_redis_value};
+
+use super::permissions::Permissions;
+
+/// The key of the marker's name, behind the namespace.
+const KEY: &str = "~server";
+/// Stores a name where the one that was read still stands.
+const REPLACE: &str = "\
+if (redis.call('GET', KEYS[1]) or '') == ARGV[1] then
+  redis.call('SET', KEYS[1], ARGV[2])
+end
+return redis.call('GET', KEYS[1])";
+/// The first version that does not replicate `SCRIPT LOAD`.
+const LOADS_LOCALLY: u32 = 7;
+
+/// Who the server is, as far as this process knows.
+#[derive(Debug)]
+pub(super) struct Identity {
+    key: String,
+    known: Mutex<Option<Arc<Marker>>>,
+    pub(super) permissions: Permissions,
+}
+
+/// A script that proves that a process is the one it was.
+#[derive(Debug)]
+struct Marker {
+    name: String,
+    script: Script,
+}
+
+impl Marker {
+    fn named(name: &str) -> Arc<Self> {
+        Arc::new(Self {
+            name: name.to_owned(),
+            script: Script::new(&format!("return '{name}'")),
+        })
+    }
+
+    fn exists(&self, pipeline: &mut Pipeline) {
+        let ask = pipeline.cmd("SCRIPT").arg("EXISTS");
+        ask.arg(self.script.get_hash());
+    }
+}
+
+impl Identity {
+    pub(super) fn new(namespace: &str) -> Self {
+        let separator = if namespace.is_empty() { "" } else { ":" };
+        Self {
+            key: format!("{namespace}{separator}{KEY}"),
+            known: Mutex::default(),
+            permissions: Permissions::default(),
+        }
+    }
+
+    /// Whether a new connection leads to the process that is known, and to no replica. Where it leads to another
+    /// process that one is known no more, so that the next connection may be asked who it is.
+    pub(super) async fn verify(
+        &self,
+        connection: &mut MultiplexedConnection,
+    ) -> Result<(), String> {
+        if self.is_known(connection).await? {
+            return Ok(());
+        }
+        *self.known() = None;
+        Err("the server is another process than before".to_owned())
+    }
+
+    /// Whether a connection leads to the process that is known, or none is known. A replica is an error.
+    pub(super) async fn is_known(
+        &self,
+        connection: &mut MultiplexedConnection,
+    ) -> Result<bool, String> {
+        let known = self.known().clone();
+        let mut questions = redis::pipe();
+        if let Some(marker) = &known {
+            marker.exists(&mut questions);
+        }
+        let mut answers = self.ask(&questions, connection).await?;
+        Ok(known.is_none() || exists(&answers.next()))
+    }
+
+    /// The name of the process at the other end. Serves as a sign of life too.
+    pub(super) async fn of_server(
+        &self,
+        connection: &mut MultiplexedConnection,
+    ) -> Result<String, String> {
+        let known = self.known().clone();
+        let mut questions = redis::pipe();
+        questions.cmd("GET").arg(&self.key);
+        if let Some(marker) = &known {
+            marker.exists(&mut questions);
+        }
+        let mut answers = self.ask(&questions, connection).await?;
+        let stored = answers.text();
+        let stands = exists(&answers.next());
+        match (stored, known) {
+            (Some(stored), Some(marker)) if stored == marker.name && stands => Ok(stored),
+            // Evicted, or deleted by a pattern: the process is the same.
+            (None, Some(marker)) if stands => self.store("", &marker, connection).await,
+            (Some(stored), _) => {
+                let marker = Marker::named(&stored);
+                if self.has(&marker, connection).await? {
+                    self.remember(marker);
+                    return Ok(stored);
+                }
+                self.mark(&stored, answers.major, connection).await
+            }
+            (None, _) => self.mark("", answers.major, connection).await,
+        }
+    }
+
+    /// Gives the process a marker in place of the stored name, unless another instance was faster.
+    async fn mark(
+        &self,
+        stored: &str,
+        major: u32,
+        connection: &mut MultiplexedConnection,
+    ) -> Result<String, String> {
+        let marker = Marker::named(&format!("{:032x}", rand::random::<u128>()));
+        let mut load = redis::pipe();
+        let source = format!("return '{}'", marker.name);
+        if major >= LOADS_LOCALLY {
+            load.cmd("SCRIPT").arg("LOAD").arg(source);
+        } else {
+            load.cmd("EVAL").arg(source).arg(0);
+        }
+        self.run(load.ignore_errors(), connection).await?;
+        self.store(stored, &marker, connection).await
+    }
+
+    /// Stores a marker's name, unless another instance was faster.
+    async fn store(
+        &self,
+        stored: &str,
+        marker: &Arc<Marker>,
+        connection: &mut MultiplexedConnection,
+    ) -> Result<String, String> {
+        let mut replace = redis::pipe();
+        let script = replace.ignore_errors().cmd("EVAL").arg(REPLACE).arg(1);
+        script.arg(&self.key).arg(stored).arg(&marker.name);
+        let stands = self.run(&replace, connection).await?.text();
+        let stands = stands.ok_or("the server's name was not stored")?;
+        if stands == marker.name {
+            self.remember(Arc::clone(marker));
+            return Ok(stands);
+        }
+        let other = Marker::named(&stands);
+        if self.has(&other, connection).await? {
+            self.remember(other);
+            return Ok(stands);
+        }
+        Err("another instance is marking the server".to_owned())
+    }
+
+    async fn has(
+        &self,
+        marker: &Marker,
+        connection: &mut MultiplexedConnection,
+    ) -> Result<bool, String> {
+        let mut question = redis::pipe();
+        marker.exists(question.ignore_errors());
+        Ok(exists(&self.run(&question, connection).await?.next()))
+    }
+
+    fn remember(&self, marker: Arc<Marker>) {
+        *self.known() = Some(marker);
+    }
+
+    fn known(&self) -> MutexGuard<'_, Option<Arc<Marker>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks for the role and for a sign of life, and then these questions. A replica is refused.
+    async fn ask(
+        &self,
+        questions: &Pipeline,
+        connection: &mut MultiplexedConnection,
+    ) -> Result<Answers, String> {
+        let nonce = format!("{:016x}", rand::random::<u64>());
+        let mut all = redis::pipe();
+        all.ignore_errors().cmd("HELLO");
+        // An answer to another command than this one shows that replies are out of step.
+        all.cmd("PING").arg(&nonce);
+        for question in questions.cmd_iter() {
+            all.add_command(question.clone());
+        }
+        let values = all.query_async::<Vec<Value>>(connection).await;
+        let mut values = values.map_err(|error| error.to_string())?.into_iter();
+        let greeting = match values.next() {
+            Some(Value::ServerError(error)) if error.code() == "NOPERM" => {
+                // The role stays unknown; a replica is found when it refuses to store.
+                self.permissions.note(&error);
+                Greeting::default()
+            }
+            Some(Value::ServerError(error)) => return Err(error.to_string()),
+            Some(value) => Greeting::read(value),
+            None => Greeting::default(),
+        };
+        if greeting.is_replica {
+            return Err("the server is a replica, which stores nothing".to_owned());
+        }
+        let mut answers = Answers::of(values, greeting.major, &self.permissions)?;
+        if answers.text().as_deref() == Some(&nonce) {
+            Ok(answers)
+        } else {
+            Err("the replies are out of step with the commands".to_owned())
+        }
+    }
+
+    async fn run(
+        &self,
+        commands: &Pipeline,
+        connection: &mut MultiplexedConnection,
+    ) -> Result<Answers, String> {
+        let values = commands.query_async::<Vec<Value>>(connection).await;
+        let values = values.map_err(|error| error.to_string())?;
+        Answers::of(values.into_iter(), 0, &self.permissions)
+    }
+}
+
+/// Answers without an error among them.
+struct Answers {
+    values: std::vec::IntoIter<Value>,
+    major: u32,
+}
+
+impl Answers {
+    fn of(
+        values: std::vec::IntoIter<Value>,
+        major: u32,
+        permissions: &Permissions,
+    ) -> Result<Self, String> {
+        for value in values.as_slice() {
+            if let Value::ServerError(error) = value {
+                permissions.note(error);
+                return Err(error.to_string());
+            }
+        }
+        Ok(Self { values, major })
+    }
+
+    fn next(&mut self) -> Value {
+        self.values.next().unwrap_or(Value::Nil)
+    }
+
+    fn text(&mut self) -> Option<String> {
+        from_redis_value(self.next()).ok()
+    }
+}
+
+/// Whether `SCRIPT EXISTS` said so of its one script.
+fn exists(answer: &Value) -> bool {
+    matches!(answer, Value::Array(all) if all.first() == Some(&Value::Int(1)))
+}
+
+/// What `HELLO` says.
+#[derive(Default)]
+struct Greeting {
+    is_replica: bool,
+    major: u32,
+}
+
+impl Greeting {
+    fn read(value: Value) -> Self {
+        let fields: Vec<(String, Value)> = match value {
+            Value::Map(fields) => fields.into_iter().filter_map(named).collect(),
+            Value::Array(flat) => {
+                let mut flat = flat.into_iter();
+                let pairs = std::iter::from_fn(|| Some((flat.next()?, flat.next()?)));
+                pairs.filter_map(named).collect()
+            }
+            _ => Vec::new(),
+        };
+        let field = |name: &str| {
+            let found = fields.iter().find(|(field, _)| field == name)?;
+            from_redis_value::<String>(found.1.clone()).ok()
+        };
+        let major = field("version").and_then(|version| version.split('.').next()?.parse().ok());
+        Self {
+            is_replica: field("role").is_some_and(|role| role != "master"),
+            major: major.unwrap_or_default(),
+        }
+    }
+}
+
+fn named((name, value): (Value, Value)) -> Option<(String, Value)> {
+    Some((from_redis_value(name).ok()?, value))
+}

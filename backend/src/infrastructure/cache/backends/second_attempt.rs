@@ -1,0 +1,117 @@
+//! Commands that may be asked twice, and connections that stay silent (C57).
+//!
+//! A connection that the network forgot is silent for as long as TCP repeats itself: a quarter of an hour.
+//! Three rules keep its cost at one deadline. A question without an answer after half of its deadline is
+//! asked again on a new connection ([`Lanes::ask`]). A connection on which a command ran out of time, or lost
+//! against its repetition, is closed ([`Lanes::watched`]). Every probe of the breaker asks on all open
+//! connections, which also keeps them from being idle.
+//!
+//! Come here to send a command that is safe to repeat. One that is not, such as a compare-and-set, is sent
+//! with [`Lanes::watched`] alone.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use tokio::time::{sleep, timeout_at};
+
+use super::contract::BackendError;
+use super::lanes::{Connector, Lanes, Place, Ticket};
+
+impl<C: Connector> Lanes<C> {
+    /// Asks on the connection of this thread and, where no answer has come after half of the deadline, on
+    /// a new one too. The first answer counts; a connection that gave none is closed.
+    ///
+    /// # Errors
+    /// The error of the first attempt, or that the deadline has passed. An error before half of the deadline
+    /// is not repeated: the connection was closed, which the breaker has to know.
+    pub(super) async fn ask<T, F>(
+        &self,
+        deadline: Duration,
+        question: impl Fn(Ticket<C::Connection>) -> F,
+    ) -> Result<T, BackendError>
+    where
+        F: Future<Output = Result<T, BackendError>>,
+    {
+        // One timer for both halves: it costs more than all else here.
+        let mut alarm = pin!(sleep(deadline / 2));
+        let used = OnceLock::new();
+        let first = async {
+            let ticket = self.of_thread().await?;
+            let _ = used.set(ticket.place);
+            question(ticket).await
+        };
+        let mut first = pin!(first);
+        tokio::select! {
+            biased;
+            answer = &mut first => return answer,
+            () = &mut alarm => {}
+        }
+        let half = alarm.deadline();
+        let second = async {
+            let first_began = (half - deadline / 2).into_std();
+            question(self.for_second_attempt(first_began).await?).await
+        };
+        let mut second = pin!(second);
+        let either = async {
+            let (answer, is_second) = tokio::select! {
+                answer = &mut first => (answer, false),
+                answer = &mut second => (answer, true),
+            };
+            match (answer, is_second) {
+                (Err(_), false) => (second.await, true),
+                (Err(_), true) => (first.await, false),
+                decided => decided,
+            }
+        };
+        let decided = timeout_at(half + deadline / 2, either).await;
+        if !matches!(decided, Ok((_, false)))
+            && let Some(place) = used.get()
+        {
+            self.end(*place);
+        }
+        match decided {
+            Ok((answer, _)) => answer,
+            Err(_) => Err(BackendError::no_answer_within(deadline)),
+        }
+    }
+
+    /// Waits for what was asked on a connection. Dropped without an answer after `patience`, it closes the
+    /// connection.
+    pub(super) async fn watched<T>(
+        &self,
+        place: Place,
+        patience: Duration,
+        answer: impl Future<Output = T>,
+    ) -> T {
+        let mut silence = Silence {
+            lanes: Some(self),
+            place,
+            since: Instant::now(),
+            patience,
+        };
+        let answer = answer.await;
+        silence.lanes = None;
+        answer
+    }
+}
+
+/// A command under way.
+struct Silence<'a, C: Connector> {
+    /// Nothing once it is answered.
+    lanes: Option<&'a Lanes<C>>,
+    place: Place,
+    since: Instant,
+    patience: Duration,
+}
+
+impl<C: Connector> Drop for Silence<'_, C> {
+    fn drop(&mut self) {
+        if let Some(lanes) = self.lanes
+            && self.since.elapsed() >= self.patience
+        {
+            lanes.end(self.place);
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! What a backend that answers cannot do at the moment: store. The breaker stays closed, since hits and
+//! deletions work.
+//!
+//! Come here to change how a full server is reported: in the log once a minute, and by health.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::infrastructure::cache::log_limits::RateLimit;
+
+/// Between two warnings, and how long after the last refusal it is reported by health.
+const PERIOD: Duration = Duration::from_mins(1);
+
+/// The last refusal to store.
+#[derive(Debug)]
+pub(super) struct Shortfall {
+    warning: RateLimit,
+    last: Mutex<Option<(Instant, String)>>,
+}
+
+impl Default for Shortfall {
+    fn default() -> Self {
+        Self {
+            warning: RateLimit::new(PERIOD),
+            last: Mutex::default(),
+        }
+    }
+}
+
+impl Shortfall {
+    /// The server has refused to store, for a reason that concerns every value.
+    pub(super) fn note(&self, backend: &str, reason: &str) {
+        let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
+        if self.warning.permits() {
+            tracing::warn!(
+                backend,
+                "The cache server stores nothing, so that misses stay misses: {reason}"
+            );
+        }
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), reason));
+    }
+
+    /// Why the server stores nothing, if it refused within the last minute.
+    pub(super) fn current(&self) -> Option<String> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, reason) = last.as_ref()?;
+        (at.elapsed() < PERIOD).then(|| format!("cannot store: {reason}"))
+    }
+}
