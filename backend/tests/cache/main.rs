@@ -1,6 +1,6 @@
 //! The cache contract, clause by clause, on every backend.
 //!
-//! The folders are the rooms of the cache wing; `harness` and `row` are helpers. Each test builds small
+//! The folders are the rooms of the cache wing; `harness`, `row` and `source` are helpers. Each test builds small
 //! applications of its own around the public surface of the cache; a test named after a clause fails when
 //! the clause is broken.
 
@@ -20,6 +20,7 @@ mod middleware;
 mod policy;
 mod provider;
 mod row;
+mod source;
 mod stored;
 
 #[path = "../support/mod.rs"]

@@ -11,4 +11,5 @@ mod patterns;
 mod position;
 mod reading;
 mod several_backends;
+mod stale_answers;
 mod writing;

@@ -7,12 +7,11 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::future::Either;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::claim::CLAIM_LIFETIME;
 use super::fill_permit::FillPermit;
 use super::look::{Lookup, Records, State};
-use super::single_flight::join;
 use crate::infrastructure::cache::backends::Version;
 use crate::infrastructure::cache::breaker::Unavailable;
 use crate::infrastructure::cache::stored::{Claim, Entry, ValueId};
@@ -44,6 +43,7 @@ impl Lookup<'_> {
         &self,
         useless: Option<ValueId>,
     ) -> Result<Decision, Unavailable> {
+        let mut waits = Waits::new(self.collapse_wait);
         // What is rare is boxed, so that what every miss allocates and moves stays small.
         for _ in 0..ATTEMPTS {
             // Taken before anything is read, so that an entry never claims to be newer than it is.
@@ -75,12 +75,14 @@ impl Lookup<'_> {
                 }
                 State::Claimed(claim) => {
                     if let Some(single_flight) = self.single_flights.find(claim.id) {
-                        let landing = Box::pin(timeout(CLAIM_LIFETIME, join(single_flight)))
+                        let landing = Box::pin(timeout(CLAIM_LIFETIME, single_flight.join()))
                             .await
                             .unwrap_or_default();
                         return Ok(landing.map_or(Decision::RunAlone, Decision::Collapsed));
                     }
-                    if let Some(decision) = Box::pin(self.wait_for_other_instance(claim)).await? {
+                    let deadline = waits.deadline(self.age_of(&claim));
+                    let waiting = Box::pin(self.wait_for_other_instance(claim, deadline));
+                    if let Some(decision) = waiting.await? {
                         return Ok(decision);
                     }
                 }
@@ -109,22 +111,30 @@ impl Lookup<'_> {
         })
     }
 
-    /// The single flight that refreshes this entry, if one is under way in this process.
+    /// The answer of the single flight that refreshes this entry, if one is under way in this process and lands within
+    /// `limit` after its beginning.
     pub(in crate::infrastructure::cache) async fn join_refresh(
         &self,
         entry: &Entry,
+        limit: Duration,
     ) -> Option<Arc<Entry>> {
-        timeout(CLAIM_LIFETIME, join(self.single_flights.find(entry.id)?))
+        let refresh = self.single_flights.find(entry.id)?;
+        timeout_at(refresh.started + limit, refresh.join())
             .await
             .unwrap_or_default()
     }
 
+    /// How old a claim is, by the holder's clock or by ours.
+    fn age_of(&self, claim: &Claim) -> Duration {
+        Duration::from_millis(self.clock.milliseconds().saturating_sub(claim.created))
+    }
+
     /// Waits for another instance to fill the key; `None` where its claim ended without an answer.
-    async fn wait_for_other_instance(&self, claim: Claim) -> Result<Option<Decision>, Unavailable> {
-        // By the holder's clock or by ours, whichever ends sooner: a dead holder costs nobody more
-        // than one wait.
-        let age = Duration::from_millis(self.clock.milliseconds().saturating_sub(claim.created));
-        let deadline = Instant::now() + self.collapse_wait.saturating_sub(age);
+    async fn wait_for_other_instance(
+        &self,
+        claim: Claim,
+        deadline: Instant,
+    ) -> Result<Option<Decision>, Unavailable> {
         let mut pause = POLL.0;
         loop {
             if Instant::now() >= deadline {
@@ -138,5 +148,49 @@ impl Lookup<'_> {
                 State::Claimed(_) | State::Vacant(_) => return Ok(None),
             }
         }
+    }
+}
+
+/// How long one read waits for claims of other instances: `CACHE_COLLAPSE_WAIT_MS` in all, however many claims it meets
+/// while writes end one after the other (C34).
+struct Waits {
+    limit: Duration,
+    end: Option<Instant>,
+}
+
+impl Waits {
+    fn new(limit: Duration) -> Self {
+        Self { limit, end: None }
+    }
+
+    /// Until when to wait for a claim of this age. A dead holder costs nobody more than one wait, so a claim is waited
+    /// for until `limit` after it was made.
+    fn deadline(&mut self, age: Duration) -> Instant {
+        let now = Instant::now();
+        let end = *self.end.get_or_insert(now + self.limit);
+        end.min(now + self.limit.saturating_sub(age))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c34_one_limit_holds_for_all_claims_that_a_read_meets() {
+        let limit = Duration::from_secs(1);
+        let mut waits = Waits::new(limit);
+        let begun = Instant::now();
+        let first = waits.deadline(Duration::ZERO);
+        assert!(first >= begun + limit);
+        // Each claim is new, and none of them begins another second.
+        std::thread::sleep(Duration::from_millis(2));
+        for _ in 0..3 {
+            assert_eq!(waits.deadline(Duration::ZERO), first);
+        }
+        assert!(
+            waits.deadline(limit) < first,
+            "an old claim is waited for no longer"
+        );
     }
 }

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::infrastructure::cache::stored::{Entry, ValueId};
 
@@ -19,9 +20,15 @@ type Landing = Option<Arc<Entry>>;
 
 /// The single flights under way in this process.
 #[derive(Debug, Default)]
-pub(in crate::infrastructure::cache) struct SingleFlights(
-    Mutex<HashMap<ValueId, watch::Receiver<Landing>>>,
-);
+pub(in crate::infrastructure::cache) struct SingleFlights(Mutex<HashMap<ValueId, UnderWay>>);
+
+/// A single flight, as those see it that wait for it.
+#[derive(Clone, Debug)]
+pub(in crate::infrastructure::cache) struct UnderWay {
+    /// When the handler was about to run.
+    pub(super) started: Instant,
+    landing: watch::Receiver<Landing>,
+}
 
 /// Held by the request that runs the handler. When it is dropped without an answer, for whatever
 /// reason, those that wait run on their own.
@@ -42,8 +49,9 @@ impl SingleFlights {
         if single_flights.len() >= MAX_SINGLE_FLIGHTS || single_flights.contains_key(&id) {
             return None;
         }
-        let (sender, receiver) = watch::channel(None);
-        single_flights.insert(id, receiver);
+        let (sender, landing) = watch::channel(None);
+        let started = Instant::now();
+        single_flights.insert(id, UnderWay { started, landing });
         Some(SingleFlight {
             single_flights: Arc::clone(self),
             id,
@@ -52,10 +60,7 @@ impl SingleFlights {
     }
 
     /// The single flight of that id, if this process runs it.
-    pub(in crate::infrastructure::cache) fn find(
-        &self,
-        id: ValueId,
-    ) -> Option<watch::Receiver<Landing>> {
+    pub(in crate::infrastructure::cache) fn find(&self, id: ValueId) -> Option<UnderWay> {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -81,15 +86,15 @@ impl Drop for SingleFlight {
     }
 }
 
-/// Waits for the single flight to land; `None` where it ended without an answer that may be shared.
-pub(in crate::infrastructure::cache) async fn join(
-    mut receiver: watch::Receiver<Landing>,
-) -> Landing {
-    receiver
-        .wait_for(Option::is_some)
-        .await
-        .ok()
-        .and_then(|landing| landing.clone())
+impl UnderWay {
+    /// Waits for the single flight to land; `None` where it ended without an answer that may be shared.
+    pub(in crate::infrastructure::cache) async fn join(mut self) -> Landing {
+        self.landing
+            .wait_for(Option::is_some)
+            .await
+            .ok()
+            .and_then(|landing| landing.clone())
+    }
 }
 
 #[cfg(test)]
@@ -100,9 +105,9 @@ mod tests {
     async fn c34_a_single_flight_that_is_dropped_hangs_nobody() {
         let single_flights = Arc::new(SingleFlights::default());
         let single_flight = single_flights.start(ValueId(1)).unwrap();
-        let receiver = single_flights.find(ValueId(1)).unwrap();
+        let under_way = single_flights.find(ValueId(1)).unwrap();
         drop(single_flight);
-        assert!(join(receiver).await.is_none());
+        assert!(under_way.join().await.is_none());
         assert!(single_flights.find(ValueId(1)).is_none());
     }
 

@@ -83,19 +83,18 @@ impl Fill {
             return false;
         };
         let freshness = self.policy.policy.freshness;
-        let fresh = if answer.status == actix_web::http::StatusCode::NOT_FOUND {
-            freshness.negative
+        // A 404 has a time of its own, and is never given when that is over (C41).
+        let (fresh, stale) = if answer.status == actix_web::http::StatusCode::NOT_FOUND {
+            (freshness.negative, 0)
         } else {
-            self.policy
-                .policy
-                .expiration
-                .unwrap_or(shared.default_expiration)
+            let expiration = self.policy.policy.expiration;
+            let stale = freshness
+                .stale_while_revalidate
+                .max(freshness.stale_if_error);
+            (expiration.unwrap_or(shared.default_expiration), stale)
         };
         let fresh = shortened(fresh.saturating_mul(1000), shared.jitter_percent);
-        let stale = freshness
-            .stale_while_revalidate
-            .max(freshness.stale_if_error)
-            .saturating_mul(1000);
+        let stale = stale.saturating_mul(1000);
         // A refreshed entry is another value than the one it replaces.
         let entry = Arc::new(answer.into_entry(Provenance {
             id: ValueId::random(),

@@ -6,9 +6,11 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
 use actix_web::{Error, error, rt};
 use tokio::time::timeout;
 use tracing::Instrument as _;
@@ -36,6 +38,10 @@ pub(super) fn is_due(entry: &Entry, now: u64) -> bool {
     let head_start = entry.metadata.cost.max(1) as f64 * -chance.ln();
     now as f64 + head_start >= entry.metadata.fresh_until() as f64
 }
+
+/// The deadline of a handler that an old answer covers, where `CACHE_COLLAPSE_WAIT_MS` is 0: that nobody waits for
+/// another instance does not mean that a handler is late at once.
+const DEADLINE_WITHOUT_COLLAPSE_WAIT: Duration = Duration::from_secs(1);
 
 /// What a refresh needs besides the handler and the request.
 pub(super) struct Ageing<'a> {
@@ -96,6 +102,10 @@ impl Ageing<'_> {
         B: MessageBody + 'static,
     {
         let freshness = self.policy.policy.freshness;
+        // The stale windows are those of answers: a 404 that has expired covers nothing.
+        if self.entry.metadata.status != StatusCode::OK {
+            return Aged::Useless;
+        }
         if self.staleness() < freshness.stale_while_revalidate.saturating_mul(1000) {
             self.refresh_in_background(handler, request);
             let ttl = i64::try_from(self.staleness() / 1000).unwrap_or(i64::MAX);
@@ -105,7 +115,8 @@ impl Ageing<'_> {
             return Aged::Useless;
         }
         let Some(fill) = self.fill() else {
-            return match self.lookup.join_refresh(&self.entry).await {
+            let limit = self.handler_deadline();
+            return match self.lookup.join_refresh(&self.entry, limit).await {
                 Some(entry) => {
                     let response = respond(
                         request.request(),
@@ -128,7 +139,7 @@ impl Ageing<'_> {
         // Spawned: past its deadline the handler goes on, and its answer is stored.
         let run = async move { fill.run(handler, fresh_request).await };
         let run = rt::spawn(self.cache.shared.tasks.track_future(run.in_current_span()));
-        match timeout(self.cache.shared.collapse_wait, run).await {
+        match timeout(self.handler_deadline(), run).await {
             Ok(Ok(Ok(response))) if !response.status().is_server_error() => {
                 Aged::Answer(Ok(response))
             }
@@ -143,6 +154,15 @@ impl Ageing<'_> {
                 ))),
             },
             Err(_) => self.cover().await,
+        }
+    }
+
+    /// How long the handler may take before the old answer covers it, counted from the beginning of the refresh: every
+    /// request waits for the rest of it at most.
+    fn handler_deadline(&self) -> Duration {
+        match self.cache.shared.collapse_wait {
+            Duration::ZERO => DEADLINE_WITHOUT_COLLAPSE_WAIT,
+            wait => wait,
         }
     }
 

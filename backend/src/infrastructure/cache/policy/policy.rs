@@ -240,7 +240,11 @@ impl CachePolicy {
         self
     }
 
-    /// For this many seconds after expiry the old answer covers a handler that fails (RFC 5861, C38).
+    /// For this many seconds after expiry the old answer covers a handler that fails: one that answers 5xx, or runs
+    /// past its deadline (RFC 5861, C38). The deadline is `CACHE_COLLAPSE_WAIT_MS` after the handler began, or 1 s where
+    /// that is 0. The handler goes on, and its answer is stored; requests that come meanwhile wait for the rest of the
+    /// deadline at most. An invalidated answer covers nothing, and neither does a 404 that was stored by
+    /// [`negative`](Self::negative).
     #[must_use]
     pub const fn stale_if_error(mut self, seconds: u64) -> Self {
         self.freshness.stale_if_error = seconds;

@@ -1,0 +1,80 @@
+//! Old answers that cover a handler (C38): who waits for how long, and what is never given.
+//! Come here when requests wait for a handler that hangs.
+
+use std::time::Duration;
+
+use backend::infrastructure::settings::CacheBackendKind;
+use tokio::time::timeout;
+
+use crate::harness::{Harness, get, settings};
+use crate::source::{ITEM, Source};
+
+const ALL: [CacheBackendKind; 3] = [
+    CacheBackendKind::Redis,
+    CacheBackendKind::Memcached,
+    CacheBackendKind::Memory,
+];
+
+#[actix_web::test]
+async fn c38_every_request_is_covered_while_a_handler_hangs() {
+    for kind in ALL {
+        let mut settings = settings(kind);
+        settings.cache_collapse_wait_ms = 50;
+        let harness = Harness::with_settings(settings).await;
+        let source = Source::new();
+        let app = source.app(&harness, ITEM.stale_if_error(300)).await;
+        get(&app, "/1").await;
+        harness.clock.advance(Duration::from_secs(100));
+        source.close();
+        // Far more than the deadline of the handler takes, and far less than the life of a claim for each.
+        let covered = timeout(Duration::from_secs(8), async {
+            for _ in 0..10 {
+                let reply = get(&app, "/1").await;
+                let stale = "backend; fwd=stale; detail=stale-if-error";
+                assert_eq!((reply.text().as_str(), reply.outcome()), ("1", stale));
+            }
+        });
+        assert!(covered.await.is_ok(), "requests wait too long on {kind:?}");
+        assert_eq!(source.runs(), 2, "one handler runs for all: {kind:?}");
+        source.open();
+    }
+}
+
+#[actix_web::test]
+async fn c38_without_a_collapse_wait_the_handler_still_has_the_time_to_answer() {
+    for kind in ALL {
+        let mut settings = settings(kind);
+        settings.cache_collapse_wait_ms = 0;
+        let harness = Harness::with_settings(settings).await;
+        let source = Source::new();
+        let app = source.app(&harness, ITEM.stale_if_error(300)).await;
+        get(&app, "/1").await;
+        source.set(2);
+        harness.clock.advance(Duration::from_secs(100));
+        let reply = get(&app, "/1").await;
+        assert_eq!(reply.text(), "2", "{reply:?} on {kind:?}");
+        // And a handler that hangs is covered.
+        harness.clock.advance(Duration::from_secs(100));
+        source.close();
+        assert_eq!(get(&app, "/1").await.text(), "2", "{kind:?}");
+        source.open();
+    }
+}
+
+#[actix_web::test]
+async fn c41_a_404_that_has_expired_covers_no_handler() {
+    for harness in Harness::on_every_backend().await {
+        for policy in [ITEM.stale_if_error(300), ITEM.stale_while_revalidate(300)] {
+            harness.cache.delete("item:1").await.unwrap();
+            let source = Source::new();
+            source.answer_with(404);
+            let app = source.app(&harness, policy.negative(5)).await;
+            get(&app, "/1").await;
+            assert!(get(&app, "/1").await.is_hit());
+            source.answer_with(500);
+            harness.clock.advance(Duration::from_secs(6));
+            let reply = get(&app, "/1").await;
+            assert_eq!(reply.status, 500, "{reply:?} on {:?}", harness.kind);
+        }
+    }
+}
