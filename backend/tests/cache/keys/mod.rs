@@ -7,3 +7,4 @@ mod arguments;
     reason = "the room and its first file are both the keys"
 )]
 mod keys;
+mod unusual_ids;

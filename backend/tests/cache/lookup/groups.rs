@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use backend::infrastructure::cache::{CachePolicy, Clock};
 use backend::infrastructure::settings::CacheBackendKind;
 
 use crate::harness::{Harness, Log, backend, get, post};
 use crate::row::{Row, start};
-use crate::support::eventually;
+use crate::support::{eventually, variable};
 
 #[actix_web::test]
 async fn c36_all_pages_of_a_list_end_at_once_on_every_backend() {
@@ -117,5 +118,61 @@ async fn c36_a_claim_from_before_a_write_is_joined_by_nobody_though_the_group_ha
             get(&*app, "/ada/pages/1").await.is_hit()
         })
         .await;
+    }
+}
+
+#[actix_web::test]
+async fn c36_the_record_of_a_group_lives_at_least_as_long_as_its_longest_entry() {
+    const SHORT: CachePolicy = CachePolicy::new("short")
+        .resource_id_name("id")
+        .group("mixed")
+        .expiration(60)
+        .shared();
+    const LONG: CachePolicy = CachePolicy::new("long")
+        .resource_id_name("id")
+        .group("mixed")
+        .expiration(30 * 24 * 3600)
+        .shared();
+    for harness in Harness::on_shared_backends().await {
+        let (short, long) = (
+            harness.numbered_app(SHORT).await,
+            harness.numbered_app(LONG).await,
+        );
+        let record = async || {
+            let store = backend(&harness.settings);
+            let found = store.get(&harness.full_key("~group:mixed")).await.unwrap();
+            let text = String::from_utf8(found.unwrap().value.to_vec()).unwrap();
+            let fields: Vec<String> = text.split(' ').map(str::to_owned).collect();
+            let until: u64 = fields[4].parse().unwrap();
+            (fields[1].clone(), until - Clock::System.milliseconds())
+        };
+        get(&short, "/1").await;
+        let (generation, left) = record().await;
+        assert!(left > 23 * 3_600_000, "{left} ms on {:?}", harness.kind);
+        // An entry with a longer life, and then the short one again: the record is written once, and stays the same.
+        get(&long, "/1").await;
+        let (same, left) = record().await;
+        assert!(
+            left > 30 * 24 * 3_600_000,
+            "{left} ms on {:?}",
+            harness.kind
+        );
+        get(&short, "/2").await;
+        assert_eq!((&same, record().await.0), (&generation, same.clone()));
+        assert!(get(&short, "/1").await.is_hit(), "{:?}", harness.kind);
+        assert!(get(&long, "/1").await.is_hit());
+        if harness.kind == CacheBackendKind::Redis {
+            let client =
+                redis::Client::open(format!("redis://127.0.0.1:{}", variable("TEST_REDIS_PORT")));
+            let mut redis = client
+                .unwrap()
+                .get_multiplexed_async_connection()
+                .await
+                .unwrap();
+            let mut lifetime = redis::cmd("PTTL");
+            lifetime.arg(harness.full_key("~group:mixed"));
+            let kept: u64 = lifetime.query_async(&mut redis).await.unwrap();
+            assert!(kept > 30 * 24 * 3_600_000, "{kept} ms");
+        }
     }
 }

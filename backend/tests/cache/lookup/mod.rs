@@ -6,3 +6,4 @@ mod groups;
 mod identity;
 mod never_stale;
 mod single_flight;
+mod variants;

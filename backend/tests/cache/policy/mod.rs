@@ -3,5 +3,6 @@
 
 mod invalidations;
 mod queries;
+mod query_fields;
 mod rights;
 mod variants;
