@@ -53,6 +53,9 @@ pub enum StartError {
     /// The settings describe no backend.
     #[error("the cache cannot be set up: {0}")]
     Cache(#[from] BackendError),
+    /// Declared routes and policies do not fit together (C47).
+    #[error("{}", .0.join("\n"))]
+    Declarations(Vec<String>),
     /// The superuser could not be created.
     #[error("the superuser was not created: {0}")]
     Superuser(ApiError),
@@ -105,6 +108,8 @@ struct Parts {
 
 impl Parts {
     async fn prepare(settings: &Settings) -> Result<Self, StartError> {
+        let cache_options = CacheOptions::from(&settings.cache);
+        check_declarations(&cache_options)?;
         let database = Database::new(&settings.database)?;
         if settings.database.database_auto_migrate {
             database::migrate(&settings.database).await?;
@@ -115,7 +120,7 @@ impl Parts {
         let passwords = Passwords::new();
         create_administrator(&database, &passwords, &settings.administrator).await?;
         let is_development = settings.server.environment == Environment::Development;
-        let cache = Cache::connect(&CacheOptions::from(&settings.cache), is_development).await?;
+        let cache = Cache::connect(&cache_options, is_development).await?;
         Ok(Self {
             database,
             passwords,
@@ -226,6 +231,16 @@ async fn stop(
     tokio::select! {
         () = stopping => {}
         _ = signals.next() => {}
+    }
+}
+
+/// Refuses to start where declared routes and policies do not fit together (C47).
+fn check_declarations(options: &CacheOptions) -> Result<(), StartError> {
+    let mistakes = interfaces::map().mistakes(options.backend_names().as_deref());
+    if mistakes.is_empty() {
+        Ok(())
+    } else {
+        Err(StartError::Declarations(mistakes))
     }
 }
 
