@@ -1,5 +1,6 @@
 //! The only place that builds things and puts them together.
 
+mod declarations;
 mod signals;
 
 use std::io;
@@ -109,7 +110,7 @@ struct Parts {
 impl Parts {
     async fn prepare(settings: &Settings) -> Result<Self, StartError> {
         let cache_options = CacheOptions::from(&settings.cache);
-        check_declarations(&cache_options)?;
+        declarations::check(&interfaces::map(), cache_options.backend_names().as_deref())?;
         let database = Database::new(&settings.database)?;
         if settings.database.database_auto_migrate {
             database::migrate(&settings.database).await?;
@@ -231,16 +232,6 @@ async fn stop(
     tokio::select! {
         () = stopping => {}
         _ = signals.next() => {}
-    }
-}
-
-/// Refuses to start where declared routes and policies do not fit together (C47).
-fn check_declarations(options: &CacheOptions) -> Result<(), StartError> {
-    let mistakes = interfaces::map().mistakes(options.backend_names().as_deref());
-    if mistakes.is_empty() {
-        Ok(())
-    } else {
-        Err(StartError::Declarations(mistakes))
     }
 }
 

@@ -224,13 +224,13 @@ impl<Last: OnRoute> Resource<Last> {
         self
     }
 
-    fn with_policy(mut self, policy: RoutePolicy) -> Self {
+    fn with_policy(mut self, policy: &RoutePolicy) -> Self {
         if let Some(last) = self.routes.last_mut() {
             if !matches!(last.policy, RoutePolicy::None) {
                 self.mistakes
                     .push(format!("{} has two cache policies", last.method));
             }
-            last.policy = policy;
+            last.policy = *policy;
         }
         self
     }
@@ -239,7 +239,7 @@ impl<Last: OnRoute> Resource<Last> {
 impl Resource<Reading> {
     /// The GET is read through the cache by this policy (C8–C14).
     pub fn cached(self, policy: CachePolicy) -> Self {
-        self.with_policy(RoutePolicy::Reads(policy))
+        self.with_policy(&RoutePolicy::Reads(policy))
     }
 }
 
@@ -247,7 +247,7 @@ impl Resource<Writing> {
     /// What the success of the write invalidates (C15–C17): an [`Invalidation`], or the [`CachePolicy`] of the resource
     /// itself where nothing else becomes stale.
     pub fn ends(self, invalidation: impl Into<Invalidation>) -> Self {
-        self.with_policy(RoutePolicy::Ends(invalidation.into()))
+        self.with_policy(&RoutePolicy::Ends(invalidation.into()))
     }
 }
 

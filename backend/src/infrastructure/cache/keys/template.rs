@@ -179,8 +179,11 @@ impl Template {
         for part in &self.0 {
             match part {
                 TemplatePart::Literal(literal) => {
-                    keys.iter_mut().for_each(|key| key.push_str(literal))
+                    for key in &mut keys {
+                        key.push_str(literal);
+                    }
                 }
+
                 TemplatePart::Placeholder(name) => {
                     let values = values(name).ok_or(MissingArgument(name))?;
                     keys = keys
