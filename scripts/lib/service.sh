@@ -4,17 +4,30 @@
 # The value of a setting, from the environment, .env or the default; empty where there is no such setting.
 setting() { "$binary" settings --get "$1" 2>/dev/null || true; }
 
-# Sets $cache to the server that is to be started: redis, memcached, or empty for none.
+# Sets $cache to the server that is to be started, redis or memcached, or else to where the cache is:
+# elsewhere, memory or nowhere.
 choose_cache() {
-    cache=
+    local name names
+    cache=nowhere
     [ "$(setting CACHE_ENABLED)" = true ] || return 0
     cache=$(setting CACHE_BACKEND)
-    if [ "$cache" = memory ]; then
-        cache=
-    elif ! ensure_servers "$cache"; then
+    [ "$cache" != memory ] || return 0
+    # Addresses that stand for more than a host and a port are meant.
+    case "$cache" in
+        redis) names='CACHE_REDIS_URL CACHE_REDIS_SENTINELS CACHE_REDIS_NODES' ;;
+        *) names=CACHE_MEMCACHED_SERVERS ;;
+    esac
+    for name in $names; do
+        if [ -n "$(setting "$name")" ]; then
+            say "$name is set: the service uses the $cache that it names, and none is started"
+            cache=elsewhere
+            return 0
+        fi
+    done
+    if ! ensure_servers "$cache"; then
         say "there is no $cache: the cache is kept in memory (CACHE_BACKEND=memory)"
         export CACHE_BACKEND=memory CACHE_NEAR=false
-        cache=
+        cache=memory
     fi
 }
 
@@ -24,6 +37,8 @@ start_cache() {
         redis)
             start_redis "$1/redis" "$(setting CACHE_REDIS_PASSWORD)"
             export CACHE_REDIS_HOST=127.0.0.1 CACHE_REDIS_PORT=$REDIS_PORT
+            # The one that has the password.
+            [ -z "$(setting CACHE_REDIS_USERNAME)" ] || export CACHE_REDIS_USERNAME=default
             ;;
         memcached)
             start_memcached "$1/memcached"
@@ -44,13 +59,10 @@ describe_cache() {
             fi
             ;;
         memcached) printf '  Memcached: port %s\n' "$MEMCACHED_PORT" ;;
-        *)
-            if [ "$(setting CACHE_ENABLED)" = true ]; then
-                printf '  The cache is kept in memory.\n'
-            else
-                printf '  The cache is off (CACHE_ENABLED=false).\n'
-                to_expect="nothing is cached"
-            fi
+        memory) printf '  The cache is kept in memory.\n' ;;
+        nowhere)
+            printf '  The cache is off (CACHE_ENABLED=false).\n'
+            to_expect="nothing is cached"
             ;;
     esac
 }

@@ -25,6 +25,7 @@ mod query_plans;
 mod random_input;
 mod routes;
 mod secrets;
+mod settings;
 mod sign_up;
 mod starting;
 mod tables;

@@ -106,3 +106,14 @@ fn messages_are_plain_where_nobody_looks_at_a_terminal() {
     let outcome = project.shell(&[], "say hello; fail 'no reason'");
     assert_eq!(outcome.fails(), "==> hello\nerror: no reason\n");
 }
+
+#[test]
+fn a_build_reads_no_dotenv() {
+    let lock = include_str!("../../../Cargo.lock");
+    let (_, after) = lock.split_once("name = \"dotenvy\"\n").unwrap();
+    let package = after.split("\n\n").next().unwrap();
+    assert!(
+        !package.contains("source = "),
+        "sqlx's macros use the real dotenvy again: see patches/dotenvy/src/lib.rs"
+    );
+}

@@ -8,7 +8,7 @@ use std::process::Child;
 use std::time::{Duration, Instant};
 
 use super::database::TestDatabase;
-use super::postgres::{unprivileged, unprivileged_directory};
+use super::postgres::{unprivileged, unprivileged_directory, write_unprivileged};
 use super::server::free_port;
 use super::variable;
 
@@ -25,24 +25,19 @@ impl PgBouncer {
     pub fn start(further: &str) -> Self {
         let (port, directory) = (free_port(), unprivileged_directory("pgbouncer"));
         let server = reqwest::Url::parse(&variable("TEST_DATABASE_URL")).expect("a URL");
+        let password = server.password().expect("a password");
+        // One that asks for no password would let other users of the machine into the server.
+        let users = directory.join("users");
+        write_unprivileged(&users, &format!("\"postgres\" \"{password}\"\n"));
         let settings = format!(
             "[databases]\n* = host=127.0.0.1 port={} user=postgres password={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
-             listen_port = {port}\nunix_socket_dir =\nauth_type = any\npool_mode = transaction\n\
+             listen_port = {port}\nunix_socket_dir =\nauth_type = scram-sha-256\nauth_file = {}\npool_mode = transaction\n\
              default_pool_size = 2\nmax_client_conn = 200\n{further}\n",
             server.port().expect("a port"),
-            server.password().expect("a password"),
+            password,
+            users.display(),
         );
-        // Written as root and read by another user.
-        let file = std::env::temp_dir()
-            .join(super::unique("pgbouncer"))
-            .with_extension("ini");
-        std::fs::write(&file, settings).expect("a file");
-        let moved = unprivileged("cp")
-            .arg(&file)
-            .arg(directory.join("ini"))
-            .status();
-        assert!(moved.expect("cp").success());
-        let _ = std::fs::remove_file(&file);
+        write_unprivileged(&directory.join("ini"), &settings);
         let process = unprivileged(&variable("TEST_PGBOUNCER"))
             .arg(directory.join("ini"))
             .spawn()

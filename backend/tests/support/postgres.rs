@@ -4,7 +4,7 @@
 //! which is there at once.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::server::{free_port, is_root};
@@ -54,6 +54,22 @@ pub fn unprivileged_directory(prefix: &str) -> PathBuf {
     directory
 }
 
+/// Writes a file that an unprivileged command can read.
+pub fn write_unprivileged(file: &Path, content: &str) {
+    let mut tee = unprivileged("tee")
+        .arg(file)
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("tee");
+    let written = tee
+        .stdin
+        .take()
+        .expect("its input")
+        .write_all(content.as_bytes());
+    written.expect("the content is written");
+    assert!(tee.wait().expect("tee").success(), "{}", file.display());
+}
+
 /// The password of the test server. This one has the same, so that no other user of the machine gets in.
 fn password() -> String {
     let server = reqwest::Url::parse(&variable("TEST_DATABASE_URL")).expect("a URL");
@@ -67,18 +83,7 @@ impl Postgres {
             directory: unprivileged_directory("postgres"),
         };
         let file = server.directory.join("password");
-        let mut tee = unprivileged("tee")
-            .arg(&file)
-            .stdin(Stdio::piped())
-            .spawn()
-            .expect("tee");
-        let input = tee
-            .stdin
-            .take()
-            .expect("its input")
-            .write_all(password().as_bytes());
-        input.expect("the password is written");
-        assert!(tee.wait().expect("tee").success());
+        write_unprivileged(&file, &password());
         let mut initdb = server.program("initdb");
         initdb.args([
             "-A",
