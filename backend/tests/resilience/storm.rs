@@ -12,6 +12,8 @@ use serde_json::json;
 use crate::cluster::{Cluster, versioned_name};
 use crate::figures::soaking;
 use crate::history::{History, NEAR, lag};
+use crate::support::eventually;
+use crate::support::service::Service;
 use checks::Expected;
 
 const WIDGETS: usize = 20;
@@ -21,6 +23,8 @@ const CHANGERS: usize = 6;
 const MAKERS: usize = 2;
 const READERS: usize = 24;
 const READS_OF_A_SOAK: u64 = 50_000;
+/// How many reads of a soak are enough to trust that comparing entries with their handlers raises no false alarm.
+const VERIFIED_READS_OF_A_SOAK: u64 = 100_000;
 /// All of the changed widgets on one page.
 const LIST: &str = "/users/ada/widgets?items_per_page=50";
 const SEARCH: &str = "/widgets?q=widget&items_per_page=50";
@@ -40,6 +44,7 @@ struct Storm {
     reads: AtomicU64,
     hits: AtomicU64,
     writes: AtomicU64,
+    reads_of_a_soak: u64,
     wrong: Mutex<Vec<String>>,
     /// For how long an instance may not know of another's write.
     lag: Duration,
@@ -48,7 +53,11 @@ struct Storm {
 }
 
 impl Storm {
-    async fn prepare(environment: &[(&str, &str)], instances: usize) -> Arc<Self> {
+    async fn prepare(
+        environment: &[(&str, &str)],
+        instances: usize,
+        reads_of_a_soak: u64,
+    ) -> Arc<Self> {
         let quiet = [("LOG_LEVEL", "warn,backend::startup=info")];
         let cluster = Cluster::start(instances, &[&quiet, environment].concat()).await;
         let ada = cluster.first().new_user("ada").await;
@@ -69,6 +78,7 @@ impl Storm {
             reads: AtomicU64::new(0),
             hits: AtomicU64::new(0),
             writes: AtomicU64::new(0),
+            reads_of_a_soak,
             wrong: Mutex::default(),
             lag: lag(environment),
             longest_lag: Mutex::default(),
@@ -76,7 +86,7 @@ impl Storm {
     }
 
     fn goes_on(&self) -> bool {
-        let enough = !soaking() || self.reads.load(Ordering::Relaxed) >= READS_OF_A_SOAK;
+        let enough = !soaking() || self.reads.load(Ordering::Relaxed) >= self.reads_of_a_soak;
         Instant::now() < self.ends || !enough
     }
 
@@ -160,16 +170,21 @@ impl Storm {
 }
 
 async fn storm(environment: &[(&str, &str)], instances: usize) {
-    let storm = Storm::prepare(environment, instances).await;
+    let storm = Storm::prepare(environment, instances, READS_OF_A_SOAK).await;
+    run(&storm, environment).await;
+}
+
+async fn run(storm: &Arc<Storm>, environment: &[(&str, &str)]) {
+    let instances = storm.cluster.instances.len();
     let mut tasks = tokio::task::JoinSet::new();
     for writer in 0..CHANGERS {
-        tasks.spawn(Arc::clone(&storm).change(writer));
+        tasks.spawn(Arc::clone(storm).change(writer));
     }
     for maker in 0..MAKERS {
-        tasks.spawn(Arc::clone(&storm).make(format!("maker_{maker}")));
+        tasks.spawn(Arc::clone(storm).make(format!("maker_{maker}")));
     }
     for _ in 0..READERS {
-        tasks.spawn(Arc::clone(&storm).look());
+        tasks.spawn(Arc::clone(storm).look());
     }
     while let Some(ended) = tasks.join_next().await {
         ended.expect("no panic");
@@ -214,4 +229,49 @@ async fn c33_no_read_after_an_acknowledged_write_is_stale_in_a_storm_with_a_near
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn c33_only_another_instances_near_cache_lags_and_not_for_long_in_a_storm() {
     storm(&[NEAR], 2).await;
+}
+
+/// Every hit may be compared with its handler. No entry is found stale, but for the one that is planted at the end.
+async fn check_that_only_a_planted_entry_is_found_stale(backend: &str, instances: usize) {
+    let environment = [("CACHE_BACKEND", backend), ("CACHE_VERIFY_PERCENT", "100")];
+    let storm = Storm::prepare(&environment, instances, VERIFIED_READS_OF_A_SOAK).await;
+    run(&storm, &environment).await;
+    let stale = || -> Vec<serde_json::Value> {
+        let logs = storm.cluster.instances.iter().map(Service::log);
+        let is_stale = |line: &serde_json::Value| {
+            let message = line["message"].as_str().unwrap_or_default();
+            message.starts_with("stale entry")
+        };
+        logs.flatten().filter(is_stale).collect()
+    };
+    // By the time that it is found, every difference from before it would have been reported.
+    let planted = storm.widgets[0].id;
+    let path = format!("/widgets/{planted}");
+    let pool = storm.cluster.database.pool().await;
+    storm.read(0, &path).await;
+    sqlx::query("UPDATE widgets SET name = 'planted' WHERE id = $1")
+        .bind(planted)
+        .execute(&pool)
+        .await
+        .unwrap();
+    eventually("the planted entry is found", async || {
+        storm.read(0, &path).await;
+        !stale().is_empty()
+    })
+    .await;
+    for line in stale() {
+        assert_eq!(line["key"], format!("widget:{planted}"), "{:#?}", stale());
+    }
+    let (_, body) = storm.read(0, &path).await;
+    assert_eq!(body["name"], "planted", "the entry is deleted");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c50_no_entry_is_found_stale_in_a_storm_on_redis() {
+    check_that_only_a_planted_entry_is_found_stale("redis", 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c50_no_entry_is_found_stale_in_a_storm_on_memcached() {
+    check_that_only_a_planted_entry_is_found_stale("memcached", 2).await;
 }

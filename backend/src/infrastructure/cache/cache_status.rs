@@ -120,7 +120,7 @@ const NAMED_BYTES: usize = 2048;
 /// The parameters of `Cache-Status` that show the effect of a write: how many names were invalidated, and the first of
 /// them by their kind, as in `invalidated=2; keys="widget:42 widget_count:global"`. At most [`NAMED`] names and about
 /// [`NAMED_BYTES`] bytes. `everything` stands for the whole namespace.
-pub(super) fn invalidated(kinds: [(&str, &[String]); 3], everything: bool) -> String {
+pub(super) fn invalidated(kinds: [(&str, &[String]); 4], everything: bool) -> String {
     let count: usize = kinds.iter().map(|(_, names)| names.len()).sum();
     let mut text = format!("invalidated={count}");
     let (mut named, mut bytes) = (0, 0);

@@ -37,6 +37,10 @@ pub struct CacheOptions {
     pub max_body_bytes: usize,
     /// Whether answers carry `Cache-Status`.
     pub status_header: bool,
+    /// For this share of the hits, in percent from 0 to 100, the handler runs again in the background and its answer is compared
+    /// (C50). An entry that differs although nothing invalidated it is an error in the log, is counted and is deleted. An
+    /// answer that depends on more than its key, such as one with the time in it, differs every time.
+    pub verify_percent: f64,
     /// How long a request waits for another instance's answer.
     pub collapse_wait: Duration,
     /// The deadline of one operation of a backend.

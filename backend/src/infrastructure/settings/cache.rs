@@ -160,6 +160,12 @@ pub(super) const SECTION: Section = Section {
             default: "5",
             meaning: "Expirations are shortened by up to this much, so that not everything expires at once",
         },
+        Variable {
+            name: "CACHE_VERIFY_PERCENT",
+            kind: Kind::Percentage,
+            default: "0",
+            meaning: "For this share of the hits the handler runs again, and an entry that is stale is an error in the log",
+        },
     ],
 };
 
@@ -236,6 +242,9 @@ pub struct CacheSettings {
     /// `CACHE_EXPIRATION_JITTER_PERCENT`: expirations are shortened by up to this much.
     #[garde(range(max = 100))]
     pub cache_expiration_jitter_percent: u8,
+    /// `CACHE_VERIFY_PERCENT`: the share of hits whose handlers run again to find stale entries; fractions are allowed.
+    #[garde(range(min = 0.0, max = 100.0))]
+    pub cache_verify_percent: f64,
 }
 
 impl Default for CacheSettings {
@@ -264,6 +273,7 @@ impl Default for CacheSettings {
             cache_status_header: true,
             cache_collapse_wait_ms: 1000,
             cache_expiration_jitter_percent: 5,
+            cache_verify_percent: 0.0,
         }
     }
 }

@@ -30,6 +30,8 @@ pub enum Kind {
         /// The most that it may be; `u64::MAX` for no bound.
         most: u64,
     },
+    /// From 0 to 100, with a fraction or without.
+    Percentage,
     /// One of a few words.
     Choice(&'static [&'static str]),
     /// Text; the words complete "it may hold …", and the struct checks it.
@@ -57,6 +59,13 @@ impl Kind {
                         .parse::<u64>()
                         .is_ok_and(|number| (least..=most).contains(&number))
             }
+            // Neither an exponent nor `nan`, which `parse` would take.
+            Self::Percentage => {
+                value.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'.'))
+                    && value
+                        .parse::<f64>()
+                        .is_ok_and(|percent| (0.0..=100.0).contains(&percent))
+            }
             Self::Choice(words) => words.contains(&value),
             Self::Text(_) | Self::Secret(_) => true,
         }
@@ -73,6 +82,7 @@ impl Kind {
                 most: u64::MAX,
             } => format!("{unit}, at least {least}"),
             Self::Number { unit, least, most } => format!("{unit} from {least} to {most}"),
+            Self::Percentage => "a percentage from 0 to 100, such as 0.5".to_owned(),
             Self::Choice(words) => match words {
                 [before @ .., last] if !before.is_empty() => {
                     format!("{} or {last}", before.join(", "))

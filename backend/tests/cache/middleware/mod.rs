@@ -12,4 +12,5 @@ mod position;
 mod reading;
 mod several_backends;
 mod stale_answers;
+mod verify;
 mod writing;

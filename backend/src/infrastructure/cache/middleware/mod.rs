@@ -12,6 +12,7 @@ mod read;
 mod refresh;
 mod response;
 mod service;
+mod verify;
 mod write;
 
 pub use handler::CacheOutcome;

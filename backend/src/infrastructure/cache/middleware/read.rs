@@ -15,6 +15,7 @@ use super::handler::{Handler, finish, say_once};
 use super::misuse::{CallerOfKey, InvalidRequestError};
 use super::refresh::{Aged, Ageing, is_due};
 use super::response::{answer_conditionally, respond, take_storable};
+use super::verify::{Hit, verify_in_background};
 use crate::infrastructure::cache::backends::Version;
 use crate::infrastructure::cache::cache_status::{Bypass, Outcome};
 use crate::infrastructure::cache::keys::Key;
@@ -26,7 +27,7 @@ use crate::infrastructure::cache::stored::Entry;
 /// What is known of a read before anything is waited for.
 pub(super) enum Beginning {
     /// The answer is at hand: nobody has to be asked, and nothing waited for.
-    Hit(Arc<Entry>, Key),
+    Hit(Arc<Entry>, ReadPlan),
     /// The backend has to be asked.
     Ask(ReadPlan),
     /// The handler runs, and nothing is stored.
@@ -70,7 +71,7 @@ pub(super) fn begin(
         lookup(shared, policy, registered, &plan).at_hand()
     };
     match at_hand {
-        Some(entry) => Beginning::Hit(entry, plan.key),
+        Some(entry) => Beginning::Hit(entry, plan),
         None => Beginning::Ask(plan),
     }
 }
@@ -114,7 +115,7 @@ where
 }
 
 /// The look-up of a plan.
-fn lookup<'a>(
+pub(super) fn lookup<'a>(
     shared: &'a Shared,
     policy: &'a CompiledPolicy,
     registered: &'a RegisteredBackend,
@@ -180,6 +181,20 @@ impl Context<'_> {
         };
         let outcome = match decision {
             Ok(Decision::Hit(entry, version)) => {
+                if let Some(comparison) = shared.verification.begin(entry.id) {
+                    let hit = Hit {
+                        cache: self.cache.clone(),
+                        policy: Rc::clone(self.policy),
+                        handler: handler.clone(),
+                        request: request.request().clone(),
+                        plan: ReadPlan {
+                            key: self.lookup.key.clone(),
+                            memberships: self.lookup.memberships.clone(),
+                        },
+                        entry: Arc::clone(&entry),
+                    };
+                    verify_in_background(comparison, hit);
+                }
                 if self.policy.policy.freshness.early_refresh
                     && is_due(&entry, shared.clock.milliseconds())
                 {

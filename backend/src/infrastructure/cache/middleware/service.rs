@@ -6,6 +6,7 @@
 
 use std::future::{Ready, ready};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
@@ -16,6 +17,7 @@ use futures_util::future::{Either, LocalBoxFuture};
 use super::handler::Handler;
 use super::misuse::{CallerOfKey, check_position};
 use super::read::Beginning;
+use super::verify::{Hit, verify_in_background};
 use super::{read, write};
 use crate::infrastructure::cache::policy::{CachePolicy, CompiledPolicy, Invalidation};
 use crate::infrastructure::cache::provider::Cache;
@@ -95,13 +97,22 @@ where
         let method = request.method();
         if method == Method::GET || method == Method::HEAD {
             return match read::begin(&cache.shared, &policy, &request) {
-                Beginning::Hit(entry, key) => Either::Left(ready(Ok(read::hit(
-                    &cache.shared,
-                    &policy,
-                    request,
-                    &entry,
-                    &key,
-                )))),
+                Beginning::Hit(entry, plan) => {
+                    if let Some(comparison) = cache.shared.verification.begin(entry.id) {
+                        let hit = Hit {
+                            cache: Cache::clone(&cache),
+                            policy: Rc::clone(&policy),
+                            handler,
+                            request: request.request().clone(),
+                            plan: plan.clone(),
+                            entry: Arc::clone(&entry),
+                        };
+                        verify_in_background(comparison, hit);
+                    }
+                    let shared = &cache.shared;
+                    let response = read::hit(shared, &policy, request, &entry, &plan.key);
+                    Either::Left(ready(Ok(response)))
+                }
                 Beginning::Ask(plan) => {
                     Either::Right(Box::pin(read::ask(cache, policy, handler, request, plan)))
                 }

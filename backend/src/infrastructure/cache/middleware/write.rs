@@ -3,6 +3,7 @@
 //! Come here when a write leaves something stale, or to see what its log lines mean. Which keys, groups and patterns belong to
 //! a write is decided in `policy::write_keys`.
 
+use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -55,20 +56,26 @@ where
             let outcome = Outcome::Method {
                 missing_argument: !plan.missing.is_empty(),
             };
-            let effect = invalidated(
-                [
-                    ("keys", &plan.keys),
-                    ("groups", &plan.groups),
-                    ("patterns", &plan.patterns),
-                ],
-                plan.everything,
-            );
-            Ok(finish_write(shared, response, outcome, Some(effect)))
+            Ok(finish_write(shared, response, outcome, Some(effect(&plan))))
         }
         .in_current_span(),
     );
     task.await
         .map_err(|_| error::ErrorInternalServerError("the handler did not finish"))?
+}
+
+/// The names of all that was invalidated. A resource whose key has the same name is named once.
+fn effect(plan: &WritePlan) -> String {
+    let keys: HashSet<&String> = plan.keys.iter().collect();
+    let resources = plan.resources.iter().filter(|name| !keys.contains(name));
+    let resources: Vec<String> = resources.cloned().collect();
+    let kinds = [
+        ("keys", plan.keys.as_slice()),
+        ("resources", &resources),
+        ("groups", &plan.groups),
+        ("patterns", &plan.patterns),
+    ];
+    invalidated(kinds, plan.everything)
 }
 
 /// The process has ended its last write: a new one could be cut off between its commit and its deletion.

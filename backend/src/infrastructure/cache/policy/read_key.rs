@@ -17,7 +17,7 @@ use crate::infrastructure::cache::keys::{
 };
 
 /// Where a read looks.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::infrastructure::cache) struct ReadPlan {
     pub(in crate::infrastructure::cache) key: Key,
     pub(in crate::infrastructure::cache) memberships: Memberships,

@@ -25,6 +25,7 @@ use super::computation::Computation;
 use super::error::{CacheError, CacheHealth};
 use super::provider::Provider;
 use super::registry::{DEFAULT_BACKEND, RegisteredBackend, Shared};
+use super::verification::Verification;
 use crate::infrastructure::cache::backends::{BackendError, CacheBackend, from_options};
 use crate::infrastructure::cache::breaker::{Availability, GuardedBackend, Supervisor};
 use crate::infrastructure::cache::clock::Clock;
@@ -103,6 +104,10 @@ impl Cache {
                 namespace,
                 clock,
                 warned: Once::default(),
+                verification: Arc::new(Verification::new(
+                    options.verify_percent,
+                    options.operation_timeout,
+                )),
                 tasks,
                 unknown_backend: RateLimit::new(Duration::from_secs(1)),
                 backends: registered,
@@ -117,6 +122,13 @@ impl Cache {
             shared: &self.shared,
             registered: self.shared.backend(Some(name)),
         }
+    }
+
+    /// How many entries were found stale since the start by running their handlers again (`CACHE_VERIFY_PERCENT`, C50). Each is
+    /// an error in the log, and is deleted.
+    #[must_use]
+    pub fn stale_entries_found(&self) -> u64 {
+        self.shared.verification.stale_entries()
     }
 
     /// How the default backend is.

@@ -13,6 +13,7 @@ mod invalidate;
 mod provider;
 mod registry;
 mod shutdown;
+mod verification;
 
 pub use cache::Cache;
 pub use computation::Computation;
@@ -21,3 +22,4 @@ pub use provider::Provider;
 
 pub(in crate::infrastructure::cache) use invalidate::carry_out;
 pub(in crate::infrastructure::cache) use registry::{RegisteredBackend, Shared};
+pub(in crate::infrastructure::cache) use verification::Comparison;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+use super::verification::Verification;
 use crate::infrastructure::cache::breaker::{GuardedBackend, Supervisor};
 use crate::infrastructure::cache::clock::Clock;
 use crate::infrastructure::cache::log_limits::{Once, RateLimit};
@@ -31,6 +32,7 @@ pub(in crate::infrastructure::cache) struct Shared {
     pub(in crate::infrastructure::cache) namespace: String,
     pub(in crate::infrastructure::cache) clock: Clock,
     pub(in crate::infrastructure::cache) warned: Once,
+    pub(in crate::infrastructure::cache) verification: Arc<Verification>,
     /// What goes on without a client: writes, refreshes, deletions by pattern.
     pub(in crate::infrastructure::cache) tasks: TaskTracker,
     pub(super) unknown_backend: RateLimit,

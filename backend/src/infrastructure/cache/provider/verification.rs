@@ -1,0 +1,112 @@
+//! How many hits are proved by running their handlers again, and how many entries were found stale (C50).
+//!
+//! Come here for the share, the bounds and the counter. The comparison itself is in `middleware::verify`.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::infrastructure::cache::stored::ValueId;
+
+/// How many entries a process compares at a time. Beyond that a hit is not compared.
+const AT_A_TIME: usize = 4;
+
+/// The longest time from a commit to the end of its deletions, besides the deadline of an operation: after it an answer that
+/// differs is no longer one whose deletion is under way.
+const DELIVERY: Duration = Duration::from_secs(1);
+
+/// The share of hits to be compared, and what came of it.
+#[derive(Debug)]
+pub(in crate::infrastructure::cache) struct Verification {
+    /// From 0 to 1.
+    share: f64,
+    /// The entries that are compared now, [`AT_A_TIME`] at most.
+    running: Mutex<Vec<ValueId>>,
+    stale_entries: AtomicU64,
+    /// How long a difference must last.
+    pub(in crate::infrastructure::cache) settling_time: Duration,
+}
+
+/// The right to compare an entry, until it is dropped.
+#[derive(Debug)]
+pub(in crate::infrastructure::cache) struct Comparison {
+    verification: Arc<Verification>,
+    entry: ValueId,
+}
+
+impl Verification {
+    pub(super) fn new(percent: f64, operation_timeout: Duration) -> Self {
+        Self {
+            share: percent / 100.0,
+            running: Mutex::default(),
+            stale_entries: AtomicU64::new(0),
+            settling_time: DELIVERY + operation_timeout,
+        }
+    }
+
+    /// The right to compare a hit on the entry, for the wanted share of hits; nothing while the same entry is compared already.
+    /// With a share of 0 it costs a comparison of two numbers.
+    pub(in crate::infrastructure::cache) fn begin(
+        self: &Arc<Self>,
+        entry: ValueId,
+    ) -> Option<Comparison> {
+        if self.share <= 0.0 || rand::random::<f64>() >= self.share {
+            return None;
+        }
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if running.len() >= AT_A_TIME || running.contains(&entry) {
+            return None;
+        }
+        running.push(entry);
+        Some(Comparison {
+            verification: Arc::clone(self),
+            entry,
+        })
+    }
+
+    pub(in crate::infrastructure::cache) fn count_stale_entry(&self) {
+        self.stale_entries.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn stale_entries(&self) -> u64 {
+        self.stale_entries.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Comparison {
+    fn drop(&mut self) {
+        let running = &self.verification.running;
+        let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.retain(|entry| *entry != self.entry);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c50_the_share_may_be_a_fraction_of_a_percent() {
+        for (percent, least, most) in [(0.0, 0, 0), (0.5, 300, 700), (100.0, 100_000, 100_000)] {
+            let verification = Arc::new(Verification::new(percent, Duration::ZERO));
+            let compared = (0..100_000)
+                .filter(|_| verification.begin(ValueId::random()).is_some())
+                .count();
+            assert!((least..=most).contains(&compared), "{percent}: {compared}");
+        }
+    }
+
+    #[test]
+    fn c50_few_entries_are_compared_at_a_time_and_each_once() {
+        let verification = Arc::new(Verification::new(100.0, Duration::ZERO));
+        let entry = ValueId::random();
+        let running = verification.begin(entry).unwrap();
+        assert!(verification.begin(entry).is_none());
+        let others: Vec<_> = (0..10)
+            .filter_map(|_| verification.begin(ValueId::random()))
+            .collect();
+        assert_eq!(others.len(), AT_A_TIME - 1);
+        drop(running);
+        assert!(verification.begin(entry).is_some());
+    }
+}
