@@ -87,7 +87,7 @@ async fn c57_a_look_up_on_a_silent_connection_is_answered_on_a_new_one() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[actix_web::test]
 async fn c57_a_claim_whose_answer_was_lost_is_found_to_be_ones_own() {
     for (settings, proxy) in through_proxies(2000).await {
         let backend = backend(&settings);
@@ -97,6 +97,26 @@ async fn c57_a_claim_whose_answer_was_lost_is_found_to_be_ones_own() {
         let created = backend.get_or_create(&key, value("mine"), MINUTE).await;
         let created = format!("{:?}", created.unwrap());
         assert!(created.starts_with("Created"), "{created}");
+    }
+}
+
+#[actix_web::test]
+async fn c33_a_claim_is_sent_once_however_late_its_connection_delivers_it() {
+    for (settings, proxy) in through_proxies(1000).await {
+        let backend = backend(&settings);
+        backend.get("none").await.unwrap();
+        // The command is under way for as long as the test wants.
+        proxy.set_for_open(Mode::Stall);
+        let key = unique("key");
+        let created = backend.get_or_create(&key, value("claim"), MINUTE).await;
+        let created = format!("{:?}", created.unwrap());
+        assert!(!created.starts_with("Created"), "{created}");
+        assert_eq!(backend.get(&key).await.unwrap(), None);
+        proxy.set(Mode::Pass);
+        eventually("it arrives late", async || {
+            backend.get(&key).await.unwrap().is_some()
+        })
+        .await;
     }
 }
 

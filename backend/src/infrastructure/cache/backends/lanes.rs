@@ -23,8 +23,7 @@ const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(50);
 const PATIENCE: Duration = Duration::from_millis(250);
 /// How often all connections are asked for a sign of life, at most.
 const BETWEEN_CHECKS: Duration = Duration::from_millis(250);
-/// After this long without traffic the system asks the other side of a connection for a sign of life, so
-/// often, and so many times before it gives up.
+/// When the system asks the other side for a sign of life, how often, and how many times.
 pub(super) const KEEPALIVE_AFTER: Duration = Duration::from_secs(15);
 pub(super) const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 pub(super) const KEEPALIVE_RETRIES: u32 = 3;
@@ -83,6 +82,9 @@ struct Made<T> {
 pub(super) struct Ticket<T> {
     pub(super) connection: T,
     pub(super) place: Place,
+    /// Whether it is used because no answer came on another one. What was asked there may still be done, at
+    /// any time.
+    pub(super) is_second: bool,
 }
 
 /// Which connection of which lane.
@@ -134,7 +136,9 @@ impl<C: Connector> Lanes<C> {
                 state.end::<C>();
             }
         }
-        self.ticket(second).await
+        let mut ticket = self.ticket(second).await?;
+        ticket.is_second = true;
+        Ok(ticket)
     }
 
     /// Closes this connection, if it has not been replaced.
@@ -145,9 +149,8 @@ impl<C: Connector> Lanes<C> {
         }
     }
 
-    /// Closes every connection, because of what one of them said, if that one has not been replaced: the
-    /// others most likely share its fate, and neither a second attempt nor the first one after an outage
-    /// shall meet a dead connection. What was asked is still answered if it can be.
+    /// Closes every connection, if this one has not been replaced: the others most likely share its fate,
+    /// and no second attempt shall meet a dead connection. What was asked is still answered if it can be.
     pub(super) fn end_all_with(&self, place: Place) {
         let is_current = {
             let state = self.lane(place.lane).state();
@@ -323,6 +326,7 @@ impl<T: Clone> LaneState<T> {
                     lane,
                     serial: self.serial,
                 },
+                is_second: false,
             });
         }
         self.end::<C>();

@@ -15,6 +15,7 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use memcache::exp::{Delete, MetaClientBuilder};
 
+use super::connection::Connection;
 use super::connections::{Lanes, MemcachedConnector, Ticket};
 use super::promise::Waiting;
 use super::protocol::{self, Condition, Content, Key, MAX_KEY_BYTES, MAX_VALUE_BYTES};
@@ -59,9 +60,9 @@ impl MemcachedBackend {
         &self,
         key: &str,
         sent_key: &Key<'_>,
-        ticket: Ticket,
+        connection: &Connection,
     ) -> Result<Option<Found>, BackendError> {
-        let waiting = ticket.connection.look_up(key, sent_key);
+        let waiting = connection.look_up(key, sent_key);
         match answer(waiting).await? {
             Content::Value(_, Some(NO_NUMBER)) => Err(without_numbers()),
             Content::Value(value, number) => Ok(Some(Found {
@@ -78,13 +79,11 @@ impl MemcachedBackend {
         (key, value): (&str, &Bytes),
         condition: Condition,
         expiration: Duration,
-        ticket: Ticket,
+        connection: &Connection,
     ) -> Result<Option<Version>, BackendError> {
         let sent_key = storable(key, value)?;
         let lifetime = protocol::lifetime_on_the_wire(expiration, SystemTime::now());
-        let waiting = ticket
-            .connection
-            .store(&sent_key, value, condition, lifetime);
+        let waiting = connection.store(&sent_key, value, condition, lifetime);
         match answer(waiting).await? {
             Content::Done(Some(NO_NUMBER)) => Err(without_numbers()),
             Content::Done(Some(number)) => Ok(Some(Version::Number(number))),
@@ -138,7 +137,11 @@ impl CacheBackend for MemcachedBackend {
         let Some(sent_key) = Key::new(key) else {
             return Ok(None);
         };
-        let question = |ticket| self.look_up(key, &sent_key, ticket);
+        let sent_key = &sent_key;
+        let question = |ticket: Ticket| async move {
+            let found = self.look_up(key, sent_key, &ticket.connection);
+            found.await
+        };
         self.lanes.ask(self.deadline, question).await
     }
 
@@ -156,10 +159,9 @@ impl CacheBackend for MemcachedBackend {
         };
         storable(key, &value)?;
         let ticket = self.lanes.of_thread().await?;
-        let place = ticket.place;
         // Whether it was done is not known where no answer comes, so it is not repeated.
-        let stored = self.store((key, &value), condition, expiration, ticket);
-        let stored = self.lanes.watched(place, self.deadline / 2, stored);
+        let stored = self.store((key, &value), condition, expiration, &ticket.connection);
+        let stored = self.lanes.watched(ticket.place, self.deadline / 2, stored);
         stored.await
     }
 
@@ -172,20 +174,22 @@ impl CacheBackend for MemcachedBackend {
         let sent_key = storable(key, &value)?;
         let (sent_key, value) = (&sent_key, &value);
         let question = |ticket: Ticket| async move {
-            let same = Ticket {
-                connection: ticket.connection.clone(),
-                place: ticket.place,
-            };
+            let connection = &ticket.connection;
+            if ticket.is_second {
+                // The first attempt may still come to be, and must not be followed by another: after a
+                // deletion in between, the key would be claimed again for what was read before (C33).
+                return Ok(match self.look_up(key, sent_key, connection).await? {
+                    Some(found) if found.value == *value => Standing::Created(found.version),
+                    Some(found) => Standing::Found(found),
+                    None => Standing::Contested,
+                });
+            }
             // Both are in the connection's queue before it is written.
             let (found, created) = tokio::join!(
-                self.look_up(key, sent_key, same),
-                self.store((key, value), Condition::Absent, expiration, ticket)
+                self.look_up(key, sent_key, connection),
+                self.store((key, value), Condition::Absent, expiration, connection)
             );
-            // Asked a second time, it may find what the first attempt has created.
-            match found? {
-                Some(found) if found.value == *value => Ok(Standing::Created(found.version)),
-                found => Standing::of(found, created),
-            }
+            Standing::of(found?, created)
         };
         self.lanes.ask(self.deadline, question).await
     }

@@ -104,20 +104,29 @@ impl Setter {
         value: Bytes,
         expiration: Duration,
     ) -> Result<Standing, BackendError> {
-        let mut both = redis::pipe();
-        both.cmd("GET").arg(key);
+        let mut get = redis::pipe();
+        get.cmd("GET").arg(key).ignore_errors();
+        let mut both = get.clone();
         both.add_command(set(key, &value, milliseconds(expiration), true));
         let setting = self.setting(key, both);
-        let (setting, value) = (&setting, &value);
-        let question = |ticket: Ticket| async move {
+        let (get, setting, value) = (&get, &setting, &value);
+        let question = |mut ticket: Ticket| async move {
+            if ticket.is_second {
+                // The first attempt may still come to be, and must not be followed by another: after a
+                // deletion in between, the key would be claimed again for what was read before (C33).
+                let answers = get.query_async::<Vec<Value>>(&mut ticket.connection).await;
+                let answers = answers.map_err(|error| failed(&self.lanes, ticket.place, error));
+                let found = answers?.pop().unwrap_or(Value::Nil);
+                return Ok(match read(&self.lanes, ticket.place, found)? {
+                    Some(found) if found.value == *value => Standing::Created(version_of(value)),
+                    Some(found) => Standing::Found(found),
+                    None => Standing::Contested,
+                });
+            }
             let mut answers = self.send(&ticket, setting).await?;
             let created = was_set(&self.lanes, &ticket, answers.pop());
             let found = answers.pop().unwrap_or(Value::Nil);
             let found = read(&self.lanes, ticket.place, found)?;
-            // Asked a second time, it may find what the first attempt has created.
-            if found.as_ref().is_some_and(|found| found.value == *value) {
-                return Ok(Standing::Created(version_of(value)));
-            }
             Standing::of(found, created.map(|set| set.then(|| version_of(value))))
         };
         self.lanes.ask(self.deadline, question).await
