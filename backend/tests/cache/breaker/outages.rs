@@ -8,6 +8,7 @@ use actix_web::web;
 use backend::infrastructure::cache::backends::{BackendError, CacheBackend, Found, Version};
 use backend::infrastructure::cache::{CacheHealth, CacheOptions, CachePolicy};
 use backend::infrastructure::settings::{CacheBackendKind, CacheSettings};
+use futures_util::future::join_all;
 
 use crate::harness::{Harness, Log, Runs, get, no_content, numbered, post, settings};
 use crate::support::eventually;
@@ -268,6 +269,23 @@ async fn c35_a_probe_that_fails_is_repeated_at_once_as_others_wait_no_longer_tha
             .any(|pair| pair[1] - pair[0] < Duration::from_millis(250))
     })
     .await;
+}
+
+#[actix_web::test]
+async fn c27_operations_that_fail_at_once_count_as_one_failure() {
+    let (harness, failing) = on_failing(true).await;
+    let app = harness.numbered_app(ITEM).await;
+    for _ in 0..2 {
+        get(&app, "/1").await;
+    }
+    let paths: Vec<_> = (0..10).map(|number| format!("/{number}")).collect();
+    failing.fails.store(true, Ordering::SeqCst);
+    let replies = join_all(paths.iter().map(|path| get(&app, path))).await;
+    failing.fails.store(false, Ordering::SeqCst);
+    // As where a connection is lost: it is doubted, and the breaker does not open.
+    assert_eq!(harness.cache.health(), CacheHealth::Up);
+    assert!(replies.iter().all(|reply| reply.status == 200));
+    eventually("hits are back", async || get(&app, "/1").await.is_hit()).await;
 }
 
 #[actix_web::test]

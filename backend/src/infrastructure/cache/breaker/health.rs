@@ -13,6 +13,10 @@ use crate::infrastructure::cache::log_limits::RateLimit;
 /// Consecutive failures that open the breaker.
 pub const FAILURES_UNTIL_AWAY: u32 = 3;
 
+/// Failures within this time count as one: all commands under way on a connection fail when it is lost, and
+/// that alone is no outage.
+const ONE_EVENT: Duration = Duration::from_millis(5);
+
 /// Why the cache could not be used.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{0}")]
@@ -39,6 +43,8 @@ pub(super) struct Health {
     availability: AtomicU8,
     /// Failures in a row.
     failures: AtomicU32,
+    /// When a failure may be counted again.
+    counted: RateLimit,
     /// Failures so far.
     incidents: AtomicU64,
     /// Notified when the state changes.
@@ -53,6 +59,7 @@ impl Health {
             name,
             availability: AtomicU8::new(Availability::Away as u8),
             failures: AtomicU32::new(0),
+            counted: RateLimit::new(ONE_EVENT),
             incidents: AtomicU64::new(0),
             wake: Notify::new(),
             warning: RateLimit::new(Duration::from_secs(1)),
@@ -127,6 +134,9 @@ impl Health {
     pub(super) fn failed(&self, error: &str) {
         self.warn(error);
         self.doubt();
+        if !self.counted.permits() {
+            return;
+        }
         let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
         if failures >= FAILURES_UNTIL_AWAY && self.availability() != Availability::Away {
             self.set_availability(Availability::Away);
