@@ -23,7 +23,6 @@ mod pooler;
 mod proof;
 mod query_plans;
 mod random_input;
-mod routes;
 mod secrets;
 mod settings;
 mod sign_up;

@@ -13,11 +13,9 @@
 mod backends;
 mod breaker;
 mod deadline;
-mod declarations;
 mod harness;
 mod keys;
 mod lookup;
-mod map;
 mod middleware;
 mod policy;
 mod provider;

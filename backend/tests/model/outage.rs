@@ -1,7 +1,5 @@
-//! The model of an outage: two instances, deletions that fail, the namespace's record, recovery, roll calls,
-//! leases, and the end of a process.
-//!
-//! Come here when the protocol of `breaker` changes. The steps of one instance are in `instance`.
+//! The model of an outage: two instances, deletions that fail, the namespace's generation, recovery
+//! and quarantine.
 
 use stateright::{Model, Property};
 
@@ -20,19 +18,8 @@ pub struct Outage {
     pub overflows: bool,
     /// Whether writes would have to delete too many keys, and so distrust the namespace instead.
     pub distrusts: bool,
-    /// How one of the processes ends, once. The next one starts in its place.
-    pub ends: Option<End>,
     /// What is taken away from the protocol.
     pub lacks: Option<Lack>,
-}
-
-/// The end of a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// At any moment, with what is pending.
-    Dies,
-    /// With nothing pending.
-    Leaves,
 }
 
 /// What happens to the backend.
@@ -52,15 +39,9 @@ pub enum Fault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lack {
     /// A single failure is no outage: *Doubtful* leads straight back to *Ready*.
-    RollCallAfterDoubt,
+    QuarantineAfterDoubt,
     /// A recovered backend is trusted at once.
-    RollCall,
-    /// A process that starts trusts the backend at once.
-    RollCallAtStart,
-    /// An instance that does not answer is struck off, and the generation stays.
-    NewGenerationForTheDead,
-    /// A generation is trusted until another one is read.
-    Lease,
+    Quarantine,
     /// Deletions are kept until all that were owed are delivered, and such late ones wait for the next
     /// probe.
     DeletionsWhileDelivering,
@@ -89,10 +70,8 @@ pub struct State {
     pub identity: Id,
     /// What it would come back with.
     snapshot: Option<Held>,
-    /// Whether one of the processes has ended.
-    pub ended: bool,
     /// Whether the fault has begun.
-    pub broke: bool,
+    broke: bool,
     /// The instances.
     pub instances: [Instance; 2],
     writers: [Writer; 3],
@@ -104,9 +83,6 @@ pub struct Held {
     /// The namespace's generation and the identity recorded with it.
     pub generation: Id,
     pub identity: Id,
-    /// Whether the record lists each instance, and a dead one.
-    pub listed: [bool; 2],
-    pub dead: bool,
     /// What stands under the key.
     pub key: Option<Stored>,
 }
@@ -144,25 +120,15 @@ pub enum Action {
     FailOperation(usize),
     /// The third failure in a row opens the breaker.
     OpenBreaker(usize),
-    /// `join`.
-    Join(usize),
-    /// `confirm`, and `call_roll` where the instance is doubtful.
+    /// `confirm`.
     Confirm(usize),
-    /// `visit` to strike off a dead instance.
-    StrikeOff(usize),
-    /// The lease ends: the instance is frozen, or its visits fail.
-    LeaseEnds(usize),
-    /// The process is killed, and another one starts.
-    Die(usize),
-    /// `leave`, and another process starts.
-    Leave(usize),
     /// `recover`: the probe is answered, and from now on deletions are sent at once.
     Recover(usize),
-    /// `recover`: what was pending is delivered.
+    /// `settle`: what is owed is delivered.
     Deliver(usize),
-    /// `recover`: a new generation is set.
+    /// `settle`: a new generation is set.
     SetGeneration(usize),
-    /// `recover` fails, and what was pending is pending again.
+    /// `settle` fails, and what was owed is kept again.
     FailRecovery(usize),
     /// `look`, of a reader that finds no answer and no claim.
     Look(usize),
@@ -211,7 +177,7 @@ impl Outage {
                     instance.fail();
                 }
             }
-            Action::Keep(..) if instance.joined && (away || !works) => {
+            Action::Keep(..) if away || !works => {
                 instance.broken &= !state.reachable;
                 if self.lacks(Lack::Undelivered) {
                     instance.fail();
@@ -279,13 +245,10 @@ impl Model for Outage {
             held: Held {
                 generation: 1,
                 identity: 2,
-                listed: [true; 2],
-                dead: false,
                 key: None,
             },
             identity: 2,
             snapshot: None,
-            ended: false,
             broke: false,
             instances: [Instance::ready(1); 2],
             writers: [Writer::Idle; 3],
@@ -306,12 +269,7 @@ impl Model for Outage {
                 [
                     Action::FailOperation,
                     Action::OpenBreaker,
-                    Action::Join,
                     Action::Confirm,
-                    Action::StrikeOff,
-                    Action::LeaseEnds,
-                    Action::Die,
-                    Action::Leave,
                     Action::Recover,
                     Action::Deliver,
                     Action::SetGeneration,
@@ -350,7 +308,6 @@ impl Model for Outage {
             Action::Delete(..) | Action::Keep(..) | Action::Distrust(..) => {
                 self.write(&mut state, action)?;
             }
-            Action::Die(_) | Action::Leave(_) => self.end(&mut state, action)?,
             _ => self.step(&mut state, action)?,
         }
         state.renumber();
@@ -412,8 +369,7 @@ impl State {
     /// the answer of the flight whose claim it would see.
     fn serves(&self, number: usize) -> Option<u8> {
         let instance = &self.instances[number];
-        let trusts = instance.availability == Availability::Ready && instance.leased;
-        if !self.works(number) || !trusts {
+        if !self.works(number) || instance.availability != Availability::Ready {
             return None;
         }
         let stored = self.held.key?;

@@ -177,8 +177,9 @@ impl Drill {
             .map(|hit| hit.lock().unwrap().unwrap_or_default().as_millis())
             .collect();
         println!(
-            "{name}: hits are back after {recoveries:?} ms; during the outage {}; slowest in its first second {:.0?}; \
+            "{name}: hits are back after {recoveries:?} ms; during the outage {:?} hits and {}; slowest in its first second {:.0?}; \
              behind the other's writes by at most {:.0?}",
+            outage.hits,
             outage.latencies,
             outage.deciding.quantile(1.0),
             outage.longest_lag

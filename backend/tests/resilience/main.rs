@@ -21,5 +21,6 @@ mod groups;
 mod history;
 mod outage;
 mod restart;
+mod some_connections;
 mod stampede;
 mod storm;

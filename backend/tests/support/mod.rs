@@ -11,6 +11,7 @@ pub mod pgbouncer;
 pub mod postgres;
 pub mod proof;
 pub mod proxy;
+pub mod relay;
 pub mod replies;
 pub mod server;
 pub mod service;

@@ -1,7 +1,6 @@
 //! What is cached of widgets, and what makes it stale.
 //!
-//! Come here when an answer about widgets is stale, or to cache another one. Other modules do not spell these keys: they
-//! take [`OF_OWNER`].
+//! Writing handlers bind `owner`, the name of the user whose lists change.
 
 use super::schemas::WidgetQuery;
 use crate::infrastructure::cache::{CachePolicy, Invalidation};
@@ -30,27 +29,20 @@ pub const SEARCH: CachePolicy = CachePolicy::new("widget_search")
     .expiration(300)
     .shared();
 
-/// The number of widgets.
+/// How many widgets there are.
 pub const COUNT: CachePolicy = CachePolicy::new("widget_count")
     .resource_id("global")
     .expiration(300)
     .shared();
 
-/// The groups that every write ends. The handler binds `owner`, the name of the user whose lists change.
+/// The groups that every write ends.
 const LISTS: &[&str] = &["user_{owner}_widgets", "widget_search"];
 
 /// A new widget is counted, listed and found.
-pub const CREATE: Invalidation = COUNT.to_invalidate_groups(LISTS).binds(&["owner"]);
+pub const CREATE: Invalidation = COUNT.to_invalidate_groups(LISTS);
 
 /// A changed widget stands in lists and searches too.
-pub const UPDATE: Invalidation = WIDGET.to_invalidate_groups(LISTS).binds(&["owner"]);
+pub const UPDATE: Invalidation = WIDGET.to_invalidate_groups(LISTS);
 
 /// A deleted widget is not counted any more either.
 pub const DELETE: Invalidation = UPDATE.to_invalidate_extra(&[("widget_count", "global")]);
-
-/// All that is cached of a user's widgets: it ends when the user is deleted. The handler binds `owner`, the user's name, and the
-/// `widget_id` of each widget.
-pub const OF_OWNER: Invalidation = Invalidation::new()
-    .to_invalidate_extra(&[("widget", "widget_id"), ("widget_count", "global")])
-    .to_invalidate_groups(LISTS)
-    .binds(&["owner", "widget_id"]);

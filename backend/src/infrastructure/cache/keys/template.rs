@@ -91,17 +91,15 @@ const fn refuse(problem: &'static str, template: &'static str) -> ! {
 }
 
 /// One piece of a parsed template.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::infrastructure::cache) enum TemplatePart {
-    /// Text that stands in every key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
     Literal(&'static str),
-    /// The name of an argument, whose escaped value stands in its place.
     Placeholder(&'static str),
 }
 
 /// A parsed template, ready to be filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::infrastructure::cache) struct Template(Vec<TemplatePart>);
+pub(in crate::infrastructure::cache) struct Template(Vec<Part>);
 
 impl Template {
     /// Parses a template that [`check_template`] has let pass.
@@ -112,20 +110,15 @@ impl Template {
         while let Some((literal, after)) = rest.split_once('{') {
             let (name, tail) = after.split_once('}').unwrap_or((after, ""));
             if !literal.is_empty() {
-                parts.push(TemplatePart::Literal(literal));
+                parts.push(Part::Literal(literal));
             }
-            parts.push(TemplatePart::Placeholder(name));
+            parts.push(Part::Placeholder(name));
             rest = tail;
         }
         if !rest.is_empty() {
-            parts.push(TemplatePart::Literal(rest));
+            parts.push(Part::Literal(rest));
         }
         Self(parts)
-    }
-
-    /// The pieces of the template, in their order.
-    pub(in crate::infrastructure::cache) fn parts(&self) -> impl Iterator<Item = TemplatePart> {
-        self.0.iter().copied()
     }
 
     /// The names of the arguments that the template places, in its order.
@@ -133,8 +126,8 @@ impl Template {
         &self,
     ) -> impl Iterator<Item = &'static str> {
         self.0.iter().filter_map(|part| match part {
-            TemplatePart::Placeholder(name) => Some(*name),
-            TemplatePart::Literal(_) => None,
+            Part::Placeholder(name) => Some(*name),
+            Part::Literal(_) => None,
         })
     }
 
@@ -155,8 +148,8 @@ impl Template {
         let start = key.len();
         for part in &self.0 {
             match part {
-                TemplatePart::Literal(literal) => key.push_str(literal),
-                TemplatePart::Placeholder(name) => {
+                Part::Literal(literal) => key.push_str(literal),
+                Part::Placeholder(name) => {
                     push_escaped(key, &value(name).ok_or(MissingArgument(name))?);
                 }
             }
@@ -178,13 +171,8 @@ impl Template {
         let mut keys = vec![String::new()];
         for part in &self.0 {
             match part {
-                TemplatePart::Literal(literal) => {
-                    for key in &mut keys {
-                        key.push_str(literal);
-                    }
-                }
-
-                TemplatePart::Placeholder(name) => {
+                Part::Literal(literal) => keys.iter_mut().for_each(|key| key.push_str(literal)),
+                Part::Placeholder(name) => {
                     let values = values(name).ok_or(MissingArgument(name))?;
                     keys = keys
                         .iter()
