@@ -4,6 +4,7 @@ use stateright::{Model, Property};
 
 use crate::ids::{Id, Ids};
 use crate::reader::{How, Reader, Step};
+use crate::stored::{Stamp, Stored, Value};
 
 /// What is checked: how many of whom, and which protocol.
 #[derive(Clone, Debug)]
@@ -12,9 +13,13 @@ pub struct Lookup {
     pub processes: &'static [u8],
     /// How many writes there are, all of which may overlap.
     pub writers: usize,
-    /// Whether the key belongs to a group, so that a write ends the group's generation and leaves
-    /// the key.
-    pub grouped: bool,
+    /// How many records the entry belongs to: a write ends the generation of one of them and leaves the key. With
+    /// none, it deletes the key.
+    pub records: usize,
+    /// Whether the entry is one caller's, whose rights change once.
+    pub has_rights: bool,
+    /// Whether anything vanishes by itself: by expiry, by eviction, or by hand.
+    pub vanishes: bool,
     /// Whether a reader that meets an entry may refresh it, and fall back on it (C38, C39).
     pub refreshes: bool,
     /// The protocol.
@@ -42,6 +47,10 @@ pub enum Variant {
     ClaimWithoutGeneration,
     /// A claim that was made without a generation stands while the group has none.
     AbsentGenerationsMatch,
+    /// The stamp is that of the first record alone.
+    StampOfOneRecord,
+    /// The caller's rights are no part of the stamp.
+    StampWithoutRights,
 }
 
 /// The backend, the database and everybody at work.
@@ -53,22 +62,13 @@ pub struct State {
     pub acknowledged: u8,
     /// What stands under the key.
     pub key: Option<Stored>,
-    /// What stands under the group's key: its generation.
-    pub record: Option<Id>,
+    /// What stands under the keys of the records: their generations.
+    pub records: [Option<Id>; 2],
+    /// The version of the caller's rights.
+    pub rights: u8,
     /// One request after another, without end. Those that the model has no process for stay idle.
     pub readers: [Reader; 3],
     writers: [Writer; 2],
-}
-
-/// A claim or an entry.
-#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
-pub struct Stored {
-    /// Which value this is: what compare-and-set compares.
-    pub id: Id,
-    /// The group's generation.
-    pub stamp: Option<Id>,
-    /// The entry's value; a claim has none.
-    pub value: Option<u8>,
 }
 
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
@@ -87,20 +87,20 @@ pub enum Action {
     Begin(usize),
     /// A request begins by joining a flight that it knows nothing of.
     JoinUnseen(usize),
-    /// The half of `look` that gets the key.
+    /// The part of `look` that gets the key.
     LookAtKey(usize),
-    /// The half of `look` that gets the group's record.
-    LookAtGroup(usize),
+    /// The part of `look` that gets a record.
+    LookAtRecord(usize, usize),
     /// `find` and `join` of a flight whose claim was seen, or `wait_for_other_instance`.
     JoinOrWait(usize),
     /// Answers from the entry.
     Hit(usize),
     /// `refresh`, or `join_refresh` where that is under way.
     Refresh(usize),
-    /// `group_stamp`: sets the group's generation if there is none.
-    StampGroup(usize),
-    /// `group_stamp`: reads the generation that another has set.
-    ReadStamp(usize),
+    /// `begin_record`: sets the record's generation if there is none.
+    BeginRecord(usize, usize),
+    /// `begin_record`: reads the generation that another has set.
+    ReadRecord(usize, usize),
     /// `claim`.
     Claim(usize),
     /// The handler reads the database, and the flight lands with that.
@@ -121,32 +121,54 @@ pub enum Action {
     Delete(usize),
     /// Expiry, eviction, another's deletion, `redis-cli DEL`.
     KeyVanishes,
-    /// The same of the group's record.
-    GroupVanishes,
+    /// The same of a record.
+    RecordVanishes(usize),
+    /// The caller's rights change, in the database.
+    ChangeRights,
 }
 
 /// What `look` makes of the key.
 pub enum Judged {
-    Filled(Id, u8),
+    Filled(Id, Value),
     Claimed(Id),
     Vacant(Option<Id>),
 }
 
 impl Lookup {
-    /// As at the end of `look`.
-    pub fn judge(&self, key: Option<Stored>, record: Option<Id>) -> Judged {
+    /// The stamp of these records and rights; none where a record is missing.
+    pub fn stamp(&self, records: [Option<Id>; 2], rights: u8) -> Option<Stamp> {
+        let counted = match self.variant {
+            Variant::StampOfOneRecord => 1,
+            _ => self.records,
+        };
+        let mut generations = [None; 2];
+        for (generation, record) in generations.iter_mut().zip(records).take(counted) {
+            *generation = Some(record?);
+        }
+        let rights = match self.variant {
+            Variant::StampWithoutRights => 0,
+            _ => rights,
+        };
+        Some(Stamp {
+            generations,
+            rights,
+        })
+    }
+
+    /// As at the end of `look`, for a caller of these rights.
+    pub fn judge(&self, key: Option<Stored>, records: [Option<Id>; 2], rights: u8) -> Judged {
         let Some(stored) = key else {
             return Judged::Vacant(None);
         };
-        let known = !self.grouped || record.is_some();
-        let same = stored.stamp == record;
+        let stamp = self.stamp(records, rights);
+        let same = stored.stamp == stamp;
         let claimed = match self.variant {
             Variant::ClaimWithoutGeneration => true,
             Variant::AbsentGenerationsMatch => same,
-            _ => same && known,
+            _ => same && stamp.is_some(),
         };
         match stored.value {
-            Some(value) if same && known => Judged::Filled(stored.id, value),
+            Some(value) if same && stamp.is_some() => Judged::Filled(stored.id, value),
             None if claimed => Judged::Claimed(stored.id),
             _ => Judged::Vacant(Some(stored.id)),
         }
@@ -160,12 +182,12 @@ impl Lookup {
                 Writer::Committed(state.database)
             }
             (Action::Delete(_), Writer::Committed(value)) => {
-                self.delete(state);
+                self.delete(state, number);
                 state.acknowledged = state.acknowledged.max(value);
                 Writer::Acknowledged
             }
             (Action::Delete(_), Writer::Idle) if deletes_first => {
-                self.delete(state);
+                self.delete(state, number);
                 Writer::Deleted
             }
             (Action::Commit(_), Writer::Deleted) => {
@@ -178,11 +200,11 @@ impl Lookup {
         Some(())
     }
 
-    fn delete(&self, state: &mut State) {
-        if self.grouped {
-            state.record = None;
-        } else {
-            state.key = None;
+    /// A write by the policy ends the record of the resource, another write that of the group.
+    fn delete(&self, state: &mut State, writer: usize) {
+        match writer.checked_rem(self.records) {
+            Some(which) => state.records[which] = None,
+            None => state.key = None,
         }
     }
 }
@@ -196,7 +218,8 @@ impl Model for Lookup {
             database: 0,
             acknowledged: 0,
             key: None,
-            record: None,
+            records: [None; 2],
+            rights: 0,
             readers: [Reader::IDLE; 3],
             writers: [Writer::Idle; 2],
         }]
@@ -209,14 +232,21 @@ impl Model for Lookup {
         for number in 0..self.writers {
             actions.extend([Action::Commit(number), Action::Delete(number)]);
         }
-        actions.extend([Action::KeyVanishes, Action::GroupVanishes]);
+        if self.vanishes {
+            actions.push(Action::KeyVanishes);
+            actions.extend((0..self.records).map(Action::RecordVanishes));
+        }
+        if self.has_rights && state.rights == 0 {
+            actions.push(Action::ChangeRights);
+        }
     }
 
     fn next_state(&self, last: &State, action: Action) -> Option<State> {
         let mut state = *last;
         match action {
             Action::KeyVanishes => state.key = None,
-            Action::GroupVanishes => state.record = None,
+            Action::RecordVanishes(which) => state.records[which] = None,
+            Action::ChangeRights => state.rights += 1,
             Action::Commit(number) | Action::Delete(number) => {
                 self.write(&mut state, number, action)?;
             }
@@ -230,19 +260,32 @@ impl Model for Lookup {
         let mut properties = vec![
             Property::always(
                 "no entry that is an answer is old",
-                |model: &Self, state: &State| match model.judge(state.key, state.record) {
-                    Judged::Filled(_, value) => value >= state.acknowledged,
+                |model: &Self, state: &State| match model.judge(
+                    state.key,
+                    state.records,
+                    state.rights,
+                ) {
+                    Judged::Filled(_, value) => value.written >= state.acknowledged,
                     _ => true,
                 },
             ),
             Property::always("nobody is given an old answer", |_, state: &State| {
                 state.readers.iter().all(|reader| match reader.step {
-                    Step::Answered(_, value) => value >= reader.floor,
+                    Step::Answered(_, value) => value.written >= reader.floor,
                     _ => true,
                 })
             }),
+            Property::always(
+                "nobody is given an answer of other rights",
+                |_, state: &State| {
+                    state.readers.iter().all(|reader| match reader.step {
+                        Step::Answered(_, value) => value.rights == reader.rights,
+                        _ => true,
+                    })
+                },
+            ),
             Property::sometimes("a request hits what a write left", |_, state: &State| {
-                state.answered(|how, value| how == How::Hit && value > 0)
+                state.answered(|how, value| how == How::Hit && value.written > 0)
             }),
             Property::sometimes("a fill finds its claim gone", |_, state: &State| {
                 state.answered(|how, _| how == How::Refused)
@@ -271,17 +314,10 @@ impl Model for Lookup {
 }
 
 impl State {
-    fn answered(&self, matches: impl Fn(How, u8) -> bool) -> bool {
+    fn answered(&self, matches: impl Fn(How, Value) -> bool) -> bool {
         self.readers
             .iter()
             .any(|reader| matches!(reader.step, Step::Answered(how, value) if matches(how, value)))
-    }
-}
-
-impl Stored {
-    pub fn each_id(&mut self, visit: &mut impl FnMut(&mut Id)) {
-        visit(&mut self.id);
-        self.stamp.as_mut().map(visit);
     }
 }
 
@@ -290,7 +326,9 @@ impl Ids for State {
         if let Some(stored) = &mut self.key {
             stored.each_id(visit);
         }
-        self.record.as_mut().map(&mut *visit);
+        for generation in self.records.iter_mut().flatten() {
+            visit(generation);
+        }
         for reader in &mut self.readers {
             reader.step.each_id(visit);
         }

@@ -4,14 +4,14 @@
 //! readers and writers. They are small copies of the protocol, to be changed together with it.
 //! The larger ones run where `SOAK` is set.
 //!
-//! # One key, alone or in a group (`lookup`, `reader`)
+//! # One key, alone, in groups, or one caller's (`lookup`, `reader`)
 //!
 //! Readers make one request after another without end, writers write once each. Steps:
 //!
 //! | step | in the code |
 //! |---|---|
-//! | `LookAtKey`, `LookAtGroup` | the two halves of `look`, in either order, and what `decide` or `wait_for_other_instance` makes of both |
-//! | `StampGroup`, `ReadStamp` | `group_stamp`: set the generation if absent, else read what another set |
+//! | `LookAtKey`, `LookAtRecord` | the parts of `look`, in any order, and what `decide` or `wait_for_other_instance` makes of them |
+//! | `BeginRecord`, `ReadRecord` | `begin_record`: set the generation if absent, else read what another set |
 //! | `Claim` | `claim`: register the flight, compare-and-set the claim in place of what was seen |
 //! | `JoinOrWait` | `find` and `join` of the flight of a claim that was seen, else `wait_for_other_instance` |
 //! | `Read` | the handler reads the database, and `land` |
@@ -21,7 +21,8 @@
 //! | `RunAlone` | a wait that is over: the handler runs and nothing is stored |
 //! | `Crash` | the reader dies; its claim stays |
 //! | `Commit`, `Delete` | a write's transaction; `invalidate` and then, in the same step, the acknowledgement |
-//! | `KeyVanishes`, `GroupVanishes` | expiry, eviction, a pattern, `redis-cli DEL`: at any moment, any number of times |
+//! | `ChangeRights` | another version of the caller's rights in the database; requests that begin later are authenticated with it |
+//! | `KeyVanishes`, `RecordVanishes` | expiry, eviction, a pattern, `redis-cli DEL`: at any moment, any number of times |
 //!
 //! # An outage (`outage`, `instance`)
 //!
@@ -58,6 +59,8 @@ mod lookup;
 mod outage;
 mod reader;
 mod reader_steps;
+mod stored;
+mod variants;
 
 use std::env;
 use std::fmt::Debug;
@@ -112,7 +115,9 @@ fn key(processes: &'static [u8]) -> Lookup {
     Lookup {
         processes,
         writers: 1,
-        grouped: false,
+        records: 0,
+        has_rights: false,
+        vanishes: true,
         refreshes: true,
         variant: Variant::Told,
     }
@@ -120,7 +125,7 @@ fn key(processes: &'static [u8]) -> Lookup {
 
 fn group(processes: &'static [u8]) -> Lookup {
     Lookup {
-        grouped: true,
+        records: 1,
         refreshes: false,
         ..key(processes)
     }

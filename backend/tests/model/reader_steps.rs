@@ -1,8 +1,9 @@
 //! What a request does in the model of one key, step by step.
 
 use crate::ids::{Id, Ids as _};
-use crate::lookup::{Action, Judged, Lookup, State, Stored, Variant};
-use crate::reader::{Half, How, Lead, Look, Reader, Step};
+use crate::lookup::{Action, Judged, Lookup, State, Variant};
+use crate::reader::{Generation, Half, How, Lead, Look, Reader, Step};
+use crate::stored::{Stored, Value};
 
 impl Lookup {
     /// What the reader may do next; what turns out to be impossible leaves the state as it is.
@@ -18,8 +19,10 @@ impl Lookup {
                 if look.key == Half::Unseen {
                     actions.push(Action::LookAtKey(number));
                 }
-                if look.record == Half::Unseen && self.grouped {
-                    actions.push(Action::LookAtGroup(number));
+                for which in 0..self.records {
+                    if look.records[which] == Half::Unseen {
+                        actions.push(Action::LookAtRecord(number, which));
+                    }
                 }
                 if look.waits_for.is_some() {
                     actions.push(Action::RunAlone(number));
@@ -32,8 +35,15 @@ impl Lookup {
                     actions.push(Action::Refresh(number));
                 }
             }
-            Step::Unstamped(_) => actions.push(Action::StampGroup(number)),
-            Step::Restamping(_) => actions.push(Action::ReadStamp(number)),
+            Step::Stamping(_, generations) => {
+                for (which, generation) in generations.iter().enumerate() {
+                    match generation {
+                        Generation::Missing => actions.push(Action::BeginRecord(number, which)),
+                        Generation::Raced => actions.push(Action::ReadRecord(number, which)),
+                        Generation::Known(_) | Generation::None => {}
+                    }
+                }
+            }
             Step::Claiming(..) => actions.extend([Action::Claim(number), Action::Crash(number)]),
             Step::Running(_) => actions.extend([
                 Action::Read(number),
@@ -50,49 +60,62 @@ impl Lookup {
     pub fn read(&self, state: &mut State, action: Action) -> Option<()> {
         let (number, next) = match action {
             Action::Begin(number) => {
-                state.readers[number].floor = state.acknowledged;
+                authenticate(state, number);
                 (number, Step::Looking(Look::default()))
             }
             Action::JoinUnseen(number) => {
-                state.readers[number].floor = state.acknowledged;
+                authenticate(state, number);
                 (number, self.join(state, number, None, None)?)
             }
-            Action::LookAtKey(number) => (
-                number,
-                self.look(state, number, Half::Seen(state.key), Half::Unseen)?,
-            ),
-            Action::LookAtGroup(number) => (
-                number,
-                self.look(state, number, Half::Unseen, Half::Seen(state.record))?,
-            ),
+            Action::LookAtKey(number) => {
+                let seen = Half::Seen(state.key);
+                let look = |look: Look| Look {
+                    key: look.key.or(seen),
+                    ..look
+                };
+                (number, self.look(state, number, look)?)
+            }
+            Action::LookAtRecord(number, which) => {
+                let seen = Half::Seen(state.records[which]);
+                let look = |mut look: Look| {
+                    look.records[which] = look.records[which].or(seen);
+                    look
+                };
+                (number, self.look(state, number, look)?)
+            }
             Action::JoinOrWait(number) => (number, self.join_or_wait(state, number)?),
             Action::Hit(number) => match state.readers[number].step {
                 Step::Found(lead) => (number, Step::Answered(How::Hit, lead.refreshed?)),
                 _ => return None,
             },
             Action::Refresh(number) => (number, self.refresh(state, number)?),
-            Action::StampGroup(number) => (number, stamp_group(state, number)?),
-            Action::ReadStamp(number) => match state.readers[number].step {
-                Step::Restamping(seen) => (number, Step::Claiming(seen, state.record)),
-                _ => return None,
-            },
+            Action::BeginRecord(number, which) | Action::ReadRecord(number, which) => {
+                (number, self.stamp_record(state, number, which)?)
+            }
             Action::Claim(number) => (number, self.claim(state, number)?),
             Action::Read(number) => match state.readers[number].step {
                 Step::Running(lead) => {
-                    self.land(state, number, lead, Some(state.database));
-                    (number, Step::Filling(lead, state.database))
+                    let value = Value {
+                        written: state.database,
+                        rights: state.readers[number].rights,
+                    };
+                    self.land(state, number, lead, Some(value));
+                    (number, Step::Filling(lead, value))
                 }
                 _ => return None,
             },
             Action::Fill(number) => (number, self.fill(state, number)?),
             Action::GiveUp(number) => (number, self.give_up(state, number)?),
             Action::Cover(number) => match state.readers[number].step {
-                Step::Covering(entry, value) => match self.judge(state.key, state.record) {
-                    Judged::Filled(id, _) if id == entry => {
-                        (number, Step::Answered(How::Covered, value))
+                Step::Covering(entry, value) => {
+                    let rights = state.readers[number].rights;
+                    match self.judge(state.key, state.records, rights) {
+                        Judged::Filled(id, _) if id == entry => {
+                            (number, Step::Answered(How::Covered, value))
+                        }
+                        _ => (number, Step::Looking(Look::default())),
                     }
-                    _ => (number, Step::Looking(Look::default())),
-                },
+                }
                 _ => return None,
             },
             Action::RunAlone(number) => (number, Step::Idle),
@@ -111,51 +134,81 @@ impl Lookup {
         Some(())
     }
 
-    /// Half of a `look`; with the other half, what `decide` or `wait_for_other_instance` makes of it.
-    fn look(
-        &self,
-        state: &State,
-        number: usize,
-        key: Half<Stored>,
-        record: Half<Id>,
-    ) -> Option<Step> {
+    /// Part of a `look`; with the last part, what `decide` or `wait_for_other_instance` makes of it.
+    fn look(&self, state: &State, number: usize, part: impl FnOnce(Look) -> Look) -> Option<Step> {
         let Step::Looking(look) = state.readers[number].step else {
             return None;
         };
-        let look = Look {
-            waits_for: look.waits_for,
-            key: look.key.or(key),
-            record: if self.grouped {
-                look.record.or(record)
-            } else {
-                Half::Seen(None)
-            },
-        };
-        let (Half::Seen(key), Half::Seen(record)) = (look.key, look.record) else {
+        let look = part(look);
+        let Half::Seen(key) = look.key else {
             return Some(Step::Looking(look));
         };
+        let mut records = [None; 2];
+        for (record, seen) in records.iter_mut().zip(look.records).take(self.records) {
+            let Half::Seen(generation) = seen else {
+                return Some(Step::Looking(look));
+            };
+            *record = generation;
+        }
         let again = |waits_for| {
             Step::Looking(Look {
                 waits_for,
                 ..Look::default()
             })
         };
-        Some(match (self.judge(key, record), look.waits_for) {
+        let rights = state.readers[number].rights;
+        let stamp = self.stamp(records, rights);
+        Some(match (self.judge(key, records, rights), look.waits_for) {
             (Judged::Filled(_, value), Some(_)) => Step::Answered(How::Waited, value),
             (Judged::Claimed(claim), Some(awaited)) if claim == awaited => again(Some(claim)),
             (_, Some(_)) => again(None),
-            // The entry's own stamp is the group's, or it were no answer.
+            // The entry's own stamp is that of the records, or it were no answer.
             (Judged::Filled(entry, value), None) => Step::Found(Lead {
                 id: entry,
-                stamp: record,
+                stamp,
                 refreshed: Some(value),
             }),
             (Judged::Claimed(claim), None) => Step::Met(claim),
-            (Judged::Vacant(seen), None) if self.grouped && record.is_none() => {
-                Step::Unstamped(seen)
+            (Judged::Vacant(seen), None) if stamp.is_none() => {
+                let known =
+                    |record: Option<Id>| record.map_or(Generation::Missing, Generation::Known);
+                let mut generations = [Generation::None; 2];
+                for (generation, record) in generations.iter_mut().zip(records).take(self.records) {
+                    *generation = known(record);
+                }
+                Step::Stamping(seen, generations)
             }
-            (Judged::Vacant(seen), None) => Step::Claiming(seen, record),
+            (Judged::Vacant(seen), None) => Step::Claiming(seen, stamp),
         })
+    }
+
+    /// One half of `begin_record`: sets the record if there is none, or reads what another has set.
+    fn stamp_record(&self, state: &mut State, number: usize, which: usize) -> Option<Step> {
+        let Step::Stamping(seen, mut generations) = state.readers[number].step else {
+            return None;
+        };
+        generations[which] = match (generations[which], state.records[which]) {
+            (Generation::Missing, Some(_)) => Generation::Raced,
+            (Generation::Missing, None) => {
+                let generation = state.fresh();
+                state.records[which] = Some(generation);
+                Generation::Known(generation)
+            }
+            (Generation::Raced, Some(generation)) => Generation::Known(generation),
+            (Generation::Raced, None) => Generation::None,
+            _ => return None,
+        };
+        let is_open =
+            |generation: &Generation| matches!(generation, Generation::Missing | Generation::Raced);
+        if generations.iter().any(is_open) {
+            return Some(Step::Stamping(seen, generations));
+        }
+        let records = generations.map(|generation| match generation {
+            Generation::Known(id) => Some(id),
+            _ => None,
+        });
+        let rights = state.readers[number].rights;
+        Some(Step::Claiming(seen, self.stamp(records, rights)))
     }
 
     fn join_or_wait(&self, state: &State, number: usize) -> Option<Step> {
@@ -177,7 +230,7 @@ impl Lookup {
         state: &State,
         number: usize,
         wanted: Option<Id>,
-        refreshed: Option<u8>,
+        refreshed: Option<Value>,
     ) -> Option<Step> {
         let process = self.processes[number];
         (0..self.processes.len())
@@ -225,7 +278,7 @@ impl Lookup {
     }
 
     /// Ends a flight: those that joined have its answer, or go on without.
-    fn land(&self, state: &mut State, leader: usize, lead: Lead, landed: Option<u8>) {
+    fn land(&self, state: &mut State, leader: usize, lead: Lead, landed: Option<Value>) {
         for (number, process) in self.processes.iter().enumerate() {
             let reader = &mut state.readers[number];
             let Step::Joined(id, refreshed) = reader.step else {
@@ -261,7 +314,11 @@ impl Lookup {
         let late = self.variant == Variant::StampWhenStoring;
         state.key = Some(Stored {
             id: state.fresh(),
-            stamp: if late { state.record } else { lead.stamp },
+            stamp: if late {
+                self.stamp(state.records, state.readers[number].rights)
+            } else {
+                lead.stamp
+            },
             value: Some(value),
         });
         Some(Step::Idle)
@@ -281,14 +338,8 @@ impl Lookup {
     }
 }
 
-fn stamp_group(state: &mut State, number: usize) -> Option<Step> {
-    let Step::Unstamped(seen) = state.readers[number].step else {
-        return None;
-    };
-    if state.record.is_some() {
-        return Some(Step::Restamping(seen));
-    }
-    let stamp = state.fresh();
-    state.record = Some(stamp);
-    Some(Step::Claiming(seen, Some(stamp)))
+/// The request is authenticated, with the rights that the caller has now.
+fn authenticate(state: &mut State, number: usize) {
+    state.readers[number].floor = state.acknowledged;
+    state.readers[number].rights = state.rights;
 }
