@@ -77,6 +77,11 @@ pub enum BackendError {
 }
 
 impl BackendError {
+    /// Why the server cannot be used, from the error of a client.
+    pub(super) fn unavailable(error: impl std::fmt::Display) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+
     /// What a deadline that has passed means.
     pub(in crate::infrastructure::cache) fn no_answer_within(limit: Duration) -> Self {
         Self::Unavailable(format!("no answer within {} ms", limit.as_millis()))

@@ -66,7 +66,8 @@ pub(super) fn read(
         })),
         Value::ServerError(error) => Err(refused(lanes, place, &error)),
         answer => {
-            let value: Option<Bytes> = from_redis_value(answer).map_err(unavailable)?;
+            let value: Option<Bytes> =
+                from_redis_value(answer).map_err(BackendError::unavailable)?;
             Ok(value.map(|value| Found {
                 version: version_of(&value),
                 value,
@@ -85,7 +86,9 @@ pub(super) fn was_set(
         Some(Value::Okay) => Ok(true),
         Some(Value::Nil) => Ok(false),
         Some(Value::ServerError(error)) => Err(refused(lanes, ticket.place, &error)),
-        other => Err(unavailable(format!("the server answered {other:?} to SET"))),
+        other => Err(BackendError::unavailable(format!(
+            "the server answered {other:?} to SET"
+        ))),
     }
 }
 
@@ -101,8 +104,4 @@ pub(super) fn milliseconds(expiration: Duration) -> u64 {
     u64::try_from(expiration.as_millis())
         .unwrap_or(u64::MAX)
         .clamp(1, i64::MAX as u64 / 4)
-}
-
-pub(super) fn unavailable(error: impl std::fmt::Display) -> BackendError {
-    BackendError::Unavailable(error.to_string())
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::answers::{failed, unavailable};
+use super::answers::failed;
 use super::batched_get::Lookups;
 use super::connections::{Lanes, RedisConnector, Ticket};
 use super::identity::Identity;
@@ -74,7 +74,7 @@ impl RedisBackend {
         let named = identity.of_server(&mut ticket.connection).await;
         named.map_err(|error| {
             self.lanes.end_all_with(ticket.place);
-            unavailable(error)
+            BackendError::unavailable(error)
         })
     }
 }

@@ -19,7 +19,6 @@ use redis::{
 use secrecy::ExposeSecret;
 use tokio::time::timeout;
 
-use super::answers::unavailable;
 use super::identity::Identity;
 use crate::infrastructure::cache::backends::contract::BackendError;
 use crate::infrastructure::cache::backends::lanes::{self, Connector};
@@ -48,7 +47,8 @@ impl RedisConnector {
         let connection = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(connect_timeout))
             .set_response_timeout(None);
-        let manager = Manager::new_with_config(address, connection).map_err(unavailable)?;
+        let manager =
+            Manager::new_with_config(address, connection).map_err(BackendError::unavailable)?;
         let pool = Pool::builder(manager)
             .config(PoolConfig {
                 // It holds what is being made; what is made is taken out.
@@ -62,7 +62,7 @@ impl RedisConnector {
             })
             .runtime(Runtime::Tokio1)
             .build()
-            .map_err(unavailable)?;
+            .map_err(BackendError::unavailable)?;
         Ok(Self {
             pool,
             connect_timeout,
@@ -99,7 +99,9 @@ pub(super) fn connection_info(
         server = server.set_password(options.redis.password.expose_secret());
     }
     let address = ConnectionAddr::Tcp(options.redis.host.clone(), options.redis.port);
-    let address = address.into_connection_info().map_err(unavailable)?;
+    let address = address
+        .into_connection_info()
+        .map_err(BackendError::unavailable)?;
     Ok(address
         .set_redis_settings(server)
         .set_tcp_settings(tcp_settings()))

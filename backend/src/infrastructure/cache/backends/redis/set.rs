@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use redis::{Cmd, Pipeline, Script, ServerError, Value};
 
-use super::answers::{failed, milliseconds, read, refused, unavailable, version_of, was_set};
+use super::answers::{failed, milliseconds, read, refused, version_of, was_set};
 use super::connections::{Lanes, Ticket};
 use super::patterns::{self, PatternIndex};
 use crate::infrastructure::cache::backends::contract::{BackendError, Standing, Version};
@@ -152,14 +152,14 @@ impl Setter {
                 self.run(key, call("EVAL", COMPARE_AND_SET)).await
             }
             Ok(stored) => Ok(stored),
-            Err(error) => Err(unavailable(error)),
+            Err(error) => Err(BackendError::unavailable(error)),
         }
     }
 
     /// Runs a command that may set the key. Returns whether it has.
     async fn run(&self, key: &str, command: Cmd) -> Result<bool, BackendError> {
         let answered = self.run_answered(key, command).await?;
-        answered.map_err(unavailable)
+        answered.map_err(BackendError::unavailable)
     }
 
     /// The same; that the script is not loaded is an answer.
