@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use backend::infrastructure::settings::{self, Settings};
+use backend::interfaces;
 use backend::modules::users::UserCreate;
 use backend::startup::{self, Signals};
 use clap::{Parser, Subcommand};
@@ -39,6 +40,12 @@ enum Command {
         /// Read the password from the first line of standard input
         #[arg(long)]
         password_stdin: bool,
+    },
+    /// Print every route with its caller, its cache key, its expiration and what it invalidates
+    Routes {
+        /// Print JSON, for programs
+        #[arg(long)]
+        json: bool,
     },
     /// Print every setting that counts and where it comes from; secrets are shown as ***
     Settings {
@@ -92,6 +99,7 @@ async fn run(command: Command) -> Result<(), Box<dyn std::error::Error>> {
             io::stdout().write_all(settings::document().as_bytes())?;
             return Ok(());
         }
+        Command::Routes { json } => return print_routes(json),
         _ => {}
     }
     let settings = Settings::load()?;
@@ -110,8 +118,8 @@ async fn run(command: Command) -> Result<(), Box<dyn std::error::Error>> {
             })?;
             writeln!(io::stdout(), "{value}")?;
         }
-        // Handled above, since it ends by itself at a signal.
-        Command::Serve => {}
+        // Handled above: they end by themselves at a signal, or need no settings.
+        Command::Serve | Command::Routes { .. } => {}
         Command::Migrate => startup::migrate(&settings.database).await?,
         Command::CreateSuperuser {
             username,
@@ -135,6 +143,21 @@ async fn run(command: Command) -> Result<(), Box<dyn std::error::Error>> {
         }
     }
     Ok(())
+}
+
+/// The map goes to standard output also if something is wrong with it, which is then the error.
+fn print_routes(json: bool) -> Result<(), Box<dyn std::error::Error>> {
+    let map = interfaces::map();
+    let text = if json {
+        serde_json::to_string_pretty(&map.rows())? + "\n"
+    } else {
+        map.table()
+    };
+    io::stdout().write_all(text.as_bytes())?;
+    match map.mistakes(None) {
+        mistakes if mistakes.is_empty() => Ok(()),
+        mistakes => Err(mistakes.join("\n").into()),
+    }
 }
 
 /// Asks on a terminal, without showing what is typed.

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpResponse, http::StatusCode};
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
 use serde::Serialize;
 
 use crate::infrastructure::cache::{Cache, CacheHealth};
 use crate::infrastructure::database::Database;
-use crate::infrastructure::http::{allow, get};
+use crate::infrastructure::resource::{Resources, resource};
 
 #[derive(Serialize)]
 struct Health {
@@ -31,18 +31,10 @@ struct Checks {
     cache_detail: Option<String>,
 }
 
-/// Mounts `/health` and `/health/ready`.
-pub(super) fn configure(app: &mut ServiceConfig) {
-    app.service(
-        web::resource("/health")
-            .route(get().to(health))
-            .default_service(allow("GET, HEAD")),
-    )
-    .service(
-        web::resource("/health/ready")
-            .route(get().to(ready))
-            .default_service(allow("GET, HEAD")),
-    );
+/// Declares `/health` and `/health/ready`.
+pub(super) fn configure(root: &mut Resources) {
+    root.add(resource("/health").get(health))
+        .add(resource("/health/ready").get(ready));
 }
 
 async fn health() -> HttpResponse {

@@ -1,5 +1,6 @@
 //! The only place that builds things and puts them together.
 
+mod declarations;
 mod signals;
 
 use std::io;
@@ -53,6 +54,9 @@ pub enum StartError {
     /// The settings describe no backend.
     #[error("the cache cannot be set up: {0}")]
     Cache(#[from] BackendError),
+    /// Declared routes and policies do not fit together (C47).
+    #[error("{}", .0.join("\n"))]
+    Declarations(Vec<String>),
     /// The superuser could not be created.
     #[error("the superuser was not created: {0}")]
     Superuser(ApiError),
@@ -105,6 +109,8 @@ struct Parts {
 
 impl Parts {
     async fn prepare(settings: &Settings) -> Result<Self, StartError> {
+        let cache_options = CacheOptions::from(&settings.cache);
+        declarations::check(&interfaces::map(), cache_options.backend_names().as_deref())?;
         let database = Database::new(&settings.database)?;
         if settings.database.database_auto_migrate {
             database::migrate(&settings.database).await?;
@@ -115,7 +121,7 @@ impl Parts {
         let passwords = Passwords::new();
         create_administrator(&database, &passwords, &settings.administrator).await?;
         let is_development = settings.server.environment == Environment::Development;
-        let cache = Cache::connect(&CacheOptions::from(&settings.cache), is_development).await?;
+        let cache = Cache::connect(&cache_options, is_development).await?;
         Ok(Self {
             database,
             passwords,

@@ -13,9 +13,11 @@
 mod backends;
 mod breaker;
 mod deadline;
+mod declarations;
 mod harness;
 mod keys;
 mod lookup;
+mod map;
 mod middleware;
 mod policy;
 mod provider;

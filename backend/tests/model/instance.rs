@@ -1,7 +1,10 @@
-//! One instance in the model of an outage: its guard, its supervisor and one reader.
+//! One instance in the model of an outage: its breaker, its supervisor and one reader.
+//!
+//! Come here when `breaker/supervisor.rs` or `breaker/recovery.rs` changes. The backend and the writers are in
+//! `outage`.
 
 use crate::ids::{Id, Ids as _};
-use crate::outage::{Action, Lack, Outage, State, Stored};
+use crate::outage::{Action, End, Lack, Outage, State, Stored};
 
 /// A process.
 #[expect(
@@ -15,18 +18,24 @@ pub struct Instance {
     pub generation: Id,
     /// Whether its connections are lost, which its next operation finds out.
     pub broken: bool,
-    /// Whether it has met the outage: an operation of it failed.
+    /// Whether it has met the outage: an operation of it failed, or it started since.
     pub met: bool,
+    /// Whether its process is listed in the record, as far as it knows.
+    pub joined: bool,
+    /// Whether the lease of its generation lasts.
+    pub leased: bool,
     /// Whether it has a deletion to deliver, or something that only a new generation makes up for.
     pub owes: bool,
-    recovery: Recovery,
-    /// Whether the other instance was ill when this one's quarantine began, and has not probed since.
-    awaits: bool,
+    pub recovery: Recovery,
+    /// Whether the other instance has yet to answer this one's roll call.
+    pub awaits_other: bool,
+    /// Whether a dead instance has.
+    pub awaits_dead: bool,
     /// A reader that fills.
     pub filler: Filler,
 }
 
-/// As in `guard.rs`.
+/// As in `health.rs`.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 pub enum Availability {
     Away,
@@ -37,14 +46,14 @@ pub enum Availability {
 
 /// How far `recover` is, which keeps the supervisor from anything else.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
-enum Recovery {
+pub enum Recovery {
     Idle,
-    /// Holds what is owed, if anything is.
-    Delivering {
+    /// Holds what is pending, if anything is.
+    Taken {
         owed: bool,
     },
-    /// Has delivered it, and keeps it until the new generation is set.
-    Delivered {
+    /// Has set the new generation, and holds what is pending until it is delivered.
+    Begun {
         owed: bool,
     },
 }
@@ -72,9 +81,12 @@ impl Instance {
             generation,
             broken: false,
             met: false,
+            joined: true,
+            leased: true,
             owes: false,
             recovery: Recovery::Idle,
-            awaits: false,
+            awaits_other: false,
+            awaits_dead: false,
             filler: Filler::Idle,
         }
     }
@@ -90,9 +102,15 @@ impl Instance {
         }
     }
 
-    /// Whether it may yet keep a deletion, or owe one.
-    fn is_ill(&self) -> bool {
-        self.broken || self.availability == Availability::Away || self.recovery != Recovery::Idle
+    /// A process that has just started.
+    fn started(generation: Id, met: bool) -> Self {
+        Self {
+            availability: Availability::Away,
+            met,
+            joined: false,
+            leased: false,
+            ..Self::ready(generation)
+        }
     }
 
     pub fn open_breaker(&mut self) {
@@ -130,15 +148,25 @@ impl Outage {
                 }
                 state.instances[number].open_breaker();
             }
+            Action::Join(number) => self.join(state, number)?,
             Action::Confirm(number) => self.confirm(state, number)?,
+            Action::StrikeOff(number) => self.strike_off(state, number)?,
+            Action::LeaseEnds(number) => {
+                let instance = &mut state.instances[number];
+                if !instance.leased {
+                    return None;
+                }
+                instance.leased = self.lacks(Lack::Lease);
+                // Others have waited for its grace, which is longer.
+                state.acknowledge_distrust(number);
+            }
             Action::Recover(number) => self.recover(state, number)?,
             Action::Deliver(number) | Action::SetGeneration(number) if state.works(number) => {
                 self.settle(state, number, action)?;
             }
             Action::FailRecovery(number) if !state.works(number) => {
                 let instance = &mut state.instances[number];
-                let (Recovery::Delivering { owed } | Recovery::Delivered { owed }) =
-                    instance.recovery
+                let (Recovery::Taken { owed } | Recovery::Begun { owed }) = instance.recovery
                 else {
                     return None;
                 };
@@ -151,30 +179,81 @@ impl Outage {
         Some(())
     }
 
+    /// The first visit of a process.
+    fn join(self, state: &mut State, number: usize) -> Option<()> {
+        if !state.works(number) || state.instances[number].joined {
+            return None;
+        }
+        if state.held.identity != state.identity {
+            state.held.generation = state.fresh();
+            state.held.identity = state.identity;
+        }
+        state.instances[number].joined = true;
+        state.instances[number].availability = Availability::Recovering;
+        self.call_roll(state, number);
+        if self.lacks(Lack::RollCallAtStart) {
+            state.instances[number].awaits_other = false;
+            state.instances[number].awaits_dead = false;
+        }
+        visit(state, number);
+        Some(())
+    }
+
+    /// Whoever is listed has to answer.
+    fn call_roll(self, state: &mut State, number: usize) {
+        let called = !self.lacks(Lack::RollCall);
+        let instance = &mut state.instances[number];
+        instance.awaits_other = called && state.held.listed[1 - number];
+        instance.awaits_dead = called && state.held.dead;
+    }
+
     fn confirm(self, state: &mut State, number: usize) -> Option<()> {
         let same = self.lacks(Lack::Identity) || state.held.identity == state.identity;
         let instance = state.instances[number];
-        let next = match instance.availability {
-            Availability::Away => return None,
-            Availability::Recovering if instance.awaits => return None,
-            Availability::Doubtful if !self.lacks(Lack::QuarantineAfterDoubt) => {
-                Availability::Recovering
-            }
-            _ => Availability::Ready,
-        };
-        if !state.works(number) || instance.recovery != Recovery::Idle {
+        if !state.works(number)
+            || instance.recovery != Recovery::Idle
+            || instance.availability == Availability::Away
+        {
             return None;
         }
         if !same {
             state.instances[number].open_breaker();
             return Some(());
         }
-        state.instances[number].generation = state.held.generation;
+        let waits = instance.awaits_other || instance.awaits_dead;
+        let next = match instance.availability {
+            Availability::Doubtful if self.lacks(Lack::RollCallAfterDoubt) => Availability::Ready,
+            Availability::Doubtful => {
+                self.call_roll(state, number);
+                Availability::Recovering
+            }
+            Availability::Recovering if waits => Availability::Recovering,
+            _ => Availability::Ready,
+        };
         state.instances[number].availability = next;
-        state.acknowledge_distrust(number);
-        if next == Availability::Recovering {
-            self.begin_quarantine(state, number);
+        visit(state, number);
+        Some(())
+    }
+
+    /// Time is not modelled: a dead instance may be struck off at any time, a living one never is.
+    fn strike_off(self, state: &mut State, number: usize) -> Option<()> {
+        let instance = state.instances[number];
+        if !state.works(number)
+            || instance.recovery != Recovery::Idle
+            || instance.availability != Availability::Recovering
+            || !instance.awaits_dead
+            || state.held.identity != state.identity
+        {
+            return None;
         }
+        if !self.lacks(Lack::NewGenerationForTheDead) {
+            state.held.generation = state.fresh();
+        }
+        state.held.dead = false;
+        for instance in &mut state.instances {
+            instance.awaits_dead = false;
+        }
+        visit(state, number);
         Some(())
     }
 
@@ -182,11 +261,11 @@ impl Outage {
     fn recover(self, state: &mut State, number: usize) -> Option<()> {
         let works = state.works(number);
         let instance = &mut state.instances[number];
-        let away = instance.availability == Availability::Away;
+        let away = instance.availability == Availability::Away && instance.joined;
         if !works || !away || instance.recovery != Recovery::Idle {
             return None;
         }
-        instance.recovery = Recovery::Delivering {
+        instance.recovery = Recovery::Taken {
             owed: instance.owes,
         };
         instance.owes = false;
@@ -198,41 +277,73 @@ impl Outage {
 
     fn settle(self, state: &mut State, number: usize, action: Action) -> Option<()> {
         match (action, state.instances[number].recovery) {
-            (Action::Deliver(_), Recovery::Delivering { owed }) => {
-                if owed && !self.overflows {
-                    state.held.key = None;
-                }
-                state.instances[number].recovery = Recovery::Delivered { owed };
-            }
-            (Action::SetGeneration(_), Recovery::Delivered { .. }) => {
+            (Action::SetGeneration(_), Recovery::Taken { owed }) => {
                 if !self.lacks(Lack::NewGeneration) {
                     state.held.generation = state.fresh();
                 }
                 state.held.identity = state.identity;
-                let generation = state.held.generation;
+                state.instances[number].recovery = Recovery::Begun { owed };
+                self.call_roll(state, number);
+                // `settle` gives those that an old snapshot does not list the time to come back.
+                state.instances[number].awaits_other |=
+                    state.instances[1 - number].joined && !self.lacks(Lack::RollCall);
+                visit(state, number);
+            }
+            (Action::Deliver(_), Recovery::Begun { owed }) => {
+                if owed && !self.overflows {
+                    state.held.key = None;
+                }
                 let instance = &mut state.instances[number];
-                instance.generation = generation;
                 instance.recovery = Recovery::Idle;
                 if self.lacks(Lack::DeletionsWhileDelivering) && !instance.owes {
                     instance.availability = Availability::Recovering;
                 }
-                if instance.availability == Availability::Recovering {
-                    self.begin_quarantine(state, number);
-                }
-                // It has probed, which is what a quarantine gives it the time for.
-                state.instances[1 - number].awaits = false;
             }
             _ => return None,
         }
         Some(())
     }
 
-    /// Time is not modelled; what it is for is: a quarantine lasts until the other instance, if it is
-    /// ill, has noticed and has probed once.
-    fn begin_quarantine(self, state: &mut State, number: usize) {
-        state.instances[number].awaits =
-            state.instances[1 - number].is_ill() && !self.lacks(Lack::Quarantine);
+    /// The end of a process, and the start of the next one in its place.
+    pub fn end(self, state: &mut State, action: Action) -> Option<()> {
+        let (Action::Die(number) | Action::Leave(number)) = action else {
+            return None;
+        };
+        let instance = state.instances[number];
+        if state.ended || !instance.joined {
+            return None;
+        }
+        state.ended = true;
+        match action {
+            Action::Leave(_) if self.ends == Some(End::Leaves) => {
+                let idle = instance.recovery == Recovery::Idle && instance.filler == Filler::Idle;
+                if !idle || instance.owes || !state.works(number) {
+                    return None;
+                }
+                state.held.listed[number] = false;
+                state.instances[1 - number].awaits_other = false;
+            }
+            Action::Die(_) if self.ends == Some(End::Dies) => {
+                state.held.dead |= state.held.listed[number];
+                state.held.listed[number] = false;
+                let other = &mut state.instances[1 - number];
+                other.awaits_dead |= other.awaits_other;
+                other.awaits_other = false;
+            }
+            _ => return None,
+        }
+        state.instances[number] = Instance::started(state.held.generation, state.broke);
+        Some(())
     }
+}
+
+/// What every visit does: it answers the other instance's roll call and takes over the generation.
+fn visit(state: &mut State, number: usize) {
+    state.held.listed[number] = true;
+    state.instances[1 - number].awaits_other = false;
+    state.instances[number].generation = state.held.generation;
+    state.instances[number].leased = true;
+    state.acknowledge_distrust(number);
 }
 
 /// One step of a reader that finds the key vacant.

@@ -26,31 +26,33 @@
 //!
 //! # An outage (`outage`, `instance`)
 //!
-//! Two instances, each with a guard, a supervisor and one reader that fills; a backend that fails
-//! once. What a reader that begins now would be given is a property of the state, so no reader does
-//! that. Steps:
+//! Two instances, each with a breaker, a supervisor and one reader that fills; a backend that fails
+//! once; one process that ends. What a reader that begins now would be given is a property of the state, so
+//! no reader does that. Steps:
 //!
 //! | step | in the code |
 //! |---|---|
 //! | `FailOperation`, `OpenBreaker` | what `observe` makes of the first failures, and of the third |
 //! | `Delete`, `Keep` | `invalidate` where it is delivered, or kept, and the acknowledgement |
-//! | `Distrust` | `distrust_everything`, whose wait is over when the other instance has confirmed |
+//! | `Distrust` | `distrust_everything`, whose wait is over when the other instance has confirmed or its lease has ended |
 //! | `Recover` | `recover` up to where deletions are sent again |
-//! | `Deliver`, `SetGeneration`, `FailRecovery` | `settle` |
-//! | `Confirm` | `confirm`, from each of the three states |
+//! | `SetGeneration`, `Deliver`, `FailRecovery` | the rest of `recover` |
+//! | `Join`, `Confirm`, `StrikeOff` | visits of the record: the first one of a process, from each of the three states, and without the dead |
+//! | `LeaseEnds` | nothing was confirmed for the time of the lease |
+//! | `Die`, `Leave` | a process is killed, or leaves; the next one starts |
 //! | `Look`, `Claim`, `Read`, `Fill` | as above; the fill does not ask whether the instance is ready, since it may have been long on its way |
 //!
-//! Time is not modelled. What the code takes it for is: a quarantine is over when the other instance,
-//! if it was ill, has noticed and has probed once (`QUARANTINE` is longer than a probe interval). An
-//! instance that never met the outage may serve what another could not delete until that one is back,
-//! as the contract says.
+//! Time is not modelled. What the code takes it for is: an instance that does not answer a roll call within its
+//! grace is struck off, which here only happens to a dead one (`breaker/intervals.rs` says why that is so while
+//! the backend can be reached). An instance that never met the outage may serve what another could not delete
+//! until that one is back, as the contract says.
 //!
 //! # Not modelled
 //!
 //! A writer that dies between its commit and its deletion, and handlers that take longer than a claim
 //! lives (nothing is promised); an instance that alone is cut off, and a second outage before all have
 //! recovered from the first; several connections of an instance, of which some are lost and some are
-//! not; patterns; groups, or distrust of everything, together with outages; CAS numbers that come back after a restart of
+//! not; patterns; a record that the server loses; writes of a process that has not joined yet; groups, or distrust of everything, together with outages; CAS numbers that come back after a restart of
 //! Memcached; the near cache; values stored by hand through the provider.
 
 mod ids;
@@ -69,7 +71,7 @@ use std::hash::Hash;
 use stateright::{Checker, HasDiscoveries, Model};
 
 use lookup::{Lookup, Variant};
-use outage::{Fault, Lack, Outage};
+use outage::{End, Fault, Lack, Outage};
 
 const OLD_ENTRY: &str = "no entry that is an answer is old";
 const OLD_ANSWER: &str = "nobody is given an old answer";
@@ -137,6 +139,7 @@ fn outage(fault: Fault) -> Outage {
         fault,
         overflows: false,
         distrusts: false,
+        ends: None,
         lacks: None,
     }
 }
@@ -290,9 +293,9 @@ fn c35_no_instance_serves_the_snapshot_of_a_restarted_server() {
 }
 
 #[test]
-fn c35_without_a_quarantine_a_recovered_instance_serves_what_another_still_owes() {
+fn c35_without_a_roll_call_a_recovered_instance_serves_what_another_still_owes() {
     let model = Outage {
-        lacks: Some(Lack::Quarantine),
+        lacks: Some(Lack::RollCall),
         ..outage(Fault::Silent)
     };
     fails(model, OLD_AFTER_OUTAGE);
@@ -327,7 +330,7 @@ fn c35_without_the_servers_identity_its_old_snapshot_is_served() {
 }
 
 /// An instance that goes on keeping deletions when it has delivered the others does so for longer
-/// than another's quarantine lasts.
+/// than another waits for.
 #[test]
 fn c35_deletions_that_are_kept_while_others_are_delivered_come_too_late() {
     let model = Outage {
@@ -339,12 +342,50 @@ fn c35_deletions_that_are_kept_while_others_are_delivered_come_too_late() {
 }
 
 #[test]
-fn c35_without_a_quarantine_after_a_single_failure_an_instance_serves_what_another_still_owes() {
+fn c35_without_a_roll_call_after_a_single_failure_an_instance_serves_what_another_still_owes() {
     let model = Outage {
-        lacks: Some(Lack::QuarantineAfterDoubt),
+        lacks: Some(Lack::RollCallAfterDoubt),
         ..outage(Fault::Cut)
     };
     fails(model, OLD_AFTER_OUTAGE);
+}
+
+#[test]
+fn c58_a_process_that_starts_serves_nothing_that_the_one_before_it_owed() {
+    for ends in [End::Dies, End::Leaves] {
+        for fault in [Fault::Cut, Fault::Silent, Fault::Restart] {
+            if fault == Fault::Cut || soaks() {
+                holds(Outage {
+                    writers: 1,
+                    ends: Some(ends),
+                    ..outage(fault)
+                });
+            }
+        }
+    }
+}
+
+#[test]
+fn c58_a_process_that_trusts_the_backend_at_its_start_serves_what_the_one_before_it_owed() {
+    for lacks in [Lack::RollCallAtStart, Lack::NewGenerationForTheDead] {
+        let model = Outage {
+            ends: Some(End::Dies),
+            lacks: Some(lacks),
+            ..outage(Fault::Cut)
+        };
+        fails(model, OLD_AFTER_OUTAGE);
+    }
+}
+
+/// A frozen instance: the others go on without it, and it wakes up with what it trusted.
+#[test]
+fn c58_without_a_lease_a_frozen_instance_serves_what_was_distrusted_meanwhile() {
+    let model = Outage {
+        distrusts: true,
+        lacks: Some(Lack::Lease),
+        ..outage(Fault::Healthy)
+    };
+    fails(model, OLD_THOUGH_WELL);
 }
 
 /// A write that would have to delete more keys than are deleted one by one waits for the others, who

@@ -1,5 +1,7 @@
-//! The model of an outage: two instances, deletions that fail, the namespace's generation, recovery
-//! and quarantine.
+//! The model of an outage: two instances, deletions that fail, the namespace's record, recovery, roll calls,
+//! leases, and the end of a process.
+//!
+//! Come here when the protocol of `breaker` changes. The steps of one instance are in `instance`.
 
 use stateright::{Model, Property};
 
@@ -18,8 +20,19 @@ pub struct Outage {
     pub overflows: bool,
     /// Whether writes would have to delete too many keys, and so distrust the namespace instead.
     pub distrusts: bool,
+    /// How one of the processes ends, once. The next one starts in its place.
+    pub ends: Option<End>,
     /// What is taken away from the protocol.
     pub lacks: Option<Lack>,
+}
+
+/// The end of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// At any moment, with what is pending.
+    Dies,
+    /// With nothing pending.
+    Leaves,
 }
 
 /// What happens to the backend.
@@ -39,9 +52,15 @@ pub enum Fault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lack {
     /// A single failure is no outage: *Doubtful* leads straight back to *Ready*.
-    QuarantineAfterDoubt,
+    RollCallAfterDoubt,
     /// A recovered backend is trusted at once.
-    Quarantine,
+    RollCall,
+    /// A process that starts trusts the backend at once.
+    RollCallAtStart,
+    /// An instance that does not answer is struck off, and the generation stays.
+    NewGenerationForTheDead,
+    /// A generation is trusted until another one is read.
+    Lease,
     /// Deletions are kept until all that were owed are delivered, and such late ones wait for the next
     /// probe.
     DeletionsWhileDelivering,
@@ -70,8 +89,10 @@ pub struct State {
     pub identity: Id,
     /// What it would come back with.
     snapshot: Option<Held>,
+    /// Whether one of the processes has ended.
+    pub ended: bool,
     /// Whether the fault has begun.
-    broke: bool,
+    pub broke: bool,
     /// The instances.
     pub instances: [Instance; 2],
     writers: [Writer; 3],
@@ -83,6 +104,9 @@ pub struct Held {
     /// The namespace's generation and the identity recorded with it.
     pub generation: Id,
     pub identity: Id,
+    /// Whether the record lists each instance, and a dead one.
+    pub listed: [bool; 2],
+    pub dead: bool,
     /// What stands under the key.
     pub key: Option<Stored>,
 }
@@ -120,15 +144,25 @@ pub enum Action {
     FailOperation(usize),
     /// The third failure in a row opens the breaker.
     OpenBreaker(usize),
-    /// `confirm`.
+    /// `join`.
+    Join(usize),
+    /// `confirm`, and `call_roll` where the instance is doubtful.
     Confirm(usize),
+    /// `visit` to strike off a dead instance.
+    StrikeOff(usize),
+    /// The lease ends: the instance is frozen, or its visits fail.
+    LeaseEnds(usize),
+    /// The process is killed, and another one starts.
+    Die(usize),
+    /// `leave`, and another process starts.
+    Leave(usize),
     /// `recover`: the probe is answered, and from now on deletions are sent at once.
     Recover(usize),
-    /// `settle`: what is owed is delivered.
+    /// `recover`: what was pending is delivered.
     Deliver(usize),
-    /// `settle`: a new generation is set.
+    /// `recover`: a new generation is set.
     SetGeneration(usize),
-    /// `settle` fails, and what was owed is kept again.
+    /// `recover` fails, and what was pending is pending again.
     FailRecovery(usize),
     /// `look`, of a reader that finds no answer and no claim.
     Look(usize),
@@ -177,7 +211,7 @@ impl Outage {
                     instance.fail();
                 }
             }
-            Action::Keep(..) if away || !works => {
+            Action::Keep(..) if instance.joined && (away || !works) => {
                 instance.broken &= !state.reachable;
                 if self.lacks(Lack::Undelivered) {
                     instance.fail();
@@ -245,10 +279,13 @@ impl Model for Outage {
             held: Held {
                 generation: 1,
                 identity: 2,
+                listed: [true; 2],
+                dead: false,
                 key: None,
             },
             identity: 2,
             snapshot: None,
+            ended: false,
             broke: false,
             instances: [Instance::ready(1); 2],
             writers: [Writer::Idle; 3],
@@ -269,7 +306,12 @@ impl Model for Outage {
                 [
                     Action::FailOperation,
                     Action::OpenBreaker,
+                    Action::Join,
                     Action::Confirm,
+                    Action::StrikeOff,
+                    Action::LeaseEnds,
+                    Action::Die,
+                    Action::Leave,
                     Action::Recover,
                     Action::Deliver,
                     Action::SetGeneration,
@@ -308,6 +350,7 @@ impl Model for Outage {
             Action::Delete(..) | Action::Keep(..) | Action::Distrust(..) => {
                 self.write(&mut state, action)?;
             }
+            Action::Die(_) | Action::Leave(_) => self.end(&mut state, action)?,
             _ => self.step(&mut state, action)?,
         }
         state.renumber();
@@ -369,7 +412,8 @@ impl State {
     /// the answer of the flight whose claim it would see.
     fn serves(&self, number: usize) -> Option<u8> {
         let instance = &self.instances[number];
-        if !self.works(number) || instance.availability != Availability::Ready {
+        let trusts = instance.availability == Availability::Ready && instance.leased;
+        if !self.works(number) || !trusts {
             return None;
         }
         let stored = self.held.key?;

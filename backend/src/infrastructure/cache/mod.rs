@@ -15,6 +15,7 @@
 //! - `stored`: entries, claims and generations as bytes.
 //! - `backends`: Redis, Memcached and memory behind one trait.
 //! - `policy`, `keys`: which key a request reads, and which keys a write deletes.
+//! - `map`: every declared route with its policy, checked when the program starts. It stands on `policy` and `keys`.
 //!
 //! A room uses those that stand behind it, never one before it.
 
@@ -26,6 +27,7 @@ mod clock;
 mod keys;
 mod log_limits;
 mod lookup;
+mod map;
 mod middleware;
 mod options;
 mod policy;
@@ -35,6 +37,7 @@ mod stored;
 pub use breaker::Unavailable;
 pub use clock::{Clock, ManualClock};
 pub use keys::{CacheArguments, ResourceIdType, bind_argument, bind_caller, escape};
+pub use map::{CacheMap, DeclaredRoute, MapInvalidations, MapRow, RequiredCaller, RoutePolicy};
 pub use middleware::{CacheMiddleware, CacheOutcome, InvalidRequestError};
 pub use options::{BackendKind, CacheOptions, MemcachedOptions, RedisOptions};
 pub use policy::{CachePolicy, Invalidation};

@@ -53,6 +53,16 @@ pub struct CacheOptions {
     pub memory_max_bytes: u64,
 }
 
+impl CacheOptions {
+    /// The names of the backends that will be registered (C22), or `None` where the cache is off.
+    #[must_use]
+    pub fn backend_names(&self) -> Option<Vec<&str>> {
+        let extra = self.extra_backends.iter().map(|(name, _)| name.as_str());
+        self.enabled
+            .then(|| ["default"].into_iter().chain(extra).collect())
+    }
+}
+
 /// The options of the Redis backend.
 #[derive(Clone, Debug)]
 pub struct RedisOptions {

@@ -19,4 +19,4 @@ pub use page::{Page, PageQuery};
 pub use path::{PathId, PathText};
 pub use request_id::RequestId;
 pub use request_timeout::RequestTimeout;
-pub use route::{allow, get};
+pub use route::get;

@@ -1,7 +1,9 @@
-//! Routes: what every resource of the API has in common.
+//! A route for GET that answers HEAD too, for resources that are wrapped by hand.
+//!
+//! Declared resources (`infrastructure::resource`) have their own; come here only for what cannot be declared.
 
-use actix_web::http::{Method, header};
-use actix_web::{HttpResponse, Route, guard, web};
+use actix_web::http::Method;
+use actix_web::{Route, guard, web};
 
 /// A route for GET that answers HEAD too.
 #[must_use]
@@ -9,22 +11,4 @@ pub fn get() -> Route {
     web::route().guard(guard::fn_guard(|context| {
         matches!(context.head().method, Method::GET | Method::HEAD)
     }))
-}
-
-/// The answer to every other method: 405 with `Allow`. A resource's
-/// [`default_service`](actix_web::Resource::default_service).
-///
-/// ```
-/// use actix_web::{HttpResponse, web};
-/// use backend::infrastructure::http::{allow, get};
-///
-/// web::resource("/health").route(get().to(HttpResponse::Ok)).default_service(allow("GET, HEAD"));
-/// ```
-#[must_use]
-pub fn allow(methods: &'static str) -> Route {
-    web::route().to(move || async move {
-        HttpResponse::MethodNotAllowed()
-            .insert_header((header::ALLOW, methods))
-            .finish()
-    })
 }

@@ -1,9 +1,9 @@
 //! What is cached of users, and what makes it stale.
 //!
-//! Handlers that change a user bind `user_id`; creating one binds `username`; deleting one binds the
-//! `widget_id` of each of the user's widgets.
+//! Come here when an answer about users is stale, or to cache another one. Keys of other modules are not spelled here.
 
 use crate::infrastructure::cache::{CachePolicy, Invalidation, ResourceIdType};
+use crate::modules::widgets;
 
 /// What everybody may see of a user.
 pub const PROFILE: CachePolicy = CachePolicy::new("user")
@@ -18,14 +18,13 @@ pub const ME: CachePolicy = CachePolicy::new("me_{caller}")
     .expiration(60)
     .per_caller();
 
-/// A change shows in both.
-pub const UPDATE: Invalidation = PROFILE.to_invalidate_extra(&[("me_{user_id}", "profile")]);
+/// A new user's profile may have been asked for before. The handler binds `username`.
+pub const CREATE: CachePolicy = PROFILE.binds(&["username"]);
 
-/// With a user go the user's widgets, by id, in lists, in searches and in the count.
-pub const DELETE: Invalidation = PROFILE
-    .to_invalidate_extra(&[
-        ("me_{user_id}", "profile"),
-        ("widget", "widget_id"),
-        ("widget_count", "global"),
-    ])
-    .to_invalidate_groups(&["user_{username}_widgets", "widget_search"]);
+/// A change shows in both. The handler binds `user_id`.
+pub const UPDATE: Invalidation = PROFILE
+    .to_invalidate_extra(&[("me_{user_id}", "profile")])
+    .binds(&["user_id"]);
+
+/// With a user go the user's widgets. The handler binds `user_id`, and what [`widgets::CACHE_OF_OWNER`] needs.
+pub const DELETE: Invalidation = UPDATE.also(&[widgets::CACHE_OF_OWNER]);

@@ -7,48 +7,36 @@ mod routes;
 mod schemas;
 mod service;
 
-use actix_web::web::{self, ServiceConfig};
-
-use crate::infrastructure::auth::RequireCaller;
-use crate::infrastructure::http::{allow, get};
+use crate::infrastructure::resource::{Resources, resource};
 
 pub use crud::find_account_to_sign_in;
 pub use schemas::UserCreate;
 pub use service::create_superuser;
 
-/// Mounts `/users`.
-pub fn configure(api: &mut ServiceConfig) {
-    api.service(
-        web::resource("/users")
-            .route(get().to(routes::list).wrap(RequireCaller))
-            .route(web::post().to(routes::create).wrap(cache::PROFILE))
-            .default_service(allow("GET, HEAD, POST")),
+/// Declares `/users`.
+pub fn configure(api: &mut Resources) {
+    api.add(
+        resource("/users")
+            .get(routes::list)
+            .superuser()
+            .post(routes::create)
+            .ends(cache::CREATE),
     )
-    .service(
-        web::resource("/users/me")
-            .route(
-                get()
-                    .to(routes::read_me)
-                    .wrap(cache::ME)
-                    .wrap(RequireCaller),
-            )
-            .default_service(allow("GET, HEAD")),
+    .add(
+        resource("/users/me")
+            .get(routes::read_me)
+            .signed_in()
+            .cached(cache::ME),
     )
-    .service(
-        web::resource("/users/{username}")
-            .route(get().to(routes::read).wrap(cache::PROFILE))
-            .route(
-                web::patch()
-                    .to(routes::update)
-                    .wrap(RequireCaller)
-                    .wrap(cache::UPDATE),
-            )
-            .route(
-                web::delete()
-                    .to(routes::delete)
-                    .wrap(RequireCaller)
-                    .wrap(cache::DELETE),
-            )
-            .default_service(allow("GET, HEAD, PATCH, DELETE")),
+    .add(
+        resource("/users/{username}")
+            .get(routes::read)
+            .cached(cache::PROFILE)
+            .patch(routes::update)
+            .signed_in()
+            .ends(cache::UPDATE)
+            .delete(routes::delete)
+            .signed_in()
+            .ends(cache::DELETE),
     );
 }

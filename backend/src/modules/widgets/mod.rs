@@ -7,51 +7,40 @@ mod routes;
 mod schemas;
 mod service;
 
-use actix_web::web::{self, ServiceConfig};
+use crate::infrastructure::resource::{Resources, resource};
 
-use crate::infrastructure::auth::RequireCaller;
-use crate::infrastructure::http::{allow, get};
-
+pub use cache::OF_OWNER as CACHE_OF_OWNER;
 pub use crud::delete_all_of;
 
-/// Mounts `/widgets` and `/users/{username}/widgets`.
-pub fn configure(api: &mut ServiceConfig) {
-    api.service(
-        web::resource("/widgets")
-            .route(get().to(routes::search).wrap(cache::SEARCH))
-            .route(
-                web::post()
-                    .to(routes::create)
-                    .wrap(RequireCaller)
-                    .wrap(cache::CREATE),
-            )
-            .default_service(allow("GET, HEAD, POST")),
+/// Declares `/widgets` and `/users/{username}/widgets`.
+pub fn configure(api: &mut Resources) {
+    api.add(
+        resource("/widgets")
+            .get(routes::search)
+            .cached(cache::SEARCH)
+            .post(routes::create)
+            .signed_in()
+            .ends(cache::CREATE),
     )
-    .service(
-        web::resource("/widgets/count")
-            .route(get().to(routes::count).wrap(cache::COUNT))
-            .default_service(allow("GET, HEAD")),
+    .add(
+        resource("/widgets/count")
+            .get(routes::count)
+            .cached(cache::COUNT),
     )
-    .service(
-        web::resource("/widgets/{widget_id}")
-            .route(get().to(routes::read).wrap(cache::WIDGET))
-            .route(
-                web::patch()
-                    .to(routes::update)
-                    .wrap(RequireCaller)
-                    .wrap(cache::UPDATE),
-            )
-            .route(
-                web::delete()
-                    .to(routes::delete)
-                    .wrap(RequireCaller)
-                    .wrap(cache::DELETE),
-            )
-            .default_service(allow("GET, HEAD, PATCH, DELETE")),
+    .add(
+        resource("/widgets/{widget_id}")
+            .get(routes::read)
+            .cached(cache::WIDGET)
+            .patch(routes::update)
+            .signed_in()
+            .ends(cache::UPDATE)
+            .delete(routes::delete)
+            .signed_in()
+            .ends(cache::DELETE),
     )
-    .service(
-        web::resource("/users/{username}/widgets")
-            .route(get().to(routes::list_of_user).wrap(cache::LIST_OF_USER))
-            .default_service(allow("GET, HEAD")),
+    .add(
+        resource("/users/{username}/widgets")
+            .get(routes::list_of_user)
+            .cached(cache::LIST_OF_USER),
     );
 }

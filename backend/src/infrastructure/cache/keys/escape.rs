@@ -83,7 +83,7 @@ fn looks_shortened(key: &str) -> bool {
 }
 
 /// Whether escaping (C4) leaves this byte as it is.
-pub(super) const fn is_plain(byte: u8) -> bool {
+pub(in crate::infrastructure::cache) const fn is_plain(byte: u8) -> bool {
     matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'.' | b'~' | b'@' | b'+')
 }
 

@@ -91,15 +91,17 @@ const fn refuse(problem: &'static str, template: &'static str) -> ! {
 }
 
 /// One piece of a parsed template.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::infrastructure::cache) enum TemplatePart {
+    /// Text that stands in every key.
     Literal(&'static str),
+    /// The name of an argument, whose escaped value stands in its place.
     Placeholder(&'static str),
 }
 
 /// A parsed template, ready to be filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::infrastructure::cache) struct Template(Vec<Part>);
+pub(in crate::infrastructure::cache) struct Template(Vec<TemplatePart>);
 
 impl Template {
     /// Parses a template that [`check_template`] has let pass.
@@ -110,15 +112,20 @@ impl Template {
         while let Some((literal, after)) = rest.split_once('{') {
             let (name, tail) = after.split_once('}').unwrap_or((after, ""));
             if !literal.is_empty() {
-                parts.push(Part::Literal(literal));
+                parts.push(TemplatePart::Literal(literal));
             }
-            parts.push(Part::Placeholder(name));
+            parts.push(TemplatePart::Placeholder(name));
             rest = tail;
         }
         if !rest.is_empty() {
-            parts.push(Part::Literal(rest));
+            parts.push(TemplatePart::Literal(rest));
         }
         Self(parts)
+    }
+
+    /// The pieces of the template, in their order.
+    pub(in crate::infrastructure::cache) fn parts(&self) -> impl Iterator<Item = TemplatePart> {
+        self.0.iter().copied()
     }
 
     /// The names of the arguments that the template places, in its order.
@@ -126,8 +133,8 @@ impl Template {
         &self,
     ) -> impl Iterator<Item = &'static str> {
         self.0.iter().filter_map(|part| match part {
-            Part::Placeholder(name) => Some(*name),
-            Part::Literal(_) => None,
+            TemplatePart::Placeholder(name) => Some(*name),
+            TemplatePart::Literal(_) => None,
         })
     }
 
@@ -148,8 +155,8 @@ impl Template {
         let start = key.len();
         for part in &self.0 {
             match part {
-                Part::Literal(literal) => key.push_str(literal),
-                Part::Placeholder(name) => {
+                TemplatePart::Literal(literal) => key.push_str(literal),
+                TemplatePart::Placeholder(name) => {
                     push_escaped(key, &value(name).ok_or(MissingArgument(name))?);
                 }
             }
@@ -171,8 +178,13 @@ impl Template {
         let mut keys = vec![String::new()];
         for part in &self.0 {
             match part {
-                Part::Literal(literal) => keys.iter_mut().for_each(|key| key.push_str(literal)),
-                Part::Placeholder(name) => {
+                TemplatePart::Literal(literal) => {
+                    for key in &mut keys {
+                        key.push_str(literal);
+                    }
+                }
+
+                TemplatePart::Placeholder(name) => {
                     let values = values(name).ok_or(MissingArgument(name))?;
                     keys = keys
                         .iter()

@@ -160,6 +160,13 @@ impl Invalidation {
         self.also = others;
         self
     }
+
+    /// This and, flattened, all that it invalidates besides.
+    pub(in crate::infrastructure::cache) fn parts(&self) -> Vec<Self> {
+        let mut parts = vec![*self];
+        parts.extend(self.also.iter().flat_map(Self::parts));
+        parts
+    }
 }
 
 /// Here and not beside the others of the policy, since a policy that reads knows nothing of writes.

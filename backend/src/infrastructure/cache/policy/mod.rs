@@ -17,5 +17,6 @@ pub use invalidation::Invalidation;
 pub use policy::CachePolicy;
 
 pub(in crate::infrastructure::cache) use compiled::{CompiledPolicy, NotCached, Problem};
+pub(in crate::infrastructure::cache) use policy::{Audience, ResourceId};
 pub(in crate::infrastructure::cache) use read_key::ReadPlan;
 pub(in crate::infrastructure::cache) use write_keys::WritePlan;

@@ -27,7 +27,7 @@ use crate::infrastructure::cache::keys::{QueryType, ResourceIdType, check_templa
 
 /// Where the resource id comes from.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum ResourceId {
+pub(in crate::infrastructure::cache) enum ResourceId {
     Inferred,
     Argument(&'static str),
     Literal(&'static str),
@@ -35,7 +35,7 @@ pub(super) enum ResourceId {
 
 /// Who may share an answer (C13).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Audience {
+pub(in crate::infrastructure::cache) enum Audience {
     /// Not said: requests with credentials are not cached.
     Unspecified,
     /// The same answer for every caller.
@@ -51,11 +51,11 @@ pub(super) enum Audience {
 /// requests with credentials are not cached.
 #[derive(Clone, Copy, Debug)]
 pub struct CachePolicy {
-    pub(super) key_prefix: &'static str,
-    pub(super) resource_id: ResourceId,
+    pub(in crate::infrastructure::cache) key_prefix: &'static str,
+    pub(in crate::infrastructure::cache) resource_id: ResourceId,
     pub(in crate::infrastructure::cache) resource_id_types: &'static [ResourceIdType],
     pub(in crate::infrastructure::cache) expiration: Option<u64>,
-    pub(super) audience: Audience,
+    pub(in crate::infrastructure::cache) audience: Audience,
     pub(in crate::infrastructure::cache) query: Option<QueryType>,
     pub(in crate::infrastructure::cache) backend_name: Option<&'static str>,
     pub(in crate::infrastructure::cache) group: Option<&'static str>,

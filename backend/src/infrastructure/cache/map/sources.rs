@@ -1,0 +1,84 @@
+//! The arguments that a route has, and from where.
+//!
+//! Come here when the map says that an argument has no source. Values are collected in `keys::arguments`, for each request.
+
+use super::{DeclaredRoute, RequiredCaller, RoutePolicy};
+use crate::infrastructure::cache::keys::{CALLER, QUERY_HASH, QueryType};
+
+/// The names of a route's arguments.
+#[derive(Debug)]
+pub(super) struct Sources {
+    names: Vec<String>,
+    /// The declared query does not tell its fields, so any name may be one of them.
+    is_open: bool,
+}
+
+impl Sources {
+    /// What is known of a route: path parameters, the caller, the fields of the declared query, and what the policy declares as
+    /// bound.
+    pub(super) fn of(route: &DeclaredRoute) -> Self {
+        let mut sources = Self {
+            names: path_parameters(&route.path)
+                .map(|(name, _)| name.to_owned())
+                .collect(),
+            is_open: false,
+        };
+        if route.caller != RequiredCaller::Anyone {
+            sources.names.push(CALLER.to_owned());
+        }
+        match &route.policy {
+            RoutePolicy::None => {}
+            RoutePolicy::Reads(policy) => {
+                sources.add_query(policy.query.as_ref());
+                sources.add(policy.binds);
+            }
+            RoutePolicy::Ends(invalidation) => {
+                if let Some(policy) = &invalidation.own {
+                    sources.add_query(policy.query.as_ref());
+                }
+                for part in invalidation.parts() {
+                    sources.add(part.binds);
+                    sources.add(part.own.map_or(&[], |policy| policy.binds));
+                }
+            }
+        }
+        sources
+    }
+
+    fn add(&mut self, names: &[&'static str]) {
+        self.names
+            .extend(names.iter().map(|name| (*name).to_owned()));
+    }
+
+    fn add_query(&mut self, query: Option<&QueryType>) {
+        let Some(query) = query else { return };
+        self.names.push(QUERY_HASH.to_owned());
+        match (query.names)() {
+            Some(fields) => self.add(fields),
+            None => self.is_open = true,
+        }
+    }
+
+    /// Whether the route has the argument.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.is_open && name != CALLER || self.has_by_name(name)
+    }
+
+    /// Whether the route is known to have an argument of that name, so that it is no literal.
+    pub(super) fn has_by_name(&self, name: &str) -> bool {
+        self.names.iter().any(|known| known == name)
+    }
+
+    /// All names.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str)
+    }
+}
+
+/// The parameters of a path, each with whether a pattern restricts it.
+pub(super) fn path_parameters(path: &str) -> impl Iterator<Item = (&str, bool)> {
+    path.split('{').skip(1).map(|rest| {
+        let end = rest.find([':', '}']).unwrap_or(rest.len());
+        (&rest[..end], rest[end..].starts_with(':'))
+    })
+}

@@ -1,0 +1,104 @@
+//! What the reading policies store: the keys and groups that a write may name.
+//!
+//! Come here when the map says that nothing stores a key, a group or a pattern.
+
+use super::shape::Shape;
+use super::sources::path_parameters;
+use super::{CacheMap, DeclaredRoute, RoutePolicy};
+use crate::infrastructure::cache::keys;
+use crate::infrastructure::cache::policy::{Audience, CachePolicy, ResourceId};
+
+/// What one policy stores.
+#[derive(Debug)]
+pub(super) struct Stored<'a> {
+    pub(super) policy: CachePolicy,
+    /// The key's template, for people.
+    pub(super) text: String,
+    pub(super) prefix: Shape<'a>,
+    pub(super) key: Shape<'a>,
+    pub(super) group: Option<Shape<'a>>,
+    /// What the entries' keys look like with what is appended to them.
+    pub(super) with_variants: Shape<'a>,
+}
+
+impl<'a> Stored<'a> {
+    fn new(policy: CachePolicy, id: KeyId<'a>) -> Self {
+        let prefix = Shape::of(policy.key_prefix);
+        let key = match id {
+            KeyId::Argument(name) => prefix.clone().with_argument(name),
+            KeyId::Literal(literal) => prefix.clone().with_literal(literal),
+        };
+        let has_variants = policy.query.is_some() || policy.audience == Audience::PerCaller;
+        Self {
+            text: key_text(policy.key_prefix, id),
+            prefix,
+            with_variants: if has_variants {
+                key.clone().with_variants()
+            } else {
+                key.clone()
+            },
+            key,
+            group: policy.group.map(Shape::of),
+            policy,
+        }
+    }
+}
+
+/// What all reading policies store.
+pub(super) fn all(map: &CacheMap) -> Vec<Stored<'_>> {
+    let read = map.routes.iter().filter_map(|route| match route.policy {
+        RoutePolicy::Reads(policy) => Some(Stored::new(policy, id_of(&policy, Some(route))?)),
+        _ => None,
+    });
+    let by_services = map
+        .stored_by_services
+        .iter()
+        .filter_map(|policy| Some(Stored::new(*policy, id_of(policy, None)?)));
+    read.chain(by_services).collect()
+}
+
+/// The id of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum KeyId<'a> {
+    Argument(&'a str),
+    Literal(&'static str),
+}
+
+/// The id of a policy's keys on a route; `None` where it is to be inferred and cannot be (C7).
+pub(super) fn id_of<'a>(
+    policy: &CachePolicy,
+    route: Option<&'a DeclaredRoute>,
+) -> Option<KeyId<'a>> {
+    match policy.resource_id {
+        ResourceId::Argument(name) => Some(KeyId::Argument(name)),
+        ResourceId::Literal(literal) => Some(KeyId::Literal(literal)),
+        ResourceId::Inferred => {
+            let parameters: Vec<&str> = route.map_or_else(Vec::new, |route| {
+                path_parameters(&route.path).map(|(name, _)| name).collect()
+            });
+            let fields = policy
+                .query
+                .and_then(|query| (query.names)())
+                .unwrap_or_default();
+            let inferred = parameters
+                .iter()
+                .find(|name| keys::is_id(name))
+                .or_else(|| parameters.first())
+                .or_else(|| fields.iter().find(|name| keys::is_id(name)));
+            match inferred {
+                Some(name) => Some(KeyId::Argument(name)),
+                // A service names the whole key by itself.
+                None if route.is_none() => Some(KeyId::Argument("id")),
+                None => None,
+            }
+        }
+    }
+}
+
+/// A key's template as people read it.
+pub(super) fn key_text(prefix: &str, id: KeyId<'_>) -> String {
+    match id {
+        KeyId::Argument(name) => format!("{prefix}:{{{name}}}"),
+        KeyId::Literal(literal) => format!("{prefix}:{literal}"),
+    }
+}

@@ -1,0 +1,164 @@
+//! The map as rows and as a table, for `backend routes`.
+//!
+//! Come here to change what the table shows. Everything that is checked is in `mistakes`.
+
+use serde::Serialize;
+
+use super::sources::Sources;
+use super::stored::{KeyId, id_of, key_text};
+use super::{DeclaredRoute, RequiredCaller, RoutePolicy};
+use crate::infrastructure::cache::policy::{Audience, CachePolicy, Invalidation};
+
+/// One route of the map.
+#[derive(Clone, Debug, Serialize)]
+pub struct MapRow {
+    /// `GET`, `POST` and so on; GET answers HEAD too.
+    pub method: String,
+    /// The whole path.
+    pub path: String,
+    /// `anyone`, `signed in` or `superuser`.
+    pub caller: &'static str,
+    /// The template of the key that a read is stored under, or that a write deletes.
+    pub key: Option<String>,
+    /// Seconds that an entry is used; absent on writes, and where `DEFAULT_CACHE_EXPIRATION` holds.
+    pub expiration: Option<u64>,
+    /// Whether the answer is read through the cache.
+    pub cached: bool,
+    /// `shared`, `per caller` or `anonymous` (requests with credentials are not cached); absent where nothing is cached.
+    pub audience: Option<&'static str>,
+    /// The template of the group that the entries belong to.
+    pub group: Option<&'static str>,
+    /// The registered backend; absent for the default one.
+    pub backend: Option<&'static str>,
+    /// What the success of a write invalidates besides the key.
+    pub invalidates: MapInvalidations,
+}
+
+/// What a write invalidates besides its own key.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct MapInvalidations {
+    /// Templates of keys.
+    pub keys: Vec<String>,
+    /// Templates of groups.
+    pub groups: Vec<&'static str>,
+    /// Globs.
+    pub patterns: Vec<&'static str>,
+}
+
+/// The row of a route.
+pub(super) fn row(route: &DeclaredRoute) -> MapRow {
+    let mut row = MapRow {
+        method: route.method.clone(),
+        path: route.path.clone(),
+        caller: match route.caller {
+            RequiredCaller::Anyone => "anyone",
+            RequiredCaller::SignedIn => "signed in",
+            RequiredCaller::Superuser => "superuser",
+        },
+        key: None,
+        expiration: None,
+        cached: false,
+        audience: None,
+        group: None,
+        backend: None,
+        invalidates: MapInvalidations::default(),
+    };
+    match &route.policy {
+        RoutePolicy::None => {}
+        RoutePolicy::Reads(policy) => {
+            row.cached = true;
+            row.key = key(policy, route);
+            row.expiration = policy.expiration;
+            row.group = policy.group;
+            row.backend = policy.backend_name;
+            row.audience = Some(match policy.audience {
+                Audience::Unspecified => "anonymous",
+                Audience::Shared => "shared",
+                Audience::PerCaller => "per caller",
+            });
+        }
+        RoutePolicy::Ends(invalidation) => {
+            row.key = invalidation.own.and_then(|own| key(&own, route));
+            row.backend = invalidation.own.and_then(|own| own.backend_name);
+            row.invalidates = invalidations(route, invalidation);
+        }
+    }
+    row
+}
+
+fn key(policy: &CachePolicy, route: &DeclaredRoute) -> Option<String> {
+    Some(key_text(policy.key_prefix, id_of(policy, Some(route))?))
+}
+
+fn invalidations(route: &DeclaredRoute, invalidation: &Invalidation) -> MapInvalidations {
+    let sources = Sources::of(route);
+    let mut all = MapInvalidations::default();
+    for (number, part) in invalidation.parts().into_iter().enumerate() {
+        // The key of the first part is the route's own.
+        if let Some(own) = part.own.filter(|_| number > 0) {
+            all.keys.extend(key(&own, route));
+        }
+        for (prefix, id) in part.extra {
+            let id = if sources.has_by_name(id) {
+                KeyId::Argument(id)
+            } else {
+                KeyId::Literal(id)
+            };
+            all.keys.push(key_text(prefix, id));
+        }
+        all.groups.extend(part.groups);
+        all.patterns.extend(part.patterns);
+    }
+    all
+}
+
+/// The rows as a table, with a heading and columns as wide as they need to be.
+pub(super) fn render(rows: &[MapRow]) -> String {
+    let heading = ["METHOD", "PATH", "CALLER", "KEY", "EXPIRES", "INVALIDATES"];
+    let mut table = vec![heading.map(str::to_owned)];
+    table.extend(rows.iter().map(cells));
+    let widths: Vec<usize> = (0..heading.len())
+        .map(|column| {
+            let lengths = table.iter().map(|line| line[column].chars().count());
+            lengths.max().unwrap_or_default()
+        })
+        .collect();
+    let mut text = String::new();
+    for line in table {
+        let padded: Vec<String> = line
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
+        text.push_str(padded.join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn cells(row: &MapRow) -> [String; 6] {
+    let expires = match (row.cached, row.expiration) {
+        (false, _) => String::new(),
+        (true, Some(seconds)) => format!("{seconds} s"),
+        (true, None) => "default".to_owned(),
+    };
+    let MapInvalidations {
+        keys,
+        groups,
+        patterns,
+    } = &row.invalidates;
+    let own_key = row.key.iter().filter(|_| !row.cached).cloned();
+    let invalidated: Vec<String> = own_key
+        .chain(keys.iter().cloned())
+        .chain(groups.iter().map(|group| format!("group {group}")))
+        .chain(patterns.iter().map(|pattern| format!("pattern {pattern}")))
+        .collect();
+    [
+        row.method.clone(),
+        row.path.clone(),
+        row.caller.to_owned(),
+        row.key.clone().filter(|_| row.cached).unwrap_or_default(),
+        expires,
+        invalidated.join(", "),
+    ]
+}

@@ -1,0 +1,282 @@
+//! The words of a declaration, and the actix resource that it becomes.
+//!
+//! Come here for the order of wrapping, HEAD, `Allow`, or a new word. Mistakes that need the other resources are found by the
+//! map (`cache::map`); nothing here may panic.
+
+use std::any::TypeId;
+use std::marker::PhantomData;
+
+use actix_web::http::Method;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{FromRequest, Handler, HttpResponse, Responder, Route, web};
+
+use super::handler_input::{HandlerInput, InputDescription, describe};
+use crate::infrastructure::auth::{RequireCaller, RequireSuperuser};
+use crate::infrastructure::cache::{
+    CachePolicy, DeclaredRoute, Invalidation, RequiredCaller, RoutePolicy,
+};
+use crate::infrastructure::http;
+
+/// No route has been declared yet.
+#[derive(Debug)]
+pub struct NoRoute;
+/// The last declared route reads.
+#[derive(Debug)]
+pub struct Reading;
+/// The last declared route writes.
+#[derive(Debug)]
+pub struct Writing;
+
+/// A route has been declared, which the next word may describe.
+pub trait OnRoute {}
+impl OnRoute for Reading {}
+impl OnRoute for Writing {}
+
+/// A path with the routes of its methods. `Last` is the kind of the last declared route: words such as
+/// [`signed_in`](Self::signed_in) belong to it.
+#[derive(Debug)]
+#[must_use = "a resource answers where it is added: `api.add(resource(…))`"]
+pub struct Resource<Last = NoRoute> {
+    path: &'static str,
+    routes: Vec<MethodRoute>,
+    mistakes: Vec<String>,
+    last: PhantomData<Last>,
+}
+
+/// One method of a resource.
+#[derive(Debug)]
+struct MethodRoute {
+    method: Method,
+    route: RouteWithHandler,
+    caller: RequiredCaller,
+    policy: RoutePolicy,
+    handler: TypeId,
+    input: InputDescription,
+}
+
+/// An actix route; it has no `Debug`.
+struct RouteWithHandler(Route);
+
+impl std::fmt::Debug for RouteWithHandler {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Route")
+    }
+}
+
+/// Begins the declaration of the resource at a path below the prefix of its [`Resources`](super::Resources), with
+/// `{name}` for each parameter.
+pub const fn resource(path: &'static str) -> Resource {
+    Resource {
+        path,
+        routes: Vec::new(),
+        mistakes: Vec::new(),
+        last: PhantomData,
+    }
+}
+
+impl<Last> Resource<Last> {
+    /// The handler of GET. HEAD is answered too.
+    pub fn get<F, Input>(self, handler: F) -> Resource<Reading>
+    where
+        F: Handler<Input>,
+        Input: FromRequest + HandlerInput + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.route(Method::GET, handler)
+    }
+
+    /// The handler of POST.
+    pub fn post<F, Input>(self, handler: F) -> Resource<Writing>
+    where
+        F: Handler<Input>,
+        Input: FromRequest + HandlerInput + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.route(Method::POST, handler)
+    }
+
+    /// The handler of PUT.
+    pub fn put<F, Input>(self, handler: F) -> Resource<Writing>
+    where
+        F: Handler<Input>,
+        Input: FromRequest + HandlerInput + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.route(Method::PUT, handler)
+    }
+
+    /// The handler of PATCH.
+    pub fn patch<F, Input>(self, handler: F) -> Resource<Writing>
+    where
+        F: Handler<Input>,
+        Input: FromRequest + HandlerInput + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.route(Method::PATCH, handler)
+    }
+
+    /// The handler of DELETE.
+    pub fn delete<F, Input>(self, handler: F) -> Resource<Writing>
+    where
+        F: Handler<Input>,
+        Input: FromRequest + HandlerInput + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.route(Method::DELETE, handler)
+    }
+
+    fn route<F, Input, Next>(mut self, method: Method, handler: F) -> Resource<Next>
+    where
+        F: Handler<Input>,
+        Input: FromRequest + HandlerInput + 'static,
+        F::Output: Responder + 'static,
+    {
+        if self.routes.iter().any(|known| known.method == method) {
+            self.mistakes.push(format!("{method} is declared twice"));
+        }
+        let guarded = if method == Method::GET {
+            http::get()
+        } else {
+            web::method(method.clone())
+        };
+        self.routes.push(MethodRoute {
+            method,
+            route: RouteWithHandler(guarded.to(handler)),
+            caller: RequiredCaller::Anyone,
+            policy: RoutePolicy::None,
+            handler: TypeId::of::<F>(),
+            input: describe::<Input>(),
+        });
+        Resource {
+            path: self.path,
+            routes: self.routes,
+            mistakes: self.mistakes,
+            last: PhantomData,
+        }
+    }
+
+    /// The path below the prefix.
+    pub(super) const fn path(&self) -> &'static str {
+        self.path
+    }
+
+    /// What is wrong with the declaration by itself, a sentence each.
+    pub(super) fn take_mistakes(&mut self) -> Vec<String> {
+        if self.routes.is_empty() {
+            self.mistakes.push("no method is declared".to_owned());
+        }
+        std::mem::take(&mut self.mistakes)
+    }
+
+    /// The rows of the map, one for each method.
+    pub(super) fn rows(&self, prefix: &str) -> Vec<DeclaredRoute> {
+        let row = |route: &MethodRoute| DeclaredRoute {
+            method: route.method.to_string(),
+            path: format!("{prefix}{}", self.path),
+            caller: route.caller,
+            policy: route.policy,
+            handler: route.handler,
+            handler_authenticates: route.input.authenticates,
+            handler_query: route.input.query,
+        };
+        self.routes.iter().map(row).collect()
+    }
+
+    /// The actix resource.
+    pub(super) fn build(self) -> actix_web::Resource {
+        let allowed = allowed_methods(&self.routes);
+        let mut resource = web::resource(self.path);
+        for route in self.routes {
+            resource = resource.route(route.wrapped());
+        }
+        resource.default_service(web::route().to(move || {
+            let allowed = allowed.clone();
+            async move {
+                HttpResponse::MethodNotAllowed()
+                    .insert_header((header::ALLOW, allowed))
+                    .finish()
+            }
+        }))
+    }
+}
+
+impl<Last: OnRoute> Resource<Last> {
+    /// Only signed-in callers: others are answered 401, before the cache is asked and before the body is read.
+    pub fn signed_in(self) -> Self {
+        self.requires(RequiredCaller::SignedIn)
+    }
+
+    /// Only superusers: without a valid token 401, others 403, before the cache is asked and before the body is read.
+    pub fn superuser(self) -> Self {
+        self.requires(RequiredCaller::Superuser)
+    }
+
+    fn requires(mut self, caller: RequiredCaller) -> Self {
+        if let Some(last) = self.routes.last_mut() {
+            if last.caller != RequiredCaller::Anyone {
+                self.mistakes.push(format!(
+                    "{}: say `signed_in()` or `superuser()`, once",
+                    last.method
+                ));
+            }
+            last.caller = caller;
+        }
+        self
+    }
+
+    fn with_policy(mut self, policy: &RoutePolicy) -> Self {
+        if let Some(last) = self.routes.last_mut() {
+            if !matches!(last.policy, RoutePolicy::None) {
+                self.mistakes
+                    .push(format!("{} has two cache policies", last.method));
+            }
+            last.policy = *policy;
+        }
+        self
+    }
+}
+
+impl Resource<Reading> {
+    /// The GET is read through the cache by this policy (C8–C14).
+    pub fn cached(self, policy: CachePolicy) -> Self {
+        self.with_policy(&RoutePolicy::Reads(policy))
+    }
+}
+
+impl Resource<Writing> {
+    /// What the success of the write invalidates (C15–C17): an [`Invalidation`], or the [`CachePolicy`] of the resource
+    /// itself where nothing else becomes stale.
+    pub fn ends(self, invalidation: impl Into<Invalidation>) -> Self {
+        self.with_policy(&RoutePolicy::Ends(invalidation.into()))
+    }
+}
+
+impl MethodRoute {
+    /// The route in the one order that is right: authentication around the policy around the handler.
+    fn wrapped(self) -> Route {
+        let RouteWithHandler(mut route) = self.route;
+        route = match self.policy {
+            RoutePolicy::None => route,
+            RoutePolicy::Reads(policy) => route.wrap(policy),
+            RoutePolicy::Ends(invalidation) => route.wrap(invalidation),
+        };
+        match self.caller {
+            RequiredCaller::Anyone => route,
+            RequiredCaller::SignedIn => route.wrap(RequireCaller),
+            RequiredCaller::Superuser => route.wrap(RequireSuperuser),
+        }
+    }
+}
+
+/// The value of `Allow` (RFC 9110, section 10.2.1).
+fn allowed_methods(routes: &[MethodRoute]) -> HeaderValue {
+    let names: Vec<&str> = routes
+        .iter()
+        .map(|route| match &route.method {
+            method if *method == Method::GET => "GET, HEAD",
+            method => method.as_str(),
+        })
+        .collect();
+    // Names of methods are tokens, so this cannot fail.
+    HeaderValue::from_str(&names.join(", ")).unwrap_or(HeaderValue::from_static(""))
+}

@@ -1,0 +1,54 @@
+//! The check of all declared routes and policies, before anything else is started (C47).
+//!
+//! Come here for when the start is refused. The sentences themselves are in `cache::map`.
+
+use super::StartError;
+use crate::infrastructure::cache::CacheMap;
+
+/// Refuses to start where declared routes and policies do not fit together. `registered` are the names of the cache's backends, or
+/// `None` where the cache is off.
+pub(super) fn check(map: &CacheMap, registered: Option<&[&str]>) -> Result<(), StartError> {
+    let mistakes = map.mistakes(registered);
+    if mistakes.is_empty() {
+        Ok(())
+    } else {
+        Err(StartError::Declarations(mistakes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::HttpResponse;
+
+    use super::*;
+    use crate::infrastructure::cache::CachePolicy;
+    use crate::infrastructure::resource::{Resources, resource};
+
+    #[test]
+    fn c47_the_start_is_refused_with_all_mistakes_a_line_each() {
+        let mut api = Resources::under("/api");
+        api.add(
+            resource("/items")
+                .get(HttpResponse::Ok)
+                .cached(
+                    CachePolicy::new("items")
+                        .resource_id("all")
+                        .backend_name("hot"),
+                )
+                .delete(HttpResponse::NoContent)
+                .ends(CachePolicy::new("itms").resource_id("all")),
+        );
+        let error = check(&api.map(), Some(&["default"]))
+            .unwrap_err()
+            .to_string();
+        let lines: Vec<&str> = error.lines().collect();
+        assert_eq!(lines.len(), 2, "{error}");
+        assert!(lines[0].contains("GET /api/items") && lines[0].contains("`hot`"));
+        assert!(lines[1].contains("DELETE /api/items") && lines[1].contains("`itms:all`"));
+    }
+
+    #[test]
+    fn c47_the_template_starts() {
+        check(&crate::interfaces::map(), Some(&["default"])).unwrap();
+    }
+}
