@@ -20,8 +20,11 @@ pub(super) struct BoundArguments {
     empty: Vec<&'static str>,
 }
 
-/// Binds a value on the request. A name bound more than once keeps every value, and each of them
-/// is invalidated.
+/// Binds a value on the request: an argument of its cache keys, in place of a path parameter or a query field of that name.
+///
+/// A name may be bound more than once. A read takes the value that was bound last. A write invalidates the key of each value
+/// that was bound, and of the value in the path too: bind the id of every row that a handler changed, or the old and the new
+/// owner of one. A key with several such names is invalidated in every combination of their values.
 ///
 /// A middleware that authenticates binds the caller with [`bind_caller`], which knows the rights too.
 pub fn bind_argument(request: &impl HttpMessage, name: &'static str, value: impl ToString) {

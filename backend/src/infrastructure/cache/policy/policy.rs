@@ -77,7 +77,21 @@ pub(in crate::infrastructure::cache) struct Freshness {
 
 impl CachePolicy {
     /// A policy whose keys are `{key_prefix}:{resource_id}` (C1). `{name}` in the prefix is replaced
-    /// by the argument of that name.
+    /// by the argument of that name (C2): a value that was bound on the request
+    /// ([`CacheArguments::bind`](crate::infrastructure::cache::CacheArguments::bind)), else a path parameter, else a field of the
+    /// declared [`query`](Self::query).
+    ///
+    /// `{caller}` is the id of the caller, as authentication bound it
+    /// ([`bind_caller`](crate::infrastructure::cache::bind_caller)). It is the user's id and not the username, and neither a path
+    /// nor a query can name it. A key with `{caller}` is one of that caller alone, as with [`per_caller`](Self::per_caller). On a
+    /// write it is the caller who writes: where somebody else's entries become stale, as when a superuser changes a user, the
+    /// handler binds that user's id under another name, and the write names the same key with it: `me_{user_id}` for
+    /// `me_{caller}`.
+    ///
+    /// `{query_hash}` is a hash of all fields of the declared query.
+    ///
+    /// A read whose key needs an argument that is missing is not cached, which the log says once for the route (C6). A write whose
+    /// key needs one invalidates the smallest whole that is known, at most the namespace, and is an error in the log (C48).
     ///
     /// # Panics
     /// Where the template is malformed or ambiguous (C3): in a constant, the program does not compile.
@@ -190,7 +204,9 @@ impl CachePolicy {
 
     /// The type of the route's query (C14): its fields, serialised in order, become arguments. A field that no
     /// template places is appended to the key, as in `paged:7:page=2`. A field that is `None` is left out; one that is
-    /// not serialised is appended as the client sent it.
+    /// not serialised is appended as the client sent it. A template that places an optional field by name has no value for it
+    /// while the client leaves it out, so such a request is not cached (C6): give the field a default, or leave it out of the
+    /// template and have it appended.
     ///
     /// All entries of one resource, whatever their query, are ended by a write with the same policy (C44). The write
     /// needs no query: the resource is that of the key without the fields of the query, here `paged:7`.
