@@ -164,7 +164,7 @@ pub(super) const SECTION: Section = Section {
             name: "CACHE_VERIFY_PERCENT",
             kind: Kind::Percentage,
             default: "0",
-            meaning: "For this share of the hits the handler runs again, and an entry that is stale is an error in the log",
+            meaning: "For this share of the hits the handler runs again; an entry that differs is an error in the log, and so is each answer that depends on more than its key",
         },
     ],
 };
