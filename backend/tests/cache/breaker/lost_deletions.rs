@@ -1,6 +1,7 @@
 //! Deletions that fail, and what is trusted afterwards (C35).
 
 use backend::infrastructure::settings::CacheBackendKind;
+use futures_util::future::join_all;
 
 use crate::harness::{Harness, Log, get, post, settings};
 use crate::row::{Row, WAYS, works_on};
@@ -53,9 +54,10 @@ async fn c35_a_deletion_that_failed_is_delivered_before_anything_is_trusted_agai
     for kind in [CacheBackendKind::Redis, CacheBackendKind::Memcached] {
         for (read, write) in WAYS {
             if works_on(kind, write) {
-                for mode in [Mode::Refuse, Mode::Stall, Mode::Garbage, Mode::CutAnswers] {
-                    check_lost_deletion(kind, mode, read, write).await;
-                }
+                // Together, since each waits for its recovery.
+                let modes = [Mode::Refuse, Mode::Stall, Mode::Garbage, Mode::CutAnswers];
+                let checks = modes.map(|mode| check_lost_deletion(kind, mode, read, write));
+                join_all(checks).await;
             }
         }
     }

@@ -30,7 +30,9 @@ pub struct Steered {
 impl Steered {
     /// A cache on a steered backend.
     pub async fn harness() -> (Harness, Arc<Self>) {
-        let settings = settings(CacheBackendKind::Memory);
+        let mut settings = settings(CacheBackendKind::Memory);
+        // Nothing takes time here but the recovery, which follows from it.
+        settings.cache_operation_timeout_ms = 250;
         let steered = Arc::new(Self {
             server: Mutex::new((1, backend(&settings))),
             settings: settings.clone(),

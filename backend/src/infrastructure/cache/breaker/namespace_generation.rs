@@ -171,7 +171,8 @@ fn next(
     let begins = matches!(intent, Intent::NewGeneration | Intent::StrikeOff(_));
     let mut record = match recorded {
         Some(recorded) if recorded.server == server => recorded.clone(),
-        Some(recorded) if intent == Intent::NewGeneration => recorded.clone(),
+        // An old snapshot does not list the instances that have joined since.
+        Some(recorded) if intent == Intent::NewGeneration => with_known(recorded.clone(), known),
         Some(_) => return Err(VisitError::OtherServer),
         None if intent == Intent::Confirm => return Err(VisitError::NoRecord),
         // Flushed, evicted or the first one: nothing stored before is trusted.
@@ -208,6 +209,18 @@ fn next(
     } else {
         Err(Unavailable("the namespace has too many instances".to_owned()).into())
     }
+}
+
+fn with_known(mut record: NamespaceRecord, known: &[Member]) -> NamespaceRecord {
+    for member in known {
+        let is_listed = record.members.iter().any(|listed| listed.id == member.id);
+        if !is_listed {
+            record.members.push(*member);
+        }
+        // An answer from before the snapshot's present must not count for a later roll call.
+        record.round = record.round.max(member.answered);
+    }
+    record
 }
 
 #[cfg(test)]
@@ -274,6 +287,25 @@ mod tests {
                 "{intent:?}"
             );
         }
+    }
+
+    #[test]
+    fn c35_an_old_snapshot_is_completed_by_the_instances_that_have_joined_since() {
+        let since = Member {
+            id: 3,
+            answered: 9,
+            ..OTHER
+        };
+        let recorded = recorded();
+        let record = next(
+            Some(&recorded),
+            &[OTHER, since],
+            "run-2",
+            OWN,
+            Intent::NewGeneration,
+        );
+        let record = record.unwrap();
+        assert_eq!(answers(&record), [(2, 0), (3, 9), (1, 10)]);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use super::health::{Availability, Unavailable};
 use super::namespace_generation::{Intent, VisitError, visit, visit_until};
 use super::pending_deletions::PendingDeletions;
 use super::roll_call::RollCall;
+use crate::infrastructure::cache::backends::BackendError;
 
 /// Deletions delivered under one deadline.
 const DELIVERY_BATCH: usize = 500;
@@ -42,13 +43,13 @@ pub(super) async fn join(backend: &GuardedBackend) -> Result<RollCall, Unavailab
 
 /// Brings a backend that is away back: distrusts what it holds, then delivers the pending deletions.
 pub(super) async fn recover(backend: &Arc<GuardedBackend>) -> Result<RollCall, Unavailable> {
-    let until = Instant::now() + backend.deadline;
-    backend.observe(backend.unguarded.server_identity()).await?;
+    let until = Instant::now() + backend.intervals.attempt;
+    is_reachable(backend, until).await?;
     // From here on deletions are sent at once, as there may be more and more of them.
     let taken = Taken::from(backend);
     // First, since it ends whatever the pending deletions are about, and answers other instances.
     let record = visit_until(backend, Intent::NewGeneration, until).await?;
-    let call = RollCall::begun(&record);
+    let call = RollCall::begun(&record).lasting(backend.intervals.settle);
     let keys: Vec<String> = taken.deletions.keys.iter().cloned().collect();
     for batch in keys.chunks(DELIVERY_BATCH) {
         backend.observe(backend.unguarded.delete(batch)).await?;
@@ -66,6 +67,17 @@ pub(super) async fn recover(backend: &Arc<GuardedBackend>) -> Result<RollCall, U
         });
     }
     Ok(call)
+}
+
+/// Asks for a sign of life.
+async fn is_reachable(backend: &GuardedBackend, until: Instant) -> Result<(), Unavailable> {
+    let asked = backend.observe(backend.unguarded.server_identity());
+    match timeout_at(until.into(), asked).await {
+        Ok(answered) => answered.map(drop),
+        Err(_) => backend.note(Err(BackendError::no_answer_within(
+            backend.intervals.attempt,
+        ))),
+    }
 }
 
 /// Pending deletions that are being delivered. Dropped before they are delivered, they are pending again, and

@@ -13,6 +13,8 @@ use crate::infrastructure::cache::stored::{Member, NamespaceRecord};
 pub(super) struct RollCall {
     round: u64,
     began: Instant,
+    /// It is not complete before.
+    least: Duration,
 }
 
 /// How far a roll call is.
@@ -32,7 +34,13 @@ impl RollCall {
         Self {
             round: record.round,
             began: Instant::now(),
+            least: Duration::ZERO,
         }
+    }
+
+    /// The same, which lasts this long at least: instances that are not listed yet may hold pending deletions.
+    pub(super) fn lasting(self, least: Duration) -> Self {
+        Self { least, ..self }
     }
 
     /// How far it is, by a record that was read now. `own` is this instance's id.
@@ -49,7 +57,7 @@ impl RollCall {
             missing.partition(|member| elapsed > member.grace);
         if !overdue.is_empty() {
             Progress::Overdue(overdue.iter().map(|member| member.id).collect())
-        } else if waiting.is_empty() {
+        } else if waiting.is_empty() && elapsed >= self.least {
             Progress::Complete
         } else {
             Progress::Waiting
@@ -98,6 +106,16 @@ mod tests {
             call.progress_after(&record, OWN, late),
             Progress::Overdue(vec![2])
         );
+    }
+
+    #[test]
+    fn c35_a_roll_call_after_an_outage_lasts_until_unlisted_instances_have_had_the_time_to_come_back()
+     {
+        let (call, mut record) = called();
+        let call = call.lasting(GRACE);
+        record.remove(2);
+        assert_eq!(call.progress(&record, OWN), Progress::Waiting);
+        assert_eq!(call.progress_after(&record, OWN, GRACE), Progress::Complete);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::guarded_backend::GuardedBackend;
 use super::health::Availability;
+use super::intervals::PROBE;
 use super::namespace_generation::{Intent, VisitError, visit};
 use super::recovery::{join, leave, recover};
 use super::roll_call::{Progress, RollCall};
@@ -66,7 +67,7 @@ impl Drop for Supervisor {
 async fn supervise(backend: Arc<GuardedBackend>, joined: Option<RollCall>) {
     let mut met_outage = joined.is_none();
     let mut call = joined;
-    let mut probe_at = Instant::now() + backend.intervals.probe;
+    let mut probe_at = Instant::now() + PROBE;
     loop {
         match backend.availability() {
             Availability::Away => {
@@ -74,7 +75,7 @@ async fn supervise(backend: Arc<GuardedBackend>, joined: Option<RollCall>) {
                 if met_outage {
                     sleep_until(probe_at).await;
                 }
-                probe_at = Instant::now() + backend.intervals.probe;
+                probe_at = Instant::now() + PROBE;
                 met_outage = true;
                 call = probe(&backend).await;
             }
