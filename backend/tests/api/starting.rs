@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::database::TestDatabase;
+use crate::support::server::{Kind, Server};
 use crate::support::service::{TestService, command};
 use crate::support::{eventually, unique};
 
@@ -270,4 +271,21 @@ async fn c30_a_disabled_cache_is_reported_as_that() {
             .json(),
         json!({"status": "healthy"})
     );
+}
+
+#[tokio::test]
+async fn c59_a_near_cache_that_redis_refuses_is_reported_by_health() {
+    let server = Server::start(Kind::Redis);
+    let user = "ACL SETUSER default on nopass ~* &* +@all -client";
+    assert_eq!(server.say(user), "+OK");
+    let port = server.port.to_string();
+    let environment = [("CACHE_NEAR", "true"), ("CACHE_REDIS_PORT", port.as_str())];
+    let service = TestService::start_with(&environment).await;
+    eventually("health reports it", async || {
+        let ready = service.request(Method::GET, "/health/ready");
+        let ready = service.send(ready).await.expect(200).json();
+        let detail = ready["checks"]["cache_detail"].as_str().unwrap_or_default();
+        ready["checks"]["cache"] == "up" && detail.contains("near cache off")
+    })
+    .await;
 }

@@ -11,12 +11,12 @@ use std::time::Duration;
 use deadpool_redis::{Connection, Manager, Pool, PoolConfig, Runtime, Timeouts};
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
-use redis::io::tcp::socket2::TcpKeepalive;
 use redis::{
     AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion,
     RedisConnectionInfo,
 };
 use secrecy::ExposeSecret;
+use socket2::TcpKeepalive;
 use tokio::time::timeout;
 
 use super::identity::Identity;
