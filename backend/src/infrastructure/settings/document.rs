@@ -40,7 +40,7 @@ pub fn document() -> String {
         text.push_str("| Variable | Default | May hold | Meaning |\n|---|---|---|---|\n");
         for variable in section.variables {
             let default = match variable.default {
-                "" => "none".to_owned(),
+                "" => "empty".to_owned(),
                 default => format!("`{default}`"),
             };
             let file = if variable.kind.is_secret() {
