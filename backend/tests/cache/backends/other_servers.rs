@@ -60,15 +60,48 @@ async fn c57_a_redis_that_became_a_replica_is_left_for_the_new_master() {
     }
 }
 
+/// What a server says that has no data, or lets nobody in, or may not be written to.
+const ELSEWHERE: [&str; 4] = [
+    "-READONLY You can't write against a read only replica.\r\n",
+    "-LOADING Redis is loading the dataset in memory\r\n",
+    "-MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.\r\n",
+    "-NOAUTH Authentication required.\r\n",
+];
+
+#[actix_web::test]
+async fn c57_a_look_up_that_such_a_server_refuses_closes_its_connection() {
+    let direct = settings(CacheBackendKind::Redis);
+    for reply in ELSEWHERE {
+        let proxy = Proxy::start(direct.cache_redis_port).await;
+        let backend = backend(&CacheSettings {
+            cache_redis_port: proxy.port,
+            ..direct.clone()
+        });
+        assert_eq!(backend.get("none").await.unwrap(), None);
+        proxy.set_for_open(Mode::Say(reply));
+        assert!(backend.get("none").await.is_err(), "{reply}");
+        assert_eq!(backend.get("none").await.unwrap(), None, "{reply}");
+    }
+}
+
+#[actix_web::test]
+async fn c57_a_replica_is_no_server_of_the_cache_though_it_answers_look_ups() {
+    let (first, second) = (Server::start(Kind::Redis), Server::start(Kind::Redis));
+    let backend = backend(&CacheSettings {
+        cache_redis_port: first.port,
+        ..settings(CacheBackendKind::Redis)
+    });
+    identity(&*backend).await;
+    let demotion = format!("REPLICAOF 127.0.0.1 {}", second.port);
+    assert_eq!(first.say(&demotion), "+OK");
+    let refused = format!("{:?}", backend.server_identity().await);
+    assert!(refused.contains("replica"), "{refused}");
+}
+
 #[actix_web::test]
 async fn c57_connections_to_a_server_that_lets_nobody_in_are_replaced() {
     let server = Server::start(Kind::Redis);
-    for reply in [
-        "-READONLY You can't write against a read only replica.\r\n",
-        "-LOADING Redis is loading the dataset in memory\r\n",
-        "-MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.\r\n",
-        "-NOAUTH Authentication required.\r\n",
-    ] {
+    for reply in ELSEWHERE {
         for (harness, proxy) in through_proxies(&server).await {
             let app = harness.numbered_app(ITEM).await;
             hits_come(&app, "it is cached").await;
