@@ -130,6 +130,33 @@ async fn lists_and_searches_never_keep_out_a_request_that_reads_one_row() {
 }
 
 #[tokio::test]
+async fn readiness_does_not_wait_for_the_pool() {
+    let limits = [
+        PATIENT[0],
+        PATIENT[1],
+        ("DATABASE_POOL_SIZE", "1"),
+        UNCACHED,
+    ];
+    let service = TestService::start_with(&limits).await;
+    let lock = service.database.lock("widgets").await;
+    let waits = tokio::spawn(service.api(Method::GET, "/widgets/1", "").send());
+    let observer = service.database.pool().await;
+    eventually("the only connection waits", async || {
+        let sql = "SELECT EXISTS (SELECT FROM pg_stat_activity
+                   WHERE wait_event_type = 'Lock' AND datname = current_database())";
+        sqlx::query_scalar::<_, bool>(sql)
+            .fetch_one(&observer)
+            .await
+            .unwrap()
+    })
+    .await;
+    let ready = service.request(Method::GET, "/health/ready");
+    service.send(ready).await.expect(200);
+    lock.rollback().await.unwrap();
+    assert_eq!(waits.await.unwrap().unwrap().status(), 404);
+}
+
+#[tokio::test]
 async fn a_user_is_deleted_while_a_superuser_is_locked() {
     let service = TestService::start().await;
     let ada = service.new_user("ada").await;

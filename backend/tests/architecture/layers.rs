@@ -52,6 +52,24 @@ fn a_module_knows_only_what_another_makes_public_in_its_mod_rs() {
 }
 
 #[test]
+fn only_the_database_wing_makes_connections_to_the_database() {
+    for (path, text) in files() {
+        if layer(&path).is_none() || path.starts_with("src/infrastructure/database/") {
+            continue;
+        }
+        for line in code(&text) {
+            let makes = ["PgPool", "PgConnection", "PgTransaction"]
+                .iter()
+                .any(|name| line.contains(name));
+            assert!(
+                !makes,
+                "{path} has a connection without deadlines, take a `Database` or a `Transaction`: {line}"
+            );
+        }
+    }
+}
+
+#[test]
 fn only_the_settings_read_the_environment() {
     for (path, text) in files() {
         if layer(&path).is_none() && path != "src/main.rs"
