@@ -1,6 +1,7 @@
 //! The only place that builds things and puts them together.
 
 mod declarations;
+mod listeners;
 mod signals;
 
 use std::io;
@@ -26,6 +27,7 @@ use crate::infrastructure::telemetry::{self, AccessLog};
 use crate::interfaces::{self, Draining};
 use crate::modules::users::{self, UserCreate};
 
+use listeners::Listeners;
 pub use signals::{Signals, Stop};
 
 /// Seconds that requests under way have to finish after SIGTERM.
@@ -164,17 +166,20 @@ async fn run_server(
         .server_workers
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let (host, port) = (settings.server_host.as_str(), settings.server_port);
-    let server = HttpServer::new(app)
+    let unbound = |cause| StartError::Listen {
+        address: format!("{host}:{port}"),
+        cause,
+    };
+    let listeners = Listeners::bind(host, port).map_err(unbound)?;
+    let mut server = HttpServer::new(app)
         .workers(workers)
         .max_connections(settings.server_max_connections.div_ceil(workers))
         .keep_alive(Duration::from_secs(settings.server_keep_alive))
         .shutdown_timeout(SHUTDOWN_SECONDS)
-        .disable_signals()
-        .bind((host, port))
-        .map_err(|cause| StartError::Listen {
-            address: format!("{host}:{port}"),
-            cause,
-        })?;
+        .disable_signals();
+    for copy in listeners.copies().map_err(unbound)? {
+        server = server.listen(copy).map_err(unbound)?;
+    }
     for address in server.addrs() {
         tracing::info!(%address, "listening");
     }
@@ -184,7 +189,7 @@ async fn run_server(
     let mut until = None;
     let stopped = tokio::select! {
         outcome = server => outcome.map_err(StartError::Server),
-        () = stop(signals, &handle, &leaving, (delay, &draining), &mut until) => Ok(()),
+        () = stop(signals, (&handle, &listeners), &leaving, (delay, &draining), &mut until) => Ok(()),
     };
     leaving
         .leave(
@@ -202,7 +207,7 @@ async fn run_server(
 /// `until` is when the shutdown time is over.
 async fn stop(
     signals: &mut Signals,
-    server: &ServerHandle,
+    (server, listeners): (&ServerHandle, &Listeners),
     cache: &Cache,
     (delay, draining): (Duration, &Draining),
     until: &mut Option<Instant>,
@@ -218,6 +223,7 @@ async fn stop(
     let stopping = async {
         if is_graceful {
             server.pause().await;
+            listeners.refuse();
             close_connections();
             // Before the workers end, whose tasks end with them.
             cache.finish_tasks(end).await;
