@@ -75,7 +75,11 @@ const CLAUSES: u32 = 43;
 const MAX_LINES: usize = 350;
 
 /// Files that are longer and will be split.
-const LONGER: [&str; 2] = ["tests/model/main.rs", "tests/model/outage.rs"];
+const LONGER: [&str; 3] = [
+    "tests/model/instance.rs",
+    "tests/model/main.rs",
+    "tests/model/outage.rs",
+];
 
 fn too_long<'a>(files: &'a [Source], excused: &[&str]) -> Vec<&'a str> {
     files
