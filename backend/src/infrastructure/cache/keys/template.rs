@@ -183,7 +183,6 @@ impl Template {
                         key.push_str(literal);
                     }
                 }
-
                 TemplatePart::Placeholder(name) => {
                     let values = values(name).ok_or(MissingArgument(name))?;
                     keys = keys

@@ -2,7 +2,7 @@
 //!
 //! Come here when the map says that an argument has no source. Values are collected in `keys::arguments`, for each request.
 
-use super::{DeclaredRoute, RequiredCaller, RoutePolicy};
+use super::route::{DeclaredRoute, RequiredCaller, RoutePolicy};
 use crate::infrastructure::cache::keys::{CALLER, QUERY_HASH, QueryType};
 
 /// The names of a route's arguments.

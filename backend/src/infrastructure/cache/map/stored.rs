@@ -2,9 +2,9 @@
 //!
 //! Come here when the map says that nothing stores a key, a group or a pattern.
 
+use super::route::{DeclaredRoute, RoutePolicy};
 use super::shape::Shape;
 use super::sources::path_parameters;
-use super::{CacheMap, DeclaredRoute, RoutePolicy};
 use crate::infrastructure::cache::keys;
 use crate::infrastructure::cache::policy::{Audience, CachePolicy, ResourceId};
 
@@ -44,14 +44,16 @@ impl<'a> Stored<'a> {
     }
 }
 
-/// What all reading policies store.
-pub(super) fn all(map: &CacheMap) -> Vec<Stored<'_>> {
-    let read = map.routes.iter().filter_map(|route| match route.policy {
+/// What all reading policies store, and the policies under whose keys services store values.
+pub(super) fn all<'a>(
+    routes: &'a [DeclaredRoute],
+    stored_by_services: &[CachePolicy],
+) -> Vec<Stored<'a>> {
+    let read = routes.iter().filter_map(|route| match route.policy {
         RoutePolicy::Reads(policy) => Some(Stored::new(policy, id_of(&policy, Some(route))?)),
         _ => None,
     });
-    let by_services = map
-        .stored_by_services
+    let by_services = stored_by_services
         .iter()
         .filter_map(|policy| Some(Stored::new(*policy, id_of(policy, None)?)));
     read.chain(by_services).collect()

@@ -4,9 +4,9 @@
 
 use serde::Serialize;
 
+use super::route::{DeclaredRoute, RequiredCaller, RoutePolicy};
 use super::sources::Sources;
 use super::stored::{KeyId, id_of, key_text};
-use super::{DeclaredRoute, RequiredCaller, RoutePolicy};
 use crate::infrastructure::cache::policy::{Audience, CachePolicy, Invalidation};
 
 /// One route of the map.

@@ -1,9 +1,8 @@
 //! Mistakes of what a write invalidates: everything that it names must be stored by some policy that reads.
 
-use super::reads::missing_source;
-use super::{Context, did_you_mean, list};
+use super::sentences::{Context, did_you_mean, list, missing_source};
 use crate::infrastructure::cache::keys::Template;
-use crate::infrastructure::cache::map::DeclaredRoute;
+use crate::infrastructure::cache::map::route::DeclaredRoute;
 use crate::infrastructure::cache::map::shape::{Shape, is_id};
 use crate::infrastructure::cache::map::sources::Sources;
 use crate::infrastructure::cache::map::stored::{KeyId, Stored, id_of, key_text};

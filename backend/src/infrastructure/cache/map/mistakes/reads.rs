@@ -1,11 +1,11 @@
 //! Mistakes of policies that read.
 
-use super::{Context, Place, list};
+use super::sentences::{Context, Place, missing_source};
 use crate::infrastructure::cache::keys::{CALLER, Template};
+use crate::infrastructure::cache::map::route::{DeclaredRoute, RequiredCaller, RoutePolicy};
 use crate::infrastructure::cache::map::shape::Shape;
 use crate::infrastructure::cache::map::sources::Sources;
 use crate::infrastructure::cache::map::stored::{KeyId, id_of, key_text};
-use crate::infrastructure::cache::map::{CacheMap, DeclaredRoute, RequiredCaller, RoutePolicy};
 use crate::infrastructure::cache::policy::{Audience, CachePolicy};
 
 /// All mistakes of a read by itself.
@@ -54,21 +54,6 @@ fn arguments<'a>(policy: &CachePolicy, route: &'a DeclaredRoute) -> Vec<(&'a str
     found
 }
 
-/// An argument that nothing gives.
-pub(super) fn missing_source(name: &str, place: &str, sources: &Sources) -> String {
-    if name == CALLER {
-        return format!(
-            "{place} needs the argument `{CALLER}`, which only authentication gives: say signed_in()"
-        );
-    }
-    format!(
-        "{place} needs the argument `{name}`, which this route does not have; it has {}{}. What the handler or a middleware \
-         binds is declared with binds(&[\"{name}\"])",
-        list(sources.names()),
-        super::did_you_mean(name, sources.names()),
-    )
-}
-
 /// C45, C13: the caller is known before the look-up, and the policy says who may share an answer.
 fn check_caller(route: &DeclaredRoute, policy: &CachePolicy) -> Option<String> {
     if route.caller == RequiredCaller::Anyone {
@@ -107,9 +92,8 @@ fn check_query(route: &DeclaredRoute, policy: &CachePolicy) -> Option<String> {
 }
 
 /// Two reads that would answer with each other's entries.
-pub(super) fn check_pairs(map: &CacheMap) -> Vec<String> {
-    let reads: Vec<_> = map
-        .routes
+pub(super) fn check_pairs(routes: &[DeclaredRoute]) -> Vec<String> {
+    let reads: Vec<_> = routes
         .iter()
         .filter_map(|route| match &route.policy {
             RoutePolicy::Reads(policy) => Some((route, policy, id_of(policy, Some(route))?)),
