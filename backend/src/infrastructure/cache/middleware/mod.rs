@@ -7,6 +7,7 @@
 mod downstream;
 mod fill;
 mod handler;
+mod looking_up;
 mod misuse;
 mod read;
 mod refresh;

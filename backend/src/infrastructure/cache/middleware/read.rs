@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
@@ -12,6 +11,7 @@ use tracing::Instrument as _;
 
 use super::fill::Fill;
 use super::handler::{Handler, finish, say_once};
+use super::looking_up::lookup;
 use super::misuse::{CallerOfKey, InvalidRequestError};
 use super::refresh::{Aged, Ageing, is_due};
 use super::response::{answer_conditionally, respond, take_storable};
@@ -112,39 +112,6 @@ where
         caller: &caller,
     };
     context.decide(handler, request).await
-}
-
-/// The look-up of a plan.
-pub(super) fn lookup<'a>(
-    shared: &'a Shared,
-    policy: &'a CompiledPolicy,
-    registered: &'a RegisteredBackend,
-    plan: &'a ReadPlan,
-) -> Lookup<'a> {
-    Lookup {
-        backend: &registered.backend,
-        single_flights: &registered.single_flights,
-        clock: &shared.clock,
-        collapse_wait: shared.collapse_wait,
-        near: policy.policy.near,
-        key: &plan.key,
-        memberships: &plan.memberships,
-        longest_lifetime: longest_lifetime(shared, policy),
-        found_nothing: &policy.found_nothing,
-    }
-}
-
-/// For how long an entry of the policy may be kept by the server.
-fn longest_lifetime(shared: &Shared, policy: &CompiledPolicy) -> Duration {
-    let freshness = &policy.policy.freshness;
-    let fresh = policy
-        .policy
-        .expiration
-        .unwrap_or(shared.default_expiration);
-    let stale = freshness
-        .stale_while_revalidate
-        .max(freshness.stale_if_error);
-    Duration::from_secs(fresh.max(freshness.negative).saturating_add(stale))
 }
 
 /// A read that has a key and a backend.

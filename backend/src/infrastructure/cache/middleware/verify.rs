@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 use tracing::Instrument as _;
 
 use super::handler::Handler;
-use super::read::lookup;
+use super::looking_up::lookup;
 use crate::infrastructure::cache::lookup::Lookup;
 use crate::infrastructure::cache::policy::{CompiledPolicy, ReadPlan};
 use crate::infrastructure::cache::provider::{Cache, Comparison};

@@ -1,0 +1,42 @@
+//! From the plan of a read to its look-up.
+//!
+//! Come here to see which options of the process and of the policy a look-up takes. What a look-up does is told in `lookup`.
+
+use std::time::Duration;
+
+use crate::infrastructure::cache::lookup::Lookup;
+use crate::infrastructure::cache::policy::{CompiledPolicy, ReadPlan};
+use crate::infrastructure::cache::provider::{RegisteredBackend, Shared};
+
+/// The look-up of a plan.
+pub(super) fn lookup<'a>(
+    shared: &'a Shared,
+    policy: &'a CompiledPolicy,
+    registered: &'a RegisteredBackend,
+    plan: &'a ReadPlan,
+) -> Lookup<'a> {
+    Lookup {
+        backend: &registered.backend,
+        single_flights: &registered.single_flights,
+        clock: &shared.clock,
+        collapse_wait: shared.collapse_wait,
+        near: policy.policy.near,
+        key: &plan.key,
+        memberships: &plan.memberships,
+        longest_lifetime: longest_lifetime(shared, policy),
+        found_nothing: &policy.found_nothing,
+    }
+}
+
+/// For how long an entry of the policy may be kept by the server.
+fn longest_lifetime(shared: &Shared, policy: &CompiledPolicy) -> Duration {
+    let freshness = &policy.policy.freshness;
+    let fresh = policy
+        .policy
+        .expiration
+        .unwrap_or(shared.default_expiration);
+    let stale = freshness
+        .stale_while_revalidate
+        .max(freshness.stale_if_error);
+    Duration::from_secs(fresh.max(freshness.negative).saturating_add(stale))
+}
