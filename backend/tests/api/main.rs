@@ -23,6 +23,7 @@ mod pooler;
 mod proof;
 mod query_plans;
 mod random_input;
+mod rights;
 mod routes;
 mod secrets;
 mod settings;

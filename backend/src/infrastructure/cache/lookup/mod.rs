@@ -9,7 +9,7 @@
 //!
 //! | state | who gets it there | who may leave it |
 //! |---|---|---|
-//! | *vacant*: nothing, or a value that is no answer (foreign, damaged, of an old generation, of an old group generation, expired) | expiry, a deletion, a new generation | one reader, by compare-and-set, to *claimed* |
+//! | *vacant*: nothing, or a value that is no answer (foreign, damaged, of another key, of an old generation, of another stamp, expired) | expiry, a deletion, a new generation | one reader, by compare-and-set, to *claimed* |
 //! | *claimed* by an id, for `CLAIM_LIFETIME` at most | a reader that found it vacant | the claim's holder, by compare-and-set of exactly this claim, to *filled*; a deletion or expiry, to *vacant* |
 //! | *filled* with an entry of that id | the claim's holder | a deletion or expiry, to *vacant*; a refresher, by compare-and-set of exactly this entry, to *filled* |
 //!
@@ -18,10 +18,21 @@
 //! before the deletion, so the deletion (or whatever came before it: another's, `redis-cli DEL`, expiry)
 //! ended the claim, and the compare-and-set of a claim that does not stand does nothing. Ids are
 //! random and never used again, so no later claim is mistaken for an earlier one. The same holds for
-//! a refresher with the entry it saw in place of the claim. For a group and for the namespace the
-//! *generation* is read before the database and stored with the claim and the entry; an invalidation
-//! ends the generation, so the entry, if it is stored at all, is not an answer to anybody, and
-//! nobody waits for the claim.
+//! a refresher with the entry it saw in place of the claim.
+//!
+//! **Generations.** An entry may belong to the record of a declared group (C36) and to the record of its resource,
+//! where one resource has several entries (C44). Each record holds a *generation*, and so does the namespace. The
+//! generations are read before the database and stored with the claim and the entry, those of the records as one
+//! *stamp*. An invalidation ends the record, so the entry, if it is stored at all, is not an answer to anybody, and
+//! nobody waits for the claim. A missing record matches nothing. A record is written anew where an entry would
+//! outlive it, in the same generation and only in place of itself.
+//!
+//! **Rights.** The stamp of an entry of one caller contains the version of the caller's rights, which the database
+//! gave when the request was authenticated. A claim or an entry of other rights is vacant: nothing has to be deleted,
+//! so nothing can fail to be.
+//!
+//! **Identity.** Each value contains the hash of its key. One that arrives under another key is no answer, closes the
+//! connection and is reported (C63).
 //!
 //! **What a crash leaves behind.** A reader that dies leaves a claim, which expires. While it
 //! stands, others wait for it until `CACHE_COLLAPSE_WAIT_MS` after it was made and then run their

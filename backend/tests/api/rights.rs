@@ -1,0 +1,52 @@
+//! What a change of a user's rights does to the answers that were cached for that user (C44).
+//!
+//! Come here when the token check or the rights version changes. How entries carry the rights is tested in the suite of
+//! the cache.
+
+use crate::support::service::TestService;
+use serde_json::json;
+
+#[tokio::test]
+async fn c44_a_user_whose_role_is_changed_by_hand_gets_no_answer_from_before() {
+    let service = TestService::start().await;
+    let admin = service.admin().await;
+    for _ in 0..2 {
+        service.get_as(&admin, "/users/me").await.expect(200);
+    }
+    let before = service.get_as(&admin, "/users/me").await;
+    assert!(
+        before.is_hit() && before.json()["is_superuser"] == true,
+        "{before:#?}"
+    );
+    sqlx::query("UPDATE users SET is_superuser = false WHERE username = 'admin'")
+        .execute(&service.database.pool().await)
+        .await
+        .unwrap();
+    let after = service.get_as(&admin, "/users/me").await;
+    assert!(
+        !after.is_hit() && after.json()["is_superuser"] == false,
+        "{after:#?}"
+    );
+    let again = service.get_as(&admin, "/users/me").await;
+    assert!(again.is_hit(), "{again:#?}");
+}
+
+#[tokio::test]
+async fn c44_a_password_that_somebody_else_sets_ends_the_answers_of_that_user() {
+    let service = TestService::start().await;
+    let admin = service.admin().await;
+    let ada = service.new_user("ada").await;
+    for _ in 0..2 {
+        service.get_as(&ada, "/users/me").await.expect(200);
+    }
+    let change = json!({"password": "another horse"});
+    service
+        .patch(&admin, "/users/ada", change)
+        .await
+        .expect(200);
+    // The tokens from before are revoked, and the new one finds nothing from before.
+    service.get_as(&ada, "/users/me").await.expect(401);
+    let ada = service.sign_in("ada", "another horse").await;
+    let first = service.get_as(&ada, "/users/me").await.expect(200);
+    assert!(!first.is_hit(), "{first:#?}");
+}
