@@ -4,12 +4,14 @@
 //! `policy::variants`.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use actix_web::HttpResponse;
 use actix_web::web::{self, ServiceConfig};
 use backend::infrastructure::cache::CachePolicy;
 use backend::infrastructure::settings::CacheBackendKind;
 use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
 
 use crate::harness::{Harness, backend, get, no_content, post};
 use crate::row::{Row, start};
@@ -117,8 +119,11 @@ async fn c44_a_read_after_a_write_never_joins_a_variants_flight_from_before_it()
             row.entered().await;
             assert_eq!(post(&*app, write).await.status, 204);
             row.release(0);
-            // The first reader is still under way with what it read before the write.
-            for reply in [get(&*app, read).await, get(&beside, read).await] {
+            // The first reader is still under way with what it read before the write. A request that joined it would
+            // wait for as long as a claim lives.
+            let both = async { [get(&*app, read).await, get(&beside, read).await] };
+            let both = timeout(Duration::from_secs(5), both).await;
+            for reply in both.expect("a claim from before the write is not waited for") {
                 assert_eq!(reply.text(), "3", "{write} on {:?}", harness.kind);
             }
             row.release(1);

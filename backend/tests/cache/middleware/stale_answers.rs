@@ -1,13 +1,16 @@
 //! Old answers that cover a handler (C38): who waits for how long, and what is never given.
 //! Come here when requests wait for a handler that hangs.
 
+use std::rc::Rc;
 use std::time::Duration;
 
+use actix_web::rt;
 use backend::infrastructure::settings::CacheBackendKind;
 use tokio::time::timeout;
 
 use crate::harness::{Harness, get, settings};
 use crate::source::{ITEM, Source};
+use crate::support::eventually;
 
 const ALL: [CacheBackendKind; 3] = [
     CacheBackendKind::Redis,
@@ -47,16 +50,25 @@ async fn c38_without_a_collapse_wait_the_handler_still_has_the_time_to_answer() 
         settings.cache_collapse_wait_ms = 0;
         let harness = Harness::with_settings(settings).await;
         let source = Source::new();
-        let app = source.app(&harness, ITEM.stale_if_error(300)).await;
-        get(&app, "/1").await;
+        let app = Rc::new(source.app(&harness, ITEM.stale_if_error(300)).await);
+        get(&*app, "/1").await;
         source.set(2);
         harness.clock.advance(Duration::from_secs(100));
-        let reply = get(&app, "/1").await;
+        source.close();
+        let reader = {
+            let app = Rc::clone(&app);
+            rt::spawn(async move { get(&*app, "/1").await })
+        };
+        eventually("the handler runs", async || source.runs() == 2).await;
+        // An old answer that is given at once is given by now.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        source.open();
+        let reply = reader.await.unwrap();
         assert_eq!(reply.text(), "2", "{reply:?} on {kind:?}");
         // And a handler that hangs is covered.
         harness.clock.advance(Duration::from_secs(100));
         source.close();
-        assert_eq!(get(&app, "/1").await.text(), "2", "{kind:?}");
+        assert_eq!(get(&*app, "/1").await.text(), "2", "{kind:?}");
         source.open();
     }
 }
