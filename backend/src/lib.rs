@@ -3,6 +3,8 @@
 //! Read [`startup`] for how the parts are put together, [`modules`] for what the application is,
 //! and [`infrastructure::cache`] for the cache.
 
+#[cfg(doctest)]
+mod documentation;
 pub mod infrastructure;
 pub mod interfaces;
 pub mod modules;
