@@ -5,3 +5,6 @@
 
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+#[doc = include_str!("../../docs/caching.md")]
+struct Caching;

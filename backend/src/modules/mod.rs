@@ -1,19 +1,26 @@
 //! What the application is: one folder a feature.
 //!
-//! A module declares its resources in `mod.rs` and is listed in [`configure`]; see the README for how to add
-//! one. Modules know the infrastructure below them, and of each other no more than what a `mod.rs`
-//! makes public.
+//! Come here to list a new module: one line, at the end of the list below. What belongs into its folder is explained in
+//! `docs/modules.md`. Modules know the infrastructure below them, and of each other no more than what a `mod.rs` makes public.
 
 use crate::infrastructure::resource::Resources;
 
-pub mod auth;
-pub mod users;
-pub mod widgets;
+/// Makes each name a module, and declares its resources. A macro, since no function can declare a module: with it a new
+/// module takes one line.
+macro_rules! modules {
+    ($($name:ident,)*) => {
+        $(pub mod $name;)*
 
-/// Declares the resources of every module: the one place where modules are listed.
-pub fn configure(api: &mut Resources) {
-    // A path is compared with one after the other: what is asked most stands first.
-    widgets::configure(api);
-    users::configure(api);
-    auth::configure(api);
+        /// Declares the resources of every module.
+        pub fn configure(api: &mut Resources) {
+            $($name::configure(api);)*
+        }
+    };
+}
+
+// A path is compared with one resource after the other: what is asked most stands first.
+modules! {
+    widgets,
+    users,
+    auth,
 }

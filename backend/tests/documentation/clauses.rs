@@ -38,7 +38,8 @@ fn cited(line: &str) -> Vec<u32> {
             .take_while(char::is_ascii_digit)
             .collect();
         let after = line[index + 1 + digits.len()..].chars().next();
-        let ends = !after.is_some_and(|next| next.is_ascii_alphanumeric() || next == '_' || next == '.');
+        let ends =
+            !after.is_some_and(|next| next.is_ascii_alphanumeric() || next == '_' || next == '.');
         let ends = ends || after == Some('.');
         if matches!(digits.len(), 1 | 2)
             && ends
@@ -54,7 +55,10 @@ fn cited(line: &str) -> Vec<u32> {
 fn a_clause_that_is_cited_exists_in_the_contract() {
     let clauses = clauses();
     let mut checked = 0;
-    let mut texts = sources(&["backend/src", "backend/tests", "backend/benches"], &["rs"]);
+    let mut texts = sources(
+        &["backend/src", "backend/tests", "backend/benches"],
+        &["rs"],
+    );
     texts.extend(pages().into_iter().map(|page| (page.path, page.text)));
     for (path, text) in texts {
         // This file and its examples.
@@ -116,5 +120,8 @@ fn every_clause_has_a_test_that_carries_its_number() {
 #[test]
 fn citations_are_found_in_prose_and_not_in_other_words() {
     assert_eq!(cited("as C15 says (C33/C34), see C5."), [15, 33, 34, 5]);
-    assert_eq!(cited("C_UTF8, C99x, RFC8941, ABC12, C123"), Vec::<u32>::new());
+    assert_eq!(
+        cited("C_UTF8, C99x, RFC8941, ABC12, C123"),
+        Vec::<u32>::new()
+    );
 }

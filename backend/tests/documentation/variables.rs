@@ -7,8 +7,19 @@ use crate::pages::{code_spans, pages, root};
 
 /// The beginnings of our variables.
 const PREFIXES: &[&str] = &[
-    "ACCOUNT_", "ADMIN_", "CACHE_", "CORS_", "DATABASE_", "DEFAULT_CACHE_", "LOGIN_", "LOG_",
-    "MANAGEMENT_", "RATE_", "SERVER_", "TRACING_", "TRUSTED_",
+    "ACCOUNT_",
+    "ADMIN_",
+    "CACHE_",
+    "CORS_",
+    "DATABASE_",
+    "DEFAULT_CACHE_",
+    "LOGIN_",
+    "LOG_",
+    "MANAGEMENT_",
+    "RATE_",
+    "SERVER_",
+    "TRACING_",
+    "TRUSTED_",
 ];
 
 /// The variables of `.env.example`, commented out or not.

@@ -152,6 +152,11 @@ impl Service {
             .await
     }
 
+    pub async fn put(&self, token: &str, path: &str, body: Value) -> Answer {
+        self.send(self.api(Method::PUT, path, token).json(&body))
+            .await
+    }
+
     pub async fn delete(&self, token: &str, path: &str) -> Answer {
         self.send(self.api(Method::DELETE, path, token)).await
     }
