@@ -47,8 +47,8 @@ fn every_variable_that_a_page_names_is_a_setting() {
     let known = known();
     let mut checked = 0;
     for page in pages() {
-        // The change log names variables of the past.
-        if page.path == "CHANGELOG.md" {
+        // The change log names variables of the past; the page of settings has a test of its own.
+        if ["CHANGELOG.md", "docs/settings.md"].contains(&&*page.path) {
             continue;
         }
         for (number, line) in page.prose() {

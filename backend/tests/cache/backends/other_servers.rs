@@ -176,7 +176,7 @@ async fn c59_a_server_is_the_same_for_all_until_it_restarts() {
 }
 
 #[actix_web::test]
-async fn c60_a_promoted_replica_is_another_server() {
+async fn c35_a_promoted_replica_is_another_server() {
     let first = Server::start(Kind::Redis);
     let second = Server::start(Kind::Redis);
     let proxy = Proxy::start(first.port).await;
