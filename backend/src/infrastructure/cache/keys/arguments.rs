@@ -1,4 +1,7 @@
-//! Arguments: the named values known for a request, from which keys are built (C2).
+//! Arguments: the named values of a request, from which keys are built (C2).
+//!
+//! Come here to change which values a key can contain. How a value is escaped is in `escape`; nothing
+//! here knows policies.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -10,23 +13,25 @@ use percent_encoding::percent_decode_str;
 
 use super::escape::strong_hash;
 
-/// Values bound on a request by a handler or an outer middleware.
+/// Values that a handler or an outer middleware has bound on the request.
 #[derive(Clone, Debug, Default)]
 pub(super) struct BoundArguments {
     values: Vec<(&'static str, String)>,
     /// The version of the caller's rights.
     rights: u64,
-    /// Names that were bound to no value at all.
+    /// Names that were bound without any value.
     empty: Vec<&'static str>,
 }
 
-/// Binds a value on the request: an argument of its cache keys, in place of a path parameter or a query field of that name.
+/// Binds a value on the request: an argument of its cache keys, in place of a path parameter or a query
+/// field of that name.
 ///
-/// A name may be bound more than once. A read takes the value that was bound last. A write invalidates the key of each value
-/// that was bound, and of the value in the path too: bind the id of every row that a handler changed, or the old and the new
-/// owner of one. A key with several such names is invalidated in every combination of their values.
+/// A name may be bound more than once. A read takes the value that was bound last. A write invalidates
+/// the key of each value that was bound, and of the value in the path too: bind the id of every row that
+/// a handler changed, or the old and the new owner of one. A key with several such names is invalidated
+/// in every combination of their values.
 ///
-/// A middleware that authenticates binds the caller with [`bind_caller`], which knows the rights too.
+/// A middleware that authenticates uses [`bind_caller`] instead, which binds the caller's rights too.
 pub fn bind_argument(request: &impl HttpMessage, name: &'static str, value: impl ToString) {
     change_bound(request, |bound| {
         bound.values.push((name, value.to_string()));
@@ -35,11 +40,12 @@ pub fn bind_argument(request: &impl HttpMessage, name: &'static str, value: impl
 
 /// Binds the caller of a request: the argument `caller`, and the version of the caller's rights (C44).
 ///
-/// Entries and claims of a policy with the caller in its key belong to the rights that they were made under: a
-/// caller with another version finds nothing stored, on every instance and at once, though nothing is deleted. The
-/// version is read together with the caller, in the statement that checks the credentials, and changes whenever
-/// the caller may do more or less than before: another role, a password set by somebody else, a deletion. A caller
-/// whose rights never change may be bound with 0, as `bind_argument(request, "caller", id)` does.
+/// Entries and claims of a policy with the caller in its key belong to the rights that they were made
+/// under: a caller with another version finds no entry, on every instance and at once, without any
+/// deletion. The version is read together with the caller, in the statement that checks the credentials,
+/// and changes whenever the caller may do more or less than before: another role, a password set by
+/// another user, a deletion. A caller whose rights never change may be bound with 0, as
+/// `bind_argument(request, "caller", id)` does.
 pub fn bind_caller(request: &impl HttpMessage, id: impl ToString, rights: u64) {
     change_bound(request, |bound| {
         bound.values.push((CALLER, id.to_string()));
@@ -57,7 +63,8 @@ fn change_bound(request: &impl HttpMessage, change: impl FnOnce(&mut BoundArgume
     }
 }
 
-/// Lets a handler bind what only it knows, such as the owner of what it has just deleted.
+/// Lets a handler bind values that only the handler knows, such as the owner of a row that it has just
+/// deleted.
 ///
 /// ```
 /// use actix_web::HttpResponse;
@@ -77,8 +84,8 @@ impl CacheArguments {
         bind_argument(&self.0, name, value);
     }
 
-    /// Binds each of the values under a name. With no values the name counts as bound too: there is nothing to invalidate
-    /// by it, as for the deletion of a user without widgets.
+    /// Binds each of the values under a name. Without values the name counts as bound too, and its keys
+    /// are not invalidated: for example the widgets of a deleted user without widgets.
     pub fn bind_all<V: ToString>(&self, name: &'static str, values: impl IntoIterator<Item = V>) {
         let mut values = values.into_iter().peekable();
         if values.peek().is_none() {
@@ -103,7 +110,7 @@ impl FromRequest for CacheArguments {
 /// it: no path and no query does.
 pub(in crate::infrastructure::cache) const CALLER: &str = "caller";
 
-/// The caller that authentication has bound on the request so far; of several, the last one.
+/// The caller that authentication has bound on the request so far. Of several, the last one.
 pub(in crate::infrastructure::cache) fn bound_caller(request: &HttpRequest) -> Option<String> {
     let extensions = request.extensions();
     let bound = extensions.get::<BoundArguments>()?;
@@ -113,10 +120,10 @@ pub(in crate::infrastructure::cache) fn bound_caller(request: &HttpRequest) -> O
         .map(|(_, value)| value.clone())
 }
 
-/// The hash of the declared query.
+/// The name of the argument that holds the hash of the declared query.
 pub(in crate::infrastructure::cache) const QUERY_HASH: &str = "query_hash";
 
-/// Every argument of one request.
+/// All arguments of one request.
 pub(in crate::infrastructure::cache) struct Arguments<'a> {
     bound: BoundArguments,
     path: Vec<(&'a str, Cow<'a, str>)>,
@@ -125,7 +132,7 @@ pub(in crate::infrastructure::cache) struct Arguments<'a> {
 }
 
 impl<'a> Arguments<'a> {
-    /// Collects what is known for the request: bound values, path parameters and the fields of the
+    /// Collects the arguments of the request: bound values, path parameters and the fields of the
     /// declared query.
     pub(in crate::infrastructure::cache) fn collect(
         request: &'a HttpRequest,
@@ -145,7 +152,8 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// The arguments of a write that no request makes: a job's, or a service's. A name may stand more than once.
+    /// The arguments of a write without a request, by a job or a service. A name may occur more than
+    /// once.
     pub(in crate::infrastructure::cache) fn named(named: &'a [(&'static str, &'a str)]) -> Self {
         let bound = BoundArguments {
             values: named
@@ -156,7 +164,7 @@ impl<'a> Arguments<'a> {
         };
         Self {
             bound,
-            // An id is inferred from these.
+            // The resource id is inferred from these.
             path: named
                 .iter()
                 .map(|(name, value)| (*name, Cow::Borrowed(*value)))
@@ -171,7 +179,7 @@ impl<'a> Arguments<'a> {
         self.bound.rights
     }
 
-    /// Whether an argument's value is that of the query: it is neither bound nor in the path.
+    /// Whether an argument's value comes from the query: it is neither bound nor in the path.
     pub(in crate::infrastructure::cache) fn is_from_query(&self, name: &str) -> bool {
         let is_bound = self.bound.values.iter().any(|(known, _)| *known == name);
         !is_bound && self.in_path(name).is_none()
@@ -186,14 +194,14 @@ impl<'a> Arguments<'a> {
     pub(in crate::infrastructure::cache) fn with_query_hash(mut self) -> Self {
         let mut normalised = String::new();
         for (name, value) in self.query {
-            // With their lengths, so that no value reads like another field.
+            // With their lengths, so that no value looks like another field.
             let _ = write!(normalised, "{}:{name}={}:{value};", name.len(), value.len());
         }
         self.query_hash = Some(strong_hash(&normalised).to_owned());
         self
     }
 
-    /// The value of an argument. What was bound goes before what the client sent.
+    /// The value of an argument. A bound value takes precedence over the client's.
     pub(in crate::infrastructure::cache) fn value(&self, name: &str) -> Option<Cow<'_, str>> {
         let bound = self
             .bound
@@ -217,9 +225,9 @@ impl<'a> Arguments<'a> {
             .map(|(_, value)| Cow::Borrowed(value.as_str()))
     }
 
-    /// Every value of an argument, for invalidation: all that was bound and the one that was sent; `None` for an argument that
-    /// is not known, and no values for one that was bound to nothing.
-    /// An integer that was sent as `042` stands for `42` too, since the handler took it for that.
+    /// Every value of an argument, for invalidation: all bound values and the client's. `None` for an
+    /// unknown argument; no values for one that was bound without values. An integer that was sent as
+    /// `042` counts as `42` too, since the handler parsed it so.
     pub(in crate::infrastructure::cache) fn values(&self, name: &str) -> Option<Vec<Cow<'_, str>>> {
         let mut values: Vec<Cow<'_, str>> = self
             .bound
@@ -244,8 +252,8 @@ impl<'a> Arguments<'a> {
         Some(values)
     }
 
-    /// Whether a path parameter is an id of one of these types in an unusual form (`042`, `+42`, a UUID in
-    /// capitals): its entry would have another key than the one that writes invalidate.
+    /// Whether a path parameter is an id of one of these types in an unusual form (`042`, `+42`, a UUID
+    /// in capitals): its entry would have another key than the key that writes invalidate.
     pub(in crate::infrastructure::cache) fn is_unusual(
         &self,
         name: &str,
@@ -255,7 +263,7 @@ impl<'a> Arguments<'a> {
             .is_some_and(|value| types.iter().any(|kind| kind.usual_form(value).is_some()))
     }
 
-    /// The resource id, where the policy names none (C7), with the name of its argument.
+    /// The resource id with the name of its argument, for a policy that names no id (C7).
     pub(in crate::infrastructure::cache) fn infer_resource_id(
         &self,
         types: &[ResourceIdType],
@@ -280,7 +288,7 @@ pub(in crate::infrastructure::cache) fn is_id(name: &str) -> bool {
     name == "id" || name.ends_with("_id")
 }
 
-/// A part of the path as it was meant, if that is text. Most have nothing to decode.
+/// A part of the path, percent-decoded, if it is text. Most parts contain nothing to decode.
 fn decoded(value: &str) -> Option<Cow<'_, str>> {
     if value.contains('%') {
         percent_decode_str(value).decode_utf8().ok()
@@ -289,14 +297,14 @@ fn decoded(value: &str) -> Option<Cow<'_, str>> {
     }
 }
 
-/// The usual form of a value that is an integer or a UUID and is written otherwise.
+/// The usual form of an integer or a UUID in an unusual form; `None` for any other value.
 pub(in crate::infrastructure::cache) fn usual_form(value: &str) -> Option<String> {
     ResourceIdType::Integer
         .usual_form(value)
         .or_else(|| ResourceIdType::Uuid.usual_form(value))
 }
 
-/// What kind of value may be inferred as the resource id (C7).
+/// The kind of value that may be inferred as the resource id (C7).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ResourceIdType {
     /// A 64-bit integer; the default.
@@ -317,9 +325,9 @@ impl ResourceIdType {
         }
     }
 
-    /// The usual form of an id that is written otherwise.
+    /// The usual form of an id of this type in an unusual form; `None` for any other value.
     fn usual_form(self, value: &str) -> Option<String> {
-        // Most are integers that need no second look: up to 18 digits are in the range of `i64`.
+        // Most ids are short integers without a sign: up to 18 digits are in the range of `i64`.
         if matches!(value.len(), 1..=18)
             && value.bytes().all(|byte| byte.is_ascii_digit())
             && !value.starts_with('0')

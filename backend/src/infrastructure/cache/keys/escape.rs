@@ -1,12 +1,13 @@
-//! How a value is written into a key so that it cannot leave its place (C4), and how a long key is shortened (C5).
+//! Escaping of values in a key, so that a value cannot change the key's structure (C4), and shortening
+//! of long keys (C5).
 //!
 //! Come here to change which characters stay as they are. Nothing here knows templates or requests.
 
 use std::fmt::Write as _;
 use std::ops::Deref;
 
-/// The value as it stands in a key: ASCII letters, digits and `_ - . ~ @ +` stay, the rest is percent-encoded (C4).
-/// For services that build keys of their own.
+/// The escaped form of a value in a key: ASCII letters, digits and `_ - . ~ @ +` stay, the rest is
+/// percent-encoded (C4). For services that build keys of their own.
 ///
 /// ```
 /// use backend::infrastructure::cache::escape;
@@ -20,12 +21,13 @@ pub fn escape(value: &str) -> String {
     escaped
 }
 
-/// Appends a value so that it cannot leave its place: what is not plain is percent-encoded (C4).
+/// Appends a value with percent-encoding for every byte that is not plain, so that it cannot change the
+/// key's structure (C4).
 ///
 /// The mapping is injective, and its output holds no `:`, `=`, glob character or white space.
 pub(in crate::infrastructure::cache) fn push_escaped(key: &mut String, value: &str) {
     let plain = value.bytes().take_while(|byte| is_plain(*byte)).count();
-    // Most values are plain as a whole.
+    // Most values consist of plain bytes only.
     let (plain, rest) = value.split_at(plain);
     key.push_str(plain);
     for byte in rest.bytes() {
@@ -43,16 +45,16 @@ pub(super) fn strong_hash(text: &str) -> impl Deref<Target = str> {
     blake3::hash(text.as_bytes()).to_hex()
 }
 
-/// The hexadecimal digits of a strong hash.
+/// The number of hexadecimal digits of a strong hash.
 const HASH_DIGITS: usize = 64;
 
-/// What stands between the head of a shortened key and the hash. Escaping removes it from values, so no argument
-/// can be chosen to equal a shortened key.
+/// The character between the head of a shortened key and the hash. Escaping removes it from values, so
+/// no argument can produce a shortened key.
 const BEFORE_HASH: u8 = b'#';
 
-/// The short form of a key that is too long for the backend: a readable head, then a strong hash of the whole
-/// (C5). `None` where the key can stay as it is. A key that has the form of a shortened one, as a literal of a
-/// template may give it, gets a hash of its own.
+/// The short form of a key that is longer than `max_bytes`: a readable head, then a strong hash of the
+/// whole key (C5). `None` where the key can stay as it is. A key that looks like a shortened one, which
+/// a literal of a template may produce, gets a hash of its own.
 pub(in crate::infrastructure::cache) fn fit(key: &str, max_bytes: usize) -> Option<String> {
     if key.len() <= max_bytes && !looks_shortened(key) {
         return None;
@@ -139,7 +141,7 @@ mod tests {
         let shortened = fitted(&long, 250);
         let argument = shortened.strip_prefix("search:").unwrap();
         assert_ne!(escaped(argument), argument);
-        // A template or a key of the provider may spell one out.
+        // A template or a key of the provider may contain such a text.
         assert_ne!(fitted(&shortened, 250), shortened);
         assert_ne!(fitted(&shortened, 1024), shortened);
         assert!(fitted(&shortened, 250).len() <= 250);

@@ -1,30 +1,31 @@
-//! A key as the application knows it and as the server does, with its identity (C1, C5, C63).
+//! A key in the application's form and in the server's form, with its identity (C1, C5, C63).
 //!
-//! Come here for what stands behind the namespace. How values are escaped into a key is in `escape`.
+//! Come here for the parts of a key behind the namespace. How values are escaped into a key is in
+//! `escape`.
 
 use rapidhash::v3::rapidhash_v3;
 
 use super::escape::fit;
 
-/// What the key of a declared group's record begins with, behind the namespace (C36).
+/// The beginning of the key of a declared group's record, behind the namespace (C36).
 pub(in crate::infrastructure::cache) const GROUP: &str = "~group:";
 
-/// What the key of a resource's record begins with, behind the namespace (C44).
+/// The beginning of the key of a resource's record, behind the namespace (C44).
 pub(in crate::infrastructure::cache) const RESOURCE: &str = "~resource:";
 
-/// A key as the application knows it and as the server does.
+/// A key in the application's form and in the server's form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::infrastructure::cache) struct Key {
     full: String,
-    /// Where the application's key begins in `full`.
+    /// The number of bytes of the namespace at the beginning of `full`.
     namespace_bytes: usize,
-    /// What the server knows it by, where `full` is too long for it.
+    /// The server's form, where `full` is too long for the server.
     shortened: Option<String>,
     identity: u64,
 }
 
 impl Key {
-    /// The key that a full key is, behind a namespace of so many bytes.
+    /// A key whose namespace takes the first `namespace_bytes` of the full text.
     pub(in crate::infrastructure::cache) fn new(full: String, namespace_bytes: usize) -> Self {
         Self {
             identity: rapidhash_v3(full.as_bytes()),
@@ -34,7 +35,7 @@ impl Key {
         }
     }
 
-    /// Shortens what the server gets to see to what it takes (C5).
+    /// Shortens the server's form to at most `max_bytes` (C5).
     pub(in crate::infrastructure::cache) fn fit(&mut self, max_bytes: usize) {
         if let Some(shortened) = fit(&self.full, max_bytes) {
             self.shortened = Some(shortened);
@@ -46,18 +47,19 @@ impl Key {
         &self.full[self.namespace_bytes..]
     }
 
-    /// The key as the server knows it.
+    /// The server's form of the key.
     pub(in crate::infrastructure::cache) fn full(&self) -> &str {
         self.shortened.as_deref().unwrap_or(&self.full)
     }
 
-    /// The key as the server knows it, for keeping.
+    /// The server's form of the key, as an owned text.
     pub(in crate::infrastructure::cache) fn into_full(self) -> String {
         self.shortened.unwrap_or(self.full)
     }
 
-    /// The hash of the whole key, namespace included and not shortened, that each value under it contains (C63).
-    /// 64 bits of rapidhash, version 3, whose output is the same on every machine and in every release.
+    /// The hash of the whole key, with the namespace and not shortened. Each value under the key
+    /// contains it (C63). 64 bits of rapidhash, version 3, whose output is the same on every machine and
+    /// in every release.
     pub(in crate::infrastructure::cache) fn identity(&self) -> u64 {
         self.identity
     }
@@ -79,7 +81,8 @@ mod tests {
 
     #[test]
     fn c63_the_identity_of_a_key_stays_from_release_to_release() {
-        // Stored values contain it: another number makes each of them a value of another key.
+        // Stored values contain this number: with another algorithm each stored value would belong to
+        // another key.
         let key = |text: &str| Key::new(text.to_owned(), 0).identity();
         assert_eq!(key("widget:42"), key("widget:42"));
         assert_ne!(key("widget:42"), key("widget:43"));

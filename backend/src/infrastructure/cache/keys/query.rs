@@ -1,6 +1,6 @@
 //! A route's declared query (C2, C14): its normalised text, and the names of its fields.
 //!
-//! Come here for what a query contributes to a key. Where the values are placed in a key is decided in
+//! Come here to change the part of a query in a key. Where the values are placed in a key is decided in
 //! `policy::read_key`, not here.
 
 use std::fmt;
@@ -11,24 +11,25 @@ use serde::{Serialize, forward_to_deserialize_any};
 /// The fields of a declared query, in the order of the struct.
 pub(in crate::infrastructure::cache) type QueryFields = Vec<(String, String)>;
 
-/// A declared query type, with the type itself erased.
+/// A declared query type, with its type erased.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::infrastructure::cache) struct QueryType {
     /// Normalises the raw text of a query.
     pub(in crate::infrastructure::cache) read: fn(&str) -> Result<QueryFields, QueryError>,
-    /// The names that the type deserialises; `None` where it takes any name, as a map does, and a struct with
+    /// The names that the type deserialises; `None` where it takes any name: a map, or a struct with
     /// `#[serde(flatten)]`.
     pub(in crate::infrastructure::cache) names: fn() -> Option<&'static [&'static str]>,
     /// The name of the type, for the log.
     pub(in crate::infrastructure::cache) type_name: fn() -> &'static str,
 }
 
-/// Why a query gives no part of a key.
+/// The reason that a query gives no part of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::infrastructure::cache) enum QueryError {
-    /// The client's text is not of the type; the handler answers that.
+    /// The client's text does not match the type. The handler answers with an error of its own.
     Invalid,
-    /// The type cannot be written back as a query, with the reason. No request of the route is ever cached.
+    /// The type cannot be serialised as a query, for this reason. No request of the route is ever
+    /// cached.
     NotWritable(String),
 }
 
@@ -42,9 +43,9 @@ impl QueryType {
     }
 }
 
-/// Deserialises the query, so that defaults apply and undeclared parameters fall away, and lists its fields
-/// as text. A field that is `None` is left out. A declared field that is not written, as with
-/// `#[serde(skip_serializing)]`, is listed as the client sent it: the answer may depend on it.
+/// Deserialises the query, so that defaults apply and undeclared parameters are dropped, and lists its
+/// fields as text. A field that is `None` is left out. A declared field that is not serialised
+/// (`#[serde(skip_serializing)]`) is listed as the client sent it: the answer may depend on it.
 fn read_query<Q: Serialize + DeserializeOwned>(raw: &str) -> Result<QueryFields, QueryError> {
     let query: Q = serde_urlencoded::from_str(raw).map_err(|_| QueryError::Invalid)?;
     let not_writable =
@@ -69,18 +70,18 @@ fn read_query<Q: Serialize + DeserializeOwned>(raw: &str) -> Result<QueryFields,
     Ok(fields)
 }
 
-/// The names that a type deserialises, found without a value of it.
+/// The names that a type deserialises, found without a value of the type.
 fn field_names<Q: DeserializeOwned>() -> Option<&'static [&'static str]> {
     let mut names = None;
-    // Always an error: nothing is deserialised, the type only says what it wants.
+    // Always an error: the deserializer only records the names.
     let _ = Q::deserialize(NameRecorder(&mut names));
     names
 }
 
-/// A deserializer that records which fields a struct asks for, and gives none.
+/// A deserializer that records the names of a struct's fields and gives no values.
 struct NameRecorder<'a>(&'a mut Option<&'static [&'static str]>);
 
-/// The recorder's answer to whatever it is asked for.
+/// The recorder's error for every request of a value.
 #[derive(Debug)]
 struct NothingHere;
 

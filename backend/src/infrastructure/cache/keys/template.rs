@@ -1,4 +1,6 @@
-//! Templates: text with `{name}` placeholders, checked before the program serves anything (C3).
+//! Templates: text with `{name}` placeholders, checked before the program serves a request (C3).
+//!
+//! Come here to change the rules of templates. The values of placeholders come from `arguments`.
 
 use std::borrow::Cow;
 
@@ -6,11 +8,11 @@ use super::escape::{is_plain, push_escaped};
 
 /// Refuses a template that is malformed or ambiguous.
 ///
-/// Between two placeholders there must be a character that escaping removes from values, or
-/// `{a}{b}` would give `1` + `23` and `12` + `3` the same key.
+/// Between two placeholders there must be a character that escaping removes from values, or `{a}{b}`
+/// would give `1` + `23` and `12` + `3` the same key.
 ///
 /// # Panics
-/// With a message that says what is wrong and names the template.
+/// With a message that names the fault and the template.
 pub(in crate::infrastructure::cache) const fn check_template(template: &'static str) {
     let bytes = template.as_bytes();
     if !bytes.is_empty() && bytes[0] == b'~' {
@@ -59,7 +61,7 @@ pub(in crate::infrastructure::cache) const fn check_template(template: &'static 
     }
 }
 
-/// Ends the compilation of a constant, or the start of the program.
+/// A panic ends the compilation of a constant, or the start of the program.
 #[expect(
     clippy::panic,
     reason = "a wrong template is a mistake in the program, found before it serves"
@@ -73,7 +75,7 @@ const fn refuse(problem: &'static str, template: &'static str) -> ! {
         let bytes = parts[part].as_bytes();
         let mut index = 0;
         while index < bytes.len() && length < message.len() {
-            // A character cut in two would not be text any more.
+            // A character without its last bytes would not be valid text.
             message[length] = if bytes[index].is_ascii() {
                 bytes[index]
             } else {
@@ -93,9 +95,9 @@ const fn refuse(problem: &'static str, template: &'static str) -> ! {
 /// One piece of a parsed template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::infrastructure::cache) enum TemplatePart {
-    /// Text that stands in every key.
+    /// Text that every key contains.
     Literal(&'static str),
-    /// The name of an argument, whose escaped value stands in its place.
+    /// The name of an argument, which is replaced by its escaped value.
     Placeholder(&'static str),
 }
 
@@ -104,7 +106,7 @@ pub(in crate::infrastructure::cache) enum TemplatePart {
 pub(in crate::infrastructure::cache) struct Template(Vec<TemplatePart>);
 
 impl Template {
-    /// Parses a template that [`check_template`] has let pass.
+    /// Parses a template that [`check_template`] has accepted.
     pub(in crate::infrastructure::cache) fn parse(template: &'static str) -> Self {
         check_template(template);
         let mut parts = Vec::new();
@@ -128,7 +130,7 @@ impl Template {
         self.0.iter().copied()
     }
 
-    /// The names of the arguments that the template places, in its order.
+    /// The names of the template's placeholders, in order.
     pub(in crate::infrastructure::cache) fn placeholders(
         &self,
     ) -> impl Iterator<Item = &'static str> {
@@ -138,12 +140,12 @@ impl Template {
         })
     }
 
-    /// Whether the template places the argument.
+    /// Whether the template has a placeholder for the argument.
     pub(in crate::infrastructure::cache) fn places(&self, name: &str) -> bool {
         self.placeholders().any(|placed| placed == name)
     }
 
-    /// Appends the template with each placeholder replaced by the escaped value that `value` gives.
+    /// Appends the template with each placeholder replaced by its escaped `value`.
     ///
     /// # Errors
     /// The name of the first argument that has no value.
@@ -165,11 +167,11 @@ impl Template {
         Ok(())
     }
 
-    /// The template for every combination of the values that `values` gives: none where an argument has no values. Where there
-    /// are more than `limit`, `limit + 1` of them, so that the caller can tell.
+    /// The filled templates of all combinations of `values`: none where an argument has no values. At
+    /// most `limit + 1`, so that the caller recognises more than `limit`.
     ///
     /// # Errors
-    /// The name of the first argument that is not known.
+    /// The name of the first argument that is unknown.
     pub(in crate::infrastructure::cache) fn expand<'a>(
         &self,
         limit: usize,
@@ -206,8 +208,8 @@ impl Template {
     }
 }
 
-/// Encodes a `~` at the beginning of a filled template: a value that stands there must not make it the key of a
-/// record of the cache itself, which begin with `~`.
+/// Encodes a `~` at the beginning of a filled template. The cache's own records have keys that begin
+/// with `~`, and no value may produce such a key.
 fn escape_beginning(key: &mut String, start: usize) {
     if key.as_bytes().get(start) == Some(&b'~') {
         key.replace_range(start..=start, "%7E");

@@ -1,10 +1,13 @@
-//! Claims: how a reader gets the right to fill a vacant key (the protocol is told in [`super`]).
+//! Claims: how a reader gets the right to fill a vacant key (the protocol is described in [`super`]).
 //!
 //! A claim is a round trip of its own, after the look-up that found nothing. Misses come in rows: after
-//! a start, while somebody reads a catalogue from end to end, where few things are read twice. So a
-//! look-up that follows one that found nothing brings its claim along: the server looks, and stores the
-//! claim where nothing stands. Where something does, the claim is refused and costs little. A claim of a
-//! member of a group cannot be brought along, since it says which generation of the group was read before it.
+//! a start, while a client reads a catalogue from end to end, and where few keys are read twice. So a
+//! look-up that follows a look-up without a value sends its claim in the same round trip: the server
+//! looks, and stores the claim if the key is absent. If the key is present, the claim is refused and
+//! costs little. A member of a group cannot be claimed in the same round trip, since its claim contains
+//! the group's generation, which is read before it.
+//!
+//! Come here to change when and how a key is claimed. `look` decides whether a found value is an answer.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -22,11 +25,11 @@ use crate::infrastructure::cache::stored::{
     Belonging, Claim, GroupRecord, ValueId, stamp, write_claim, write_group_record,
 };
 
-/// How long a claim stands if nobody fills or deletes it.
+/// The longest time that a claim stands, in case no reader fills or deletes it.
 pub const CLAIM_LIFETIME: Duration = Duration::from_secs(10);
 
-/// How long the record of a group or a resource lives at least. When it is gone, the entries that belong to it are
-/// gone, so it lives for twice the longest life of an entry where that is more.
+/// The shortest lifetime of the record of a group or a resource. An entry is no answer without its
+/// records, so a record lives for twice the longest lifetime of an entry where that is more.
 const RECORD_LIFETIME: Duration = Duration::from_hours(24);
 
 impl Lookup<'_> {
@@ -35,13 +38,13 @@ impl Lookup<'_> {
         self.found_nothing.load(Ordering::Relaxed) && !self.memberships.have_records()
     }
 
-    /// Looks and, where there is nothing, claims: one round trip.
+    /// Looks, and claims the key if it is absent, in one round trip.
     pub(super) async fn look_and_claim(
         &self,
         generation: u64,
     ) -> Result<Either<FillPermit, State>, Unavailable> {
         let id = ValueId::random();
-        // Registered first: whoever sees the claim finds the single flight.
+        // Registered first: a reader that sees the claim finds the single flight.
         let Some(single_flight) = self.single_flights.start(id) else {
             return Ok(Either::Right(self.look(generation).await?.0));
         };
@@ -70,17 +73,17 @@ impl Lookup<'_> {
         ))
     }
 
-    /// Claims a vacant key; `None` where another was faster.
+    /// Claims a vacant key; `None` where another reader was faster.
     pub(super) async fn claim(
         &self,
         seen: Version,
         generation: u64,
         records: Records,
     ) -> Result<Option<FillPermit>, Unavailable> {
-        // Before the claim, since those who see the claim compare its stamp with the records.
+        // Before the claim, since readers that see the claim compare its stamp with the records.
         let stamp = self.begin_records(records).await?;
         let id = ValueId::random();
-        // Registered first: whoever sees the claim finds the single flight.
+        // Registered first: a reader that sees the claim finds the single flight.
         let Some(single_flight) = self.single_flights.start(id) else {
             return Ok(None);
         };
@@ -109,8 +112,9 @@ impl Lookup<'_> {
         })
     }
 
-    /// The stamp of an entry that is filled from now on. Records are begun where there are none. Where one vanishes at
-    /// the same moment, the stamp is that of nothing, and the entry will be an answer to nobody.
+    /// The stamp of an entry that is filled from now on. Records that are absent are created. Where a
+    /// record vanishes at the same moment, the stamp is that of no record, so the entry never becomes an
+    /// answer.
     async fn begin_records(&self, records: Records) -> Result<u64, Unavailable> {
         let [resource, group] = self.memberships.records();
         let (resource, group) = tokio::join!(
@@ -125,7 +129,8 @@ impl Lookup<'_> {
         })
     }
 
-    /// The generation of a record, set where there is none; `None` where it vanished. Without a key, no generation.
+    /// The generation of a record, which is created where it is absent; `None` where it vanished.
+    /// Without a key there is no generation.
     async fn begin_record(
         &self,
         key: Option<&Key>,
@@ -144,7 +149,7 @@ impl Lookup<'_> {
         let generation: u64 = rand::random();
         let record = write_group_record(key, GroupRecord { generation, until });
         let mut expected = found.map_or(Version::Absent, |found| found.version);
-        // Twice: a record that is not ours is replaced.
+        // Twice: a value that is not this record is replaced.
         for _ in 0..2 {
             let set = self
                 .backend
@@ -164,8 +169,8 @@ impl Lookup<'_> {
         Ok(None)
     }
 
-    /// Writes the record anew, in the same generation, where an entry would outlive it. One that has ended meanwhile
-    /// is not brought back.
+    /// Writes the record again with the same generation if an entry would outlive it. A record that
+    /// ended meanwhile stays ended.
     async fn prolong(
         &self,
         key: &Key,
@@ -184,7 +189,7 @@ impl Lookup<'_> {
         prolonged.await.map(|_| ())
     }
 
-    /// For how long a record that is written now is kept, and until when that is.
+    /// The lifetime of a record that is written now, and the moment of its end.
     fn record_lifetime(&self) -> (Duration, u64) {
         let lifetime = RECORD_LIFETIME.max(self.longest_lifetime.saturating_mul(2));
         let now = self.clock.milliseconds();

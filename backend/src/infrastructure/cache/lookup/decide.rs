@@ -1,6 +1,8 @@
-//! What a read does next: answer, wait for another request, run the handler and fill, or run it alone.
+//! The next step of a read: answer, wait for another request, run the handler and fill, or run the
+//! handler alone.
 //!
-//! Come here when a read was not answered as expected. How a key is read is in `look`, how it is claimed in `claim`.
+//! Come here when a read was not answered as expected. How a key is read is in `look`, how it is claimed
+//! in `claim`. Nothing here knows responses.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,37 +18,37 @@ use crate::infrastructure::cache::backends::Version;
 use crate::infrastructure::cache::breaker::Unavailable;
 use crate::infrastructure::cache::stored::{Claim, Entry, ValueId};
 
-/// How often a waiting request asks for another instance's answer: at first, and at most.
+/// The interval between look-ups for another instance's answer: the first one, and the longest one.
 const POLL: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(25));
 
-/// How often a lost race for the claim is run again before the request goes on without storing.
+/// The number of attempts to claim. After the last lost race the request goes on without storing.
 const ATTEMPTS: u32 = 4;
 
-/// What a read does next.
+/// The next step of a read.
 pub(in crate::infrastructure::cache) enum Decision {
-    /// Answer from the entry, which is fresh or, if not, may be used all the same.
+    /// Answer from the entry, which is fresh or may be used although it is not.
     Hit(Arc<Entry>, Version),
-    /// The entry has expired but may still be of use while it is refreshed.
+    /// The entry has expired but may still be used while it is refreshed.
     Stale(Arc<Entry>, Version),
     /// Run the handler and fill the key.
     Fill(Box<FillPermit>),
-    /// Another request's answer.
+    /// Answer with another request's answer.
     Collapsed(Arc<Entry>),
     /// Run the handler and store nothing.
     RunAlone,
 }
 
 impl Lookup<'_> {
-    /// Finds out what the read does next, and claims the key where it is vacant. An expired entry of
-    /// the id `useless` counts as vacant.
+    /// Decides the next step, and claims the key where it is vacant. An expired entry with the id
+    /// `useless` counts as vacant.
     pub(in crate::infrastructure::cache) async fn decide(
         &self,
         useless: Option<ValueId>,
     ) -> Result<Decision, Unavailable> {
         let mut waits = Waits::new(self.collapse_wait);
-        // What is rare is boxed, so that what every miss allocates and moves stays small.
+        // The rare parts are boxed, so that each miss allocates and moves little.
         for _ in 0..ATTEMPTS {
-            // Taken before anything is read, so that an entry never claims to be newer than it is.
+            // Taken before any read, so that an entry never claims to be newer than it is.
             let generation = self.backend.generation();
             let (state, records) = if self.brings_claim() {
                 match self.look_and_claim(generation).await? {
@@ -111,8 +113,8 @@ impl Lookup<'_> {
         })
     }
 
-    /// The answer of the single flight that refreshes this entry, if one is under way in this process and lands within
-    /// `limit` after its beginning.
+    /// The answer of the single flight that refreshes this entry, if this process has one and it lands
+    /// within `limit` of its beginning.
     pub(in crate::infrastructure::cache) async fn join_refresh(
         &self,
         entry: &Entry,
@@ -124,7 +126,7 @@ impl Lookup<'_> {
             .unwrap_or_default()
     }
 
-    /// How old a claim is, by the holder's clock or by ours.
+    /// The age of a claim: from its creation by the holder's clock to now by this process's clock.
     fn age_of(&self, claim: &Claim) -> Duration {
         Duration::from_millis(self.clock.milliseconds().saturating_sub(claim.created))
     }
@@ -151,8 +153,8 @@ impl Lookup<'_> {
     }
 }
 
-/// How long one read waits for claims of other instances: `CACHE_COLLAPSE_WAIT_MS` in all, however many claims it meets
-/// while writes end one after the other (C34).
+/// The time that one read waits for claims of other instances: `CACHE_COLLAPSE_WAIT_MS` in all, however
+/// many claims it meets while writes end one after the other (C34).
 struct Waits {
     limit: Duration,
     end: Option<Instant>,
@@ -163,8 +165,8 @@ impl Waits {
         Self { limit, end: None }
     }
 
-    /// Until when to wait for a claim of this age. A dead holder costs nobody more than one wait, so a claim is waited
-    /// for until `limit` after it was made.
+    /// The end of the wait for a claim of this age: `limit` after the claim was made, so that the claim
+    /// of a dead holder costs no reader more than one wait.
     fn deadline(&mut self, age: Duration) -> Instant {
         let now = Instant::now();
         let end = *self.end.get_or_insert(now + self.limit);
@@ -183,7 +185,7 @@ mod tests {
         let begun = Instant::now();
         let first = waits.deadline(Duration::ZERO);
         assert!(first >= begun + limit);
-        // Each claim is new, and none of them begins another second.
+        // Each claim is new, and no claim adds another second.
         std::thread::sleep(Duration::from_millis(2));
         for _ in 0..3 {
             assert_eq!(waits.deadline(Duration::ZERO), first);

@@ -1,6 +1,7 @@
-//! The right to fill a key: what a reader holds between its claim and its value.
+//! The right to fill a key: held by a reader between its claim and its value.
 //!
-//! Come here to see when a value is stored and when a claim is given up. How the right is obtained is in `claim`.
+//! Come here to see when a value is stored and when a claim is given up. How the right is obtained is in
+//! `claim`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,17 +15,17 @@ use crate::infrastructure::cache::stored::{Belonging, Entry, write_entry};
 /// The right to fill a key.
 pub(in crate::infrastructure::cache) struct FillPermit {
     pub(in crate::infrastructure::cache) single_flight: SingleFlight,
-    /// What must still be there when the key is filled.
+    /// The version of the value that must still stand under the key when it is filled.
     pub(in crate::infrastructure::cache) expected: Version,
-    /// Whether an entry stands there, rather than a claim.
+    /// Whether that value is an entry and not a claim.
     pub(in crate::infrastructure::cache) refreshes: bool,
     pub(in crate::infrastructure::cache) generation: u64,
     pub(in crate::infrastructure::cache) belonging: Belonging,
 }
 
 impl FillPermit {
-    /// Gives the entry to the requests that wait, and stores it for `lifetime` if the claim still stands. Answers
-    /// whether it was stored.
+    /// Gives the entry to the waiting requests, and stores it for `lifetime` if the claim still stands.
+    /// Answers whether it was stored.
     pub(in crate::infrastructure::cache) async fn fill(
         self,
         backend: &GuardedBackend,
@@ -39,7 +40,7 @@ impl FillPermit {
         let stored = backend
             .compare_and_set(key.full(), &self.expected, write_entry(&entry), lifetime)
             .await;
-        // Too large, or the server is full: no request shall wait for a claim that will not be filled.
+        // Too large, or the server is full: no request may wait for a claim that will not be filled.
         if stored.is_err() && backend.is_ready() {
             self.give_up(backend, key).await;
             return false;
@@ -47,7 +48,7 @@ impl FillPermit {
         matches!(stored, Ok(Some(_)))
     }
 
-    /// Lets the requests that wait run on their own, and ends the claim.
+    /// Lets the waiting requests run their own handlers, and ends the claim.
     pub(in crate::infrastructure::cache) async fn give_up(
         self,
         backend: &GuardedBackend,

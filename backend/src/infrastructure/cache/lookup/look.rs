@@ -1,4 +1,4 @@
-//! What stands under a key, as this look-up sees it: filled, claimed or vacant.
+//! The state of a key for one look-up: filled, claimed or vacant.
 //!
 //! Come here when an entry is there but is not used as an answer. Nothing is claimed here.
 
@@ -16,31 +16,31 @@ use crate::infrastructure::cache::stored::{
     identity_of_record, parse_group_record, read_value, stamp,
 };
 
-/// Everything that a look-up needs besides the plan.
+/// The inputs of a look-up besides the plan.
 pub(in crate::infrastructure::cache) struct Lookup<'a> {
     pub(in crate::infrastructure::cache) backend: &'a Arc<GuardedBackend>,
     pub(in crate::infrastructure::cache) single_flights: &'a Arc<SingleFlights>,
     pub(in crate::infrastructure::cache) clock: &'a Clock,
     pub(in crate::infrastructure::cache) collapse_wait: Duration,
-    /// Whether what this process keeps of the backend will do.
+    /// Whether a copy in this process (the near cache) may answer.
     pub(in crate::infrastructure::cache) near: bool,
     pub(in crate::infrastructure::cache) key: &'a Key,
-    /// What the entry belongs to besides its key.
+    /// The groups, resources and rights that the entry belongs to.
     pub(in crate::infrastructure::cache) memberships: &'a Memberships,
-    /// For how long the server may keep an entry of this policy; records live at least as long.
+    /// The longest time that the server may keep an entry of this policy; records live at least as long.
     pub(in crate::infrastructure::cache) longest_lifetime: Duration,
     /// Whether the last look-up of this policy by this worker found nothing.
     pub(in crate::infrastructure::cache) found_nothing: &'a AtomicBool,
 }
 
-/// What the look-up found under a key.
+/// The state of a key.
 pub(in crate::infrastructure::cache) enum State {
     Filled(Arc<Entry>, Version),
     Claimed(Claim),
     Vacant(Version),
 }
 
-/// The records of the groups and resources that an entry belongs to, as they were found.
+/// The records of the groups and resources that an entry belongs to, as the look-up found them.
 #[derive(Default)]
 pub(super) struct Records {
     pub(super) resource: Option<Found>,
@@ -48,7 +48,7 @@ pub(super) struct Records {
 }
 
 impl Lookup<'_> {
-    /// The entry under the key, if it is a fresh answer and nobody has to be asked for it.
+    /// The entry under the key, if it is a fresh answer and is available without a round trip.
     pub(in crate::infrastructure::cache) fn at_hand(&self) -> Option<Arc<Entry>> {
         if !self.near {
             return None;
@@ -64,12 +64,12 @@ impl Lookup<'_> {
         let stamp = self.stamp(&records);
         let entry = decode(&found.value)?;
         let is_fresh = entry.metadata.fresh_until() > self.clock.milliseconds();
-        // Asked last: whatever was found while the backend was trusted is an answer.
+        // Asked last: a value that was found while the backend was trusted is an answer.
         (self.is_answer(&entry, generation, stamp) && is_fresh && self.backend.trusts(generation))
             .then_some(entry)
     }
 
-    /// The entry under the key, if it is an answer; claims nothing.
+    /// The entry under the key, if it is an answer. Claims nothing.
     pub(in crate::infrastructure::cache) async fn peek(
         &self,
     ) -> Result<Option<Arc<Entry>>, Unavailable> {
@@ -82,7 +82,7 @@ impl Lookup<'_> {
         })
     }
 
-    /// Whether exactly this entry is still there: it was not invalidated.
+    /// Whether exactly this entry still stands under the key, and so was not invalidated.
     pub(in crate::infrastructure::cache) async fn still_holds(&self, id: ValueId) -> bool {
         matches!(self.look(self.backend.generation()).await, Ok((State::Filled(entry, _), _)) if entry.id == id)
     }
@@ -128,14 +128,14 @@ impl Lookup<'_> {
         }
     }
 
-    /// What the found value is to this look-up.
+    /// The state that a found value gives to the key.
     pub(super) async fn state(
         &self,
         found: Option<Found>,
         generation: u64,
         records: &Records,
     ) -> Result<State, Unavailable> {
-        // Asked again: while this waited, the server may have become another, with an old snapshot.
+        // Asked again: during the wait, the server may have been replaced by one with an old snapshot.
         if !self.backend.trusts(generation) {
             return Err(Unavailable("the backend is not trusted now".to_owned()));
         }
@@ -166,7 +166,8 @@ impl Lookup<'_> {
         Ok(State::Vacant(version))
     }
 
-    /// Whether a value was stored under the key that was asked for (C63). One that was not is no answer to anybody.
+    /// Whether a value was stored under the key of the look-up (C63). A value of another key is never an
+    /// answer.
     fn is_under_this_key(&self, identity: u64) -> bool {
         let is_it = identity == self.key.identity();
         if !is_it {
@@ -175,8 +176,8 @@ impl Lookup<'_> {
         is_it
     }
 
-    /// What the records and the caller's rights give; `None` where a record is missing, which matches nothing: the
-    /// group may have ended since.
+    /// The stamp of the records and of the caller's rights; `None` where a record is missing. No entry
+    /// matches `None`: the group may have ended since.
     fn stamp(&self, records: &Records) -> Option<u64> {
         let [resource, group] = self.memberships.records();
         let generation = |key: Option<&Key>, found: &Option<Found>| match key {
@@ -199,8 +200,8 @@ impl Lookup<'_> {
         })
     }
 
-    /// Whether a claim's stamp is that of the server's records. What a near cache has of them is not enough to wait
-    /// for another's answer.
+    /// Whether a claim's stamp equals that of the server's records. The records of a near cache are too
+    /// old to justify a wait for another's answer.
     async fn has_stamp_on_server(&self, stamp: u64) -> Result<bool, Unavailable> {
         if !self.near || !self.memberships.have_records() {
             return Ok(true);

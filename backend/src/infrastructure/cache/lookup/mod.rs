@@ -1,7 +1,7 @@
 //! The look-up: what a read finds, and whether it may fill the key.
 //!
-//! Come here when a value was not stored, or an old one was. `decide` uses `claim`, and
-//! `claim` uses `look`; nothing the other way.
+//! Come here when a value was not stored, or an old one was. `decide` uses `claim`, and `claim` uses
+//! `look`; nothing the other way.
 //!
 //! # The protocol
 //!
@@ -15,7 +15,8 @@
 //!
 //! **No old value is ever stored.** A reader claims, then reads the database, then fills; a writer
 //! commits, then deletes. If the reader saw the database from before the commit, its claim is from
-//! before the deletion, so the deletion (or whatever came before it: another's, `redis-cli DEL`, expiry)
+//! before the deletion, so the deletion (or whatever came before it: another deletion, `redis-cli DEL`,
+//! expiry)
 //! ended the claim, and the compare-and-set of a claim that does not stand does nothing. Ids are
 //! random and never used again, so no later claim is mistaken for an earlier one. The same holds for
 //! a refresher with the entry it saw in place of the claim.
@@ -23,26 +24,26 @@
 //! **Generations.** An entry may belong to the record of a declared group (C36) and to the record of its resource,
 //! where one resource has several entries (C44). Each record holds a *generation*, and so does the namespace. The
 //! generations are read before the database and stored with the claim and the entry, those of the records as one
-//! *stamp*. An invalidation ends the record, so the entry, if it is stored at all, is not an answer to anybody, and
-//! nobody waits for the claim. A missing record matches nothing. A record is written anew where an entry would
+//! *stamp*. An invalidation ends the record, so the entry, if it is stored at all, is never an answer, and no
+//! reader waits for the claim. No entry matches a missing record. A record is written anew where an entry would
 //! outlive it, in the same generation and only in place of itself.
 //!
 //! **Rights.** The stamp of an entry of one caller contains the version of the caller's rights, which the database
-//! gave when the request was authenticated. A claim or an entry of other rights is vacant: nothing has to be deleted,
-//! so nothing can fail to be.
+//! gave when the request was authenticated. A claim or an entry of other rights is vacant. So no deletion is needed,
+//! and none can fail.
 //!
-//! **Identity.** Each value contains the hash of its key. One that arrives under another key is no answer, closes the
-//! connection and is reported (C63).
+//! **Identity.** Each value contains the hash of its key. A value that arrives under another key is no answer, closes
+//! the connection and is reported (C63).
 //!
-//! **What a crash leaves behind.** A reader that dies leaves a claim, which expires. While it
-//! stands, others wait for it until `CACHE_COLLAPSE_WAIT_MS` after it was made and then run their
-//! handlers without storing. A writer that dies between its commit and its deletion leaves the entry
-//! until it expires: closing that gap takes the database, and is not done here.
+//! **After a crash.** A reader that dies leaves a claim, which expires. While it stands, others wait for
+//! it until `CACHE_COLLAPSE_WAIT_MS` after it was made and then run their handlers without storing. A
+//! writer that dies between its commit and its deletion leaves the entry until it expires: only the
+//! database could close that gap, and this code does not try.
 //!
-//! **What is not promised.** A handler that takes longer than `CLAIM_LIFETIME` is never stored. An
-//! instance that alone is cut off from a backend that the others still reach cannot tell them what
-//! it wrote until it is back. Clocks are used for expiry and for how long to wait, never for whether
-//! an entry is from before a write.
+//! **Not promised.** A handler that takes longer than `CLAIM_LIFETIME` is never stored. An instance that
+//! alone is cut off from a backend that the others still reach cannot invalidate for them until it is
+//! connected again. Clocks decide expiry and the length of waits, never whether an entry is from before
+//! a write.
 
 mod claim;
 mod decide;

@@ -1,8 +1,11 @@
 //! Single flight: one run of a handler that several requests of this process wait for (C34).
 //!
-//! A single flight has the id of the claim (or of the ageing entry) that it answers for. A request may join
-//! it only after it has *seen* that id in the backend: a write that was acknowledged earlier has
-//! deleted it, so nobody joins a single flight from before a write.
+//! A single flight has the id of the claim (or of the ageing entry) that it answers for. A request may
+//! join it only after it has *seen* that id in the backend: a write that was acknowledged earlier has
+//! deleted it, so no request joins a single flight from before a write.
+//!
+//! Come here to change how requests of one process share an answer. Waiting for another instance is in
+//! `decide`.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,26 +15,26 @@ use tokio::time::Instant;
 
 use crate::infrastructure::cache::stored::{Entry, ValueId};
 
-/// More single flights than this are not registered: their requests run alone.
+/// The most single flights that are registered. Requests beyond that run alone.
 const MAX_SINGLE_FLIGHTS: usize = 10_000;
 
-/// How a single flight ended for those that waited.
+/// The result of a single flight for its waiting requests.
 type Landing = Option<Arc<Entry>>;
 
-/// The single flights under way in this process.
+/// The single flights of this process that are under way.
 #[derive(Debug, Default)]
 pub(in crate::infrastructure::cache) struct SingleFlights(Mutex<HashMap<ValueId, UnderWay>>);
 
-/// A single flight, as those see it that wait for it.
+/// A single flight, as its waiting requests see it.
 #[derive(Clone, Debug)]
 pub(in crate::infrastructure::cache) struct UnderWay {
-    /// When the handler was about to run.
+    /// The moment just before the handler runs.
     pub(super) started: Instant,
     landing: watch::Receiver<Landing>,
 }
 
-/// Held by the request that runs the handler. When it is dropped without an answer, for whatever
-/// reason, those that wait run on their own.
+/// Held by the request that runs the handler. When it is dropped without an answer, for whatever reason,
+/// the waiting requests run their own handlers.
 #[derive(Debug)]
 pub(in crate::infrastructure::cache) struct SingleFlight {
     single_flights: Arc<SingleFlights>,
@@ -40,7 +43,8 @@ pub(in crate::infrastructure::cache) struct SingleFlight {
 }
 
 impl SingleFlights {
-    /// Registers a single flight; `None` where one of that id is under way already, or there are too many.
+    /// Registers a single flight; `None` where one with that id is under way already, or
+    /// [`MAX_SINGLE_FLIGHTS`] are.
     pub(in crate::infrastructure::cache) fn start(
         self: &Arc<Self>,
         id: ValueId,
@@ -59,7 +63,7 @@ impl SingleFlights {
         })
     }
 
-    /// The single flight of that id, if this process runs it.
+    /// The single flight with that id, if this process runs it.
     pub(in crate::infrastructure::cache) fn find(&self, id: ValueId) -> Option<UnderWay> {
         self.0
             .lock()
@@ -70,7 +74,7 @@ impl SingleFlights {
 }
 
 impl SingleFlight {
-    /// Gives the answer to everybody who waits.
+    /// Gives the answer to all waiting requests.
     pub(in crate::infrastructure::cache) fn land(&self, entry: Arc<Entry>) {
         self.sender.send_replace(Some(entry));
     }

@@ -1,7 +1,7 @@
-//! What an entry belongs to, as it is stored with it: the records that end it and the rights of its caller (C36, C44).
+//! The records and the caller's rights that an entry belongs to, as they are stored with it (C36, C44).
 //!
-//! Come here to change what makes an entry vacant besides its own deletion. Which records an entry has is decided in
-//! `policy`, when they are begun in `lookup::claim`.
+//! Come here to change the reasons besides its own deletion that make an entry vacant. The records of an
+//! entry are chosen in `policy` and begun in `lookup::claim`.
 
 use std::borrow::Cow;
 
@@ -15,19 +15,20 @@ use crate::infrastructure::cache::keys::Memberships;
 /// The name of the field that holds the key of one record.
 pub(super) const MEMBER_OF: &str = "member_of=";
 
-/// What an entry belonged to when its handler was about to run.
+/// The records and rights of an entry, as they were when its handler was about to run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Belonging {
     /// The generations of all records and the caller's rights in one number; see [`stamp`].
     pub stamp: u64,
-    /// The caller's rights, for readers of the cache who are no callers.
+    /// The caller's rights, for readers of the cache without a caller; `None` where the key has no
+    /// caller.
     pub rights: Option<u64>,
     /// The keys of the records, as fields of the metadata line with a space between them.
     pub records: Bytes,
 }
 
 impl Belonging {
-    /// To these records with this stamp.
+    /// The records of these memberships, with this stamp.
     pub(in crate::infrastructure::cache) fn to(memberships: &Memberships, stamp: u64) -> Self {
         let mut records = String::new();
         for record in memberships.records().into_iter().flatten() {
@@ -43,7 +44,7 @@ impl Belonging {
         }
     }
 
-    /// The keys of the records behind the namespace, in the order of the stamp.
+    /// The keys of the records without the namespace, in the order of the stamp.
     pub(in crate::infrastructure::cache) fn record_names(
         &self,
     ) -> impl Iterator<Item = Cow<'_, str>> {

@@ -5,12 +5,16 @@
 //! {"count": 41}
 //! ```
 //!
-//! The line begins with the format's version, the value's unique id and the CRC-32 of all that
-//! follows it. Then come the fields of [`Metadata`] in their order and the handler's own headers, with
-//! what would end a field percent-encoded. A hit reads the line, so it is made to be read in one pass
-//! and without copying. A value that is truncated, damaged, foreign or of another version does not
-//! parse, and what does not parse is a miss. A *claim*, the promise of one reader to fill the key, is a
-//! line of its own: `cache/3 {id} claim {hash of the key} {milliseconds since the epoch} {generation} {stamp}`.
+//! The line begins with the format's version, the value's unique id and the CRC-32 of the bytes behind
+//! it. Then come the fields of [`Metadata`] in their order and the handler's own headers, with
+//! percent-encoding for the bytes that would end a field. A hit reads the line, so it is made to be read
+//! in one pass and without copying. A value that is truncated, damaged, foreign or of another version
+//! does not parse, and counts as a miss. A *claim*, the promise of one reader to fill the key, is a line
+//! of its own: `cache/3 {id} claim {hash of the key} {milliseconds since the epoch} {generation}
+//! {stamp}`.
+//!
+//! Come here to change the fields of an entry or a claim. `write` and `parse` turn them into bytes and
+//! back.
 
 use actix_web::http::header::{HeaderName, HeaderValue};
 use bytes::Bytes;
@@ -30,12 +34,12 @@ impl ValueId {
     }
 }
 
-/// A complete answer and what is known about it.
+/// A complete answer and its metadata.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
-    /// Which value this is.
+    /// The id of this value.
     pub id: ValueId,
-    /// All but the body.
+    /// All data but the body.
     pub metadata: Metadata,
     /// The body, byte for byte.
     pub body: Bytes,
@@ -46,19 +50,19 @@ pub struct Entry {
 pub struct Metadata {
     /// The hash of the key that the entry was stored under (C63).
     pub key: u64,
-    /// Bytes of the body.
+    /// Size of the body in bytes.
     pub length: usize,
-    /// HTTP status.
+    /// HTTP status code.
     pub status: u16,
-    /// When it was stored: milliseconds since the Unix epoch.
+    /// The time of storing: milliseconds since the Unix epoch.
     pub stored: u64,
-    /// For how many milliseconds it is fresh.
+    /// The time of freshness from `stored` on: milliseconds.
     pub fresh: u64,
-    /// How many milliseconds the handler took.
+    /// The time that the handler took: milliseconds.
     pub cost: u64,
     /// The namespace's generation when the handler was about to run.
     pub generation: u64,
-    /// What the entry belonged to when the handler was about to run.
+    /// The records and rights of the entry when the handler was about to run.
     pub belonging: Belonging,
     /// The strong entity tag, with its quotes.
     pub etag: HeaderValue,
@@ -67,18 +71,18 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// When it stops being fresh: milliseconds since the Unix epoch.
+    /// The end of freshness: milliseconds since the Unix epoch.
     pub fn fresh_until(&self) -> u64 {
         self.stored.saturating_add(self.fresh)
     }
 }
 
-/// What stands under a key.
+/// A value under a key.
 #[derive(Clone, Debug, PartialEq)]
 pub enum StoredValue {
-    /// An answer.
+    /// A complete answer.
     Entry(Entry),
-    /// A reader is filling the key.
+    /// A claim: a reader is filling the key.
     Claim(Claim),
 }
 
@@ -89,10 +93,10 @@ pub struct Claim {
     pub id: ValueId,
     /// The hash of the key that is claimed (C63).
     pub key: u64,
-    /// When it was made: milliseconds since the Unix epoch.
+    /// The time of creation: milliseconds since the Unix epoch.
     pub created: u64,
-    /// The namespace's generation when it was made.
+    /// The namespace's generation at the time of creation.
     pub generation: u64,
-    /// What the entry will belong to; see [`stamp`](super::stamp).
+    /// The stamp that the entry will have; see [`stamp`](super::stamp).
     pub stamp: u64,
 }

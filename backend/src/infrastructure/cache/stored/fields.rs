@@ -1,14 +1,15 @@
-//! One field of a metadata line, written.
+//! Writing of single fields of a metadata line.
 //!
-//! Come here for how numbers and texts stand in stored values. Which fields there are is in `write`, and `parse` reads
-//! them back.
+//! Come here to change the form of numbers and texts in stored values. Which fields there are is in
+//! `write`, and `parse` reads them back.
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 
-/// What would end a field, or be taken for an encoded byte.
+/// The bytes that would end a field or look like an encoded byte.
 const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 
-// The formatter of the standard library takes several times as long for what every miss writes.
+// By hand: the formatter of the standard library takes several times as long, and each miss writes
+// numbers.
 
 /// Appends a name and a number.
 pub(super) fn push_decimal(line: &mut String, name: &str, number: u64) {
@@ -25,7 +26,7 @@ pub(super) fn push_hexadecimal(line: &mut String, name: &str, number: u64) {
     }
 }
 
-/// Appends a name and bytes, with what would end a field percent-encoded.
+/// Appends a name and bytes, with percent-encoding for bytes that would end a field.
 pub(super) fn push_encoded(line: &mut String, name: &str, bytes: &[u8]) {
     line.push_str(name);
     line.extend(percent_encode(bytes, ENCODED));

@@ -1,6 +1,8 @@
-//! The record of a group's or a resource's generation (C36, C44), and which key a record belongs to (C63).
+//! The record of a group's or a resource's generation (C36, C44), and which key a record belongs to
+//! (C63).
 //!
-//! Come here to change how it is written or read. When a generation is begun is decided in `lookup::claim`.
+//! Come here to change how a record is written or read. When a generation is begun is decided in
+//! `lookup::claim`.
 
 use bytes::Bytes;
 
@@ -10,7 +12,7 @@ use crate::infrastructure::cache::backends::Found;
 use crate::infrastructure::cache::backends::head::HEAD_BYTES;
 use crate::infrastructure::cache::keys::Key;
 
-/// The value is whole, but it was stored under another key than the one that was asked for (C63).
+/// The value is whole, but was stored under another key than the look-up's (C63).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::infrastructure::cache) struct OfAnotherKey;
 
@@ -19,8 +21,8 @@ pub(in crate::infrastructure::cache) struct OfAnotherKey;
 pub(in crate::infrastructure::cache) struct GroupRecord {
     /// The present generation.
     pub(in crate::infrastructure::cache) generation: u64,
-    /// Until when the server keeps the record: milliseconds since the Unix epoch. Entries that live longer need
-    /// the record written anew.
+    /// The time until which the server keeps the record: milliseconds since the Unix epoch. For entries
+    /// that live longer, the record is written again.
     pub(in crate::infrastructure::cache) until: u64,
 }
 
@@ -37,7 +39,7 @@ pub(in crate::infrastructure::cache) fn write_group_record(
     ))
 }
 
-/// The record that was found under the key; `None` where it is no record of a group.
+/// The record that was found under the key; `None` for any other value.
 pub(in crate::infrastructure::cache) fn parse_group_record(
     key: &Key,
     found: &Found,
@@ -53,13 +55,13 @@ pub(in crate::infrastructure::cache) fn parse_group_record(
     Ok(until.map(|until| GroupRecord { generation, until }))
 }
 
-/// The hash of the key that a record was stored under; `None` for what is no record.
+/// The hash of the key that a record was stored under; `None` for any other value.
 pub(in crate::infrastructure::cache) fn identity_of_record(value: &[u8]) -> Option<u64> {
     let record = parse_record(value, b" group ").or_else(|| parse_record(value, b" generation "));
     record.map(|(_, identity, _)| identity)
 }
 
-/// The number in the head of a record, the hash of its key, and what follows them.
+/// The number in the head of a record, the hash of its key, and the bytes behind them.
 pub(super) fn parse_record<'a>(value: &'a [u8], kind: &[u8]) -> Option<(u64, u64, &'a [u8])> {
     let (head, rest) = value.split_at_checked(HEAD_BYTES)?;
     let number = hexadecimal(head.strip_prefix(MAGIC.as_bytes())?)?;
@@ -67,7 +69,8 @@ pub(super) fn parse_record<'a>(value: &'a [u8], kind: &[u8]) -> Option<(u64, u64
     Some((number, hexadecimal(identity)?, rest.strip_prefix(b" ")?))
 }
 
-/// What a value is that is not the record that was asked for.
+/// The verdict on a value that is not the record of the look-up: an error for a value of another key,
+/// otherwise `None`.
 pub(super) fn no_record<T>(key: &Key, value: &Bytes) -> Result<Option<T>, OfAnotherKey> {
     let is_other_record = identity_of_record(value).is_some_and(|other| other != key.identity());
     // No entry and no claim is ever stored under the key of a record.

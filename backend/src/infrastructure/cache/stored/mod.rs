@@ -1,4 +1,4 @@
-//! What stands under a key: entries, claims and the records of generations, as bytes and as values.
+//! The values under keys: entries, claims and the records of generations, as bytes and as types.
 //!
 //! Come here to change the format of stored values. Nothing here asks a backend.
 

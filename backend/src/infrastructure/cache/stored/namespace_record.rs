@@ -1,7 +1,8 @@
 //! The record of the namespace: its generation, the server it was set on, and the instances that use it.
 //!
 //! Come here to change how the record is written or read. When it is written is decided in `breaker`.
-//! One key holds all of it, so that every change is one compare-and-set.
+//! One key holds the whole record, so that every change is one compare-and-set. Nothing here asks a
+//! backend.
 //!
 //! ```text
 //! cache/3 {id of this write} generation {hash of the key} {generation} {round} {server} {instance}:{answered}:{grace in ms} …⏎
@@ -17,12 +18,12 @@ use super::entry::MAGIC;
 use super::generation::{OfAnotherKey, no_record, parse_record};
 use crate::infrastructure::cache::keys::Key;
 
-/// Most instances that a record lists.
+/// The most instances that a record lists.
 pub(in crate::infrastructure::cache) const MAX_MEMBERS: usize = 1000;
-/// What would end a field, or be taken for an encoded byte.
+/// The bytes that would end a field or look like an encoded byte.
 const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 
-/// What all instances know of the namespace.
+/// The facts about the namespace that all instances share.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::infrastructure::cache) struct NamespaceRecord {
     /// The generation that trusted entries carry.
@@ -31,7 +32,7 @@ pub(in crate::infrastructure::cache) struct NamespaceRecord {
     pub(in crate::infrastructure::cache) round: u64,
     /// The server that the generation was set on.
     pub(in crate::infrastructure::cache) server: String,
-    /// The instances that have not ended, as far as is known.
+    /// The instances that have joined and are not known to have ended.
     pub(in crate::infrastructure::cache) members: Vec<Member>,
 }
 
@@ -40,15 +41,16 @@ pub(in crate::infrastructure::cache) struct NamespaceRecord {
 pub(in crate::infrastructure::cache) struct Member {
     /// Drawn at random when the process starts.
     pub(in crate::infrastructure::cache) id: u64,
-    /// The newest roll call that it has answered.
+    /// The number of the newest roll call that it has answered.
     pub(in crate::infrastructure::cache) answered: u64,
-    /// How long others wait for its answer. After that it trusts nothing from before the roll call.
+    /// The longest time that others wait for its answer to a roll call. After that time without an
+    /// answer, the instance trusts nothing from before the roll call.
     pub(in crate::infrastructure::cache) grace: Duration,
 }
 
 impl NamespaceRecord {
-    /// Lists the instance, if it is not listed, and notes that it has answered the newest roll call.
-    /// Returns `false` where [`MAX_MEMBERS`] others are listed.
+    /// Lists the instance, if it is not listed, and records its answer to the newest roll call. Returns
+    /// `false` where [`MAX_MEMBERS`] others are listed.
     pub(in crate::infrastructure::cache) fn answer(&mut self, id: u64, grace: Duration) -> bool {
         let answered = self.round;
         let member = Member {
@@ -71,7 +73,7 @@ impl NamespaceRecord {
         self.members.retain(|member| member.id != id);
     }
 
-    /// One readable line. Its head is new at every write, so that a compare-and-set sees every change.
+    /// One readable line. Its head is new in every write, so that a compare-and-set sees every change.
     pub(in crate::infrastructure::cache) fn write(&self, key: &Key) -> Bytes {
         let mut line = format!(
             "{MAGIC}{:016x} generation {:016x} {:016x} {} {}",
@@ -95,7 +97,8 @@ impl NamespaceRecord {
         Bytes::from(line)
     }
 
-    /// Reads what the server holds under the key; `None` for anything that is not whole and ours.
+    /// The record in the value that the server holds under the key; `None` for any other or damaged
+    /// value.
     pub(in crate::infrastructure::cache) fn read(
         key: &Key,
         value: &Bytes,

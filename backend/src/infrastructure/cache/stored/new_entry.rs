@@ -1,6 +1,7 @@
-//! From a complete answer to the entry that is stored.
+//! Making an entry from a complete answer.
 //!
-//! Come here to change what an entry records. Which answers may be stored is decided in `middleware::response`.
+//! Come here to change the metadata of an entry. Which answers may be stored is decided in
+//! `middleware::response`.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
@@ -9,7 +10,7 @@ use bytes::Bytes;
 use super::belonging::Belonging;
 use super::entry::{Entry, Metadata, ValueId};
 
-/// A handler's answer whose body is complete and at hand.
+/// A handler's answer with its complete body in memory.
 pub(in crate::infrastructure::cache) struct CompleteAnswer {
     pub(in crate::infrastructure::cache) status: StatusCode,
     pub(in crate::infrastructure::cache) headers: Vec<(HeaderName, HeaderValue)>,
@@ -17,9 +18,9 @@ pub(in crate::infrastructure::cache) struct CompleteAnswer {
     pub(in crate::infrastructure::cache) body: Bytes,
 }
 
-/// What an entry records besides the answer.
+/// The metadata of an entry that the answer does not contain.
 pub(in crate::infrastructure::cache) struct Provenance {
-    /// The hash of the key that it is stored under.
+    /// The hash of the key of the entry.
     pub(in crate::infrastructure::cache) key: u64,
     pub(in crate::infrastructure::cache) id: ValueId,
     pub(in crate::infrastructure::cache) stored: u64,
@@ -30,7 +31,7 @@ pub(in crate::infrastructure::cache) struct Provenance {
 }
 
 impl CompleteAnswer {
-    /// The entry to be stored.
+    /// The entry for this answer.
     pub(in crate::infrastructure::cache) fn into_entry(self, provenance: Provenance) -> Entry {
         Entry {
             id: provenance.id,
@@ -55,13 +56,13 @@ impl CompleteAnswer {
 #[must_use]
 pub fn entity_tag(body: &[u8]) -> HeaderValue {
     let hash = blake3::hash(body).to_hex();
-    // Half of it: the chance of two bodies with the same tag stays negligible.
+    // Half of the hash: the chance that two bodies have the same tag stays negligible.
     let tag = ["\"", &hash[..32], "\""].concat();
     // Hexadecimal digits in quotes are always a header value.
     HeaderValue::try_from(tag).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
 }
 
-/// Shortens a time by a random part of up to `percent` (C40), never below a millisecond.
+/// Shortens a time by a random part of up to `percent` (C40), but not to less than a millisecond.
 pub(in crate::infrastructure::cache) fn shortened(milliseconds: u64, percent: u8) -> u64 {
     let most = milliseconds / 100 * u64::from(percent.min(100));
     milliseconds

@@ -1,6 +1,7 @@
-//! Bytes as an entry or a claim (C25).
+//! Parsing an entry or a claim (C25).
 //!
-//! Come here when a stored value is not recognised. What does not parse is a miss, never an error.
+//! Come here when a stored value is not recognised. A value that does not parse is a miss, never an
+//! error.
 
 use actix_web::http::header::{HeaderName, HeaderValue};
 use bytes::Bytes;
@@ -10,7 +11,7 @@ use super::belonging::{Belonging, MEMBER_OF};
 use super::entry::{Claim, Entry, MAGIC, Metadata, StoredValue, ValueId};
 use crate::infrastructure::cache::backends::head::HEAD_BYTES;
 
-/// Reads what a backend holds; `None` for anything that is not whole and ours.
+/// Parses a value from a backend; `None` for a value that is damaged or not this project's.
 pub fn read_value(value: &Bytes) -> Option<StoredValue> {
     let text = value.get(..HEAD_BYTES)?;
     let id = ValueId(hexadecimal(text.strip_prefix(MAGIC.as_bytes())?)?);
@@ -33,7 +34,7 @@ pub fn read_value(value: &Bytes) -> Option<StoredValue> {
     (body.len() == metadata.length).then_some(StoredValue::Entry(Entry { id, metadata, body }))
 }
 
-/// Reads what follows `claim ` in a claim's line.
+/// Parses the bytes behind `claim ` in a claim's line.
 fn read_claim(id: ValueId, text: &[u8]) -> Option<Claim> {
     let mut fields = Fields {
         rest: text.strip_suffix(b"\n")?,
@@ -71,11 +72,11 @@ fn read_metadata(mut fields: Fields<'_>) -> Option<Metadata> {
     })
 }
 
-/// What is left of a line of fields. The names have sizes known to the compiler: comparing them is then
-/// no call of a function, of which a hit would make a dozen.
+/// The unread rest of a line of fields. The lengths of names are known to the compiler, which so
+/// compares them without a call of a function; a hit would make a dozen calls.
 struct Fields<'a> {
     rest: &'a [u8],
-    /// The whole value, of which what is read are slices.
+    /// The whole value. Parsed fields are slices of it.
     value: &'a Bytes,
 }
 
@@ -111,7 +112,7 @@ impl Fields<'_> {
         hexadecimal(digits)
     }
 
-    /// The bytes that stand encoded in the next field, if it has this name.
+    /// The decoded bytes of the next field, if it has this name.
     fn bytes<const LENGTH: usize>(&mut self, name: &[u8; LENGTH]) -> Option<Bytes> {
         let rest = self.rest.strip_prefix(name)?;
         let special = memchr::memchr2(b' ', b'%', rest).unwrap_or(rest.len());
@@ -130,7 +131,7 @@ impl Fields<'_> {
         })
     }
 
-    /// All next fields that name a record, as they stand there.
+    /// All next fields that name a record, still encoded.
     fn records(&mut self) -> Option<Bytes> {
         let all = self.rest;
         let mut end = 0;
@@ -139,7 +140,7 @@ impl Fields<'_> {
             self.rest = all.get(end + 1..)?;
         }
         let records = all.get(..end)?;
-        // A slice of nothing would hold on to the whole value.
+        // An empty slice would keep the whole value in memory.
         Some(if records.is_empty() {
             Bytes::new()
         } else {
@@ -147,7 +148,7 @@ impl Fields<'_> {
         })
     }
 
-    /// The headers: all that is left.
+    /// The headers: all remaining fields.
     fn headers(mut self) -> Option<Vec<(HeaderName, HeaderValue)>> {
         let mut headers = Vec::new();
         while !self.rest.is_empty() {
@@ -264,7 +265,7 @@ mod tests {
             let mut damaged = value.to_vec();
             damaged[position / 8] ^= 1 << (position % 8);
             if let Some(StoredValue::Entry(read)) = read_value(&Bytes::from(damaged)) {
-                // The id is not data: it only says which value this is.
+                // The id is not data: it only identifies the value.
                 assert_ne!(read.id, original.id);
                 assert_eq!(read.metadata, original.metadata);
                 assert_eq!(read.body, original.body);

@@ -1,9 +1,13 @@
-//! Entries that this thread has read lately. A hit at hand mostly reads the very bytes that the hit before
-//! it read, and so do those who were given the same answer of a server because they asked together.
-//! Reading the line again costs more than finding what was read.
+//! Entries that this thread has parsed lately.
 //!
-//! An entry is known by where its bytes lie. They are kept here, so that nothing else can come to lie
-//! there, and bytes that are shared never change: the same place is the same entry.
+//! A hit of the memory backend or a near cache mostly reads the same bytes as the hit before it, and so
+//! do requests that share one answer of a server. Parsing the line again costs more than finding the
+//! parsed entry here. An entry is identified by the address of its bytes. The bytes are kept here, so
+//! the address is not used for other bytes, and shared bytes never change: the same address is the same
+//! entry.
+//!
+//! Come here to change how many parsed entries are kept. Nothing here decides whether an entry is an
+//! answer.
 
 use std::array;
 use std::cell::RefCell;
@@ -14,9 +18,10 @@ use bytes::Bytes;
 use super::entry::{Entry, StoredValue};
 use super::parse::read_value;
 
-/// How many entries a thread remembers.
+/// The number of entries that a thread remembers.
 const PLACES: usize = 256;
-/// Larger values are read each time: what is remembered is kept, even when its key is long gone.
+/// Larger values are parsed each time: a remembered value stays in memory even when its key is long
+/// gone. In bytes.
 const LARGEST_BYTES: usize = 4096;
 
 type Decoded = Option<(Bytes, Arc<Entry>)>;
@@ -26,15 +31,16 @@ thread_local! {
     static ANSWERED: RefCell<Decoded> = const { RefCell::new(None) };
 }
 
-/// The entry that a value at hand is; `None` for anything else.
+/// The entry in a value from this process's memory; `None` for any other value.
 pub(in crate::infrastructure::cache) fn decode(value: &Bytes) -> Option<Arc<Entry>> {
-    // Values that lie next to each other have different places.
+    // Values next to each other in memory have different places.
     let place = value.as_ptr().addr() / 64 % PLACES;
     AT_HAND.with_borrow_mut(|decoded| decode_in(&mut decoded[place], value))
 }
 
-/// The same for what a server has answered. Those who share an answer come one after the other, so only
-/// the last one is remembered: it may be a small part of what was received at once, which is kept with it.
+/// The entry in an answer of a server. Requests that share an answer come one after the other, so only
+/// the last answer is remembered: it may be a small part of a large message, which stays in memory with
+/// it.
 pub(in crate::infrastructure::cache) fn decode_answer(value: &Bytes) -> Option<Arc<Entry>> {
     ANSWERED.with_borrow_mut(|decoded| decode_in(decoded, value))
 }
@@ -95,7 +101,7 @@ mod tests {
         let entry = decode(&first).unwrap();
         assert!(Arc::ptr_eq(&entry, &decode(&first.clone()).unwrap()));
         assert_eq!(entry.body, "first");
-        // Many values come and go where others were, and meet in the same places.
+        // Many values come and go at the addresses of others, and share places.
         for number in 0..10_000 {
             let body = number.to_string();
             assert_eq!(decode(&value(&body)).unwrap().body, body);
@@ -114,7 +120,7 @@ mod tests {
                 &decode_answer(&shared.clone()).unwrap()
             ));
         }
-        // What was remembered is gone, and its place in memory may be another's.
+        // The remembered value is gone, and its address may belong to another value.
         for number in 0..10_000 {
             let body = number.to_string();
             assert_eq!(decode_answer(&value(&body)).unwrap().body, body);

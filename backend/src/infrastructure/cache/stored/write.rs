@@ -1,6 +1,6 @@
-//! An entry or a claim as bytes (C25).
+//! Writing an entry or a claim as bytes (C25).
 //!
-//! Come here to change how a value is written; `parse` reads it back and must change with it.
+//! Come here to change how a value is written. `parse` reads it back and must change with it.
 
 use bytes::Bytes;
 
@@ -59,7 +59,7 @@ pub fn write_entry(entry: &Entry) -> Bytes {
     let mut head = String::with_capacity(HEAD_BYTES + 17);
     push_hexadecimal(&mut head, MAGIC, entry.id.0);
     push_hexadecimal(&mut head, " ", checksum);
-    // A checksum has half as many digits.
+    // Half as many digits as an id, since a checksum has 32 bits.
     head.truncate(HEAD_BYTES + 9);
     head.push(' ');
     // Of exactly this size, since it may be kept in memory.
