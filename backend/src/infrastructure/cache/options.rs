@@ -1,12 +1,13 @@
-//! The options of the cache, as whoever builds it fills them in.
+//! The options of the cache.
 //!
-//! Come here to add an option. How it is read from the environment and checked is no matter of the cache.
+//! Come here to add an option. Reading it from the environment and checking it belong to the settings,
+//! not here.
 
 use std::time::Duration;
 
 use secrecy::SecretString;
 
-/// Which server holds the entries.
+/// The server that holds the entries.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum BackendKind {
     /// Redis, shared by every instance.
@@ -24,24 +25,25 @@ pub struct CacheOptions {
     pub enabled: bool,
     /// The default backend.
     pub backend: BackendKind,
-    /// Further backends by their names, which policies choose with `backend_name` (C22). Those of one kind share its options,
-    /// and with them the server.
+    /// Further backends by their names, which policies choose with `backend_name` (C22). Backends of one
+    /// kind share its options, and so the server.
     pub extra_backends: Vec<(String, BackendKind)>,
-    /// Stands before every key. ASCII letters, digits, `_`, `.` and `-` only; empty for none.
+    /// The first part of every key. ASCII letters, digits, `_`, `.` and `-` only; empty for none.
     pub namespace: String,
-    /// How long an entry is fresh where its policy names no time; at least a second.
+    /// The time that an entry is fresh where its policy gives no time; at least a second.
     pub default_expiration: Duration,
-    /// Expirations are shortened by a random part of up to this much, in percent, at most 100 (C40).
+    /// The largest random part by which an expiration is shortened, in percent, at most 100 (C40).
     pub expiration_jitter_percent: u8,
-    /// Larger bodies are not stored, in bytes.
+    /// The largest body that is stored, in bytes.
     pub max_body_bytes: usize,
     /// Whether answers carry `Cache-Status`.
     pub status_header: bool,
-    /// For this share of the hits, in percent from 0 to 100, the handler runs again in the background and its answer is compared
-    /// (C50). An entry that differs although nothing invalidated it is an error in the log, is counted and is deleted. An
-    /// answer that depends on more than its key, such as one with the time in it, differs every time.
+    /// The share of hits, in percent from 0 to 100, for which the handler runs again in the background
+    /// and its answer is compared (C50). An entry that differs although nothing invalidated it is an
+    /// error in the log, is counted and is deleted. An answer that depends on more than its key, such as
+    /// the current time, differs every time.
     pub verify_percent: f64,
-    /// How long a request waits for another instance's answer.
+    /// The longest time that a request waits for another instance's answer.
     pub collapse_wait: Duration,
     /// The deadline of one operation of a backend.
     pub operation_timeout: Duration,
@@ -66,17 +68,17 @@ impl CacheOptions {
 /// The options of the Redis backend.
 #[derive(Clone, Debug)]
 pub struct RedisOptions {
-    /// Name or address.
+    /// Host name or IP address.
     pub host: String,
     /// TCP port.
     pub port: u16,
     /// Number of the database.
     pub database: i64,
-    /// Empty for none.
+    /// The password; empty for none.
     pub password: SecretString,
     /// The deadline of making a connection.
     pub connect_timeout: Duration,
-    /// Shared connections; at least one is made.
+    /// The number of shared connections; at least one is made.
     pub pool_size: usize,
     /// The bound of the near cache, in bytes; `None` for no near cache.
     pub near_max_bytes: Option<u64>,
@@ -85,12 +87,12 @@ pub struct RedisOptions {
 /// The options of the Memcached backend.
 #[derive(Clone, Debug)]
 pub struct MemcachedOptions {
-    /// Name or address.
+    /// Host name or IP address.
     pub host: String,
     /// TCP port.
     pub port: u16,
     /// The deadline of making a connection.
     pub connect_timeout: Duration,
-    /// Shared connections; at least one is made.
+    /// The number of shared connections; at least one is made.
     pub pool_size: usize,
 }

@@ -1,7 +1,8 @@
 //! `Cache-Control` of answers of cached routes, for the caches of browsers and proxies (C52).
 //!
-//! Come here for what others may keep. What this service stores is decided in `response`; the header is added when an
-//! answer is sent and is never stored, so that a change of the policy holds at once.
+//! Come here to change which answers clients may keep. Which answers this service stores is decided in
+//! `response`. The header is added when an answer is sent and is never stored, so that a change of the
+//! policy takes effect at once.
 
 use actix_web::body::BoxBody;
 use actix_web::dev::ServiceResponse;
@@ -12,11 +13,11 @@ use crate::infrastructure::cache::cache_status::{Bypass, Outcome};
 use crate::infrastructure::cache::keys::bound_caller;
 use crate::infrastructure::cache::policy::CompiledPolicy;
 
-/// Keep it, but ask before every use: the answer is 304 while the entry stands.
+/// Clients may store the answer, but must ask before every use. They get 304 while the entry stands.
 const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
-/// The same for the browser of one caller alone.
+/// The same for the caller's own browser only.
 const REVALIDATE_PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
-/// Keep nothing.
+/// Clients must not store the answer.
 const KEEP_NOTHING: HeaderValue = HeaderValue::from_static("no-store");
 
 /// Adds the header, unless the handler has set one.
@@ -42,7 +43,7 @@ pub(super) fn set_cache_control(
     response.headers_mut().insert(CACHE_CONTROL, value);
 }
 
-/// Whether the answer was not stored because it may be of its caller alone.
+/// Whether the answer was not stored because it may belong to its caller alone.
 fn is_of_one_caller(response: &ServiceResponse<BoxBody>, outcome: Outcome) -> bool {
     match outcome {
         Outcome::Bypass(Bypass::Credentials | Bypass::CallerInside) => true,
@@ -52,7 +53,7 @@ fn is_of_one_caller(response: &ServiceResponse<BoxBody>, outcome: Outcome) -> bo
     }
 }
 
-/// Whether clients may use the answer again without asking: it is fresh, and it is no error.
+/// Whether clients may use the answer again without asking: it is fresh and no error.
 fn may_be_kept(status: StatusCode, outcome: Outcome) -> bool {
     let is_fresh = match outcome {
         Outcome::Hit { ttl } => ttl >= 0,
@@ -63,7 +64,8 @@ fn may_be_kept(status: StatusCode, outcome: Outcome) -> bool {
     is_fresh && matches!(status, StatusCode::OK | StatusCode::NOT_MODIFIED)
 }
 
-/// Clients subtract `Age` from the time (RFC 9111, section 4.2), so it is added: a hit may be kept as long as a miss.
+/// `max-age` of an answer. Clients subtract `Age` from it (RFC 9111, section 4.2), so `Age` is added: a
+/// hit may be kept as long as a miss.
 fn max_age(
     policy: &CompiledPolicy,
     response: &ServiceResponse<BoxBody>,
@@ -72,7 +74,7 @@ fn max_age(
     let age = response.headers().get(AGE);
     let age = age.and_then(|age| age.to_str().ok()?.parse::<u64>().ok());
     let seconds = age.unwrap_or_default().saturating_add(u64::from(seconds));
-    // Where a caller was needed, a proxy may not answer in place of the check.
+    // A proxy must not answer in place of the check of the caller.
     let is_private = policy.is_per_caller() || bound_caller(response.request()).is_some();
     let private = if is_private { "private, " } else { "" };
     HeaderValue::try_from(format!("{private}max-age={seconds}")).unwrap_or(KEEP_NOTHING)

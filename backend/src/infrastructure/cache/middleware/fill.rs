@@ -1,4 +1,7 @@
-//! Fills: the one request that runs the handler, stores its answer and gives it to those who wait.
+//! The fill: one request runs the handler, stores its answer and gives it to the waiting requests.
+//!
+//! Come here when an answer was not stored although its request ran the handler. Which answers may be
+//! stored is decided in `response`.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -30,7 +33,8 @@ pub(super) struct Fill {
 }
 
 impl Fill {
-    /// Runs the handler, stores what may be stored and answers the request that leads.
+    /// Runs the handler, stores its answer if that is allowed, and answers the request that holds the
+    /// permit.
     pub(super) async fn run<S, B>(
         self,
         handler: Handler<S>,
@@ -76,14 +80,14 @@ impl Fill {
         ))
     }
 
-    /// Gives the answer to those who wait and stores it, if the claim still stands.
+    /// Gives the answer to the waiting requests, and stores it if the claim still stands.
     async fn store(self, answer: CompleteAnswer, cost: Duration) -> bool {
         let shared = &self.cache.shared;
         let Some(registered) = shared.backend(self.policy.policy.backend_name) else {
             return false;
         };
         let freshness = self.policy.policy.freshness;
-        // A 404 has a time of its own, and is never given when that is over (C41).
+        // A 404 has a lifetime of its own, and is never given after it (C41).
         let (fresh, stale) = if answer.status == actix_web::http::StatusCode::NOT_FOUND {
             (freshness.negative, 0)
         } else {
@@ -95,7 +99,7 @@ impl Fill {
         };
         let fresh = shortened(fresh.saturating_mul(1000), shared.jitter_percent);
         let stale = stale.saturating_mul(1000);
-        // A refreshed entry is another value than the one it replaces.
+        // A refreshed entry is a new value with a new id.
         let entry = Arc::new(answer.into_entry(Provenance {
             id: ValueId::random(),
             key: self.key.identity(),
@@ -111,7 +115,7 @@ impl Fill {
             .await
     }
 
-    /// Lets those who wait run on their own, and ends the claim.
+    /// Lets the waiting requests run their own handlers, and ends the claim.
     async fn give_up(self) {
         let backend_name = self.policy.policy.backend_name;
         if let Some(registered) = self.cache.shared.backend(backend_name) {

@@ -1,6 +1,7 @@
 //! The route behind the middleware, and `Cache-Status` on the way out.
 //!
-//! Come here for what every way of a request has in common. Of the room this file uses `downstream` alone.
+//! Come here to change a step that all requests have in common. In this room, only `downstream` may be
+//! used here.
 
 use std::fmt;
 use std::rc::Rc;
@@ -20,8 +21,8 @@ use crate::infrastructure::cache::provider::Shared;
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
-/// What the cache did for a request, for the access log: a request extension, where lines of the level
-/// `info` are written.
+/// The cache's handling of a request, for the access log: a request extension, which exists only while
+/// lines of the level `info` are written.
 #[derive(Clone, Debug)]
 pub struct CacheOutcome {
     outcome: Outcome,
@@ -36,14 +37,14 @@ impl CacheOutcome {
         self.outcome
     }
 
-    /// The effect of a successful write, as in `invalidated=2; keys="widget:42 widget_count:global"`: how many keys, groups
-    /// and patterns, and the names of the first 20.
+    /// The effect of a successful write, as in `invalidated=2; keys="widget:42 widget_count:global"`:
+    /// the number of keys, groups and patterns, and the names of the first 20.
     #[must_use]
     pub fn invalidated(&self) -> Option<&str> {
         self.invalidated.as_deref()
     }
 
-    /// The key, where one could be built.
+    /// The key, if one could be built.
     #[must_use]
     pub fn key(&self) -> Option<&str> {
         self.key.as_deref()
@@ -73,7 +74,8 @@ where
     }
 }
 
-/// Writes down what the cache did for a read: as a header, and for the access log where there is one. Adds `Cache-Control`.
+/// Records the cache's handling of a read: as a header, and for the access log if there is one. Adds
+/// `Cache-Control`.
 pub(super) fn finish(
     shared: &Shared,
     policy: &CompiledPolicy,
@@ -97,7 +99,7 @@ pub(super) fn finish(
     response
 }
 
-/// Writes down what a write invalidated, as [`finish`] does for a read.
+/// Records the effect of a write, as [`finish`] does for a read.
 pub(super) fn finish_write(
     shared: &Shared,
     mut response: ServiceResponse<BoxBody>,
@@ -128,7 +130,7 @@ fn insert_status(response: &mut ServiceResponse<BoxBody>, value: String) {
     }
 }
 
-/// Says once for each route why it is not cached.
+/// Logs once for each route why it is not cached.
 pub(super) fn say_once(
     shared: &Shared,
     request: &ServiceRequest,

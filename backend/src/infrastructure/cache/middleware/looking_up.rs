@@ -1,6 +1,7 @@
-//! From the plan of a read to its look-up.
+//! Making a look-up from the plan of a read.
 //!
-//! Come here to see which options of the process and of the policy a look-up takes. What a look-up does is told in `lookup`.
+//! Come here to see which options of the process and of the policy a look-up takes. Looking up itself is
+//! in `lookup`.
 
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ pub(super) fn lookup<'a>(
     }
 }
 
-/// For how long an entry of the policy may be kept by the server.
+/// The longest time that the server may keep an entry of the policy.
 fn longest_lifetime(shared: &Shared, policy: &CompiledPolicy) -> Duration {
     let freshness = &policy.policy.freshness;
     let fresh = policy

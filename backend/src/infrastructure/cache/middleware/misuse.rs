@@ -1,6 +1,6 @@
 //! Mistakes in how a policy is wrapped that only a request shows (C19, C45, C46).
 //!
-//! Come here to see which mistakes are found when a request comes, and what the log and the answer say. Mistakes that are
+//! Come here to change the mistakes that are found at a request, and their messages. Mistakes that are
 //! visible at start are found in `map`.
 
 use actix_web::http::StatusCode;
@@ -10,16 +10,17 @@ use crate::infrastructure::cache::keys::bound_caller;
 use crate::infrastructure::cache::policy::CompiledPolicy;
 use crate::infrastructure::cache::provider::Shared;
 
-/// A policy that cannot work where it stands. The handler does not run; the answer is 500 with this problem type.
+/// A policy in a place where it cannot work. The handler does not run; the answer is 500 with this
+/// problem type.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 pub enum InvalidRequestError {
-    /// A policy that invalidates more than its own key stands on a route that reads (C19).
+    /// A policy that invalidates more than its own key is on a route that reads (C19).
     #[error(
         "InvalidRequestError: to_invalidate_extra, to_invalidate_groups and pattern_to_invalidate_extra belong on routes \
          that write; take them off the policy of this GET route"
     )]
     InvalidatesOnRead,
-    /// A policy stands around a scope or the application, where a part of the path is not matched yet (C46).
+    /// A policy is around a scope or the application, where a part of the path is not matched yet (C46).
     #[error(
         "InvalidRequestError: this cache policy stands around a scope or the application, where a part of the path is \
          not matched yet, so that different resources would have one key; wrap it around each route or resource"
@@ -28,7 +29,7 @@ pub enum InvalidRequestError {
 }
 
 impl InvalidRequestError {
-    /// Logs the mistake with the place where it was made.
+    /// Logs the mistake with the place of the declaration.
     pub(super) fn log(self, policy: &CompiledPolicy, request: &HttpRequest) {
         tracing::error!(
             route = request.match_pattern().unwrap_or_default(),
@@ -57,7 +58,7 @@ impl ResponseError for InvalidRequestError {
     }
 }
 
-/// Refuses a policy in front of a path that is not matched as a whole (C46).
+/// Refuses a policy in front of a path that is not completely matched (C46).
 pub(super) fn check_position(request: &HttpRequest) -> Result<(), InvalidRequestError> {
     if request.match_info().unprocessed().is_empty() {
         Ok(())
@@ -66,18 +67,19 @@ pub(super) fn check_position(request: &HttpRequest) -> Result<(), InvalidRequest
     }
 }
 
-/// The caller that was known when the key of a read was built, or none.
+/// The caller that was bound when the key of a read was built, if any.
 #[derive(Clone, Debug)]
 pub(super) struct CallerOfKey(Option<String>);
 
 impl CallerOfKey {
-    /// Take this before the handler runs: authentication behind the cache binds the caller during the run.
+    /// The bound caller. Call this before the handler runs: authentication behind the cache binds the
+    /// caller during the run.
     pub(super) fn of(request: &HttpRequest) -> Self {
         Self(bound_caller(request))
     }
 
-    /// Whether the run of the handler made known a caller that the key knows nothing of (C45): then the answer may be of that
-    /// caller alone, and is neither stored nor shared. The first time on a route the log says so.
+    /// Whether a caller was bound while the handler ran and is not in the key (C45). Then the answer may
+    /// belong to that caller alone, and is neither stored nor shared. Logged once for each route.
     pub(super) fn changed(
         &self,
         shared: &Shared,

@@ -1,8 +1,8 @@
 //! Where actix meets the cache: the policy as middleware around a route.
 //!
-//! Come here when a request does not go the way that was expected: `service` decides by method, `read`,
-//! `fill`, `refresh` and `write` are the ways, `response` turns responses into entries and back. Keys are
-//! built in `policy`, and what a read finds is decided in `lookup`.
+//! Come here when a request is not handled as expected. `service` decides by method; `read`, `fill`,
+//! `refresh` and `write` handle requests; `response` turns responses into entries and back. Keys are
+//! built in `policy`, and entries are found in `lookup`.
 
 mod downstream;
 mod fill;

@@ -1,4 +1,7 @@
 //! Reads: answered from the cache, from another request's run of the handler, or by the handler.
+//!
+//! Come here to see how a GET or HEAD is answered. The decision between hit, fill and wait is in
+//! `lookup`.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -24,20 +27,20 @@ use crate::infrastructure::cache::policy::{CompiledPolicy, NotCached, ReadPlan};
 use crate::infrastructure::cache::provider::{Cache, RegisteredBackend, Shared};
 use crate::infrastructure::cache::stored::Entry;
 
-/// What is known of a read before anything is waited for.
+/// The first step of a read, decided without waiting.
 pub(super) enum Beginning {
-    /// The answer is at hand: nobody has to be asked, and nothing waited for.
+    /// The answer is available without a round trip.
     Hit(Arc<Entry>, ReadPlan),
     /// The backend has to be asked.
     Ask(ReadPlan),
-    /// The handler runs, and nothing is stored.
+    /// The handler runs, and its answer is not stored.
     Alone(Outcome, Option<Key>),
-    /// The policy may not stand on a route that reads.
+    /// The policy must not be on a route that reads.
     Misused(InvalidRequestError),
 }
 
-/// Finds out what can be found out at once, which for a hit at hand is all: a future costs more than
-/// the look-up.
+/// Decides the first step. A hit without a round trip ends here: a future would cost more than the
+/// look-up.
 pub(super) fn begin(
     shared: &Shared,
     policy: &CompiledPolicy,
@@ -64,7 +67,7 @@ pub(super) fn begin(
         return Beginning::Alone(Outcome::Bypass(Bypass::Unavailable), Some(plan.key));
     };
     plan.fit(registered.backend.unguarded.max_key_bytes());
-    // Whether an entry is due for an early refresh is drawn by lot, and only once.
+    // Whether an entry is due for an early refresh is decided by chance, and only once.
     let at_hand = if policy.policy.freshness.early_refresh {
         None
     } else {
@@ -114,7 +117,7 @@ where
     context.decide(handler, request).await
 }
 
-/// A read that has a key and a backend.
+/// A read with a key and a backend.
 struct Context<'a> {
     cache: &'a Cache,
     policy: &'a Rc<CompiledPolicy>,
@@ -140,7 +143,7 @@ impl Context<'_> {
                 match Box::pin(ageing.serve_stale(handler.clone(), &request)).await {
                     Aged::Serve(outcome) => return Ok(self.answer(request, &entry, outcome)),
                     Aged::Answer(answer) => return answer,
-                    // Claimed in place of what was seen.
+                    // Claimed in place of the expired entry.
                     Aged::Useless => Box::pin(self.lookup.decide(Some(entry.id))).await,
                 }
             }
@@ -252,7 +255,7 @@ pub(super) fn hit(
     )
 }
 
-/// The backend of the policy, if it may be read and filled.
+/// The backend of the policy, if it is ready.
 fn usable_backend<'a>(
     shared: &'a Shared,
     policy: &CompiledPolicy,
@@ -262,7 +265,7 @@ fn usable_backend<'a>(
         .filter(|registered| registered.backend.is_ready())
 }
 
-/// Runs the handler and stores nothing.
+/// Runs the handler without storing its answer.
 pub(super) async fn alone<S, B>(
     cache: &Cache,
     policy: &CompiledPolicy,

@@ -1,8 +1,10 @@
-//! Entries that age: refreshed early, refreshed while the old answer is given, or kept as a cover
-//! for a handler that fails (C38, C39).
+//! Ageing entries: refreshed early, refreshed while the old answer is given, or given in place of a
+//! handler's failure (C38, C39).
 //!
-//! A refresh replaces exactly the entry it saw, so an invalidation meanwhile makes it store nothing.
-//! Within a process one refresh of an entry runs at a time.
+//! A refresh replaces exactly the entry that it saw. If the entry is invalidated meanwhile, the refresh
+//! stores nothing. Within a process one refresh of an entry runs at a time.
+//!
+//! Come here to change when an old answer is given. How an entry is replaced is in `lookup`.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -26,9 +28,9 @@ use crate::infrastructure::cache::policy::CompiledPolicy;
 use crate::infrastructure::cache::provider::Cache;
 use crate::infrastructure::cache::stored::Entry;
 
-/// Whether an entry should be refreshed now, by chance and the more likely the nearer its end is and
-/// the more its handler costs: `XFetch` with β = 1 (Vattani, Chierichetti and Lowenstein, "Optimal
-/// Probabilistic Cache Stampede Prevention", VLDB 2015).
+/// Whether an entry should be refreshed now. Decided by chance: the probability rises towards the
+/// entry's end and with the cost of its handler. `XFetch` with β = 1 (Vattani, Chierichetti and
+/// Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", VLDB 2015).
 #[expect(
     clippy::cast_precision_loss,
     reason = "milliseconds need no more than 52 bits"
@@ -39,11 +41,11 @@ pub(super) fn is_due(entry: &Entry, now: u64) -> bool {
     now as f64 + head_start >= entry.metadata.fresh_until() as f64
 }
 
-/// The deadline of a handler that an old answer covers, where `CACHE_COLLAPSE_WAIT_MS` is 0: that nobody waits for
-/// another instance does not mean that a handler is late at once.
+/// The deadline of a handler whose failure an old answer can replace, where `CACHE_COLLAPSE_WAIT_MS` is
+/// 0. With 0 no request waits for another instance, but a handler is not late at once.
 const DEADLINE_WITHOUT_COLLAPSE_WAIT: Duration = Duration::from_secs(1);
 
-/// What a refresh needs besides the handler and the request.
+/// The inputs of a refresh besides the handler and the request.
 pub(super) struct Ageing<'a> {
     pub(super) cache: &'a Cache,
     pub(super) policy: &'a Rc<CompiledPolicy>,
@@ -53,18 +55,18 @@ pub(super) struct Ageing<'a> {
     pub(super) version: Version,
 }
 
-/// What became of a request that met an expired entry.
+/// The result for a request that found an expired entry.
 pub(super) enum Aged {
-    /// The old answer serves, for whatever reason is given.
+    /// The old answer is given, with this outcome.
     Serve(Outcome),
     /// The handler's answer, or another request's.
     Answer(Result<ServiceResponse<BoxBody>, Error>),
-    /// The entry is of no use: the request goes on as with a vacant key.
+    /// The entry cannot be used: the request goes on as with a vacant key.
     Useless,
 }
 
 impl Ageing<'_> {
-    /// Refreshes the entry in the background, unless that is under way.
+    /// Refreshes the entry in the background, unless a refresh is under way.
     pub(super) fn refresh_in_background<S, B>(&self, handler: Handler<S>, request: &ServiceRequest)
     where
         S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
@@ -82,7 +84,7 @@ impl Ageing<'_> {
         }
     }
 
-    /// For how many milliseconds the entry has not been fresh.
+    /// The time since the entry's end of freshness, in milliseconds.
     fn staleness(&self) -> u64 {
         self.cache
             .shared
@@ -91,7 +93,7 @@ impl Ageing<'_> {
             .saturating_sub(self.entry.metadata.fresh_until())
     }
 
-    /// Decides what an expired entry is still good for.
+    /// Decides how an expired entry can still be used.
     pub(super) async fn serve_stale<S, B>(
         &self,
         handler: Handler<S>,
@@ -102,7 +104,7 @@ impl Ageing<'_> {
         B: MessageBody + 'static,
     {
         let freshness = self.policy.policy.freshness;
-        // The stale windows are those of answers: a 404 that has expired covers nothing.
+        // Old answers apply to status 200 only: an expired 404 is never given.
         if self.entry.metadata.status != StatusCode::OK {
             return Aged::Useless;
         }
@@ -157,8 +159,8 @@ impl Ageing<'_> {
         }
     }
 
-    /// How long the handler may take before the old answer covers it, counted from the beginning of the refresh: every
-    /// request waits for the rest of it at most.
+    /// The time that the handler may take, from the beginning of the refresh, before the old answer is
+    /// given. Every request waits for the rest of it at most.
     fn handler_deadline(&self) -> Duration {
         match self.cache.shared.collapse_wait {
             Duration::ZERO => DEADLINE_WITHOUT_COLLAPSE_WAIT,
@@ -166,7 +168,7 @@ impl Ageing<'_> {
         }
     }
 
-    /// The old answer, if it was not invalidated meanwhile: deleted is deleted.
+    /// The old answer, unless it was invalidated meanwhile.
     async fn cover(&self) -> Aged {
         if self.lookup.still_holds(self.entry.id).await {
             Aged::Serve(Outcome::StaleIfError)

@@ -1,4 +1,7 @@
-//! From a handler's response to an entry and back (C8–C10, C42).
+//! Conversion of a handler's response to an entry and back (C8–C10, C42).
+//!
+//! Come here to change which responses are stored, and how an entry is sent. `Cache-Control` for clients
+//! is in `downstream`.
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::ServiceResponse;
@@ -8,8 +11,8 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use crate::infrastructure::cache::stored::{CompleteAnswer, Entry, entity_tag};
 
-/// Takes from a response what may be stored, if all of it may (C9), and hands the response on
-/// unharmed. `negative` lets 404 pass too (C41).
+/// The storable copy of a response, if it may be stored (C9), with the unchanged response. With
+/// `negative`, a 404 may be stored too (C41).
 pub(super) fn take_storable(
     response: ServiceResponse<BoxBody>,
     max_body_bytes: usize,
@@ -49,8 +52,8 @@ pub(super) fn take_storable(
     }
 }
 
-/// The response that an entry stands for: the stored one, with `Age` and `ETag`, or 304 where the
-/// client has it already.
+/// The response for an entry: the stored one with `Age` and `ETag`, or 304 where the client has it
+/// already.
 pub(super) fn respond(request: &HttpRequest, entry: &Entry, now: u64) -> HttpResponse {
     let metadata = &entry.metadata;
     let status = StatusCode::from_u16(metadata.status).unwrap_or(StatusCode::OK);
@@ -113,7 +116,8 @@ fn matches_none(headers: &HeaderMap, etag: &HeaderValue) -> bool {
         .any(|tag| tag.trim() == "*" || opaque(tag) == wanted)
 }
 
-/// What describes the representation's body is left out of a 304 (RFC 9110, section 15.4.5).
+/// Whether a 304 keeps this header: headers that describe the body are left out (RFC 9110, section
+/// 15.4.5).
 fn kept_in_304(name: &str) -> bool {
     !matches!(
         name,
@@ -125,8 +129,7 @@ fn kept_in_304(name: &str) -> bool {
     )
 }
 
-/// Whether the handler said that nobody else may have this answer, or that it depends on more than
-/// the key knows.
+/// Whether the handler's headers forbid sharing the answer, or make it depend on more than the key.
 fn forbids_storing(headers: &HeaderMap) -> bool {
     headers.contains_key(header::SET_COOKIE)
         || headers.contains_key(header::VARY)
@@ -155,7 +158,8 @@ fn storable_headers(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
         .collect()
 }
 
-/// Hop-by-hop headers (RFC 9110, section 7.6.1) and those of one request are not stored.
+/// Whether a header is stored: not a hop-by-hop header (RFC 9110, section 7.6.1) and not a header of a
+/// single request.
 fn is_storable_header(name: &str) -> bool {
     !matches!(
         name,

@@ -1,8 +1,8 @@
-//! The middleware that a policy becomes when it is wrapped around a route.
+//! The middleware of a policy around a route.
 //!
-//! By method: GET is read through the cache ([`super::read`]), HEAD is answered from the entry of GET,
-//! POST, PUT, PATCH and DELETE invalidate after their handler succeeded ([`super::write`]), and the
-//! others pass (C11).
+//! By method: GET is read through the cache ([`super::read`]). HEAD is answered from the entry of GET.
+//! POST, PUT, PATCH and DELETE invalidate after their handler has succeeded ([`super::write`]). Other
+//! methods pass unchanged (C11). Come here to change what a method does; nothing else is decided here.
 
 use std::future::{Ready, ready};
 use std::rc::Rc;
@@ -22,7 +22,7 @@ use super::{read, write};
 use crate::infrastructure::cache::policy::{CachePolicy, CompiledPolicy, Invalidation};
 use crate::infrastructure::cache::provider::Cache;
 
-/// A policy at work around a route.
+/// The running policy of a route.
 #[derive(Debug)]
 pub struct CacheMiddleware<S> {
     service: Rc<S>,

@@ -1,8 +1,8 @@
-//! Proof in production (C50): for a share of the hits the handler runs again in the background, and its answer is
-//! compared with the entry.
+//! Proof in production (C50): for a share of the hits the handler runs again in the background, and its
+//! answer is compared with the entry.
 //!
-//! Come here when the log says that an entry was stale. The share and the counter are in `provider::verification`; how the
-//! same is proved in tests is no matter of this file.
+//! Come here when the log says that an entry was stale. The share and the counter are in
+//! `provider::verification`.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::infrastructure::cache::policy::{CompiledPolicy, ReadPlan};
 use crate::infrastructure::cache::provider::{Cache, Comparison};
 use crate::infrastructure::cache::stored::Entry;
 
-/// How long the comparison of one hit may take.
+/// The longest time that the comparison of one hit may take.
 const LONGEST: Duration = Duration::from_secs(30);
 
 /// A hit that is compared with what the handler answers now.
@@ -62,8 +62,9 @@ where
 {
     /// Reports the entry if the handler answers differently twice while the entry stands.
     ///
-    /// Once is no proof: a write may have committed whose deletion is still on its way, and until then the old answer is
-    /// right (C15). By the second time such a deletion has ended the entry.
+    /// One difference is no proof: a write may have committed while its deletion is still on its way,
+    /// and until then the old answer is correct (C15). By the second comparison such a deletion has
+    /// ended the entry.
     async fn verify(self) {
         let Some(first) = self.difference().await else {
             return;
@@ -74,7 +75,7 @@ where
         }
     }
 
-    /// The handler's answer of now, if it differs from the entry and the entry stands before and after.
+    /// The handler's present answer, if it differs from the entry and the entry stands before and after.
     async fn difference(&self) -> Option<(StatusCode, Bytes)> {
         if !self.entry_stands().await {
             return None;
@@ -84,7 +85,7 @@ where
         (!is_same && self.entry_stands().await).then_some((status, body))
     }
 
-    /// Whether exactly this entry is an answer still, by the server and not by what is kept near.
+    /// Whether exactly this entry is still an answer, by the server and not by the near cache.
     async fn entry_stands(&self) -> bool {
         let shared = &self.cache.shared;
         let Some(registered) = shared.backend(self.policy.policy.backend_name) else {
@@ -97,7 +98,7 @@ where
         lookup.still_holds(self.entry.id).await
     }
 
-    /// The complete answer of the handler, or nothing if it proves nothing.
+    /// The complete answer of the handler; `None` if it proves nothing.
     async fn run_handler(&self) -> Option<(StatusCode, Bytes)> {
         let request = ServiceRequest::from_request(self.request.clone());
         let response = self.handler.run(request).await.ok()?;
@@ -117,7 +118,7 @@ where
         Some((status, body))
     }
 
-    /// Says that the entry is stale, counts it and deletes it.
+    /// Logs that the entry is stale, counts it and deletes it.
     async fn report(&self, differs_every_time: bool) {
         let shared = &self.cache.shared;
         shared.verification.count_stale_entry();
@@ -140,7 +141,7 @@ where
             "stale entry: the handler answers differently although nothing invalidated the entry; it is deleted. {hint}"
         );
         if let Some(registered) = shared.backend(self.policy.policy.backend_name) {
-            // What cannot be delivered is kept and delivered later.
+            // A deletion that cannot be delivered now is kept and delivered later.
             let _ = registered
                 .backend
                 .invalidate(vec![self.plan.key.full().to_owned()])

@@ -1,7 +1,7 @@
-//! Writes: the handler runs, then what it made stale is deleted, then the answer is sent (C15–C20).
+//! Writes: the handler runs, then its stale keys are deleted, then the answer is sent (C15–C20).
 //!
-//! Come here when a write leaves something stale, or to see what its log lines mean. Which keys, groups and patterns belong to
-//! a write is decided in `policy::write_keys`.
+//! Come here when a write leaves a stale entry, or for the meaning of its log lines. Which keys, groups
+//! and patterns belong to a write is decided in `policy::write_keys`.
 
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -18,7 +18,7 @@ use crate::infrastructure::cache::cache_status::{Bypass, Outcome, invalidated};
 use crate::infrastructure::cache::policy::{CompiledPolicy, WritePlan};
 use crate::infrastructure::cache::provider::{Cache, Shared, carry_out};
 
-/// Runs a write to its end, whether or not the client is still there.
+/// Runs a write to its end, even if the client has gone.
 pub(super) async fn write<S, B>(
     cache: Cache,
     policy: Rc<CompiledPolicy>,
@@ -51,7 +51,7 @@ where
             }
             let plan = policy.write(response.request());
             invalidate(shared, &policy, &plan, response.request()).await;
-            // Until here the process does not end.
+            // The process does not end before this line.
             drop(running);
             let outcome = Outcome::Method {
                 missing_argument: !plan.missing.is_empty(),
@@ -64,7 +64,8 @@ where
         .map_err(|_| error::ErrorInternalServerError("the handler did not finish"))?
 }
 
-/// The names of all that was invalidated. A resource whose key has the same name is named once.
+/// The names of all invalidated keys, groups and patterns. A resource whose key has the same name is
+/// named once.
 fn effect(plan: &WritePlan) -> String {
     let keys: HashSet<&String> = plan.keys.iter().collect();
     let resources = plan.resources.iter().filter(|name| !keys.contains(name));
@@ -78,7 +79,8 @@ fn effect(plan: &WritePlan) -> String {
     invalidated(kinds, plan.everything)
 }
 
-/// The process has ended its last write: a new one could be cut off between its commit and its deletion.
+/// The process has finished its last write. A new write could be cut off between its commit and its
+/// deletion.
 fn stopping(request: ServiceRequest) -> ServiceResponse<BoxBody> {
     let answer = HttpResponse::ServiceUnavailable()
         .insert_header((header::RETRY_AFTER, "1"))
@@ -87,8 +89,8 @@ fn stopping(request: ServiceRequest) -> ServiceResponse<BoxBody> {
     request.into_response(answer)
 }
 
-/// Deletes all that the write made stale, on every registered backend: the policy that reads a key may name another backend
-/// than the policy that writes. A fault of the cache is not the writer's.
+/// Deletes all keys that the write made stale, on every registered backend: the policy that reads a key
+/// may name another backend than the policy that writes. A fault of the cache does not fail the write.
 async fn invalidate(
     shared: &Shared,
     policy: &CompiledPolicy,
@@ -102,7 +104,7 @@ async fn invalidate(
         let is_own = own.is_some_and(|own| Arc::ptr_eq(&own.backend, &registered.backend));
         let kind = carried.kind;
         for pattern in carried.unsupported {
-            // A backend that the policy does not name may hold nothing that matches: it is reported once.
+            // A backend that the policy does not name may have no matching keys: it is reported once.
             if is_own || shared.warned.permits(&format!("{route} {kind} pattern")) {
                 tracing::error!(
                     route = &*route,
@@ -114,7 +116,7 @@ async fn invalidate(
     }
 }
 
-/// Says what is wrong with the declaration of the write.
+/// Logs the mistakes in the declaration of the write.
 fn log_mistakes(shared: &Shared, policy: &CompiledPolicy, plan: &WritePlan, route: &str) {
     let prefix = policy.policy.key_prefix();
     if plan.has_no_id && shared.warned.permits(&format!("{route} {prefix} no-id")) {

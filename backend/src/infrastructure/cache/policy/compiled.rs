@@ -1,4 +1,7 @@
-//! What a policy means for one request: the key to read under, or all that a write invalidates.
+//! The compiled policy: the key of a read, or the keys that a write invalidates.
+//!
+//! Come here to see which parts of a policy are computed once. Keys are built in `read_key` and
+//! `write_keys`; no backend is asked here.
 
 use std::panic::Location;
 use std::sync::atomic::AtomicBool;
@@ -19,16 +22,16 @@ pub(in crate::infrastructure::cache) struct CompiledPolicy {
     pub(in crate::infrastructure::cache) policy: CachePolicy,
     /// Where the policy is declared.
     pub(in crate::infrastructure::cache) declared_at: &'static Location<'static>,
-    /// Whether the policy has a resource. What a write in a collection invalidates has none.
+    /// Whether the policy has a resource. The invalidation of a write in a collection has none.
     pub(super) has_resource: bool,
     pub(super) prefix: Template,
     pub(super) group: Option<Template>,
     pub(super) extra: Vec<(Template, &'static str)>,
     pub(super) groups: Vec<Template>,
     pub(super) patterns: Vec<Template>,
-    /// The arguments that the handler of a write is to bind.
+    /// The arguments that the handler of a write has to bind.
     pub(super) binds: Vec<&'static str>,
-    /// What a write invalidates besides.
+    /// The other invalidations of a write.
     pub(super) also: Vec<Self>,
     pub(super) variants: Variants,
     /// Arguments of the key and the group that are ids by their names.
@@ -39,14 +42,14 @@ pub(in crate::infrastructure::cache) struct CompiledPolicy {
     pub(in crate::infrastructure::cache) found_nothing: AtomicBool,
 }
 
-/// Why a read is not cached, and what the log should say of it.
+/// The reason that a read is not cached, and the log's message about it.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::infrastructure::cache) struct NotCached {
     pub(in crate::infrastructure::cache) bypass: Bypass,
     pub(in crate::infrastructure::cache) problem: Option<Problem>,
 }
 
-/// What the log should say of a read that is not cached.
+/// The log's message about a read that is not cached.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::infrastructure::cache) enum Problem {
     /// Some requests are not cached.
@@ -102,7 +105,8 @@ impl CompiledPolicy {
         self.places_caller || self.policy.audience == Audience::PerCaller
     }
 
-    /// Whether this is what a write invalidates and not a policy that reads, which alone may stand on a route that reads (C19).
+    /// Whether this invalidates more than its own resource. Only a policy that does not may be on a
+    /// route that reads (C19).
     pub(in crate::infrastructure::cache) fn invalidates_more(&self) -> bool {
         let lists_nothing = self.extra.is_empty()
             && self.groups.is_empty()
@@ -111,7 +115,7 @@ impl CompiledPolicy {
         !(self.has_resource && lists_nothing)
     }
 
-    /// C14: the fields of the declared query.
+    /// The fields of the declared query (C14).
     pub(super) fn read_query(&self, request: &HttpRequest) -> Result<QueryFields, NotCached> {
         let raw = request.query_string();
         let Some(query) = self.policy.query else {
@@ -143,7 +147,7 @@ impl CompiledPolicy {
 }
 
 impl NotCached {
-    /// For a reason that is no mistake of the module.
+    /// A bypass that is no mistake of the module.
     pub(super) fn silently(bypass: Bypass) -> Self {
         Self {
             bypass,

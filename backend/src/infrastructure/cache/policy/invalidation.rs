@@ -1,17 +1,20 @@
-//! The policy of a route that writes: all that its success invalidates (C15–C17).
+//! The policy of a route that writes: the keys, groups and patterns that its success invalidates
+//! (C15–C17).
 //!
-//! Come here for the words of invalidation. A policy that reads is a [`CachePolicy`]; keys are built in `write_keys`.
+//! Come here for the words of invalidation. A policy that reads is a [`CachePolicy`]; keys are built in
+//! `write_keys`.
 
 use std::panic::Location;
 
 use super::policy::CachePolicy;
 use crate::infrastructure::cache::keys::check_template;
 
-/// What a write invalidates when it succeeds: the key of its resource, further keys, groups and patterns, on every registered
-/// backend.
+/// The invalidation by a successful write: the key of its resource, further keys, groups and patterns,
+/// on every registered backend.
 ///
-/// Most begin with the policy of the resource that is written: `WIDGET.to_invalidate_groups(&[…])`. A write that has no
-/// resource of its own, such as the `POST` of a collection, begins with [`Invalidation::new`].
+/// Most begin with the policy of the resource that is written: `WIDGET.to_invalidate_groups(&[…])`. A
+/// write that has no resource of its own, such as the `POST` of a collection, begins with
+/// [`Invalidation::new`].
 ///
 /// ```
 /// use backend::infrastructure::cache::{CachePolicy, Invalidation};
@@ -32,7 +35,8 @@ use crate::infrastructure::cache::keys::check_template;
 /// const DELETE_OWNER: Invalidation = OWNER.to_invalidate_groups(&["owners"]).also(&[CREATE]);
 /// ```
 ///
-/// Each list is given once; a second call of the same word would silently drop the first, so it does not compile:
+/// Each list is given once; a second call of the same word would silently drop the first, so it does not
+/// compile:
 ///
 /// ```compile_fail
 /// use backend::infrastructure::cache::Invalidation;
@@ -66,8 +70,8 @@ impl Invalidation {
         }
     }
 
-    /// Invalidates the resource of the policy. In a constant, where `From` cannot be called, it is the beginning of a write that
-    /// only has [`also`](Self::also) to add.
+    /// Invalidates the resource of the policy. Use it in a constant, where `From` cannot be called, for
+    /// a write that only adds [`also`](Self::also).
     #[must_use]
     #[track_caller]
     pub const fn of(policy: CachePolicy) -> Self {
@@ -77,11 +81,13 @@ impl Invalidation {
         }
     }
 
-    /// Further keys that the write invalidates: prefix to the name of an argument, or else a literal (C16). Prefixes may hold
-    /// placeholders. An argument that was bound more than once stands for each of its values.
+    /// Further keys that the write invalidates: a prefix, and the name of an argument or a literal
+    /// (C16). Prefixes may contain placeholders. An argument that was bound more than once gives a key
+    /// for each of its values.
     ///
     /// # Panics
-    /// Where a template is malformed (C3), or the list was given before: in a constant, the program does not compile.
+    /// Where a template is malformed (C3), or the list was given before: in a constant, the program does
+    /// not compile.
     #[must_use]
     pub const fn to_invalidate_extra(
         mut self,
@@ -100,7 +106,7 @@ impl Invalidation {
         self
     }
 
-    /// Groups that the write invalidates, in the same time however many keys they have (C36).
+    /// Groups that the write invalidates, in constant time, however many keys they have (C36).
     ///
     /// # Panics
     /// As [`to_invalidate_extra`](Self::to_invalidate_extra).
@@ -115,7 +121,8 @@ impl Invalidation {
         self
     }
 
-    /// Redis globs whose keys the write invalidates (C17); Memcached has none (C18).
+    /// Redis globs whose matching keys the write invalidates (C17). Memcached does not support them
+    /// (C18).
     ///
     /// # Panics
     /// As [`to_invalidate_extra`](Self::to_invalidate_extra).
@@ -130,9 +137,11 @@ impl Invalidation {
         self
     }
 
-    /// The arguments that the handler binds with [`CacheArguments`](crate::infrastructure::cache::CacheArguments): each name that stands in
-    /// an invalidation and is neither in the path nor in the declared query (C47). A handler that succeeds without having bound
-    /// one of them is an error in the log (C48); `bind_all` with nothing to bind counts as bound.
+    /// The arguments that the handler binds with
+    /// [`CacheArguments`](crate::infrastructure::cache::CacheArguments): each name that occurs in an
+    /// invalidation and is neither in the path nor in the declared query (C47). A handler that succeeds
+    /// without having bound one of them is an error in the log (C48); `bind_all` without values counts
+    /// as bound.
     ///
     /// # Panics
     /// Where the list was given before: in a constant, the program does not compile.
@@ -146,8 +155,8 @@ impl Invalidation {
         self
     }
 
-    /// Whatever these invalidate too: what another module exports of its keys. The arguments that they bind are to be bound by
-    /// this write's handler.
+    /// Further invalidations, such as those that another module exports for its keys. This write's
+    /// handler has to bind their arguments too.
     ///
     /// # Panics
     /// Where the list was given before: in a constant, the program does not compile.
@@ -161,7 +170,7 @@ impl Invalidation {
         self
     }
 
-    /// This and, flattened, all that it invalidates besides.
+    /// This invalidation and all its further ones, as a flat list.
     pub(in crate::infrastructure::cache) fn parts(&self) -> Vec<Self> {
         let mut parts = vec![*self];
         parts.extend(self.also.iter().flat_map(Self::parts));
@@ -169,9 +178,10 @@ impl Invalidation {
     }
 }
 
-/// Here and not beside the others of the policy, since a policy that reads knows nothing of writes.
+/// Here and not beside the other methods of the policy, since a policy that reads does not know writes.
 impl CachePolicy {
-    /// What a write of this resource invalidates besides its key: see [`Invalidation::to_invalidate_extra`].
+    /// A write of this resource that also invalidates further keys: see
+    /// [`Invalidation::to_invalidate_extra`].
     #[must_use]
     #[track_caller]
     pub const fn to_invalidate_extra(
@@ -181,14 +191,16 @@ impl CachePolicy {
         Invalidation::of(self).to_invalidate_extra(extra)
     }
 
-    /// What a write of this resource invalidates besides its key: see [`Invalidation::to_invalidate_groups`].
+    /// A write of this resource that also invalidates groups: see
+    /// [`Invalidation::to_invalidate_groups`].
     #[must_use]
     #[track_caller]
     pub const fn to_invalidate_groups(self, groups: &'static [&'static str]) -> Invalidation {
         Invalidation::of(self).to_invalidate_groups(groups)
     }
 
-    /// What a write of this resource invalidates besides its key: see [`Invalidation::pattern_to_invalidate_extra`].
+    /// A write of this resource that also invalidates patterns: see
+    /// [`Invalidation::pattern_to_invalidate_extra`].
     #[must_use]
     #[track_caller]
     pub const fn pattern_to_invalidate_extra(

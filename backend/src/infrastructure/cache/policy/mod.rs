@@ -1,4 +1,4 @@
-//! What a module says of a resource, and the keys that follow from it for one request.
+//! Policies: a module's declarations of how resources are cached, and the keys of one request.
 //!
 //! Come here when a key is wrong or a read is bypassed. No backend is asked here.
 

@@ -25,7 +25,7 @@ use serde::de::DeserializeOwned;
 
 use crate::infrastructure::cache::keys::{QueryType, ResourceIdType, check_template};
 
-/// Where the resource id comes from.
+/// The source of the resource id.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::infrastructure::cache) enum ResourceId {
     Inferred,
@@ -33,10 +33,10 @@ pub(in crate::infrastructure::cache) enum ResourceId {
     Literal(&'static str),
 }
 
-/// Who may share an answer (C13).
+/// The callers that may share an answer (C13).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::infrastructure::cache) enum Audience {
-    /// Not said: requests with credentials are not cached.
+    /// Not declared: requests with credentials are not cached.
     Unspecified,
     /// The same answer for every caller.
     Shared,
@@ -44,8 +44,8 @@ pub(in crate::infrastructure::cache) enum Audience {
     PerCaller,
 }
 
-/// How one resource is cached. On a route that writes, it invalidates the resource; what else a write invalidates is an
-/// [`Invalidation`].
+/// How one resource is cached. On a route that writes, it invalidates the resource. An [`Invalidation`]
+/// adds further keys.
 ///
 /// Defaults: inferred integer id, `DEFAULT_CACHE_EXPIRATION`, the default backend, no query, and
 /// requests with credentials are not cached.
@@ -66,7 +66,7 @@ pub struct CachePolicy {
     pub(in crate::infrastructure::cache) client_max_age: Option<u32>,
 }
 
-/// What an entry may still be used for when it is no longer fresh, and how it is kept fresh.
+/// The use of an entry that is no longer fresh, and its refresh.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::infrastructure::cache) struct Freshness {
     pub(in crate::infrastructure::cache) stale_while_revalidate: u64,
@@ -76,22 +76,24 @@ pub(in crate::infrastructure::cache) struct Freshness {
 }
 
 impl CachePolicy {
-    /// A policy whose keys are `{key_prefix}:{resource_id}` (C1). `{name}` in the prefix is replaced
-    /// by the argument of that name (C2): a value that was bound on the request
-    /// ([`CacheArguments::bind`](crate::infrastructure::cache::CacheArguments::bind)), else a path parameter, else a field of the
-    /// declared [`query`](Self::query).
+    /// A policy whose keys are `{key_prefix}:{resource_id}` (C1). `{name}` in the prefix is replaced by
+    /// the argument of that name (C2): a value that was bound on the request
+    /// ([`CacheArguments::bind`](crate::infrastructure::cache::CacheArguments::bind)), else a path
+    /// parameter, else a field of the declared [`query`](Self::query).
     ///
     /// `{caller}` is the id of the caller, as authentication bound it
-    /// ([`bind_caller`](crate::infrastructure::cache::bind_caller)). It is the user's id and not the username, and neither a path
-    /// nor a query can name it. A key with `{caller}` is one of that caller alone, as with [`per_caller`](Self::per_caller). On a
-    /// write it is the caller who writes: where somebody else's entries become stale, as when a superuser changes a user, the
-    /// handler binds that user's id under another name, and the write names the same key with it: `me_{user_id}` for
-    /// `me_{caller}`.
+    /// ([`bind_caller`](crate::infrastructure::cache::bind_caller)). It is the user's id and not the
+    /// username, and neither a path nor a query can name it. A key with `{caller}` belongs to that
+    /// caller alone, as with [`per_caller`](Self::per_caller). On a write, `{caller}` is the writing
+    /// caller. Where a write makes another user's entries stale, as when a superuser changes a user, the
+    /// handler binds that user's id under another name, and the write names the same key with it:
+    /// `me_{user_id}` for `me_{caller}`.
     ///
     /// `{query_hash}` is a hash of all fields of the declared query.
     ///
-    /// A read whose key needs an argument that is missing is not cached, which the log says once for the route (C6). A write whose
-    /// key needs one invalidates the smallest whole that is known, at most the namespace, and is an error in the log (C48).
+    /// A read that misses an argument of its key is not cached; the log says so once for the route (C6).
+    /// A write that misses one invalidates the smallest known set that contains the key, at most the
+    /// namespace, and logs an error (C48).
     ///
     /// # Panics
     /// Where the template is malformed or ambiguous (C3): in a constant, the program does not compile.
@@ -121,7 +123,7 @@ impl CachePolicy {
         }
     }
 
-    /// What the policy's keys begin with: the name of the policy in the log.
+    /// The prefix of the policy's keys, which is the policy's name in the log.
     pub(in crate::infrastructure::cache) const fn key_prefix(&self) -> &'static str {
         self.key_prefix
     }
@@ -140,8 +142,8 @@ impl CachePolicy {
         self
     }
 
-    /// What an inferred resource id must look like; an integer by default (C7). The type binds inference alone: an
-    /// id that is named with [`resource_id_name`](Self::resource_id_name) is taken as it is.
+    /// The type of an inferred resource id; an integer by default (C7). The type applies to inference
+    /// only: an id that is named with [`resource_id_name`](Self::resource_id_name) is taken as it is.
     #[must_use]
     pub const fn resource_id_type(self, resource_id_type: ResourceIdType) -> Self {
         self.resource_id_types(match resource_id_type {
@@ -151,11 +153,11 @@ impl CachePolicy {
         })
     }
 
-    /// What an inferred resource id may look like, where there are several forms, such as
-    /// `&[ResourceIdType::Integer, ResourceIdType::Uuid]`.
+    /// The types of an inferred resource id where there are several, such as `&[ResourceIdType::Integer,
+    /// ResourceIdType::Uuid]`.
     ///
     /// # Panics
-    /// For no type at all, since nothing could be inferred.
+    /// For an empty list, since no id could be inferred.
     #[must_use]
     pub const fn resource_id_types(mut self, types: &'static [ResourceIdType]) -> Self {
         assert!(
@@ -166,7 +168,7 @@ impl CachePolicy {
         self
     }
 
-    /// Seconds after which an entry is no longer used.
+    /// The number of seconds after which an entry is no longer used.
     ///
     /// # Panics
     /// For 0, which would mean "for ever" on one server and an error on another (C12).
@@ -187,14 +189,15 @@ impl CachePolicy {
         self
     }
 
-    /// Every caller has an entry of its own. The key gets the caller at its end, as in `note:7:caller=2`, or where a
-    /// template places `{caller}`, as in `me_2:profile`. An authenticating middleware outside the policy binds the
-    /// caller with [`bind_caller`](crate::infrastructure::cache::bind_caller), whose version of the rights the entries
-    /// belong to: a caller who may do less than before gets nothing that was stored before.
+    /// Every caller has an entry of its own. The key gets the caller at its end, as in
+    /// `note:7:caller=2`, or where a template places `{caller}`, as in `me_2:profile`. An authenticating
+    /// middleware outside the policy binds the caller with
+    /// [`bind_caller`](crate::infrastructure::cache::bind_caller), which gives the version of the rights
+    /// that the entries belong to: a caller with fewer rights than before gets no earlier entry.
     ///
-    /// All entries of one resource, here the note 7, are ended by a write with the same policy, whoever writes. A
-    /// prefix with `{caller}` and a literal id, as in `me_{caller}` and `profile`, is a resource of that caller alone:
-    /// a write by somebody else names it with
+    /// All entries of one resource, here the note 7, are ended by a write with the same policy, by any
+    /// caller. A prefix with `{caller}` and a literal id, as in `me_{caller}` and `profile`, is a
+    /// resource of that caller alone: a write by another caller names it with
     /// [`to_invalidate_extra`](Self::to_invalidate_extra).
     #[must_use]
     pub const fn per_caller(mut self) -> Self {
@@ -216,7 +219,7 @@ impl CachePolicy {
         self
     }
 
-    /// One of several registered backends; an unknown name behaves as one that is away (C22).
+    /// One of several registered backends; an unknown name behaves as an unavailable backend (C22).
     #[must_use]
     pub const fn backend_name(mut self, name: &'static str) -> Self {
         self.backend_name = Some(name);
@@ -232,9 +235,9 @@ impl CachePolicy {
         self
     }
 
-    /// The arguments of the key that are bound by a middleware outside the policy, such as a tenant; and, where the policy itself
-    /// stands on a write (`ends(PROFILE.binds(&["username"]))`), those that the handler binds (C47). Authentication binds `caller`,
-    /// which is not listed.
+    /// The arguments of the key that are bound by a middleware outside the policy, such as a tenant;
+    /// and, where the policy itself is on a write (`ends(PROFILE.binds(&["username"]))`), the arguments
+    /// that the handler binds (C47). Authentication binds `caller`, which is not listed.
     ///
     /// # Panics
     /// Where the list was given before: in a constant, the program does not compile.
@@ -256,11 +259,11 @@ impl CachePolicy {
         self
     }
 
-    /// For this many seconds after expiry the old answer covers a handler that fails: one that answers 5xx, or runs
-    /// past its deadline (RFC 5861, C38). The deadline is `CACHE_COLLAPSE_WAIT_MS` after the handler began, or 1 s where
-    /// that is 0. The handler goes on, and its answer is stored; requests that come meanwhile wait for the rest of the
-    /// deadline at most. An invalidated answer covers nothing, and neither does a 404 that was stored by
-    /// [`negative`](Self::negative).
+    /// For this many seconds after expiry the old answer is given in place of a failure: the handler
+    /// answers 5xx, or runs past its deadline (RFC 5861, C38). The deadline is `CACHE_COLLAPSE_WAIT_MS`
+    /// after the handler began, or 1 s where that is 0. The handler goes on, and its answer is stored;
+    /// meanwhile other requests wait for the rest of the deadline at most. An invalidated answer is
+    /// never given, and neither is an expired 404 that was stored by [`negative`](Self::negative).
     #[must_use]
     pub const fn stale_if_error(mut self, seconds: u64) -> Self {
         self.freshness.stale_if_error = seconds;
@@ -274,9 +277,10 @@ impl CachePolicy {
         self
     }
 
-    /// For this many seconds browsers and proxies may use the answer again without asking (C52). They know nothing of writes: in
-    /// that time they may show what is stale. Without it answers carry `Cache-Control: no-cache`, so that clients ask each time
-    /// and mostly get a 304. A `Cache-Control` that the handler sets is kept.
+    /// For this many seconds browsers and proxies may use the answer again without asking (C52). They do
+    /// not learn of writes: in that time they may show stale answers. Without it answers carry
+    /// `Cache-Control: no-cache`, so that clients ask each time and mostly get a 304. A `Cache-Control`
+    /// that the handler sets is kept.
     ///
     /// # Panics
     /// For 0, which is the default: leave it out.

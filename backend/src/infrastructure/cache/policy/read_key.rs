@@ -1,6 +1,6 @@
-//! The key that a read looks under, or the reason why the read is not cached (C1, C2, C6, C13).
+//! The key of a read, or the reason that the read is not cached (C1, C2, C6, C13).
 //!
-//! Come here when a key differs from what was expected, or a read is bypassed. No backend is asked here.
+//! Come here when a key is not the expected one, or a read is bypassed. No backend is asked here.
 
 use std::borrow::Cow;
 
@@ -16,7 +16,7 @@ use crate::infrastructure::cache::keys::{
     Template, push_escaped, usual_form,
 };
 
-/// Where a read looks.
+/// The keys that a read looks up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::infrastructure::cache) struct ReadPlan {
     pub(in crate::infrastructure::cache) key: Key,
@@ -24,7 +24,7 @@ pub(in crate::infrastructure::cache) struct ReadPlan {
 }
 
 impl ReadPlan {
-    /// Shortens what the server gets to see to what it takes (C5).
+    /// Shortens the server's forms of the keys to at most `max_bytes` (C5).
     pub(in crate::infrastructure::cache) fn fit(&mut self, max_bytes: usize) {
         self.key.fit(max_bytes);
         self.memberships.fit(max_bytes);
@@ -32,7 +32,7 @@ impl ReadPlan {
 }
 
 impl CompiledPolicy {
-    /// The key of a read behind the namespace, or why it is not cached.
+    /// The key of a read behind the namespace, or the reason that it is not cached.
     pub(in crate::infrastructure::cache) fn read(
         &self,
         request: &HttpRequest,
@@ -69,7 +69,8 @@ impl CompiledPolicy {
         })
     }
 
-    /// Appends what tells the entries of one resource apart and is placed nowhere else.
+    /// Appends the arguments that distinguish the entries of one resource and have no place in the
+    /// templates.
     fn push_variant(&self, key: &mut String, arguments: &Arguments<'_>, query: &QueryFields) {
         if self.policy.audience == Audience::PerCaller && !self.places_caller {
             push_field(key, CALLER, &arguments.value(CALLER).unwrap_or_default());
@@ -84,7 +85,8 @@ impl CompiledPolicy {
         }
     }
 
-    /// The record of the resource (C44), where it has variants or was asked for in an unusual form.
+    /// The record of the resource (C44), if it has variants or the request has an unusual form of its
+    /// id.
     fn resource_record(
         &self,
         arguments: &Arguments<'_>,
@@ -159,7 +161,8 @@ impl CompiledPolicy {
         }
     }
 
-    /// C13: with credentials, only what is declared shared or keyed by caller is cached.
+    /// With credentials, a read is cached only if the policy is shared or has the caller in its key
+    /// (C13).
     fn check_credentials(&self, request: &HttpRequest) -> Result<(), NotCached> {
         if self.policy.audience != Audience::Unspecified || self.places_caller {
             return Ok(());

@@ -1,19 +1,19 @@
-//! How a write finds all entries that its policy stored for one resource (C44).
+//! Variants of a resource: how a write ends all entries that its policy stored for one resource (C44).
 //!
-//! Come here when a write leaves an entry of another caller or another query behind, or when a read looks up one
-//! key more than expected. The records themselves are begun in `lookup::claim`.
+//! Come here when a write leaves an entry of another caller or another query behind, or when a read
+//! looks up one key more than expected. The records themselves are begun in `lookup::claim`.
 
 use super::policy::{Audience, CachePolicy, ResourceId};
 use crate::infrastructure::cache::keys::{CALLER, QUERY_HASH, Template};
 
-/// What ends all entries of a resource.
+/// The thing that a write deletes to end all entries of a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ends {
-    /// The one key that there is.
+    /// The only key.
     Key,
     /// The declared group, which has the same entries.
     Group,
-    /// A record of the resource, which each read looks up beside its key.
+    /// A record of the resource, which each read looks up with its key.
     Record,
 }
 
@@ -21,8 +21,8 @@ pub(super) enum Ends {
 #[derive(Debug)]
 pub(super) struct Variants {
     pub(super) ends: Ends,
-    /// Arguments of the prefix and of the id that tell the variants of a resource apart, and so are no part of its
-    /// name: a write may not know them.
+    /// Arguments of the prefix and of the id that distinguish the variants of a resource. They are no
+    /// part of its name, since a write may not know them.
     left_out: Vec<&'static str>,
 }
 
@@ -39,7 +39,7 @@ impl Variants {
             Some(_) if name == CALLER => false,
             Some(names) => name == QUERY_HASH || names.is_none_or(|names| names.contains(&name)),
         };
-        // With a literal id, or the caller for an id, the resource is the caller's own.
+        // With a literal id, or the caller as id, the resource belongs to the caller alone.
         let has_id_of_its_own = match policy.resource_id {
             ResourceId::Literal(_) => false,
             ResourceId::Argument(name) => name != CALLER,

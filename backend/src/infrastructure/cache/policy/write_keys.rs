@@ -1,6 +1,6 @@
 //! All keys, groups and patterns that a successful write invalidates (C15–C17).
 //!
-//! Come here when a write leaves something stale. Nothing is deleted here: that is `middleware::write`.
+//! Come here when a write leaves a stale entry. Nothing is deleted here: that is in `middleware::write`.
 
 use std::borrow::Cow;
 
@@ -13,26 +13,29 @@ use crate::infrastructure::cache::keys::{
     Arguments, MissingArgument, QueryFields, Template, push_escaped, usual_form,
 };
 
-/// More keys than this are not deleted one by one: the whole namespace is distrusted instead.
+/// The most keys that are deleted one by one. Beyond that, the whole namespace is distrusted instead.
 const MAX_INVALIDATED_KEYS: usize = 100_000;
 
-/// All that a write invalidates.
+/// The keys, groups and patterns that a write invalidates.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(in crate::infrastructure::cache) struct WritePlan {
     pub(in crate::infrastructure::cache) keys: Vec<String>,
-    /// Resources whose variants end, by their names `{prefix}:{id}` (C44).
+    /// The names `{prefix}:{id}` of resources whose variants end (C44).
     pub(in crate::infrastructure::cache) resources: Vec<String>,
     pub(in crate::infrastructure::cache) groups: Vec<String>,
     pub(in crate::infrastructure::cache) patterns: Vec<String>,
-    /// Arguments that the policy needs and that neither the request has nor the handler bound (C48).
+    /// Arguments that the policy needs, but that are neither in the request nor bound by the handler
+    /// (C48).
     pub(in crate::infrastructure::cache) missing: Vec<&'static str>,
-    /// The policy infers its resource id and found none, as on a collection's POST: there is no own key (C7).
+    /// The policy infers its resource id and found none, as on a collection's POST: the write has no key
+    /// of its own (C7).
     pub(in crate::infrastructure::cache) has_no_id: bool,
-    /// The whole namespace is invalidated: a key is not known, or there are more than can be deleted one by one.
+    /// The whole namespace is invalidated: a key is unknown, or there are more than
+    /// [`MAX_INVALIDATED_KEYS`].
     pub(in crate::infrastructure::cache) everything: bool,
 }
 
-/// Where the arguments of a write come from.
+/// The source of a write's arguments.
 #[derive(Clone, Copy)]
 enum Source<'a> {
     Request(&'a HttpRequest),
@@ -40,13 +43,14 @@ enum Source<'a> {
 }
 
 impl CompiledPolicy {
-    /// All that a successful write invalidates (C15–C17). In place of a key whose argument is missing stands the smallest
-    /// whole that is known to hold it (C48): the policy's group for its own key, else the namespace.
+    /// The plan of a successful write (C15–C17). A key with a missing argument is replaced by the
+    /// smallest known set that contains it (C48): the policy's group for its own key, else the
+    /// namespace.
     pub(in crate::infrastructure::cache) fn write(&self, request: &HttpRequest) -> WritePlan {
         self.plan(Source::Request(request))
     }
 
-    /// The same for a write that no request makes.
+    /// The plan of a write without a request.
     pub(in crate::infrastructure::cache) fn write_with(
         &self,
         arguments: &[(&'static str, &str)],
@@ -113,11 +117,11 @@ impl CompiledPolicy {
         }
     }
 
-    /// The resource that the policy itself names: its key, and all of its variants (C44).
+    /// Adds the resource of the policy itself: its key and all its variants (C44).
     fn plan_own_resource(&self, arguments: &Arguments<'_>, plan: &mut WritePlan) {
         let ids: Vec<_> = match self.policy.resource_id {
             ResourceId::Literal(literal) => vec![Cow::Borrowed(literal)],
-            // Its value tells variants apart: the resource has no id of its own.
+            // Its value distinguishes variants: the resource has no id of its own.
             ResourceId::Argument(name) if self.variants.leave_out(name) => vec![Cow::Borrowed("")],
             ResourceId::Argument(name) => match arguments.values(name) {
                 Some(ids) => ids,
@@ -142,7 +146,7 @@ impl CompiledPolicy {
                 }
                 plan.add_resources(&prefixes, in_usual_form(ids));
                 if let (Ends::Group, Some(group)) = (self.variants.ends, &self.group) {
-                    // Its arguments are those of the prefix and the id, which are there.
+                    // Its arguments are those of the prefix and the id, which are known.
                     let groups = expand(group, arguments);
                     plan.groups.extend(groups.unwrap_or_default());
                 }
@@ -150,7 +154,8 @@ impl CompiledPolicy {
         }
     }
 
-    /// The own resource cannot be known. The group of the policy holds every entry that the policy stores.
+    /// Handles an unknown own resource. The group of the policy contains every entry that the policy
+    /// stores.
     fn miss_own_resource(
         &self,
         missing: MissingArgument,
@@ -176,7 +181,7 @@ impl WritePlan {
         self.everything |= !append(&mut self.resources, prefixes, &ids);
     }
 
-    /// Notes a key that cannot be known: no whole smaller than the namespace is known to hold it.
+    /// Records an unknown key: no known set smaller than the namespace contains it.
     fn miss(&mut self, missing: MissingArgument) {
         self.note(missing);
         self.everything = true;
@@ -189,7 +194,7 @@ impl WritePlan {
     }
 }
 
-/// Appends `{prefix}:{id}` for each of both; answers whether there are few enough.
+/// Appends `{prefix}:{id}` for each prefix and id; answers whether the number stays within the bound.
 fn append(names: &mut Vec<String>, prefixes: &[String], ids: &[Cow<'_, str>]) -> bool {
     if prefixes.len().saturating_mul(ids.len()) > MAX_INVALIDATED_KEYS {
         return false;
@@ -208,8 +213,8 @@ fn expand(template: &Template, arguments: &Arguments<'_>) -> Result<Vec<String>,
     template.expand(MAX_INVALIDATED_KEYS, |name| arguments.values(name))
 }
 
-/// The names of resources without their ids: those of the keys, in usual form and without the arguments that tell
-/// variants apart.
+/// The names of resources without their ids: the prefixes of the keys, with values in usual form and
+/// without the arguments that distinguish variants.
 fn resource_prefixes(
     template: &Template,
     arguments: &Arguments<'_>,
@@ -224,7 +229,7 @@ fn resource_prefixes(
     })
 }
 
-/// The values as names of resources have them, each once.
+/// The values in the form that names of resources have, each once.
 fn in_usual_form(mut values: Vec<Cow<'_, str>>) -> Vec<Cow<'_, str>> {
     for value in &mut values {
         if let Some(usual) = usual_form(value) {
