@@ -1,52 +1,54 @@
-//! `Cache-Status` (RFC 9211): what the cache did for a request (C31).
+//! `Cache-Status` (RFC 9211): the cache's handling of a request (C31).
+//!
+//! Come here to change the header. Nothing is decided here.
 
 use std::fmt;
 
 use percent_encoding::percent_encode_byte;
 
-/// What the cache did.
+/// The cache's handling of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// Answered from the cache; seconds of freshness left, negative for an old answer.
+    /// Answered from the cache; `ttl` is the rest of freshness in seconds, negative for an old answer.
     Hit { ttl: i64 },
     /// The handler ran, and its answer was stored or not.
     Miss { stored: bool },
     /// Another request's run of the handler gave the answer.
     Collapsed,
-    /// The handler failed and the old answer covers it.
+    /// The handler failed, and the old answer was given.
     StaleIfError,
     /// The cache was not asked.
     Bypass(Bypass),
     /// A method that is not answered from the cache.
     Method {
-        /// The handler did not bind an argument that the policy needs (C48).
+        /// An argument that the policy needs was not bound by the handler (C48).
         missing_argument: bool,
     },
 }
 
-/// Why the cache was not asked.
+/// The reason that the cache was not asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Bypass {
     /// `CACHE_ENABLED=false`.
     Disabled,
-    /// The backend is away.
+    /// The backend is unavailable.
     Unavailable,
-    /// Credentials, and nothing says that the answer is the same for everybody.
+    /// The request has credentials, and the policy does not declare its answers as shared.
     Credentials,
     /// A query that the policy does not declare.
     UndeclaredQuery,
-    /// A query that is not of the declared type.
+    /// A query that does not match the declared type.
     InvalidQuery,
-    /// A query type that cannot be written into a key.
+    /// A query type that cannot be serialised into a key.
     QueryType,
-    /// No resource id could be found.
+    /// The resource id was not found.
     NoId,
     /// A template's argument is missing.
     MissingArgument,
-    /// No caller, where each has an entry of its own.
+    /// The caller is unknown, but each caller has an entry of its own.
     NoCaller,
-    /// The caller became known only while the handler ran (C45). Also where the look-up had come first: the cache may not
-    /// handle such a request at all, which is what `bypass` means in RFC 9211.
+    /// The caller was bound only while the handler ran (C45). Also where a look-up came first: the cache
+    /// must not handle such a request at all, which is the meaning of `bypass` in RFC 9211.
     CallerInside,
 }
 
@@ -68,7 +70,7 @@ impl Bypass {
 }
 
 impl Outcome {
-    /// Appends the outcome, as `Cache-Status` and the log have it.
+    /// Appends the outcome in the form of `Cache-Status` and the log.
     fn push(self, text: &mut String) {
         match self {
             // A hit is written without the formatter, which takes several times as long.
@@ -100,7 +102,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// The whole header: the outcome, and the key where it is shown.
+/// The whole header: the outcome, and the key if it is shown.
 pub(super) fn header_value(outcome: Outcome, key: Option<&str>) -> String {
     let mut text = String::with_capacity(64);
     outcome.push(&mut text);
@@ -112,14 +114,14 @@ pub(super) fn header_value(outcome: Outcome, key: Option<&str>) -> String {
     text
 }
 
-/// How many keys, groups and patterns of a write are named.
+/// The most keys, groups and patterns of a write that are named.
 const NAMED: usize = 20;
-/// How many bytes their names may take together.
+/// The most bytes of their names together.
 const NAMED_BYTES: usize = 2048;
 
-/// The parameters of `Cache-Status` that show the effect of a write: how many names were invalidated, and the first of
-/// them by their kind, as in `invalidated=2; keys="widget:42 widget_count:global"`. At most [`NAMED`] names and about
-/// [`NAMED_BYTES`] bytes. `everything` stands for the whole namespace.
+/// The parameters of `Cache-Status` that show the effect of a write: the number of invalidated names,
+/// and the first of them by their kind, as in `invalidated=2; keys="widget:42 widget_count:global"`. At
+/// most [`NAMED`] names and about [`NAMED_BYTES`] bytes. `everything` stands for the whole namespace.
 pub(super) fn invalidated(kinds: [(&str, &[String]); 4], everything: bool) -> String {
     let count: usize = kinds.iter().map(|(_, names)| names.len()).sum();
     let mut text = format!("invalidated={count}");
@@ -148,8 +150,8 @@ pub(super) fn invalidated(kinds: [(&str, &[String]); 4], everything: bool) -> St
     text
 }
 
-/// Appends text to a quoted string of RFC 8941, which holds printable ASCII with `"` and `\` escaped. Other bytes are
-/// percent-encoded.
+/// Appends text to a quoted string of RFC 8941, which consists of printable ASCII with `"` and `\`
+/// escaped. Other bytes are percent-encoded.
 fn push_quoted(text: &mut String, value: &str) {
     for byte in value.bytes() {
         match byte {

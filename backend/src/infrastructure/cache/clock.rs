@@ -1,10 +1,12 @@
-//! The time, as entries record it.
+//! The time in entries and claims.
+//!
+//! Come here to change the source of time. Leases use the monotonic clock instead; see `breaker::trust`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Where the cache takes the time from.
+/// The source of the cache's time.
 #[derive(Clone, Debug, Default)]
 pub enum Clock {
     /// The system's clock.
@@ -19,7 +21,7 @@ pub enum Clock {
 pub struct ManualClock(Arc<AtomicU64>);
 
 impl ManualClock {
-    /// A clock that shows the present.
+    /// A manual clock that shows the present time.
     #[must_use]
     pub fn now() -> Self {
         Self(Arc::new(AtomicU64::new(Clock::System.milliseconds())))

@@ -1,10 +1,12 @@
-//! Warnings that must not flood the log: at most one a period, or one a route.
+//! Warnings that must not flood the log: at most one in a period, or one for a route.
+//!
+//! Come here to add a limit. Nothing is logged here.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Lets something through at most once a period.
+/// Permits one event in each period.
 #[derive(Debug)]
 pub(super) struct RateLimit {
     period: Duration,
@@ -19,7 +21,7 @@ impl RateLimit {
         }
     }
 
-    /// Whether it is time again; if so, the period starts anew.
+    /// Whether the period has passed; if so, the next period starts.
     pub(super) fn permits(&self) -> bool {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.is_some_and(|last| last.elapsed() < self.period) {
@@ -30,14 +32,14 @@ impl RateLimit {
     }
 }
 
-/// Lets each text through once. The texts name routes, so there are few; past a bound none passes.
+/// Permits each text once. The texts name routes, so there are few. Beyond a bound none is permitted.
 #[derive(Debug, Default)]
 pub(super) struct Once(Mutex<HashSet<String>>);
 
 impl Once {
     const MAX: usize = 1000;
 
-    /// Whether the text is new.
+    /// Whether the text is permitted.
     pub(super) fn permits(&self, text: &str) -> bool {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.len() >= Self::MAX || seen.contains(text) {

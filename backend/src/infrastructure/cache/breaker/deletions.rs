@@ -1,6 +1,6 @@
 //! Deletions: at once while the backend can be reached, kept for later while it cannot (C35).
 //!
-//! Come here for what a write waits for. The deletions that are kept stand in `pending_deletions`.
+//! Come here to change how long a write waits. The kept deletions are in `pending_deletions`.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,13 +13,13 @@ use super::health::{Availability, Unavailable};
 use super::pending_deletions::PendingDeletions;
 use crate::infrastructure::cache::backends::BackendError;
 
-/// How long a deletion may keep a writer waiting before it goes on in the background (C17).
+/// The longest time that a deletion may keep a writer waiting before it goes on in the background (C17).
 const LONGEST_DELETION: Duration = Duration::from_secs(5);
 
-/// Keys deleted under one deadline.
+/// The number of keys that are deleted under one deadline.
 const DELETE_BATCH: usize = 500;
 
-/// Why a deletion by pattern did not happen.
+/// The reason that a deletion by pattern was not done.
 #[derive(Debug)]
 pub(in crate::infrastructure::cache) enum DeletionError {
     PatternMatchingNotSupported(&'static str),
@@ -27,8 +27,8 @@ pub(in crate::infrastructure::cache) enum DeletionError {
 }
 
 impl GuardedBackend {
-    /// Deletes full keys, so that nobody reads them after this returns. What cannot be deleted now is
-    /// kept, and until it is delivered this process serves nothing from the backend (C35).
+    /// Deletes full keys. After this returns, no reader gets their entries. A deletion that cannot be
+    /// delivered now is kept, and until its delivery this process serves nothing from the backend (C35).
     pub(in crate::infrastructure::cache) async fn invalidate(
         &self,
         keys: Vec<String>,
@@ -42,7 +42,8 @@ impl GuardedBackend {
         Ok(())
     }
 
-    /// Deletes what matches the full pattern; a deletion that takes long goes on in the background.
+    /// Deletes the keys that match the full pattern. A deletion that takes long goes on in the
+    /// background.
     pub(in crate::infrastructure::cache) async fn invalidate_pattern(
         self: Arc<Self>,
         pattern: String,
@@ -62,7 +63,8 @@ impl GuardedBackend {
                 | BackendError::NotStored(_),
             ) = &result
             {
-                // What it did not find stays, so nothing is an answer any more.
+                // The keys that it did not reach are still stored, so no entry may be an answer any
+                // more.
                 distrust_everything(&backend).await;
             }
             result
@@ -95,8 +97,8 @@ impl GuardedBackend {
         }
     }
 
-    /// One batch, within one deadline: tried on one connection and, when that fails or half of the
-    /// time has passed, on another.
+    /// One batch, within one deadline: tried on one connection, and on another when the first fails or
+    /// half of the time has passed.
     async fn delete_batch(&self, keys: &[String]) -> Result<(), Unavailable> {
         if self.keep_if_away(|| PendingDeletions::of_keys(keys)) {
             return Err(Unavailable("the breaker is open".to_owned()));
@@ -126,7 +128,7 @@ impl GuardedBackend {
         self.observe(both).await
     }
 
-    /// Keeps deletions for later where the backend is away. Returns whether it did.
+    /// Keeps deletions for later while the backend is unavailable. Returns whether it did.
     pub(super) fn keep_if_away(&self, deletions: impl FnOnce() -> PendingDeletions) -> bool {
         let mut pending = self.pending();
         if self.availability() != Availability::Away {
@@ -136,8 +138,8 @@ impl GuardedBackend {
         true
     }
 
-    /// Keeps deletions that failed and opens the breaker: until they are delivered nothing that the
-    /// backend holds is trusted.
+    /// Keeps deletions that failed, and opens the breaker: until their delivery no entry of the backend
+    /// is trusted.
     pub(super) fn distrust(&self, deletions: PendingDeletions) {
         let mut pending = self.pending();
         pending.add(deletions);

@@ -1,7 +1,8 @@
 //! Distrusting everything stored so far, and removing it (C24).
 //!
-//! Come here for what a write waits for that cannot delete its keys one by one. Its answer says that no instance
-//! serves anything from before, so it waits for every instance.
+//! Come here to change how long a write waits that cannot delete its keys one by one. Its answer
+//! promises that no instance serves an earlier entry, so it waits for every instance. Single keys are
+//! deleted in `deletions`.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,11 +15,11 @@ use super::namespace_generation::{Intent, read_record, visit};
 use super::pending_deletions::PendingDeletions;
 use super::roll_call::{Progress, RollCall};
 
-/// Between two looks at a roll call.
+/// The pause between two reads of a roll call.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Distrusts everything stored so far. Returns when no instance trusts it any more: each has learned of the new
-/// generation, or its lease has ended. Where the generation cannot be set now, it is pending, and this
+/// Distrusts every entry stored so far. Returns when no instance trusts them any more: each has read the
+/// new generation, or its lease has ended. If the generation cannot be set now, it is pending, and this
 /// waits for the recovery, for one grace at most.
 pub(in crate::infrastructure::cache) async fn distrust_everything(backend: &Arc<GuardedBackend>) {
     if backend.keep_if_away(PendingDeletions::everything) {
@@ -26,7 +27,7 @@ pub(in crate::infrastructure::cache) async fn distrust_everything(backend: &Arc<
     }
     if begin(backend).await.is_err() {
         backend.distrust(PendingDeletions::everything());
-        // With the recovery every instance has answered, or was struck off.
+        // At the recovery every instance has answered, or was removed from the record.
         let until = Instant::now() + backend.intervals.grace;
         while !backend.is_ready() && Instant::now() < until {
             sleep(PAUSE).await;
@@ -34,11 +35,12 @@ pub(in crate::infrastructure::cache) async fn distrust_everything(backend: &Arc<
     }
 }
 
-/// Removes what the namespace holds where the server can list it, and distrusts the rest. Returns when no instance
-/// trusts it any more. While the backend is unavailable this is kept, and done with the recovery.
+/// Removes the entries of the namespace if the server can list them, and distrusts the rest. Returns
+/// when no instance trusts them any more. While the backend is unavailable the removal is kept, and done
+/// at the recovery.
 ///
 /// # Errors
-/// Where it could not be done now, and is kept.
+/// The backend is unavailable; the removal is kept.
 pub(in crate::infrastructure::cache) async fn clear(
     backend: &Arc<GuardedBackend>,
 ) -> Result<(), Unavailable> {
@@ -48,7 +50,7 @@ pub(in crate::infrastructure::cache) async fn clear(
         ));
     }
     let cleared = async {
-        // The record goes with the rest, and comes back with the new generation.
+        // The record is removed too, and set again with the new generation.
         let cleared = backend.unguarded.clear(&backend.namespace).await;
         cleared.map_err(|error| Unavailable(error.to_string()))?;
         begin(backend).await
@@ -61,7 +63,7 @@ pub(in crate::infrastructure::cache) async fn clear(
     cleared
 }
 
-/// Begins a new generation, and waits until every instance has learned of it or trusts nothing any more.
+/// Begins a new generation, and waits until every instance has read it or its lease has ended.
 async fn begin(backend: &GuardedBackend) -> Result<(), Unavailable> {
     let begun = visit(backend, Intent::NewGeneration).await?;
     let call = RollCall::begun(&begun);
@@ -73,7 +75,7 @@ async fn begin(backend: &GuardedBackend) -> Result<(), Unavailable> {
                 Progress::Waiting => sleep(PAUSE).await,
                 Progress::Complete => return,
                 Progress::Overdue(instances) => {
-                    // So that nobody waits for them again.
+                    // Removed, so that no later roll call waits for them.
                     let _ = visit(backend, Intent::StrikeOff(&instances)).await;
                     return;
                 }
@@ -83,7 +85,7 @@ async fn begin(backend: &GuardedBackend) -> Result<(), Unavailable> {
             }
         }
     };
-    // Whatever the record says then, every lease from before has ended.
+    // Every lease from before has ended then, whatever the record says.
     let until = call.ends(&begun) + backend.deadline;
     let _ = timeout_at(until.into(), answered).await;
     Ok(())

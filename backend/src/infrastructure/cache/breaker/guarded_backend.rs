@@ -1,6 +1,6 @@
 //! A backend behind deadlines, the circuit breaker and recovery (C26, C27, C35, C58).
 //!
-//! Come here for the states and for every operation on a backend. Call no backend past it.
+//! Come here for the states and for every operation on a backend. No other file may call a backend.
 //!
 //! # States
 //!
@@ -21,40 +21,41 @@
 //!         are delivered
 //! ```
 //!
-//! Only in *Ready*, and while the lease of the generation lasts, is anything read from or stored in the backend.
-//! In *Ready*, *Doubtful* and *Recovering* deletions are sent at once. In *Away* they are kept.
+//! Only in *Ready*, and while the lease of the generation lasts, is anything read from or stored in the
+//! backend. In *Ready*, *Doubtful* and *Recovering* deletions are sent at once. In *Away* they are kept.
 //!
 //! # Why nothing stale outlives an outage
 //!
-//! Every entry carries the *generation* of the namespace, a random number that the backend holds
-//! under `~generation`. An instance trusts no entry of another generation than the one it knows, and trusts that
-//! one only for as long as it has confirmed it within its lease (`trust`). An instance that met an outage
-//! sets a new generation, delivers its pending deletions, and then waits until every
-//! other instance has answered its roll call. An instance answers only while it sends deletions at
-//! once. So none holds a pending deletion from the time before the roll call, or it has set a newer generation
-//! since. An instance that saw one failure calls the roll too, since another may have failed to delete
-//! at that moment. A server that restarted with an old snapshot has another identity than the one
-//! recorded with the generation, which counts as an outage too.
+//! Every entry carries the *generation* of the namespace, a random number that the backend holds under
+//! `~generation`. An instance trusts only entries of the generation that it knows, and only while it has
+//! confirmed that generation within its lease (`trust`). An instance that had an outage sets a new
+//! generation, delivers its pending deletions, and then waits until every other instance has answered
+//! its roll call. An instance answers only while it sends deletions at once. So an instance that has
+//! answered holds no pending deletion from before the roll call, or has set a newer generation since. An
+//! instance that saw one failure calls the roll too, since another may have failed to delete at that
+//! moment. A server that restarted with an old snapshot has another identity than the one recorded with
+//! the generation, which counts as an outage too.
 //!
-//! An instance that does not answer within its grace (`intervals`) has died or cannot reach the server. It is
-//! struck off the record, and a new generation takes the place of the deletions that it may have owed.
+//! An instance that does not answer within its grace (`intervals`) has died or cannot reach the server.
+//! It is removed from the record, and a new generation takes the place of its possible pending
+//! deletions.
 //!
 //! # The start and the end of a process
 //!
-//! A process calls the roll before it trusts anything. It leaves the record when it ends with nothing pending.
-//! So hits survive a clean restart, and a process that ended with pending deletions, or was killed, is
-//! noticed by the next one that starts: it is listed and does not answer (C58).
+//! A process calls the roll before it trusts an entry. It leaves the record when it ends with nothing
+//! pending. So hits survive a clean restart, and a process that ended with pending deletions, or was
+//! killed, is noticed by the next process that starts: it is listed and does not answer (C58).
 //!
 //! # Bounds
 //!
-//! At most [`MAX_PENDING`](super::pending_deletions::MAX_PENDING) keys are kept. Past that, and for patterns, the new generation alone
-//! does the work, which distrusts the whole namespace.
+//! At most [`MAX_PENDING`](super::pending_deletions::MAX_PENDING) keys are kept. Beyond that, and for
+//! patterns, only the new generation is kept, which distrusts the whole namespace.
 //!
-//! # What is not promised
+//! # No promise
 //!
-//! An instance that alone is cut off from a backend that the others still reach cannot end what they serve:
-//! its writes are seen by them when it has recovered. The lease is measured with the monotonic clock, which
-//! stands still while the whole machine sleeps.
+//! An instance that alone is cut off from a backend that the others still reach cannot invalidate for
+//! them: they see its writes when it has recovered. The lease is measured with the monotonic clock,
+//! which stands still while the whole machine sleeps.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -80,7 +81,7 @@ use crate::infrastructure::cache::stored::Member;
 /// A backend behind deadlines, a breaker and recovery.
 pub struct GuardedBackend {
     pub(in crate::infrastructure::cache) registered_name: String,
-    /// Without deadlines and breaker.
+    /// The backend without deadlines and breaker.
     pub(in crate::infrastructure::cache) unguarded: Arc<dyn CacheBackend>,
     pub(in crate::infrastructure::cache) deadline: Duration,
     /// The namespace with its `:`, or nothing.
@@ -89,11 +90,11 @@ pub struct GuardedBackend {
     pub(super) tasks: TaskTracker,
     pub(super) health: Health,
     trust: Trust,
-    /// This instance, for others.
+    /// The id of this instance in the record.
     id: u64,
     /// The instances that the newest record listed.
     members: Mutex<Vec<Member>>,
-    /// How many values arrived that were stored under another key (C63).
+    /// The number of values that arrived under a key other than their own (C63).
     values_of_other_keys: AtomicU64,
     out_of_step_warning: RateLimit,
     pending: Mutex<PendingDeletions>,
@@ -126,16 +127,16 @@ impl GuardedBackend {
         }
     }
 
-    /// A key behind the namespace, as the server knows it.
+    /// A key of the namespace, in the server's form.
     pub(in crate::infrastructure::cache) fn key(&self, name: &str) -> Key {
         let mut key = Key::new(format!("{}{name}", self.namespace), self.namespace.len());
         key.fit(self.unguarded.max_key_bytes());
         key
     }
 
-    /// A value arrived that was stored under another key than the one that was asked for (C63): the answers on the
-    /// connection are out of step, by a fault of a client or a proxy, or somebody copied the value. Says so at error
-    /// level, counts it, and has the connection closed.
+    /// Handles a value that was stored under another key than the look-up's (C63): the answers on the
+    /// connection are out of step, by a fault of a client or a proxy, or the value was copied. Logs an
+    /// error, counts the value, and has the connection closed.
     pub(in crate::infrastructure::cache) fn reject_connection(&self, key: &str) {
         let count = self.values_of_other_keys.fetch_add(1, Ordering::Relaxed) + 1;
         self.unguarded.answered_out_of_step(key);
@@ -149,9 +150,9 @@ impl GuardedBackend {
         }
     }
 
-    /// The glob as the server knows it: the namespace is taken literally.
+    /// The server's form of a glob: the namespace is taken literally.
     pub(in crate::infrastructure::cache) fn full_pattern(&self, pattern: &str) -> String {
-        // A namespace holds no glob character: the settings refuse them.
+        // A namespace contains no glob character: the settings refuse them.
         format!("{}{pattern}", self.namespace)
     }
 
@@ -160,7 +161,7 @@ impl GuardedBackend {
         self.health.availability()
     }
 
-    /// Whether the backend may be asked and filled. What it answers is checked with `trusts`.
+    /// Whether the backend may be read and filled. Its answers are checked with `trusts`.
     pub(in crate::infrastructure::cache) fn is_ready(&self) -> bool {
         self.availability() == Availability::Ready
     }
@@ -170,20 +171,21 @@ impl GuardedBackend {
         self.trust.generation()
     }
 
-    /// Whether an entry of this generation is an answer now. To be asked *after* the entry was read: while the
-    /// look-up waited, the server may have become another one with an old snapshot, or this process may
-    /// have been frozen.
+    /// Whether an entry of this generation is an answer now. Call this *after* the entry was read: while
+    /// the look-up waited, the server may have been replaced by one with an old snapshot, or this
+    /// process may have been frozen.
     pub(in crate::infrastructure::cache) fn trusts(&self, generation: u64) -> bool {
         self.is_ready() && self.trust.holds(generation)
     }
 
-    /// Takes over a generation that was asked for at a time, unless another one was since `before` was known.
+    /// Takes over a generation whose visit began at `asked`, unless another was taken over since
+    /// `before` was known.
     pub(super) fn trust_generation(&self, before: u64, generation: u64, asked: Instant) -> bool {
         self.trust
             .take_over(before, generation, asked, self.intervals.lease)
     }
 
-    /// This instance, as it is listed.
+    /// This instance as a member of the record.
     pub(super) fn membership(&self) -> Member {
         Member {
             id: self.id,
@@ -208,7 +210,7 @@ impl GuardedBackend {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The value under a full key, where nobody has to be asked for it.
+    /// The value under a full key, if it is available without a round trip.
     pub(in crate::infrastructure::cache) fn at_hand(&self, key: &str) -> Option<Found> {
         self.unguarded.at_hand(key)
     }
@@ -221,7 +223,7 @@ impl GuardedBackend {
         self.observe_look_up(self.unguarded.get(key)).await
     }
 
-    /// The value under a full key, as the server has it.
+    /// The value under a full key, from the server and not from a near cache.
     pub(in crate::infrastructure::cache) async fn get_from_server(
         &self,
         key: &str,
@@ -230,7 +232,7 @@ impl GuardedBackend {
             .await
     }
 
-    /// Stores the value if the key holds what is expected.
+    /// Stores the value if the key holds the expected one.
     pub(in crate::infrastructure::cache) async fn compare_and_set(
         &self,
         key: &str,
@@ -245,7 +247,7 @@ impl GuardedBackend {
         .await
     }
 
-    /// The value under a full key as the server has it, or this one where there is none.
+    /// The server's value under a full key, or this one where the key is absent.
     pub(in crate::infrastructure::cache) async fn get_or_create(
         &self,
         key: &str,
@@ -256,7 +258,7 @@ impl GuardedBackend {
             .await
     }
 
-    /// Stores the value whatever was there.
+    /// Stores the value, whether or not the key holds one.
     pub(in crate::infrastructure::cache) async fn set(
         &self,
         key: &str,
@@ -267,12 +269,12 @@ impl GuardedBackend {
             .await
     }
 
-    /// Gives up a claim that will not be filled. Best effort: a claim that stays ends by itself.
+    /// Gives up a claim that will not be filled. A claim that could not be deleted ends by expiry.
     pub(in crate::infrastructure::cache) async fn release(&self, key: String) {
         let _ = self.observe(self.unguarded.delete(&[key])).await;
     }
 
-    /// Runs one operation under the deadline and lets the breaker know how it went.
+    /// Runs one operation under the deadline, and reports its result to the breaker.
     pub(super) async fn observe<T>(
         &self,
         operation: impl Future<Output = Result<T, BackendError>>,
@@ -294,21 +296,21 @@ impl GuardedBackend {
         }
     }
 
-    /// What the backend cannot do at the moment, though it answers: as health reports it.
+    /// The reason that an available backend stores nothing at the moment, for the health check.
     pub(in crate::infrastructure::cache) fn shortfall(&self) -> Option<String> {
         self.shortfall
             .current()
             .or_else(|| self.unguarded.shortfall())
     }
 
-    /// Lets the breaker know how an operation went.
+    /// Reports the result of an operation to the breaker.
     pub(super) fn note<T>(&self, result: Result<T, BackendError>) -> Result<T, Unavailable> {
         match result {
             Ok(value) => {
                 self.health.succeeded();
                 Ok(value)
             }
-            // The server is well: it said no to this one value.
+            // The server is available: it refused this one value.
             Err(
                 error @ (BackendError::NotStored(_) | BackendError::PatternMatchingNotSupported(_)),
             ) => Err(Unavailable(error.to_string())),

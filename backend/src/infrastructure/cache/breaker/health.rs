@@ -1,7 +1,7 @@
-//! The states of a backend and what changes them.
+//! The states of a backend, and the events that change them.
 //!
-//! Come here to see when the breaker opens and closes. The states are described in `guarded_backend`. Nothing here
-//! asks the server.
+//! Come here to see when the breaker opens and closes. The states are described in `guarded_backend`.
+//! Nothing here asks the server.
 
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
@@ -10,42 +10,42 @@ use tokio::sync::Notify;
 
 use crate::infrastructure::cache::log_limits::RateLimit;
 
-/// Consecutive failures that open the breaker.
+/// The number of consecutive failures that open the breaker.
 pub const FAILURES_UNTIL_AWAY: u32 = 3;
 
-/// Failures within this time count as one: all commands under way on a connection fail when it is lost, and
-/// that alone is no outage.
+/// Failures within this time count as one: when a connection is lost, all commands under way on it fail,
+/// and that alone is no outage.
 const ONE_EVENT: Duration = Duration::from_millis(5);
 
-/// Why the cache could not be used.
+/// The reason that the cache could not be used.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Unavailable(pub String);
 
-/// How the backend is, as this process sees it.
+/// The state of the backend, as this process sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(in crate::infrastructure::cache) enum Availability {
     /// Not reached, or failing: the breaker is open.
     Away = 0,
-    /// Reached again; others may still owe it deletions.
+    /// Reached again, but other instances may still hold pending deletions.
     Recovering = 1,
-    /// An operation failed; it is not yet clear whether the server is well and still the same.
+    /// An operation failed. Whether the server is available and still the same is not known yet.
     Doubtful = 2,
-    /// Well.
+    /// Available and trusted.
     Ready = 3,
 }
 
-/// The state of one backend, counted failures and the limit of its warnings.
+/// The state of one backend, its counted failures and the limit of its warnings.
 pub(super) struct Health {
     /// The name of the backend in the log.
     name: String,
     availability: AtomicU8,
-    /// Failures in a row.
+    /// The number of failures in a row.
     failures: AtomicU32,
-    /// When a failure may be counted again.
+    /// The limit that counts failures of the same moment once.
     counted: RateLimit,
-    /// Failures so far.
+    /// The number of failures since the start.
     incidents: AtomicU64,
     /// Notified when the state changes.
     wake: Notify,
@@ -53,7 +53,7 @@ pub(super) struct Health {
 }
 
 impl Health {
-    /// A backend that has not been reached yet.
+    /// The state of a backend that has not been reached yet.
     pub(super) fn new(name: String) -> Self {
         Self {
             name,
@@ -81,8 +81,8 @@ impl Health {
         self.wake.notified().await;
     }
 
-    /// Changes the state. Whoever leaves *Away* holds the lock on the pending deletions, so that no
-    /// deletion is kept after the last one was delivered.
+    /// Changes the state. The caller that leaves *Away* holds the lock on the pending deletions, so that
+    /// no deletion is kept after the last one was delivered.
     pub(super) fn set_availability(&self, availability: Availability) {
         let before = self.availability.swap(availability as u8, Ordering::AcqRel);
         if before != availability as u8 {
@@ -96,7 +96,7 @@ impl Health {
         }
     }
 
-    /// Moves from one state to another, unless something else has happened meanwhile.
+    /// Moves from one state to another, unless the state has changed meanwhile.
     pub(super) fn advance(&self, from: Availability, to: Availability) -> bool {
         let moved = self
             .availability
@@ -109,12 +109,12 @@ impl Health {
         moved
     }
 
-    /// How many operations have failed so far.
+    /// The number of failed operations since the start.
     pub(super) fn incidents(&self) -> u64 {
         self.incidents.load(Ordering::Acquire)
     }
 
-    /// After a failure the backend is asked who it is before it is trusted again.
+    /// After a failure the server's identity is checked before it is trusted again.
     pub(super) fn doubt(&self) {
         self.incidents.fetch_add(1, Ordering::AcqRel);
         if !self.advance(Availability::Ready, Availability::Doubtful) {
@@ -124,7 +124,7 @@ impl Health {
 
     /// An operation succeeded.
     pub(super) fn succeeded(&self) {
-        // Written only after a failure: a hit shares the cache line with every other one.
+        // Written only after a failure: all hits share this cache line.
         if self.failures.load(Ordering::Relaxed) != 0 {
             self.failures.store(0, Ordering::Relaxed);
         }

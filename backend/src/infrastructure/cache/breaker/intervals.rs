@@ -1,59 +1,59 @@
 //! The intervals of recovery, all derived from the deadline of one operation (C58).
 //!
-//! Come here to change how long an instance waits for another. Do not write an interval anywhere else: the
+//! Come here to change how long an instance waits for another. Intervals may be defined only here: the
 //! inequality below must hold for every `CACHE_OPERATION_TIMEOUT_MS`.
 //!
 //! # The inequality
 //!
-//! `D` is the deadline of one operation. A *visit* reads the namespace's record, asks for the server's identity
-//! and, where needed, writes the record. It takes `D` at most, then it has failed. While the backend
-//! is trusted, an instance visits `confirm` after the visit before.
+//! `D` is the deadline of one operation. A *visit* reads the namespace's record, asks for the server's
+//! identity and, where needed, writes the record. It fails after `D`. While the backend is trusted, an
+//! instance visits `confirm` after the visit before.
 //!
-//! While the backend is unavailable, it is probed. A probe is two attempts at most, each within
-//! `attempt = min(D, PROBE)`. The next probe begins `PROBE` after the one before or, where that takes longer,
-//! at its end.
+//! While the backend is unavailable, it is probed. A probe is two attempts at most, each within `attempt
+//! = min(D, PROBE)`. The next probe begins `PROBE` after the one before or, where that takes longer, at
+//! its end.
 //!
-//! **Lease.** An instance trusts a generation until `lease` after the *beginning* of the visit that read it.
-//! Between the beginnings of two visits lie `D + confirm` at most, and the second one takes `D`. So
+//! **Lease.** An instance trusts a generation until `lease` after the *beginning* of the visit that read
+//! it. Between the beginnings of two visits lie `D + confirm` at most, and the second one takes `D`. So
 //! `lease ≥ confirm + 2·D`, or trust would end while every visit succeeds. The rest is for late timers.
 //!
-//! **Settling.** `settle ≥ max(PROBE, 2·attempt) + 2·attempt`: after this time, every instance that holds pending
-//! deletions and can reach the server again has visited the record. The worst case: a probe has just
-//! begun, on connections that died in the outage, and fails. The next one begins `max(PROBE, 2·attempt)`
-//! after it. Its first attempt fails on one more dead connection, its second one succeeds. The
-//! visit sets a new generation, which ends everything that the pending deletions are about. An instance
-//! that comes back from an outage is patient for this long, since a process that started during the outage
-//! holds deletions too and is not listed yet.
+//! **Settling.** `settle ≥ max(PROBE, 2·attempt) + 2·attempt`: after this time, every instance that
+//! holds pending deletions and can reach the server again has visited the record. The worst case: a
+//! probe has just begun, on connections that died in the outage, and fails. The next one begins
+//! `max(PROBE, 2·attempt)` after it. Its first attempt fails on one more dead connection, its second one
+//! succeeds. The visit sets a new generation, which ends every entry that the pending deletions concern.
+//! An instance that comes back from an outage waits for this long, since a process that started during
+//! the outage may hold deletions too and is not listed yet.
 //!
 //! **Grace.** Another instance waits `grace` for an answer to its roll call. Then
 //!
-//! 1. `grace ≥ lease`: an instance that has not answered has not visited since the roll call began, so its
-//!    lease has ended. It trusts nothing from before. This also holds for a process that is frozen
+//! 1. `grace ≥ lease`: an instance that has not answered has not visited since the roll call began, so
+//!    its lease has ended, and it trusts no earlier entry. This also holds for a process that is frozen
 //!    and goes on later, since the lease is compared with the monotonic clock at every hit.
 //! 2. `grace ≥ D + settle`: an instance whose deletion is on its way and fails has settled.
 //!
-//! Each instance writes its grace into the record, so instances with different settings wait for each other
-//! long enough.
+//! Each instance writes its grace into the record, so instances with different settings wait for each
+//! other long enough.
 
 use std::time::Duration;
 
-/// Between the beginnings of two probes of an unavailable backend (C27).
+/// The time between the beginnings of two probes of an unavailable backend (C27).
 pub(super) const PROBE: Duration = Duration::from_millis(500);
-/// Between the end of a visit and the beginning of the next one while the backend is trusted.
+/// The time between the end of a visit and the beginning of the next one while the backend is trusted.
 const CONFIRM: Duration = Duration::from_millis(250);
 
-/// How long an instance waits, and how long others wait for it.
+/// The times that an instance waits, and that others wait for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::infrastructure::cache) struct Intervals {
-    /// Between two visits while the backend is trusted.
+    /// The time between two visits while the backend is trusted.
     pub(super) confirm: Duration,
-    /// Deadline of one attempt to bring an unavailable backend back.
+    /// The deadline of one attempt to reach an unavailable backend again.
     pub(super) attempt: Duration,
-    /// How long a generation is trusted after the beginning of the visit that read it.
+    /// The time that a generation is trusted after the beginning of the visit that read it.
     pub(super) lease: Duration,
-    /// How long a recovered backend is not trusted at least.
+    /// The shortest time before a recovered backend is trusted.
     pub(super) settle: Duration,
-    /// How long others wait for this instance's answer.
+    /// The longest time that others wait for this instance's answer.
     pub(super) grace: Duration,
 }
 

@@ -1,8 +1,8 @@
 //! A server that may fail: deadlines, the circuit breaker, recovery, and the deletions kept for a server
 //! that is unavailable.
 //!
-//! Come here to see what happens in an outage. The states are described in `guarded_backend`. Nothing here
-//! knows requests or policies.
+//! Come here to see the behaviour in an outage. The states are described in `guarded_backend`. Nothing
+//! here knows requests or policies.
 
 mod deletions;
 mod distrust;

@@ -1,7 +1,7 @@
 //! Visits to the namespace's record: learning its generation, answering roll calls, beginning new ones.
 //!
-//! Come here to see who writes the record, and when. How it is written is in `stored::namespace_record`, how
-//! long a visit may take in `intervals`. Write the record nowhere else.
+//! Come here to see when the record is written. Its format is in `stored::namespace_record`, the
+//! deadline of a visit in `intervals`. No other file may write the record.
 
 use std::time::{Duration, Instant};
 
@@ -15,36 +15,38 @@ use crate::infrastructure::cache::stored::{Member, NamespaceRecord, OfAnotherKey
 
 /// The key of the namespace's record.
 const RECORD_KEY: &str = "~generation";
-/// The record is read several times a second, and set anew when it is gone.
+/// The record is read several times a second, and set again if it is absent.
 const RECORD_LIFETIME: Duration = Duration::from_hours(720);
-/// Longest pause before a visit is repeated that lost the race with another instance's.
+/// The longest pause in milliseconds before a visit that lost a race with another instance's is
+/// repeated.
 const LONGEST_PAUSE_MS: u64 = 10;
 
-/// Why the record is visited.
+/// The purpose of a visit to the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Intent<'a> {
     /// To learn the generation, and to answer the newest roll call.
     Confirm,
     /// To begin a roll call.
     CallRoll,
-    /// To distrust everything stored so far. Begins a roll call.
+    /// To distrust every entry stored so far. Begins a roll call.
     NewGeneration,
-    /// To remove these instances, which did not answer, and to distrust what they may have owed.
+    /// To remove these instances, which did not answer, and to distrust the entries that their pending
+    /// deletions may concern.
     StrikeOff(&'a [u64]),
-    /// To remove this instance, which owes nothing.
+    /// To remove this instance, which holds no pending deletion.
     Leave,
 }
 
-/// Why a visit came to nothing.
+/// The reason that a visit failed.
 #[derive(Clone, Debug)]
 pub(super) enum VisitError {
     /// The record was set on another server: this one has restarted, or was replaced.
     OtherServer,
-    /// There is no record. What it protected may be there all the same.
+    /// The record is absent. The entries that it protected may still be stored.
     NoRecord,
     /// Another instance wrote at the same time.
     Contested,
-    /// As the breaker has noted.
+    /// The operation failed; the breaker has counted it.
     Unavailable(Unavailable),
 }
 
@@ -73,7 +75,7 @@ pub(super) async fn visit(
     visit_until(backend, intent, Instant::now() + backend.deadline).await
 }
 
-/// The same with a deadline that has begun already.
+/// The same with a deadline that has already begun.
 pub(super) async fn visit_until(
     backend: &GuardedBackend,
     intent: Intent<'_>,
@@ -100,7 +102,7 @@ pub(super) async fn visit_until(
     }
 }
 
-/// The record as it is, without an answer.
+/// The record, read without answering its roll call.
 pub(super) async fn read_record(
     backend: &GuardedBackend,
 ) -> Result<Option<NamespaceRecord>, Unavailable> {
@@ -131,7 +133,8 @@ async fn visit_once(
     let before = backend.generation();
     let key = backend.key(RECORD_KEY);
     let found = backend.get_from_server(key.full()).await?;
-    // After the record: what was read is then known to be this server's, and not its predecessor's.
+    // After the record, so that the record is known to come from this server and not from its
+    // predecessor.
     let server = backend.observe(backend.unguarded.server_identity()).await?;
     let recorded = parse(backend, &key, found.as_ref())?;
     if recorded.is_none() && intent == Intent::Leave {
@@ -155,12 +158,12 @@ async fn visit_once(
     if trusted {
         Ok(record)
     } else {
-        // This instance has begun a newer one meanwhile.
+        // This instance has begun a newer generation meanwhile.
         Err(VisitError::Contested)
     }
 }
 
-/// The record after a visit. `known` are the members of the record that this instance saw last.
+/// The record after a visit. `known` are the members that this instance saw in the record before.
 fn next(
     recorded: Option<&NamespaceRecord>,
     known: &[Member],
@@ -175,7 +178,7 @@ fn next(
         Some(recorded) if intent == Intent::NewGeneration => with_known(recorded.clone(), known),
         Some(_) => return Err(VisitError::OtherServer),
         None if intent == Intent::Confirm => return Err(VisitError::NoRecord),
-        // Flushed, evicted or the first one: nothing stored before is trusted.
+        // Flushed, evicted, or the first record: no earlier entry is trusted.
         None => NamespaceRecord {
             generation: rand::random(),
             round: known
@@ -217,7 +220,7 @@ fn with_known(mut record: NamespaceRecord, known: &[Member]) -> NamespaceRecord 
         if !is_listed {
             record.members.push(*member);
         }
-        // An answer from before the snapshot's present must not count for a later roll call.
+        // An answer from a time after the snapshot must not count for a later roll call.
         record.round = record.round.max(member.answered);
     }
     record

@@ -1,26 +1,26 @@
 //! The deletions that could not be delivered to the server yet (C35).
 //!
-//! Come here for how many are kept. When they are kept is decided in `deletions`, when they are delivered in
-//! `recovery`.
+//! Come here to change how many are kept. When they are kept is decided in `deletions`, when they are
+//! delivered in `recovery`.
 
 use std::collections::HashSet;
 
-/// Most keys that are kept. Past that, a new generation takes their place.
+/// The most keys that are kept. Beyond that, a new generation takes their place.
 pub(super) const MAX_PENDING: usize = 10_000;
 
-/// What is still to be done on the server.
+/// The deletions that the server has not received yet.
 #[derive(Debug, Default)]
 pub(super) struct PendingDeletions {
     /// Full keys.
     pub(super) keys: HashSet<String>,
-    /// Something could not be kept key by key: only a new generation makes up for it.
+    /// Some deletions could not be kept key by key: only a new generation replaces them.
     pub(super) everything: bool,
     /// All entries of the namespace are to be removed (C24).
     pub(super) clear: bool,
 }
 
 impl PendingDeletions {
-    /// These keys.
+    /// Deletions of these keys.
     pub(super) fn of_keys(keys: &[String]) -> Self {
         Self {
             keys: keys.iter().cloned().collect(),
@@ -28,7 +28,7 @@ impl PendingDeletions {
         }
     }
 
-    /// Everything stored so far, without the keys.
+    /// The distrust of every entry stored so far, without keys.
     pub(super) fn everything() -> Self {
         Self {
             everything: true,
@@ -49,7 +49,7 @@ impl PendingDeletions {
         self.keys.is_empty() && !self.everything && !self.clear
     }
 
-    /// Adds more. Past [`MAX_PENDING`] keys, only the fact that there were some is kept.
+    /// Adds more. Beyond [`MAX_PENDING`] keys, only `everything` is kept in their place.
     pub(super) fn add(&mut self, more: Self) {
         self.clear |= more.clear;
         self.everything |= more.everything;

@@ -1,7 +1,7 @@
 //! Bringing an unavailable backend back, and leaving it at the end of the process.
 //!
-//! Come here for what happens to pending deletions. The states are described in `guarded_backend`, the
-//! intervals in `intervals`.
+//! Come here to see how pending deletions are delivered. The states are described in `guarded_backend`,
+//! the intervals in `intervals`.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,17 +15,17 @@ use super::pending_deletions::PendingDeletions;
 use super::roll_call::RollCall;
 use crate::infrastructure::cache::backends::BackendError;
 
-/// Deletions delivered under one deadline.
+/// The number of deletions that are delivered under one deadline.
 const DELIVERY_BATCH: usize = 500;
-/// Between two attempts to deliver at the end of the process.
+/// The pause between two attempts to deliver at the end of the process.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Most keys that the log names at the end of the process.
+/// The most keys that the log names at the end of the process.
 const MAX_NAMED: usize = 20;
 
 /// Registers this instance and calls the roll: the first visit of a process.
 pub(super) async fn join(backend: &GuardedBackend) -> Result<RollCall, Unavailable> {
     let record = match visit(backend, Intent::CallRoll).await {
-        // What it holds is from before its restart.
+        // Its entries are from before its restart.
         Err(VisitError::OtherServer) => visit(backend, Intent::NewGeneration).await?,
         joined => joined?,
     };
@@ -41,13 +41,13 @@ pub(super) async fn join(backend: &GuardedBackend) -> Result<RollCall, Unavailab
     }
 }
 
-/// Brings a backend that is away back: distrusts what it holds, then delivers the pending deletions.
+/// Brings an unavailable backend back: distrusts its entries, then delivers the pending deletions.
 pub(super) async fn recover(backend: &Arc<GuardedBackend>) -> Result<RollCall, Unavailable> {
     let until = Instant::now() + backend.intervals.attempt;
     is_reachable(backend, until).await?;
-    // From here on deletions are sent at once, as there may be more and more of them.
+    // From here on deletions are sent at once: otherwise their number could grow without end.
     let taken = Taken::from(backend);
-    // First, since it ends whatever the pending deletions are about, and answers other instances.
+    // First, since it ends every entry that the pending deletions concern, and answers other instances.
     let record = visit_until(backend, Intent::NewGeneration, until).await?;
     let call = RollCall::begun(&record).lasting(backend.intervals.settle);
     let keys: Vec<String> = taken.deletions.keys.iter().cloned().collect();
@@ -55,7 +55,8 @@ pub(super) async fn recover(backend: &Arc<GuardedBackend>) -> Result<RollCall, U
         backend.observe(backend.unguarded.delete(batch)).await?;
     }
     if taken.deliver().clear {
-        // Takes long on a large server, and nothing that it removes is trusted any more.
+        // In the background: it takes long on a large server, and none of the removed entries is trusted
+        // any more.
         let backend_of_task = Arc::clone(backend);
         backend.tasks.spawn(async move {
             let backend = backend_of_task;
@@ -69,7 +70,7 @@ pub(super) async fn recover(backend: &Arc<GuardedBackend>) -> Result<RollCall, U
     Ok(call)
 }
 
-/// Asks for a sign of life.
+/// Asks the server for a sign of life.
 async fn is_reachable(backend: &GuardedBackend, until: Instant) -> Result<(), Unavailable> {
     let asked = backend.observe(backend.unguarded.server_identity());
     match timeout_at(until.into(), asked).await {
@@ -80,8 +81,8 @@ async fn is_reachable(backend: &GuardedBackend, until: Instant) -> Result<(), Un
     }
 }
 
-/// Pending deletions that are being delivered. Dropped before they are delivered, they are pending again, and
-/// the backend is away.
+/// Pending deletions that are being delivered. If this is dropped before their delivery, they are
+/// pending again, and the backend is unavailable.
 struct Taken<'a> {
     backend: &'a GuardedBackend,
     deletions: PendingDeletions,
@@ -114,9 +115,9 @@ impl Drop for Taken<'_> {
     }
 }
 
-/// Delivers what is pending and removes this instance from the record, until a time at most. What cannot be
-/// delivered is named in the log. The record then still lists this instance, so the next process that
-/// starts trusts nothing stored so far. The supervisor must have ended.
+/// Delivers the pending deletions and removes this instance from the record, until a time at most.
+/// Deletions that cannot be delivered are named in the log. The record then still lists this instance,
+/// so the next process that starts trusts no earlier entry. The supervisor must have ended.
 pub(super) async fn leave(backend: &Arc<GuardedBackend>, until: Instant) {
     let is_registered = backend.generation() != 0;
     let owes = !backend.pending().is_empty();
@@ -126,7 +127,7 @@ pub(super) async fn leave(backend: &Arc<GuardedBackend>, until: Instant) {
     let until = if owes {
         until
     } else {
-        // Nothing is lost if it fails but the hits of the next process.
+        // If it fails, only the hits of the next process are lost.
         until.min(Instant::now() + backend.intervals.grace)
     };
     let attempts = async {
@@ -141,7 +142,7 @@ pub(super) async fn leave(backend: &Arc<GuardedBackend>, until: Instant) {
 
 async fn try_to_leave(backend: &Arc<GuardedBackend>) -> bool {
     let owes = !backend.pending().is_empty();
-    // Errors are in the log already, if it is time for one.
+    // The error is in the log already, at most once a second.
     if owes && recover(backend).await.is_err() {
         return false;
     }
@@ -153,7 +154,7 @@ async fn try_to_leave(backend: &Arc<GuardedBackend>) -> bool {
     }
 }
 
-/// Says which deletions are lost with the process.
+/// Logs the deletions that are lost with the process.
 fn name_pending(backend: &GuardedBackend) {
     let pending = backend.pending();
     let mut keys: Vec<&str> = pending.keys.iter().map(String::as_str).collect();

@@ -1,8 +1,8 @@
-//! Roll calls: how an instance learns that no other one holds pending deletions from before.
+//! Roll calls: an instance learns from them that no other one holds earlier pending deletions.
 //!
-//! Come here to see when an instance is waited for no longer. A roll call is a number in the namespace's record;
-//! every listed instance notes it there with its next visit, unless it is unavailable to the backend or
-//! holds pending deletions. How long an answer may take is in `intervals`.
+//! Come here to see when the wait for an instance ends. A roll call is a number in the namespace's
+//! record. Every listed instance writes that number there at its next visit, unless it cannot reach the
+//! backend or holds pending deletions. The longest time for an answer is in `intervals`.
 
 use std::time::{Duration, Instant};
 
@@ -13,18 +13,18 @@ use crate::infrastructure::cache::stored::{Member, NamespaceRecord};
 pub(super) struct RollCall {
     round: u64,
     began: Instant,
-    /// It is not complete before.
+    /// The shortest duration of the roll call.
     least: Duration,
 }
 
-/// How far a roll call is.
+/// The progress of a roll call.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Progress {
     /// Every other instance has answered.
     Complete,
-    /// Some have not, and still have time.
+    /// Some have not answered, and still have time.
     Waiting,
-    /// These have let their time pass: they have died, or cannot reach the backend.
+    /// These have not answered in time: they have died, or cannot reach the backend.
     Overdue(Vec<u64>),
 }
 
@@ -38,12 +38,12 @@ impl RollCall {
         }
     }
 
-    /// The same, which lasts this long at least: instances that are not listed yet may hold pending deletions.
+    /// The same with a shortest duration: instances that are not listed yet may hold pending deletions.
     pub(super) fn lasting(self, least: Duration) -> Self {
         Self { least, ..self }
     }
 
-    /// How far it is, by a record that was read now. `own` is this instance's id.
+    /// The progress by a record that was read now. `own` is this instance's id.
     pub(super) fn progress(&self, record: &NamespaceRecord, own: u64) -> Progress {
         self.progress_after(record, own, self.began.elapsed())
     }
@@ -64,7 +64,7 @@ impl RollCall {
         }
     }
 
-    /// When nobody is waited for any more, whatever happens to the record.
+    /// The end of the wait for all instances, whatever happens to the record.
     pub(super) fn ends(&self, record: &NamespaceRecord) -> Instant {
         let longest = record.members.iter().map(|member| member.grace).max();
         self.began + longest.unwrap_or_default()
@@ -91,7 +91,7 @@ mod tests {
     fn c35_a_roll_call_is_complete_when_every_other_instance_has_answered() {
         let (call, mut record) = called();
         assert_eq!(call.progress(&record, OWN), Progress::Waiting);
-        // The answer to a later one is one to this one too.
+        // An answer to a later roll call is an answer to this one too.
         record.round = 5;
         assert!(record.answer(2, GRACE));
         assert_eq!(call.progress(&record, OWN), Progress::Complete);

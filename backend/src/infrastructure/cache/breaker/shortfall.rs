@@ -1,14 +1,13 @@
-//! What a backend that answers cannot do at the moment: store. The breaker stays closed, since hits and
-//! deletions work.
+//! An available backend that refuses to store. The breaker stays closed, since hits and deletions work.
 //!
-//! Come here to change how a full server is reported: in the log once a minute, and by health.
+//! Come here to change how a full server is reported: in the log once a minute, and by the health check.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::infrastructure::cache::log_limits::RateLimit;
 
-/// Between two warnings, and how long after the last refusal it is reported by health.
+/// The time between two warnings, and the time that the health check reports a refusal.
 const PERIOD: Duration = Duration::from_mins(1);
 
 /// The last refusal to store.
@@ -28,7 +27,7 @@ impl Default for Shortfall {
 }
 
 impl Shortfall {
-    /// The server has refused to store, for a reason that concerns every value.
+    /// Records that the server has refused to store, for a reason that concerns every value.
     pub(super) fn note(&self, backend: &str, reason: &str) {
         let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
         if self.warning.permits() {
@@ -40,7 +39,7 @@ impl Shortfall {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), reason));
     }
 
-    /// Why the server stores nothing, if it refused within the last minute.
+    /// The reason, if the server refused within the last minute.
     pub(super) fn current(&self) -> Option<String> {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, reason) = last.as_ref()?;

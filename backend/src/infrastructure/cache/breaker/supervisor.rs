@@ -1,7 +1,7 @@
-//! The supervisor of a backend: probes it, finds out when it is back, and brings it back into trust.
+//! The supervisor of a backend: probes it, recognises that it is reachable again, and recovers it.
 //!
-//! Come here for the order in which this happens. The states are described in `guarded_backend`, the
-//! intervals in `intervals`. Requests do not wait for the supervisor, except in `distrust`.
+//! Come here for the order of the recovery. The states are described in `guarded_backend`, the intervals
+//! in `intervals`. Requests do not wait for the supervisor, except in `distrust`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,20 +16,21 @@ use super::namespace_generation::{Intent, VisitError, visit};
 use super::recovery::{join, leave, recover};
 use super::roll_call::{Progress, RollCall};
 
-/// Between two visits while something is not as it should be.
+/// The pause between two visits during a recovery.
 const PAUSE: Duration = Duration::from_millis(10);
-/// Between two looks at a roll call.
+/// The pause between two reads of a roll call.
 const ROLL_CALL_PAUSE: Duration = Duration::from_millis(25);
-/// How long the start of the process waits for the answers of other instances, so that it begins with hits.
+/// The longest time that the start of the process waits for the answers of other instances, so that it
+/// begins with hits.
 const START_PATIENCE: Duration = Duration::from_secs(1);
 
-/// Keeps the supervisor running for as long as it is held.
+/// Keeps the supervisor running until it is dropped.
 #[derive(Debug)]
 pub(in crate::infrastructure::cache) struct Supervisor(JoinHandle<()>);
 
 impl Supervisor {
-    /// Tries once to reach the backend, then watches over it. Returns when the backend is trusted or not
-    /// available, after one deadline and [`START_PATIENCE`] at most.
+    /// Tries once to reach the backend, then watches over it. Returns when the backend is trusted or
+    /// unavailable, after one deadline and [`START_PATIENCE`] at most.
     pub(in crate::infrastructure::cache) async fn start(backend: Arc<GuardedBackend>) -> Self {
         let joined = join(&backend).await.ok();
         let supervisor = Self(tokio::spawn(supervise(Arc::clone(&backend), joined)));
@@ -38,19 +39,21 @@ impl Supervisor {
                 sleep(PAUSE).await;
             }
         };
-        // Past it, the process starts all the same, and its requests go to their handlers.
+        // After that the process starts without a trusted backend, and its requests go to their
+        // handlers.
         let _ = timeout(START_PATIENCE, decided).await;
         supervisor
     }
 
-    /// Ends the supervisor, delivers what is pending and leaves the namespace, until a time at most.
+    /// Ends the supervisor, delivers the pending deletions and leaves the namespace, until a time at
+    /// most.
     pub(in crate::infrastructure::cache) async fn stop(
         &self,
         backend: &Arc<GuardedBackend>,
         until: std::time::Instant,
     ) {
         self.0.abort();
-        // What it was delivering is pending again when it has ended.
+        // Deletions that it was delivering are pending again when it has ended.
         while !self.0.is_finished() && std::time::Instant::now() < until {
             sleep(PAUSE).await;
         }
@@ -71,7 +74,7 @@ async fn supervise(backend: Arc<GuardedBackend>, joined: Option<RollCall>) {
     loop {
         match backend.availability() {
             Availability::Away => {
-                // The first probe after a healthy time comes at once.
+                // The first probe after an available time comes at once.
                 if met_outage {
                     sleep_until(probe_at).await;
                 }
@@ -94,7 +97,7 @@ async fn supervise(backend: Arc<GuardedBackend>, joined: Option<RollCall>) {
                 met_outage = false;
                 let _ = timeout(backend.intervals.confirm, backend.health.changed()).await;
                 if backend.availability() == Availability::Ready {
-                    // Kept meanwhile, so that trust goes on.
+                    // Confirmed meanwhile, so that the lease goes on.
                     let _ = confirm(&backend).await;
                 }
             }
@@ -102,12 +105,12 @@ async fn supervise(backend: Arc<GuardedBackend>, joined: Option<RollCall>) {
     }
 }
 
-/// Tries to bring a backend that is away back, a second time at once where the first fails: it may have
-/// met connections that were made during the outage and died unnoticed since, and other instances wait no
-/// longer than the grace of this one.
+/// Tries to recover an unavailable backend. Tries a second time at once if the first attempt fails: it
+/// may have used connections that were made during the outage and have died unnoticed since, and other
+/// instances wait no longer than this one's grace.
 async fn probe(backend: &Arc<GuardedBackend>) -> Option<RollCall> {
     for _ in 0..2 {
-        // Its error is in the log already, if it is time for one.
+        // Its error is in the log already, at most once a second.
         if let Ok(call) = recover(backend).await {
             return Some(call);
         }
@@ -119,7 +122,7 @@ async fn probe(backend: &Arc<GuardedBackend>) -> Option<RollCall> {
 async fn call_roll(backend: &GuardedBackend) -> Option<RollCall> {
     let incidents = backend.health.incidents();
     match visit(backend, Intent::CallRoll).await {
-        // A failure since may be one that another instance has met too, after it answered.
+        // A failure since then may be one that another instance has had too, after its answer.
         Ok(record) if backend.health.incidents() == incidents => {
             backend
                 .health
@@ -152,13 +155,13 @@ async fn follow(backend: &GuardedBackend, call: RollCall) {
                 instances = instances.len(),
                 "instances ended or lost the cache without a word: what they may owe is distrusted"
             );
-            // Where it fails, the next round does it.
+            // If it fails, the next round repeats it.
             let _ = visit(backend, Intent::StrikeOff(&instances)).await;
         }
     }
 }
 
-/// Learns the generation and answers a roll call.
+/// Reads the generation and answers a roll call.
 async fn confirm(
     backend: &GuardedBackend,
 ) -> Option<crate::infrastructure::cache::stored::NamespaceRecord> {
@@ -172,7 +175,7 @@ async fn confirm(
     }
 }
 
-/// What a visit that came to nothing says about the server.
+/// Changes the state by the error of a visit.
 fn react(backend: &GuardedBackend, error: &VisitError) {
     match error {
         VisitError::OtherServer => {
@@ -182,7 +185,8 @@ fn react(backend: &GuardedBackend, error: &VisitError) {
             );
             backend.health.set_availability(Availability::Away);
         }
-        // Flushed or evicted: what is gone is not stale, but others may owe what they could not delete.
+        // Flushed or evicted: absent entries are not stale, but other instances may hold pending
+        // deletions.
         VisitError::NoRecord => backend.health.doubt(),
         VisitError::Contested | VisitError::Unavailable(_) => {}
     }

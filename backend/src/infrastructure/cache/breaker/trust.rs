@@ -1,7 +1,8 @@
-//! The generation that this instance trusts, and until when.
+//! The generation that this instance trusts, and the end of its lease.
 //!
-//! Come here to see why a process that was frozen, or lost its connection unnoticed, serves nothing old: its
-//! lease has ended. When a lease begins is decided in `namespace_generation`, its length in `intervals`.
+//! Come here to see why a process that was frozen, or lost its connection unnoticed, serves no old
+//! entry: its lease has ended. When a lease begins is decided in `namespace_generation`, its length in
+//! `intervals`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -16,7 +17,7 @@ pub(super) struct Trust {
 }
 
 impl Trust {
-    /// Trust in nothing.
+    /// No trusted generation.
     pub(super) fn none() -> Self {
         Self {
             generation: AtomicU64::new(0),
@@ -36,7 +37,7 @@ impl Trust {
             && self.nanoseconds(Instant::now()) < self.until.load(Ordering::Acquire)
     }
 
-    /// Takes over a generation that was asked for at a time, unless another has been taken over since
+    /// Takes over a generation whose visit began at `asked`, unless another was taken over since
     /// `before` was known. Returns whether it was.
     pub(super) fn take_over(
         &self,
@@ -50,7 +51,7 @@ impl Trust {
             .compare_exchange(before, generation, Ordering::AcqRel, Ordering::Acquire)
             .is_ok();
         if taken {
-            // The larger one, since two visits may end in the other order.
+            // The later one, since two visits may end in the other order.
             self.until
                 .fetch_max(self.nanoseconds(asked + lease), Ordering::AcqRel);
         }
