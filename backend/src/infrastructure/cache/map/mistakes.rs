@@ -1,6 +1,6 @@
 //! All mistakes of a map, one line each (C47).
 //!
-//! Come here for the sentences, or to add a check. A line names the route, the policy and the cure; nothing here stops at the first
+//! Come here to add a check. A line names the route, the policy and the cure. Do not stop at the first
 //! mistake.
 
 mod invalidations;

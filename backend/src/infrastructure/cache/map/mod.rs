@@ -1,7 +1,8 @@
 //! The map: every declared route with its policy, known at start (C47).
 //!
-//! Come here for what is checked before the program serves (`mistakes`), or for the table of `backend routes` (`table`). Nothing
-//! here sees a request; routes that are wrapped by hand are not in the map, and are checked when a request comes.
+//! Come here for the checks before the program serves (`mistakes`), or for the table of `backend routes`
+//! (`table`). Nothing here sees a request. Routes that are wrapped by hand are not in the map, and are
+//! checked at each request.
 
 mod mistakes;
 mod route;
@@ -24,8 +25,8 @@ pub struct CacheMap {
 }
 
 impl CacheMap {
-    /// A map of these routes; of the policies under whose keys services store values; and of the sentences about declarations
-    /// that are wrong by themselves.
+    /// A map of these routes, of the policies under whose keys services store values, and of the
+    /// sentences about single declarations that are wrong.
     #[must_use]
     pub const fn new(
         routes: Vec<DeclaredRoute>,
@@ -54,8 +55,8 @@ impl CacheMap {
         &self.routes
     }
 
-    /// Everything that is wrong, one line each, naming route and policy. `registered` are the names of the backends; `None` where the
-    /// cache is off, so that there are none.
+    /// All mistakes, one line each, with the route and the policy. `registered` are the names of the
+    /// backends; `None` where the cache is off, so that there are none.
     #[must_use]
     pub fn mistakes(&self, registered: Option<&[&str]>) -> Vec<String> {
         let mut found = self.declaration_mistakes.clone();

@@ -1,26 +1,26 @@
-//! One declared route: the row that everything in the map is made of.
+//! One declared route: a row of the map.
 //!
-//! Come here to add a fact that a declaration knows. It is filled by `infrastructure::resource`.
+//! Come here to add a fact of a declaration. The fields are filled by `infrastructure::resource`.
 
 use std::any::TypeId;
 
 use crate::infrastructure::cache::policy::{CachePolicy, Invalidation};
 
-/// Who may call a route.
+/// The callers that may use a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequiredCaller {
-    /// Anyone; a token is not looked at.
+    /// Every caller; a token is not checked.
     Anyone,
-    /// A signed-in caller, who is the argument `caller`.
+    /// A signed-in caller, bound as the argument `caller`.
     SignedIn,
-    /// A signed-in superuser, who is the argument `caller`.
+    /// A signed-in superuser, bound as the argument `caller`.
     Superuser,
 }
 
-/// What the cache does on a route.
+/// The cache's task on a route.
 #[derive(Clone, Copy, Debug)]
 pub enum RoutePolicy {
-    /// Nothing.
+    /// No caching.
     None,
     /// The route is read through the cache.
     Reads(CachePolicy),
@@ -35,14 +35,14 @@ pub struct DeclaredRoute {
     pub method: String,
     /// The whole path, with `{name}` for each parameter.
     pub path: String,
-    /// Who may call it. Authentication stands outside the policy.
+    /// The required caller. Authentication is outside the policy.
     pub caller: RequiredCaller,
-    /// What the cache does.
+    /// The cache's task.
     pub policy: RoutePolicy,
-    /// The type of the handler, which is different for each function.
+    /// The type of the handler, which differs for each function.
     pub handler: TypeId,
     /// The handler authenticates by itself: a hit would skip that (C45).
     pub handler_authenticates: bool,
-    /// The name of the type that the handler reads the query as.
+    /// The name of the type as which the handler reads the query.
     pub handler_query: Option<&'static str>,
 }

@@ -1,6 +1,7 @@
-//! The arguments that a route has, and from where.
+//! The arguments of a route, and their sources.
 //!
-//! Come here when the map says that an argument has no source. Values are collected in `keys::arguments`, for each request.
+//! Come here when the map says that an argument has no source. Values are collected in
+//! `keys::arguments`, for each request.
 
 use super::route::{DeclaredRoute, RequiredCaller, RoutePolicy};
 use crate::infrastructure::cache::keys::{CALLER, QUERY_HASH, QueryType};
@@ -9,13 +10,13 @@ use crate::infrastructure::cache::keys::{CALLER, QUERY_HASH, QueryType};
 #[derive(Debug)]
 pub(super) struct Sources {
     names: Vec<String>,
-    /// The declared query does not tell its fields, so any name may be one of them.
+    /// The declared query does not list its fields, so any name may be one of them.
     is_open: bool,
 }
 
 impl Sources {
-    /// What is known of a route: path parameters, the caller, the fields of the declared query, and what the policy declares as
-    /// bound.
+    /// The arguments of a route: path parameters, the caller, the fields of the declared query, and the
+    /// names that the policy declares as bound.
     pub(super) fn of(route: &DeclaredRoute) -> Self {
         let mut sources = Self {
             names: path_parameters(&route.path)
@@ -64,7 +65,7 @@ impl Sources {
         self.is_open && name != CALLER || self.has_by_name(name)
     }
 
-    /// Whether the route is known to have an argument of that name, so that it is no literal.
+    /// Whether the route is known to have an argument of that name. Then the name is no literal.
     pub(super) fn has_by_name(&self, name: &str) -> bool {
         self.names.iter().any(|known| known == name)
     }
@@ -75,7 +76,7 @@ impl Sources {
     }
 }
 
-/// The parameters of a path, each with whether a pattern restricts it.
+/// The parameters of a path, and for each whether a pattern restricts it.
 pub(super) fn path_parameters(path: &str) -> impl Iterator<Item = (&str, bool)> {
     path.split('{').skip(1).map(|rest| {
         let end = rest.find([':', '}']).unwrap_or(rest.len());

@@ -1,6 +1,6 @@
-//! What the reading policies store: the keys and groups that a write may name.
+//! The stored keys and groups of the reading policies, which a write may name.
 //!
-//! Come here when the map says that nothing stores a key, a group or a pattern.
+//! Come here when the map says that nothing stores a key, a group or a pattern. Nothing is checked here.
 
 use super::route::{DeclaredRoute, RoutePolicy};
 use super::shape::Shape;
@@ -8,16 +8,16 @@ use super::sources::path_parameters;
 use crate::infrastructure::cache::keys;
 use crate::infrastructure::cache::policy::{Audience, CachePolicy, ResourceId};
 
-/// What one policy stores.
+/// The stored keys of one policy.
 #[derive(Debug)]
 pub(super) struct Stored<'a> {
     pub(super) policy: CachePolicy,
-    /// The key's template, for people.
+    /// The template of the key, as text.
     pub(super) text: String,
     pub(super) prefix: Shape<'a>,
     pub(super) key: Shape<'a>,
     pub(super) group: Option<Shape<'a>>,
-    /// What the entries' keys look like with what is appended to them.
+    /// The shape of the entries' keys with the appended parts.
     pub(super) with_variants: Shape<'a>,
 }
 
@@ -44,7 +44,7 @@ impl<'a> Stored<'a> {
     }
 }
 
-/// What all reading policies store, and the policies under whose keys services store values.
+/// The stored keys of all reading policies, and of the policies under whose keys services store values.
 pub(super) fn all<'a>(
     routes: &'a [DeclaredRoute],
     stored_by_services: &[CachePolicy],
@@ -66,7 +66,7 @@ pub(super) enum KeyId<'a> {
     Literal(&'static str),
 }
 
-/// The id of a policy's keys on a route; `None` where it is to be inferred and cannot be (C7).
+/// The id of a policy's keys on a route; `None` where it cannot be inferred (C7).
 pub(super) fn id_of<'a>(
     policy: &CachePolicy,
     route: Option<&'a DeclaredRoute>,
@@ -89,7 +89,7 @@ pub(super) fn id_of<'a>(
                 .or_else(|| fields.iter().find(|name| keys::is_id(name)));
             match inferred {
                 Some(name) => Some(KeyId::Argument(name)),
-                // A service names the whole key by itself.
+                // A service gives the whole key by itself.
                 None if route.is_none() => Some(KeyId::Argument("id")),
                 None => None,
             }
@@ -97,7 +97,7 @@ pub(super) fn id_of<'a>(
     }
 }
 
-/// A key's template as people read it.
+/// The template of a key, as text.
 pub(super) fn key_text(prefix: &str, id: KeyId<'_>) -> String {
     match id {
         KeyId::Argument(name) => format!("{prefix}:{{{name}}}"),

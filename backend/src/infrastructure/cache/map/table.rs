@@ -1,6 +1,6 @@
 //! The map as rows and as a table, for `backend routes`.
 //!
-//! Come here to change what the table shows. Everything that is checked is in `mistakes`.
+//! Come here to change what the table shows. The checks are in `mistakes`.
 
 use serde::Serialize;
 
@@ -18,23 +18,25 @@ pub struct MapRow {
     pub path: String,
     /// `anyone`, `signed in` or `superuser`.
     pub caller: &'static str,
-    /// The template of the key that a read is stored under, or that a write deletes.
+    /// The template of the key that a read stores or a write deletes.
     pub key: Option<String>,
-    /// Seconds that an entry is used; absent on writes, and where `DEFAULT_CACHE_EXPIRATION` holds.
+    /// The number of seconds that an entry is used. Absent on writes, and where
+    /// `DEFAULT_CACHE_EXPIRATION` applies.
     pub expiration: Option<u64>,
     /// Whether the answer is read through the cache.
     pub cached: bool,
-    /// `shared`, `per caller` or `anonymous` (requests with credentials are not cached); absent where nothing is cached.
+    /// `shared`, `per caller` or `anonymous` (requests with credentials are not cached); absent where
+    /// the answer is not cached.
     pub audience: Option<&'static str>,
     /// The template of the group that the entries belong to.
     pub group: Option<&'static str>,
     /// The registered backend; absent for the default one.
     pub backend: Option<&'static str>,
-    /// What the success of a write invalidates besides the key.
+    /// The further invalidations of a write, besides the key.
     pub invalidates: MapInvalidations,
 }
 
-/// What a write invalidates besides its own key.
+/// The invalidations of a write besides its own key.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct MapInvalidations {
     /// Templates of keys.
@@ -112,7 +114,7 @@ fn invalidations(route: &DeclaredRoute, invalidation: &Invalidation) -> MapInval
     all
 }
 
-/// The rows as a table, with a heading and columns as wide as they need to be.
+/// The rows as a table, with a heading and columns of the needed width.
 pub(super) fn render(rows: &[MapRow]) -> String {
     let heading = ["METHOD", "PATH", "CALLER", "KEY", "EXPIRES", "INVALIDATES"];
     let mut table = vec![heading.map(str::to_owned)];

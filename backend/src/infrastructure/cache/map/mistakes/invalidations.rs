@@ -1,4 +1,7 @@
-//! Mistakes of what a write invalidates: everything that it names must be stored by some policy that reads.
+//! Mistakes of invalidations: every key, group and pattern of a write must be stored by some policy that
+//! reads.
+//!
+//! Come here to change a check of a write. The checks of reads are in `reads`.
 
 use super::sentences::{Context, did_you_mean, list, missing_source};
 use crate::infrastructure::cache::keys::Template;
@@ -47,7 +50,7 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    /// The key of the written resource.
+    /// The mistakes of the written resource's key.
     fn own_key(&self, route: &DeclaredRoute, policy: &CachePolicy) -> Vec<String> {
         let Some(id) = id_of(policy, Some(route)) else {
             return vec![
@@ -70,7 +73,7 @@ impl Check<'_> {
         found
     }
 
-    /// A further key.
+    /// The mistakes of a further key.
     fn extra(&self, prefix: &'static str, id: &'static str) -> Vec<String> {
         let mut found = self.sources_of(prefix, "to_invalidate_extra");
         let shape = Shape::of(prefix);
@@ -100,7 +103,7 @@ impl Check<'_> {
         found
     }
 
-    /// A group.
+    /// The mistakes of a group.
     fn group(&self, group: &'static str) -> Vec<String> {
         let mut found = self.sources_of(group, "to_invalidate_groups");
         let known = self
@@ -115,7 +118,7 @@ impl Check<'_> {
         found
     }
 
-    /// A glob.
+    /// The mistakes of a glob.
     fn pattern(&self, pattern: &'static str) -> Vec<String> {
         let mut found = self.sources_of(pattern, "pattern_to_invalidate_extra");
         let glob = Shape::of_glob(pattern);
@@ -133,7 +136,7 @@ impl Check<'_> {
         found
     }
 
-    /// A key must be that of some policy.
+    /// The mistake of a key that no policy stores.
     fn key(&self, shape: &Shape<'_>, text: &str) -> Option<String> {
         let known = self
             .stored()
@@ -150,7 +153,7 @@ impl Check<'_> {
         self.context.stored.iter()
     }
 
-    /// The placeholders of a template that the route has no argument for.
+    /// The placeholders of a template that are no arguments of the route.
     fn sources_of(&self, template: &'static str, word: &str) -> Vec<String> {
         Template::parse(template)
             .placeholders()
@@ -160,7 +163,7 @@ impl Check<'_> {
     }
 }
 
-/// Nothing, if one of the known shapes is this one; else a sentence.
+/// A sentence, unless one of the known shapes is this one.
 fn find_stored(
     shape: &Shape<'_>,
     named: &str,

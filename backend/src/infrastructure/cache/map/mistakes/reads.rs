@@ -1,4 +1,6 @@
 //! Mistakes of policies that read.
+//!
+//! Come here to change a check of a read. The checks of writes are in `invalidations`.
 
 use super::sentences::{Context, Place, missing_source};
 use crate::infrastructure::cache::keys::{CALLER, Template};
@@ -8,7 +10,7 @@ use crate::infrastructure::cache::map::sources::Sources;
 use crate::infrastructure::cache::map::stored::{KeyId, id_of, key_text};
 use crate::infrastructure::cache::policy::{Audience, CachePolicy};
 
-/// All mistakes of a read by itself.
+/// The mistakes of a single read.
 pub(super) fn check(
     context: &Context<'_>,
     route: &DeclaredRoute,
@@ -54,7 +56,8 @@ fn arguments<'a>(policy: &CachePolicy, route: &'a DeclaredRoute) -> Vec<(&'a str
     found
 }
 
-/// C45, C13: the caller is known before the look-up, and the policy says who may share an answer.
+/// The caller must be known before the look-up, and the policy must declare the callers that may share
+/// an answer (C13, C45).
 fn check_caller(route: &DeclaredRoute, policy: &CachePolicy) -> Option<String> {
     if route.caller == RequiredCaller::Anyone {
         return route.handler_authenticates.then(|| {
@@ -72,7 +75,7 @@ fn check_caller(route: &DeclaredRoute, policy: &CachePolicy) -> Option<String> {
     })
 }
 
-/// C14: the policy knows the query that the handler reads.
+/// The policy must declare the query that the handler reads (C14).
 fn check_query(route: &DeclaredRoute, policy: &CachePolicy) -> Option<String> {
     let read = route.handler_query?;
     let short = |name: &'static str| name.rsplit("::").next().unwrap_or(name);
@@ -91,7 +94,7 @@ fn check_query(route: &DeclaredRoute, policy: &CachePolicy) -> Option<String> {
     })
 }
 
-/// Two reads that would answer with each other's entries.
+/// The mistakes of pairs: two reads with the same keys would answer with each other's entries.
 pub(super) fn check_pairs(routes: &[DeclaredRoute]) -> Vec<String> {
     let reads: Vec<_> = routes
         .iter()

@@ -1,6 +1,8 @@
-//! What the sentences about mistakes have in common: the place, lists of names, the name that was meant.
+//! Common parts of the sentences about mistakes: the place, lists of names, the name that was probably
+//! meant.
 //!
-//! Come here to change how a line begins or ends. Which lines there are is in `reads` and `invalidations`.
+//! Come here to change the beginning or the end of a line. The lines themselves are in `reads` and
+//! `invalidations`.
 
 use crate::infrastructure::cache::keys::CALLER;
 use crate::infrastructure::cache::map::route::DeclaredRoute;
@@ -8,14 +10,14 @@ use crate::infrastructure::cache::map::sources::Sources;
 use crate::infrastructure::cache::map::stored::{Stored, id_of, key_text};
 use crate::infrastructure::cache::policy::{CachePolicy, Invalidation};
 
-/// What the checks of one route need.
+/// The inputs of the checks of one route.
 pub(super) struct Context<'a> {
     pub(super) stored: Vec<Stored<'a>>,
     pub(super) registered: Option<&'a [&'a str]>,
 }
 
 impl Context<'_> {
-    /// A backend that is not registered.
+    /// The mistake of a backend that is not registered.
     pub(super) fn check_backend(&self, name: Option<&'static str>) -> Option<String> {
         let (name, registered) = (name?, self.registered?);
         if registered.contains(&name) {
@@ -29,7 +31,7 @@ impl Context<'_> {
     }
 }
 
-/// Which route and which policy a line is about.
+/// The route and the policy of a line.
 pub(super) struct Place(String);
 
 impl Place {
@@ -63,7 +65,7 @@ impl Place {
     }
 }
 
-/// The key's template of a policy on a route, for people.
+/// The template of the key of a policy on a route, as text.
 fn key_of(policy: &CachePolicy, route: &DeclaredRoute) -> String {
     id_of(policy, Some(route)).map_or_else(
         || policy.key_prefix.to_owned(),
@@ -71,7 +73,7 @@ fn key_of(policy: &CachePolicy, route: &DeclaredRoute) -> String {
     )
 }
 
-/// Names in a sentence.
+/// A list of names in a sentence.
 pub(super) fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
     if names.is_empty() {
@@ -81,13 +83,13 @@ pub(super) fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
     }
 }
 
-/// The name that was probably meant, as the end of a sentence.
+/// The end of a sentence: the name that was probably meant.
 pub(super) fn did_you_mean<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> String {
     let nearest = names
         .map(|name| (strsim::damerau_levenshtein(name, wrong), name))
         .min_by_key(|(distance, _)| *distance);
     match nearest {
-        // Short names are near many others by accident.
+        // Short names are similar to many others by accident.
         Some((distance, name)) if distance > 0 && distance <= (name.len() / 4).clamp(1, 3) => {
             format!("; did you mean `{name}`?")
         }
@@ -95,7 +97,7 @@ pub(super) fn did_you_mean<'a>(wrong: &str, names: impl Iterator<Item = &'a str>
     }
 }
 
-/// An argument that nothing gives.
+/// The mistake of an argument without a source.
 pub(super) fn missing_source(name: &str, place: &str, sources: &Sources) -> String {
     if name == CALLER {
         return format!(
