@@ -1,50 +1,50 @@
 //! The contract of a backend: the trait that each implements, and its types.
 //!
-//! A backend knows bytes under keys and nothing of HTTP, entries or policies. Deadlines, the circuit
-//! breaker and recovery stand in front of it, so an implementation reports an error and is done.
-//! Come here to write another backend. Nothing else belongs here.
+//! A backend stores bytes under keys. It does not know HTTP, entries or policies. Deadlines, the circuit
+//! breaker and recovery are in front of it, so an implementation only reports errors. Come here to write
+//! another backend. Nothing else belongs here.
 
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
-/// What a backend found under a key.
+/// A value under a key, with its version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
-    /// The stored bytes; empty where the server holds something that cannot be read as bytes.
+    /// The stored bytes; empty where the server's value cannot be read as bytes.
     pub value: Bytes,
     /// Identifies exactly this value for [`CacheBackend::compare_and_set`].
     pub version: Version,
 }
 
-/// What a compare-and-set expects to find under the key.
+/// The expected state of a key for a compare-and-set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Version {
-    /// Nothing.
+    /// The key is absent.
     Absent,
     /// A value that begins with these bytes (Redis compares the unique head of an entry).
     Head(Bytes),
     /// A value with this number (Memcached's CAS, the memory backend's counter).
     Number(u64),
-    /// Whatever is there. Only for what stores no data, such as a claim over a foreign value.
+    /// Any value or none. Only for values that are no answers, such as a claim over a foreign value.
     Anything,
 }
 
-/// What stands under a key after [`CacheBackend::get_or_create`].
+/// The value under a key after [`CacheBackend::get_or_create`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// What was there before.
+    /// The earlier value.
     Found(Found),
     /// The new value.
     Created(Version),
-    /// Something that came between the look and the creation.
+    /// Another value was stored between the look and the creation.
     Contested,
 }
 
 impl Standing {
-    /// From what a look found and what the creation over nothing said, in whatever order the two
-    /// reached the server. A refused creation is no error where there is a value.
+    /// The result of a look and a creation over an absent key, in whichever order the server received
+    /// them. A refused creation is no error where there is a value.
     pub(super) fn of(
         found: Option<Found>,
         created: Result<Option<Version>, BackendError>,
@@ -57,7 +57,7 @@ impl Standing {
     }
 }
 
-/// Why an operation did not happen.
+/// The reason that an operation failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum BackendError {
     /// The backend cannot delete by pattern.
@@ -65,24 +65,24 @@ pub enum BackendError {
         "PatternMatchingNotSupportedError: {0} has no pattern matching; use groups or to_invalidate_extra"
     )]
     PatternMatchingNotSupported(&'static str),
-    /// This one value was refused: it is larger than the server takes, say.
+    /// This one value was refused, for example because it is larger than the server accepts.
     #[error("not stored: {0}")]
     NotStored(String),
-    /// The server answers but stores nothing at the moment, no matter which value: it is full, or cannot save.
+    /// The server is available but stores no value at the moment: it is full, or cannot save.
     #[error("the server stores nothing: {0}")]
     CannotStore(String),
-    /// Anything that says the backend is not there or not well.
+    /// The server is unavailable, for this reason.
     #[error("{0}")]
     Unavailable(String),
 }
 
 impl BackendError {
-    /// Why the server cannot be used, from the error of a client.
+    /// The reason that the server cannot be used, from the error of a client.
     pub(super) fn unavailable(error: impl std::fmt::Display) -> Self {
         Self::Unavailable(error.to_string())
     }
 
-    /// What a deadline that has passed means.
+    /// The error of a deadline that has passed.
     pub(in crate::infrastructure::cache) fn no_answer_within(limit: Duration) -> Self {
         Self::Unavailable(format!("no answer within {} ms", limit.as_millis()))
     }
@@ -90,50 +90,50 @@ impl BackendError {
 
 /// A store of bytes under keys.
 ///
-/// Every method is safe to call from many tasks at once and to drop half-way. Keys are complete
-/// (namespace included) and at most [`CacheBackend::max_key_bytes`] long.
+/// Every method can be called from many tasks at once, and its future can be dropped at any time. Keys
+/// are complete (namespace included) and at most [`CacheBackend::max_key_bytes`] long.
 #[async_trait]
 pub trait CacheBackend: Send + Sync + 'static {
     /// The name in logs and errors: `redis`, `memcached`, `memory`.
     fn name(&self) -> &'static str;
 
-    /// The longest key the server takes.
+    /// The longest key that the server accepts, in bytes.
     fn max_key_bytes(&self) -> usize;
 
-    /// The value under the key where nobody has to be asked for it, at once. `None` says nothing: the
-    /// backend may hold a value all the same.
+    /// The value under the key, if it is available without a round trip. `None` does not mean that the
+    /// key is absent.
     fn at_hand(&self, _key: &str) -> Option<Found> {
         None
     }
 
-    /// Whether [`CacheBackend::get`] gives up by itself, with an error, once
-    /// `CACHE_OPERATION_TIMEOUT_MS` have passed. Where it does not, a timer is set for each call.
+    /// Whether [`CacheBackend::get`] ends by itself, with an error, after `CACHE_OPERATION_TIMEOUT_MS`.
+    /// If not, a timer is set for each call.
     fn limits_look_ups(&self) -> bool {
         false
     }
 
-    /// What the backend cannot do at the moment, though it answers, in a few words for health: a near cache
-    /// that the server refuses, say.
+    /// The reason that the backend, although available, does not do everything, in a few words for the
+    /// health check: for example a near cache that the server refuses.
     fn shortfall(&self) -> Option<String> {
         None
     }
 
-    /// A value of another key came in answer to a look-up of this one (C63): replies are out of step
-    /// with commands on some connection. Closes the connections that may have brought it. Safe to call
-    /// for every such value; a backend without connections has nothing to do.
+    /// Handles a value of another key as the answer to a look-up of this key (C63): replies are out of
+    /// step with commands on some connection. Closes the connections that may have brought it. May be
+    /// called for every such value. A backend without connections does nothing.
     fn answered_out_of_step(&self, _key: &str) {}
 
     /// The value under the key, in one round trip.
     async fn get(&self, key: &str) -> Result<Option<Found>, BackendError>;
 
-    /// The value under the key as the server has it, where [`CacheBackend::get`] may know it without
-    /// asking.
+    /// The value under the key from the server, where [`CacheBackend::get`] may answer from a copy in
+    /// this process.
     async fn get_from_server(&self, key: &str) -> Result<Option<Found>, BackendError> {
         self.get(key).await
     }
 
-    /// Stores the value if the key holds what is expected; answers the stored value's version, or
-    /// `None` where something else was there. The expiration is written with the value.
+    /// Stores the value if the key has the expected state. Answers the stored value's version, or `None`
+    /// where the state was another one. The expiration is written with the value.
     async fn compare_and_set(
         &self,
         key: &str,
@@ -142,8 +142,8 @@ pub trait CacheBackend: Send + Sync + 'static {
         expiration: Duration,
     ) -> Result<Option<Version>, BackendError>;
 
-    /// The value under the key as the server has it or, where there is none, this one in its place: in
-    /// one round trip where that saves any.
+    /// The server's value under the key. Where the key is absent, stores this value: in the same round
+    /// trip where possible.
     async fn get_or_create(
         &self,
         key: &str,
@@ -157,10 +157,10 @@ pub trait CacheBackend: Send + Sync + 'static {
         Standing::of(None, created.await)
     }
 
-    /// Stores the value whatever was there.
+    /// Stores the value, whether or not the key holds one.
     async fn set(&self, key: &str, value: Bytes, expiration: Duration) -> Result<(), BackendError>;
 
-    /// Deletes the keys; absent ones are no error.
+    /// Deletes the keys. Absent keys are no error.
     async fn delete(&self, keys: &[String]) -> Result<(), BackendError>;
 
     /// The same for keys that [`CacheBackend::delete`] could not delete, or has not deleted yet: on a
@@ -173,14 +173,14 @@ pub trait CacheBackend: Send + Sync + 'static {
         self.delete(keys).await
     }
 
-    /// Deletes what matches the Redis glob and answers how many that were.
+    /// Deletes the keys that match the Redis glob, and answers their number.
     async fn delete_pattern(&self, pattern: &str) -> Result<u64, BackendError>;
 
-    /// Deletes the stored values whose key begins with `prefix` (`""`: all) and whose value begins
-    /// with `cache/3 `, as far as the server can list them; nothing else that shares the server.
+    /// Deletes the stored values whose key begins with `prefix` (`""`: all) and whose value begins with
+    /// `cache/3 `, as far as the server can list them, and no other data of the server.
     async fn clear(&self, prefix: &str) -> Result<(), BackendError>;
 
-    /// Asks the server who it is: the answer changes when a server that may remember old values
-    /// restarts, or another takes its place. Serves as the health probe too.
+    /// The identity of the server process. It changes when a server that may still have old values
+    /// restarts, or another takes its place. This is the health probe too.
     async fn server_identity(&self) -> Result<String, BackendError>;
 }

@@ -1,6 +1,9 @@
 //! Redis globs: `*`, `?`, `[abc]`, `[a-z]`, `[^a]` and `\` (C17), for the memory backend.
+//!
+//! Come here when a pattern matches a wrong key. Redis matches its own patterns; the tests compare the
+//! two.
 
-/// Whether the text matches the glob, byte for byte as Redis does it.
+/// Whether the text matches the glob, byte for byte as in Redis.
 ///
 /// ```
 /// use backend::infrastructure::cache::backends::glob::matches;
@@ -12,7 +15,7 @@
 pub fn matches(glob: &str, text: &str) -> bool {
     let (glob, text) = (glob.as_bytes(), text.as_bytes());
     let (mut at, mut position) = (0, 0);
-    // Where the last `*` stands, and how much of the text it has taken so far.
+    // The position of the last `*`, and the number of bytes of the text that it has taken so far.
     let mut star: Option<(usize, usize)> = None;
     while position < text.len() {
         if glob.get(at) == Some(&b'*') {
@@ -25,7 +28,7 @@ pub fn matches(glob: &str, text: &str) -> bool {
                 at += length;
                 position += 1;
             }
-            // Only the last star can need to take more: what stands before it has its match.
+            // Only the last star may have to take more: the part before it has its match.
             None => match star {
                 Some((star_at, taken)) => {
                     star = Some((star_at, taken + 1));
@@ -39,7 +42,7 @@ pub fn matches(glob: &str, text: &str) -> bool {
     glob[at..].iter().all(|byte| *byte == b'*')
 }
 
-/// How many bytes of the glob match this one byte, if they do.
+/// The number of the glob's bytes that match this one byte; `None` where they do not.
 fn match_one(glob: &[u8], byte: u8) -> Option<usize> {
     match glob {
         [] => None,
@@ -50,8 +53,8 @@ fn match_one(glob: &[u8], byte: u8) -> Option<usize> {
     }
 }
 
-/// How long the class after its `[` is, if the byte is of it. A class that is never closed ends
-/// with the glob.
+/// The length of the class behind its `[`, if it contains the byte. A class without its `]` ends with
+/// the glob.
 fn match_class(class: &[u8], byte: u8) -> Option<usize> {
     let negated = class.first() == Some(&b'^');
     let mut at = usize::from(negated);
@@ -80,7 +83,7 @@ fn match_class(class: &[u8], byte: u8) -> Option<usize> {
     (found != negated).then_some(at)
 }
 
-/// The text with every character that a glob would interpret escaped.
+/// The text with every character escaped that has a meaning in a glob.
 #[must_use]
 pub fn escape(text: &str) -> String {
     text.chars()

@@ -1,9 +1,9 @@
-//! The first bytes of every stored value: all that a backend may know of what it stores.
+//! The first bytes of every stored value: all that a backend may know of its values.
 //!
-//! Come here when the format of values changes. What follows the head is written and read in `stored`.
+//! Come here when the format of values changes. The rest of a value is written and read in `stored`.
 
-/// How long the unique head of every stored value is, in bytes: `cache/3 ` and 16 hexadecimal digits.
+/// The length of the unique head of every stored value, in bytes: `cache/3 ` and 16 hexadecimal digits.
 pub const HEAD_BYTES: usize = 24;
 
-/// What every value of this cache begins with.
+/// The beginning of every value of this cache.
 pub const MAGIC: &[u8] = b"cache/3 ";

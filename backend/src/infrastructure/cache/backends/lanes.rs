@@ -1,9 +1,9 @@
 //! Shared connections that renew themselves: the same for both servers.
 //!
-//! A few connections serve every request of the process. A thread keeps to its lane, so that a look-up
-//! wakes no other thread. Come here to change which connection a command takes or when one is replaced; how
-//! a connection is made is in `redis::connections` and `memcached::connections`. No command is written here.
-//! The rules about silent connections stand in `second_attempt`.
+//! A few connections serve every request of the process. A thread always uses the same lane, so that a
+//! look-up wakes no other thread. Come here to change which connection a command takes or when one is
+//! replaced; how a connection is made is in `redis::connections` and `memcached::connections`. No
+//! command is written here. The rules for silent connections are in `second_attempt`.
 
 use std::future::Future;
 use std::pin::pin;
@@ -16,18 +16,18 @@ use tokio::time::timeout;
 
 use super::contract::BackendError;
 
-/// How long a lane that could not be renewed is left alone.
+/// The pause after a failed renewal of a lane.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(50);
-/// How long a connection may take to be made before another is tried beside it: a network that was
-/// away loses the first packets and repeats them late, while new ones arrive at once.
+/// The time before a second connection is tried beside one that is being made. After an interruption,
+/// the network repeats lost packets late, while packets of a new connection arrive at once.
 const PATIENCE: Duration = Duration::from_millis(250);
-/// How often all connections are asked for a sign of life, at most.
+/// The shortest time between two checks of all connections for a sign of life.
 const BETWEEN_CHECKS: Duration = Duration::from_millis(250);
-/// When the system asks the other side for a sign of life, how often, and how many times.
+/// The system's keepalive: the idle time before the first probe, the interval, and the number of probes.
 pub(super) const KEEPALIVE_AFTER: Duration = Duration::from_secs(15);
 pub(super) const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 pub(super) const KEEPALIVE_RETRIES: u32 = 3;
-/// The longest that sent data may stay unacknowledged before the system gives a connection up.
+/// The longest time that sent data may stay unacknowledged before the system closes the connection.
 #[cfg(target_os = "linux")]
 pub(super) const USER_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -39,12 +39,12 @@ pub(super) trait Connector: Send + Sync + 'static {
     /// Makes a connection, within the connect timeout.
     fn connect(&self) -> impl Future<Output = Result<Self::Connection, String>> + Send;
 
-    /// Whether more may be asked on it.
+    /// Whether more commands may be sent on it.
     fn is_usable(_: &Self::Connection) -> bool {
         true
     }
 
-    /// Nothing more is asked on it. What was asked is answered if it can be.
+    /// Ends the sending of commands. Commands that were sent are still answered if possible.
     fn retire(_: Self::Connection) {}
 }
 
@@ -53,9 +53,9 @@ pub(super) struct Lanes<C: Connector>(Arc<Shared<C>>);
 
 struct Shared<C: Connector> {
     connector: C,
-    /// One for each connection of the settings, and a last one for second attempts.
+    /// One lane for each connection of the settings, and a last one for second attempts.
     lanes: Box<[Lane<C::Connection>]>,
-    /// When signs of life were asked for last.
+    /// The time of the last check for signs of life.
     checked: Mutex<Option<Instant>>,
 }
 
@@ -66,9 +66,10 @@ struct Lane<T> {
 
 struct LaneState<T> {
     connection: Option<Made<T>>,
-    /// Counts connections, so that a late error of an old one does not end the new one.
+    /// The number of the connection, so that a late error of an old connection does not close the new
+    /// one.
     serial: u64,
-    /// When the newest attempt to connect began, if one is under way.
+    /// The beginning of the newest attempt to connect, if one is under way.
     renewing: Option<Instant>,
     failure: Option<(Instant, String)>,
 }
@@ -78,16 +79,16 @@ struct Made<T> {
     at: Instant,
 }
 
-/// A connection, and which one it is.
+/// A connection with its place.
 pub(super) struct Ticket<T> {
     pub(super) connection: T,
     pub(super) place: Place,
-    /// Whether it is used because no answer came on another one. What was asked there may still be done, at
-    /// any time.
+    /// Whether it is used because another connection gave no answer. The command that was sent there may
+    /// still be done, at any time.
     pub(super) is_second: bool,
 }
 
-/// Which connection of which lane.
+/// The lane and the number of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     lane: usize,
@@ -109,7 +110,7 @@ impl<C: Connector> Lanes<C> {
         }))
     }
 
-    /// What makes the connections.
+    /// The connector.
     pub(super) fn connector(&self) -> &C {
         &self.0.connector
     }
@@ -119,8 +120,8 @@ impl<C: Connector> Lanes<C> {
         self.ticket(thread_number() % self.second_lane()).await
     }
 
-    /// A connection for a second attempt: never one on which the first one can have been made, and none that
-    /// was idle meanwhile.
+    /// A connection for a second attempt: never the connection of the first attempt, and none that has
+    /// been idle since.
     pub(super) async fn for_second_attempt(
         &self,
         first_began: Instant,
@@ -141,7 +142,7 @@ impl<C: Connector> Lanes<C> {
         Ok(ticket)
     }
 
-    /// Closes this connection, if it has not been replaced.
+    /// Closes this connection, unless it has been replaced.
     pub(super) fn end(&self, place: Place) {
         let mut state = self.lane(place.lane).state();
         if state.serial == place.serial {
@@ -149,8 +150,9 @@ impl<C: Connector> Lanes<C> {
         }
     }
 
-    /// Closes every connection, if this one has not been replaced: the others most likely share its fate,
-    /// and no second attempt shall meet a dead connection. What was asked is still answered if it can be.
+    /// Closes every connection, unless this one has been replaced: the others are probably dead too, and
+    /// a second attempt must not get a dead connection. Commands that were sent are still answered if
+    /// possible.
     pub(super) fn end_all_with(&self, place: Place) {
         let is_current = {
             let state = self.lane(place.lane).state();
@@ -161,15 +163,16 @@ impl<C: Connector> Lanes<C> {
         }
     }
 
-    /// Closes every connection. What was asked is still answered if it can be.
+    /// Closes every connection. Commands that were sent are still answered if possible.
     pub(super) fn end_all(&self) {
         for lane in &self.0.lanes {
             lane.state().end::<C>();
         }
     }
 
-    /// Closes every connection, because replies on one of them are out of step. Those that are younger than
-    /// `patience` stay: what comes out of step meanwhile was asked before they were made.
+    /// Closes every connection, because replies on one of them are out of step. Connections that are
+    /// younger than `patience` stay: an out-of-step answer of this time belongs to a command from before
+    /// they were made.
     pub(super) fn end_out_of_step(&self, patience: Duration) {
         for lane in &self.0.lanes {
             let mut state = lane.state();
@@ -184,8 +187,8 @@ impl<C: Connector> Lanes<C> {
     }
 
     /// Asks for a sign of life on every open connection, in the background and at most every
-    /// [`BETWEEN_CHECKS`]. One that gives none within `patience` is closed. This also keeps connections from being
-    /// idle, so that neither the server nor a firewall closes them.
+    /// [`BETWEEN_CHECKS`]. A connection that gives none within `patience` is closed. This also keeps
+    /// connections from being idle, so that neither the server nor a firewall closes them.
     pub(super) fn check_all<F>(
         &self,
         patience: Duration,
@@ -235,7 +238,7 @@ impl<C: Connector> Lanes<C> {
         }
         let renewed = self.lane(number).renewed.notified();
         let mut renewed = pin!(renewed);
-        // Registered before the lane is looked at, so that no renewal is missed.
+        // Registered before the check of the lane, so that no renewal is missed.
         renewed.as_mut().enable();
         if let Some(ticket) = self.open_or_renew(number)? {
             return Ok(ticket);
@@ -246,7 +249,7 @@ impl<C: Connector> Lanes<C> {
         })
     }
 
-    /// A connection, or nothing while the lane is being renewed.
+    /// A connection; `None` while the lane is being renewed.
     fn open_or_renew(&self, number: usize) -> Result<Option<Ticket<C::Connection>>, BackendError> {
         let mut state = self.lane(number).state();
         if let Some(ticket) = state.ticket::<C>(number) {
@@ -263,7 +266,7 @@ impl<C: Connector> Lanes<C> {
             }
             let began = Instant::now();
             state.renewing = Some(began);
-            // A task of its own: the command that needs it may run out of time, the renewal goes on.
+            // A task of its own: the renewal goes on even if the command's deadline passes.
             tokio::spawn(self.clone().renew(number, began));
         }
         Ok(None)
@@ -340,7 +343,7 @@ impl<T: Clone> LaneState<T> {
     }
 }
 
-/// The number of this thread: those of the process are numbered in the order in which they come here.
+/// The number of this thread: threads are numbered in the order of their first call.
 pub(super) fn thread_number() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local! {

@@ -1,4 +1,8 @@
-//! The memory backend: entries in this process, bounded in bytes, for one instance, development and tests.
+//! The memory backend: entries in this process, bounded in bytes, for one instance, development and
+//! tests.
+//!
+//! Come here to change an operation of the memory backend. Eviction and the bound are in
+//! `bounded_store`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -10,7 +14,7 @@ use super::bounded_store::Store;
 use super::contract::{BackendError, CacheBackend, Found, Version};
 use super::glob;
 
-/// Entries in this process's memory, of which those that nobody reads make room.
+/// Entries in this process's memory. When it is full, entries that are not read are evicted.
 #[derive(Debug)]
 pub struct MemoryBackend {
     entries: Store,
@@ -18,7 +22,7 @@ pub struct MemoryBackend {
 }
 
 impl MemoryBackend {
-    /// An empty backend of at most so many bytes.
+    /// An empty backend of at most `max_bytes` bytes.
     #[must_use]
     pub fn new(max_bytes: u64) -> Self {
         Self {
@@ -27,7 +31,7 @@ impl MemoryBackend {
         }
     }
 
-    /// Stores the value, under a number of its own, if the condition holds of the number that is there.
+    /// Stores the value with a new number, if the condition holds for the present number.
     fn put_if(
         &self,
         key: &str,

@@ -1,4 +1,4 @@
-//! Where values are kept: one small trait (`contract`) and its implementations.
+//! Backends: one small trait (`contract`) and its implementations.
 //!
 //! Come here to see which backend the options choose. A new backend gets a folder or a file here and a
 //! line in [`from_options`]. Nothing here knows entries, policies or HTTP.
@@ -22,11 +22,11 @@ use std::sync::Arc;
 
 use crate::infrastructure::cache::options::{BackendKind, CacheOptions};
 
-/// The backend of that kind. Connects to nothing yet; a near cache starts to listen, and
-/// needs a Tokio runtime for that.
+/// The backend of that kind. It does not connect yet. A near cache starts a task at once, which needs a
+/// Tokio runtime.
 ///
 /// # Errors
-/// Where the options cannot describe a connection.
+/// The options describe no possible connection.
 pub fn from_options(
     options: &CacheOptions,
     kind: BackendKind,

@@ -1,13 +1,13 @@
-//! Commands that may be asked twice, and connections that stay silent (C57).
+//! Commands that may be sent twice, and connections that stay silent (C57).
 //!
-//! A connection that the network forgot is silent for as long as TCP repeats itself: a quarter of an hour.
-//! Three rules keep its cost at one deadline. A question without an answer after half of its deadline is
-//! asked again on a new connection ([`Lanes::ask`]). A connection on which a command ran out of time, or lost
-//! against its repetition, is closed ([`Lanes::watched`]). Every probe of the breaker asks on all open
-//! connections, which also keeps them from being idle.
+//! A connection that the network has dropped is silent while TCP repeats its packets: a quarter of an
+//! hour. Three rules bound its cost to one deadline. A question without an answer after half of its
+//! deadline is sent again on a new connection ([`Lanes::ask`]). A connection on which a command ran out
+//! of time, or lost against its repetition, is closed ([`Lanes::watched`]). Every probe of the breaker
+//! asks on all open connections, which also keeps them from being idle.
 //!
-//! Come here to send a command that is safe to repeat. One that is not, such as a compare-and-set, is sent
-//! with [`Lanes::watched`] alone.
+//! Come here to send a command that is safe to repeat. A command that is not, such as a compare-and-set,
+//! is sent with [`Lanes::watched`] alone.
 
 use std::future::Future;
 use std::pin::pin;
@@ -20,12 +20,13 @@ use super::contract::BackendError;
 use super::lanes::{Connector, Lanes, Place, Ticket};
 
 impl<C: Connector> Lanes<C> {
-    /// Asks on the connection of this thread and, where no answer has come after half of the deadline, on
-    /// a new one too. The first answer counts; a connection that gave none is closed.
+    /// Sends a question on the connection of this thread and, without an answer after half of the
+    /// deadline, on a new connection too. The first answer counts; a connection without an answer is
+    /// closed.
     ///
     /// # Errors
-    /// The error of the first attempt, or that the deadline has passed. An error before half of the deadline
-    /// is not repeated: the connection was closed, which the breaker has to know.
+    /// The error of the first attempt, or that the deadline has passed. An error before half of the
+    /// deadline is not repeated: the connection was closed, and the breaker must count that.
     pub(super) async fn ask<T, F>(
         &self,
         deadline: Duration,
@@ -34,7 +35,7 @@ impl<C: Connector> Lanes<C> {
     where
         F: Future<Output = Result<T, BackendError>>,
     {
-        // One timer for both halves: it costs more than all else here.
+        // One timer for both halves, since a timer costs more than the rest of this function.
         let mut alarm = pin!(sleep(deadline / 2));
         let used = OnceLock::new();
         let first = async {
@@ -77,8 +78,8 @@ impl<C: Connector> Lanes<C> {
         }
     }
 
-    /// Waits for what was asked on a connection. Dropped without an answer after `patience`, it closes the
-    /// connection.
+    /// Waits for an answer on a connection. If it is dropped without an answer after `patience`, it
+    /// closes the connection.
     pub(super) async fn watched<T>(
         &self,
         place: Place,
@@ -99,7 +100,7 @@ impl<C: Connector> Lanes<C> {
 
 /// A command under way.
 struct Silence<'a, C: Connector> {
-    /// Nothing once it is answered.
+    /// `None` after the answer.
     lanes: Option<&'a Lanes<C>>,
     place: Place,
     since: Instant,

@@ -1,5 +1,7 @@
 //! A part of the store: a table from keys to places, and a clock's hand that goes round the places to
-//! find what may be let go of.
+//! find a value to evict.
+//!
+//! Come here to change the choice of the evicted value. Locks and the bound are in `store`.
 
 use std::hash::{BuildHasher, RandomState};
 use std::mem;
@@ -8,36 +10,37 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use hashbrown::HashTable;
 
-/// What `Bytes` sets aside when it is shared for the first time.
+/// The bytes that `Bytes` allocates when it is shared for the first time.
 const SHARED_BYTES: usize = 32;
-/// One place in so many is spare when the places run out; doubling them would leave half of them empty.
+/// When the places run out, they grow by this fraction (one in so many). Doubling would leave half of
+/// them empty.
 const GROWTH: usize = 8;
 
-/// What the store holds under a key.
+/// A value in the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::infrastructure::cache::backends) struct Kept {
     /// The value.
     pub(in crate::infrastructure::cache::backends) value: Bytes,
-    /// The number that the value was put with.
+    /// The number that came with the value.
     pub(in crate::infrastructure::cache::backends) stamp: u64,
 }
 
 /// A value under its key, in one allocation.
 #[derive(Debug)]
 pub(super) struct Entry {
-    /// The key, then the value.
+    /// The bytes of the key, then those of the value.
     content: Bytes,
     key_bytes: u32,
     pub(super) stamp: u64,
-    /// When it expires: milliseconds since the store was made.
+    /// The end of its lifetime: milliseconds since the store was made.
     expires: u64,
-    /// Whether it was read since the hand last passed.
+    /// Whether it was read since the hand last passed it.
     was_read: AtomicBool,
 }
 
 impl Entry {
-    /// A copy, since the value may be a part of something larger that is then kept too; `None` where the
-    /// key is too long to be one.
+    /// A copy, since the value may be a slice of larger bytes, which would stay in memory with it.
+    /// `None` where the key is too long.
     pub(super) fn copy(key: &str, value: &[u8], stamp: u64, expires: u64) -> Option<Self> {
         Some(Self {
             key_bytes: u32::try_from(key.len()).ok()?,
@@ -48,9 +51,9 @@ impl Entry {
         })
     }
 
-    /// What is given to a reader; the entry remembers that it was read.
+    /// The value for a reader. The entry records that it was read.
     pub(super) fn read(&self) -> Kept {
-        // Most often it is known already, and then the cache line stays shared between processors.
+        // Mostly it is set already, and then the cache line stays shared between processors.
         if !self.was_read.load(Ordering::Relaxed) {
             self.was_read.store(true, Ordering::Relaxed);
         }
@@ -73,8 +76,8 @@ impl Entry {
     }
 }
 
-/// What the key and value of an entry take, with what the allocator rounds up: mimalloc has four sizes
-/// from one power of two to the next.
+/// The bytes that an entry's key and value take, rounded up as the allocator does: mimalloc has four
+/// sizes from one power of two to the next.
 pub(super) fn content_bytes(length: usize) -> usize {
     let quarter = 1 << length.max(64).saturating_sub(1).ilog2().saturating_sub(2);
     length.next_multiple_of(quarter) + SHARED_BYTES
@@ -83,11 +86,11 @@ pub(super) fn content_bytes(length: usize) -> usize {
 #[derive(Debug)]
 enum Place {
     Taken(Entry),
-    /// With the next free one.
+    /// With the index of the next free place.
     Free(Option<usize>),
 }
 
-/// Entries under one lock. New ones take the places that the hand has just passed, so that it comes to
+/// Entries under one lock. New entries take the places that the hand has just passed, so that it reaches
 /// them last.
 #[derive(Debug, Default)]
 pub(super) struct Shard {
@@ -96,7 +99,7 @@ pub(super) struct Shard {
     places: Vec<Place>,
     free: Option<usize>,
     hand: usize,
-    /// Where the search for expired entries goes on.
+    /// The place where the search for expired entries continues.
     searched: usize,
     content_bytes: usize,
 }
@@ -113,7 +116,7 @@ impl Shard {
         self.table.len()
     }
 
-    /// What the shard takes of the machine's memory.
+    /// The bytes that the shard takes of the machine's memory.
     pub(super) fn bytes(&self) -> usize {
         self.content_bytes
             + self.places.capacity() * size_of::<Place>()
@@ -124,11 +127,11 @@ impl Shard {
         self.entry(self.locate(hash, key)?)
     }
 
-    /// Puts the entry where its key is, or in a free place; answers the place.
+    /// Puts the entry in the place of its key, or in a free place; answers the place.
     pub(super) fn put(&mut self, hash: u64, mut entry: Entry, key: &str) -> usize {
         self.content_bytes += entry.bytes();
         if let Some(place) = self.locate(hash, key) {
-            // To be written is not to be read: what is filled and never asked for again goes soon.
+            // Writing does not count as reading: an entry that is filled and never read is evicted soon.
             if let Some(replaced) = self.entry(place) {
                 entry.was_read = AtomicBool::new(replaced.was_read.load(Ordering::Relaxed));
                 self.content_bytes -= replaced.bytes();
@@ -159,13 +162,13 @@ impl Shard {
         place
     }
 
-    /// Whether there was such an entry.
+    /// Removes the key's entry; answers whether there was one.
     pub(super) fn remove(&mut self, hash: u64, key: &str) -> bool {
         let place = self.locate(hash, key);
         place.is_some_and(|place| self.vacate(place))
     }
 
-    /// Removes the entries whose key is wanted, and answers how many there were.
+    /// Removes the entries with matching keys; answers their number.
     pub(super) fn remove_where(&mut self, is_wanted: impl Fn(&str) -> bool) -> usize {
         let mut removed = 0;
         for place in 0..self.places.len() {
@@ -177,8 +180,8 @@ impl Shard {
         removed
     }
 
-    /// Goes round until there is something to let go of, once at most; the entry in the place `spared` is
-    /// passed by, and so is what was read since the last time.
+    /// Goes round, once at most, until an entry is evicted. The entry in the place `spared` is skipped,
+    /// and so are entries that were read since the last round. Answers whether an entry was evicted.
     pub(super) fn evict(&mut self, spared: Option<usize>, now: u64) -> bool {
         for _ in 0..self.places.len() {
             let place = self.hand;
@@ -190,7 +193,7 @@ impl Shard {
                 if !was_read || entry.has_expired(now) {
                     self.vacate(place);
                     if self.table.is_empty() {
-                        // Gives the memory of the places back.
+                        // Returns the memory of the places.
                         *self = Self::new(self.hasher.clone());
                     }
                     return true;
@@ -200,7 +203,7 @@ impl Shard {
         false
     }
 
-    /// Looks at so many further places and removes what has expired there.
+    /// Looks at the next `places` places and removes the expired entries there.
     pub(super) fn remove_expired(&mut self, places: usize, now: u64) {
         for _ in 0..places.min(self.places.len()) {
             self.searched = (self.searched + 1) % self.places.len();

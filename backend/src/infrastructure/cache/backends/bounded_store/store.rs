@@ -1,30 +1,32 @@
-//! A bounded store of bytes in this process: what the memory backend and the near cache keep their values
-//! in.
+//! A bounded store of bytes in this process, for the values of the memory backend and of the near cache.
+//!
+//! Come here to change the bound or the locks. Which value is evicted is decided in `shard`.
 //!
 //! # How it works
 //!
 //! The keys are spread over [`MAX_SHARDS`] shards, each behind a lock of its own. A reader shares the
-//! lock with other readers. Whoever changes a key has it alone from the look at what is there to the
-//! change, so that [`Store::put_if`] is atomic with respect to everything else that happens to the key,
-//! eviction and expiry included: there is no other path to an entry.
+//! lock with other readers. A change of a key holds the lock alone from reading the present value to the
+//! change, so that [`Store::put_if`] is atomic with respect to every other event of the key, eviction
+//! and expiry included: there is no other path to an entry.
 //!
 //! **The bound** is of all shards together, so that every value that fits the store fits in it, however
-//! the keys are spread. What is counted is memory as the allocator hands it out, not lengths. Measured
-//! with mimalloc and 100 000 values of 500 to 580 bytes under keys such as `item:100001`, each read once:
-//! the process grew by 750 to 775 bytes an entry; 745 were counted, 105 more than the 640 that mimalloc
-//! has for key and value. With ever new keys at a bound of 64 MiB it kept within 4 % of the bound with
-//! values of these sizes, and within 7 % with values of 100 to 3 100 bytes.
+//! the keys are spread. The store counts the memory that the allocator hands out, not lengths. Measured
+//! with mimalloc and 100 000 values of 500 to 580 bytes under keys such as `item:100001`, each read
+//! once: the process grew by 750 to 775 bytes an entry; 745 were counted, 105 more than the 640 that
+//! mimalloc has for key and value. With ever new keys at a bound of 64 MiB it kept within 4 % of the
+//! bound with values of these sizes, and within 7 % with values of 100 to 3 100 bytes.
 //!
-//! **What makes room** is found by a clock's hand (Corbató, *A paging experiment with the Multics
-//! system*, 1968): it goes round the entries in the order in which they came, passes by once what was
-//! read since it last came by, and lets go of the others. Reading an entry costs one bit, where a list of
-//! the least recently used would have to be put in order, under a lock. SIEVE and S3-FIFO, which are of
-//! the same family, keep more of what is read often by letting go of what is new; here what is new may be
-//! a claim, which must stand until it is filled.
+//! **Eviction** uses a clock's hand (Corbató, *A paging experiment with the Multics system*, 1968): it
+//! goes round the entries in the order in which they came, skips once the entries that were read since
+//! its last round, and evicts the others. Reading an entry costs one bit, where a list of the least
+//! recently used would have to be put in order, under a lock. SIEVE and S3-FIFO, which are of the same
+//! family, keep more of the often-read entries by evicting new ones. Here a new value may be a claim,
+//! which must stand until it is filled.
 //!
-//! **Expired entries** are never given: a reader that meets one removes it, and the hand does, read or
-//! not. So that those nobody asks for do not keep live ones out, each write looks at [`SEARCHED`] further
-//! places of its shard: by the time that a quarter of the store has been written, all have been looked at.
+//! **Expired entries** are never given: a reader that finds one removes it, and so does the hand,
+//! whether or not it was read. Expired entries without readers must not keep live ones out, so each
+//! write looks at [`SEARCHED`] further places of its shard: by the time that a quarter of the store has
+//! been written, all have been looked at.
 
 use std::hash::RandomState;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -33,13 +35,13 @@ use std::time::{Duration, Instant};
 
 use super::shard::{Entry, Kept, Shard, content_bytes, hash_of};
 
-/// Enough that threads seldom wait for each other.
+/// This many locks are enough: threads seldom wait for each other.
 const MAX_SHARDS: usize = 16;
-/// A shard of fewer bytes would not hold enough entries for the hand to choose from.
+/// The smallest shard in bytes. A smaller one would not have enough entries for the hand to choose from.
 const MIN_SHARD_BYTES: usize = 1 << 20;
-/// Places that a write looks at for expired entries.
+/// The number of places that a write searches for expired entries.
 const SEARCHED: usize = 4;
-/// What tables and places take of a store with one entry, at most.
+/// The most bytes that the tables and places of a store with one entry take.
 const TABLE_BYTES: usize = 1024;
 
 /// Values under keys, each with a number and an expiry.
@@ -48,7 +50,7 @@ pub(in crate::infrastructure::cache::backends) struct Store {
     shards: Vec<Aligned>,
     max_bytes: usize,
     bytes: AtomicUsize,
-    /// The shard whose turn it is to make room.
+    /// The shard that evicts next.
     turn: AtomicUsize,
     hasher: RandomState,
     start: Instant,
@@ -60,7 +62,7 @@ pub(in crate::infrastructure::cache::backends) struct Store {
 struct Aligned(RwLock<Shard>);
 
 impl Store {
-    /// An empty store of at most so many bytes.
+    /// An empty store of at most `max_bytes` bytes.
     pub(in crate::infrastructure::cache::backends) fn new(max_bytes: u64) -> Self {
         let max_bytes = usize::try_from(max_bytes).unwrap_or(usize::MAX);
         let hasher = RandomState::new();
@@ -77,12 +79,12 @@ impl Store {
         }
     }
 
-    /// Whether there is room for the value if everything else goes.
+    /// Whether the value fits when all others are evicted.
     pub(in crate::infrastructure::cache::backends) fn fits(&self, key: &str, value: &[u8]) -> bool {
         content_bytes(key.len() + value.len()) + TABLE_BYTES <= self.max_bytes
     }
 
-    /// What stands under the key.
+    /// The value under the key.
     pub(in crate::infrastructure::cache::backends) fn get(&self, key: &str) -> Option<Kept> {
         let hash = hash_of(&self.hasher, key.as_bytes());
         let own = self.shard_of(hash);
@@ -94,7 +96,7 @@ impl Store {
         });
         if has_expired {
             self.change(own, |shard| {
-                // Looked for again: between the locks it may have been replaced.
+                // Looked up again: between the locks it may have been replaced.
                 if shard
                     .find(hash, key)
                     .is_some_and(|entry| entry.has_expired(now))
@@ -106,8 +108,8 @@ impl Store {
         kept
     }
 
-    /// Puts a copy of the value under the key if the condition holds of the number that stands there
-    /// (nothing: `None`), and answers whether it did. Nothing happens to the key between the two. The
+    /// Puts a copy of the value under the key if the condition holds for the number of the present value
+    /// (`None` without one), and answers whether it did. The key cannot change between the two. The
     /// condition must not use the store.
     pub(in crate::infrastructure::cache::backends) fn put_if(
         &self,
@@ -141,14 +143,14 @@ impl Store {
         place.is_some()
     }
 
-    /// Removes what stands under the key.
+    /// Removes the value under the key.
     pub(in crate::infrastructure::cache::backends) fn remove(&self, key: &str) {
         let hash = hash_of(&self.hasher, key.as_bytes());
         self.change(self.shard_of(hash), |shard| shard.remove(hash, key));
     }
 
-    /// Removes everything whose key is wanted, and answers how much that was. What was put before this
-    /// began is seen.
+    /// Removes all values with matching keys, and answers their number. Values that were put before the
+    /// call are included.
     pub(in crate::infrastructure::cache::backends) fn remove_where(
         &self,
         is_wanted: impl Fn(&str) -> bool,
@@ -159,23 +161,23 @@ impl Store {
         removed.sum::<usize>() as u64
     }
 
-    /// Removes everything, and gives the memory back to the allocator.
+    /// Removes all values, and returns their memory to the allocator.
     pub(in crate::infrastructure::cache::backends) fn clear(&self) {
         for index in 0..self.shards.len() {
             let empty = Shard::new(self.hasher.clone());
-            // Taken apart after the lock is given back.
+            // Freed after the lock is released.
             drop(self.change(index, |shard| std::mem::replace(shard, empty)));
         }
     }
 
-    /// Lets go of entries until the bound is kept, but not of what has just been put in this place.
+    /// Evicts entries until the bound holds, but not the entry that has just been put in this place.
     fn make_room(&self, own: usize, place: usize, now: u64) {
         let mut in_vain = 0;
-        // Twice round, since the hand passes by once what was read.
+        // Twice round, since the hand skips read entries once.
         while self.bytes.load(Ordering::Relaxed) > self.max_bytes && in_vain < 2 * self.shards.len()
         {
             let turn = self.turn.fetch_add(1, Ordering::Relaxed) % self.shards.len();
-            // The one with more entries gives way, so that all stay about as full.
+            // The shard with more entries evicts, so that all stay about equally full.
             let own_entries = self.look(own, Shard::len);
             let is_fuller = own_entries > self.look(turn, Shard::len);
             let shard = if is_fuller { own } else { turn };
@@ -188,7 +190,7 @@ impl Store {
         }
     }
 
-    /// Runs a change under the shard's lock and counts the bytes that it added or removed.
+    /// Runs a change under the shard's lock, and counts the bytes that it added or removed.
     fn change<T>(&self, index: usize, change: impl FnOnce(&mut Shard) -> T) -> T {
         let mut shard = self.shards[index]
             .0
@@ -196,20 +198,20 @@ impl Store {
             .unwrap_or_else(PoisonError::into_inner);
         let before = shard.bytes();
         let result = change(&mut shard);
-        // Wraps round where it is less than before, and so does the sum.
+        // The difference wraps round when it is negative, and so does the sum.
         let difference = shard.bytes().wrapping_sub(before);
         self.bytes.fetch_add(difference, Ordering::Relaxed);
         result
     }
 
-    /// Runs a look under the shard's lock. No lock is ever held while another is taken: threads that wait
-    /// for each other's would wait for ever.
+    /// Runs a look under the shard's lock. No lock is ever held while another is taken, so there is no
+    /// deadlock.
     fn look<T>(&self, index: usize, look: impl FnOnce(&Shard) -> T) -> T {
         let shard = self.shards[index].0.read();
         look(&shard.unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Chosen by bits that the shard's table does not use.
+    /// Chosen by bits of the hash that the shard's table does not use.
     fn shard_of(&self, hash: u64) -> usize {
         usize::try_from(hash >> 32).unwrap_or_default() % self.shards.len()
     }

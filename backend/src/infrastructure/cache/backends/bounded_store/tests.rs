@@ -23,7 +23,7 @@ impl Store {
         self.bytes.load(Ordering::SeqCst)
     }
 
-    /// What is counted is what the shards hold.
+    /// The counted bytes equal the shards' bytes.
     fn check_count(&self) {
         let held: usize = (0..self.shards.len())
             .map(|index| self.look(index, Shard::bytes))
@@ -49,7 +49,7 @@ fn in_threads(work: impl Fn(usize) + Sync) {
 #[derive(Clone, Debug)]
 enum Step {
     Set(u8, u16),
-    /// Over nothing, over what is there, or over what was there before.
+    /// Over an absent key, over the present value, or over an earlier value.
     PutIf(u8, u16, Expected),
     SetExpired(u8),
     Remove(u8),
@@ -124,7 +124,7 @@ proptest! {
                     model.remove(&name(key));
                 }
                 Step::RemoveWhere(key) => {
-                    // Expired ones that nobody met yet are removed too, and count.
+                    // Expired entries that are not removed yet are removed too, and count.
                     let prefix = name(key);
                     let live = model.keys().filter(|key| key.starts_with(&prefix)).count() as u64;
                     prop_assert!(store.remove_where(|key| key.starts_with(&prefix)) >= live);
@@ -181,7 +181,7 @@ fn c21_over_one_version_one_thread_of_many_wins() {
 #[test]
 fn c21_a_counter_that_many_threads_increment_loses_nothing() {
     const INCREMENTS: u64 = 2000;
-    // So small that other keys press upon it all the time, and are evicted beside it.
+    // So small that other keys fill it all the time, and are evicted beside it.
     let store = Store::new(200_000);
     store.set("counter", b"0", 0);
     let versions = AtomicUsize::new(1);
@@ -220,7 +220,7 @@ fn c21_the_bound_is_kept_while_many_threads_put_ever_new_keys() {
                 &vec![0; 100 + number % 3000],
                 0,
             );
-            // Each thread may be about to make room for the one value that it has just put.
+            // Each thread may be about to make room for the value that it has just put.
             let most = MAX + THREADS as u64 * 4096 * 2;
             assert!(store.counted() as u64 <= most);
         }
@@ -290,7 +290,7 @@ fn c21_what_has_expired_does_not_keep_live_entries_out() {
     for number in 0..4000 {
         put(format!("more:{number}"), HOUR);
     }
-    // They would fit in the store with one third of the expired ones at most.
+    // They fit in the store with one third of the expired ones at most.
     assert_eq!(
         (count("live"), count("expired"), count("more")),
         (4000, 0, 4000)

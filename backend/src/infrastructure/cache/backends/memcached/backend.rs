@@ -1,12 +1,12 @@
 //! The Memcached backend.
 //!
-//! Commands go over shared connections with many of them in flight, see `connection`. The second attempt of a
-//! deletion goes through the crate `memcache`, on a connection and by a client of its own, so that it shares
-//! no fault with the first. Come here to add an operation; the bytes on the wire are in `protocol`.
+//! Commands go over shared connections with many of them in flight, see `connection`. The second attempt
+//! of a deletion uses the crate `memcache`, with its own client and connection, so that it shares no
+//! fault with the first. Come here to add an operation; the bytes on the wire are in `protocol`.
 //!
-//! Versions are the server's CAS numbers. They begin anew when the server restarts, but a restarted
-//! server is empty and has lost the namespace's generation too, so that what is stored under a
-//! number from before the restart carries a generation that is not trusted any more.
+//! Versions are the server's CAS numbers. They start again when the server restarts. A restarted server
+//! is empty and has lost the namespace's generation too, so a value that is stored with a number from
+//! before the restart has a generation that is not trusted any more.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -24,9 +24,9 @@ use crate::infrastructure::cache::backends::contract::{
 };
 use crate::infrastructure::cache::options::MemcachedOptions;
 
-/// What a server without CAS numbers gives as the number of every value.
+/// The number of every value on a server without CAS numbers.
 const NO_NUMBER: u64 = 0;
-/// How the server begins its refusal of every value, whatever its size.
+/// The beginning of the server's refusal of every value, whatever its size.
 const OUT_OF_MEMORY: &str = "out of memory";
 
 /// Entries on a Memcached server, version 1.6 or later.
@@ -38,7 +38,7 @@ pub struct MemcachedBackend {
 }
 
 impl MemcachedBackend {
-    /// A backend that connects when it is first used.
+    /// A backend that connects at its first use.
     #[must_use]
     pub fn new(options: &MemcachedOptions, deadline: Duration) -> Self {
         let connect_timeout = options.connect_timeout;
@@ -89,7 +89,7 @@ impl MemcachedBackend {
             Content::Done(Some(number)) => Ok(Some(Version::Number(number))),
             Content::Done(None) => self.number_of(key, value).await,
             Content::ConditionFailed => Ok(None),
-            // The server is available but does not take this value, or none.
+            // The server is available but does not accept this value, or any value.
             Content::Refused(reason) if reason.starts_with(OUT_OF_MEMORY) => {
                 Err(BackendError::CannotStore(reason))
             }
@@ -98,7 +98,8 @@ impl MemcachedBackend {
         }
     }
 
-    /// The number of a value that was stored by a server that does not tell it, if it is still there.
+    /// The number of a stored value, if it is still there, on a server that does not answer with the
+    /// number.
     async fn number_of(&self, key: &str, value: &Bytes) -> Result<Option<Version>, BackendError> {
         let stored = self.get(key).await?;
         Ok(stored
@@ -133,7 +134,7 @@ impl CacheBackend for MemcachedBackend {
     }
 
     async fn get(&self, key: &str) -> Result<Option<Found>, BackendError> {
-        // Nothing is stored under a key that the server does not take.
+        // No value is stored under a key that the server does not accept.
         let Some(sent_key) = Key::new(key) else {
             return Ok(None);
         };
@@ -159,7 +160,7 @@ impl CacheBackend for MemcachedBackend {
         };
         storable(key, &value)?;
         let ticket = self.lanes.of_thread().await?;
-        // Whether it was done is not known where no answer comes, so it is not repeated.
+        // Not repeated: without an answer it is unknown whether the value was stored.
         let stored = self.store((key, &value), condition, expiration, &ticket.connection);
         let stored = self.lanes.watched(ticket.place, self.deadline / 2, stored);
         stored.await
@@ -176,15 +177,16 @@ impl CacheBackend for MemcachedBackend {
         let question = |ticket: Ticket| async move {
             let connection = &ticket.connection;
             if ticket.is_second {
-                // The first attempt may still come to be, and must not be followed by another: after a
-                // deletion in between, the key would be claimed again for what was read before (C33).
+                // The first attempt may still be done, and must not be followed by another. After a
+                // deletion in between, the key would be claimed again for data that was read before the
+                // deletion (C33).
                 return Ok(match self.look_up(key, sent_key, connection).await? {
                     Some(found) if found.value == *value => Standing::Created(found.version),
                     Some(found) => Standing::Found(found),
                     None => Standing::Contested,
                 });
             }
-            // Both are in the connection's queue before it is written.
+            // Both are in the connection's queue before the queue is written.
             let (found, created) = tokio::join!(
                 self.look_up(key, sent_key, connection),
                 self.store((key, value), Condition::Absent, expiration, connection)
@@ -202,7 +204,7 @@ impl CacheBackend for MemcachedBackend {
     async fn delete(&self, keys: &[String]) -> Result<(), BackendError> {
         let keys = keys.iter().filter_map(|key| Key::new(key));
         let ticket = self.lanes.of_thread().await?;
-        // All are in the connection's queue before it is written.
+        // All are in the connection's queue before the queue is written.
         let deletions: Vec<_> = keys.map(|key| ticket.connection.delete(&key)).collect();
         let all = join_all(deletions.into_iter().map(answer));
         let all = self.lanes.watched(ticket.place, self.deadline / 2, all);
@@ -231,14 +233,14 @@ impl CacheBackend for MemcachedBackend {
         Err(BackendError::PatternMatchingNotSupported(self.name()))
     }
 
-    /// Does nothing: the server cannot list what is ours, and the namespace's new generation has made
-    /// all of it worthless already.
+    /// Does nothing: the server cannot list this cache's values, and the namespace's new generation has
+    /// already ended all of them.
     async fn clear(&self, _: &str) -> Result<(), BackendError> {
         Ok(())
     }
 
-    /// Always the same: a restarted server remembers nothing, the namespace's generation included. Asks on every
-    /// open connection, so that none of them stays silent unnoticed (C57).
+    /// Always the same: a restarted server is empty and has no namespace generation. Asks on every open
+    /// connection, so that a silent one is noticed (C57).
     async fn server_identity(&self) -> Result<String, BackendError> {
         // Before the deadline of the breaker, so that a silent connection is closed.
         let deadline = self.deadline * 9 / 10;
@@ -262,7 +264,7 @@ async fn answer(waiting: Result<Waiting, String>) -> Result<Content, BackendErro
     waiting.map_err(unavailable)?.await.map_err(unavailable)
 }
 
-/// The key as it is sent, where key and value are such as the server can take.
+/// The key in its sent form, if the server can store key and value.
 fn storable<'a>(key: &'a str, value: &[u8]) -> Result<Key<'a>, BackendError> {
     if value.len() > MAX_VALUE_BYTES {
         return Err(BackendError::NotStored(format!(
@@ -281,14 +283,14 @@ fn unavailable(reason: impl std::fmt::Display) -> BackendError {
     BackendError::Unavailable(reason.to_string())
 }
 
-/// What a server says that gives its values no numbers.
+/// The error of a server that gives its values no numbers.
 fn without_numbers() -> BackendError {
     unavailable(
         "Memcached runs without CAS (option -C), so nothing can be stored safely: start it without -C",
     )
 }
 
-/// An answer that is none to what was asked.
+/// The error of an answer that does not fit the command.
 fn unexpected(content: Content) -> BackendError {
     BackendError::Unavailable(match content {
         Content::Refused(reason) => reason,

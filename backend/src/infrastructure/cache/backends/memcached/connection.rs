@@ -1,8 +1,9 @@
-//! A connection that many share: what they ask for in the same turn of the event loop leaves in one
+//! A connection that many requests share: commands of the same turn of the event loop leave in one
 //! write, and the answers come back in the same order.
 //!
-//! A task of its own reads and writes. Whoever asks leaves the command in a queue and waits for its
-//! promise; one that no longer waits changes nothing, since the answer is read all the same.
+//! A task of its own reads and writes. A request puts its command into the queue and waits for the
+//! promise of its answer. A request that is dropped changes nothing, since the answer is read in every
+//! case. Come here to change reading and writing; the bytes are in `protocol`, the order is in `queue`.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -21,15 +22,15 @@ use super::promise::Waiting;
 use super::protocol::{Condition, Key, Received, take_answer};
 use super::queue::{Queue, Sent};
 
-/// Room that is made for answers, and the least that is read into.
+/// The room for answers that is reserved, and the least that is read into, in bytes.
 const ROOM: usize = 32 * 1024;
 const LEAST_ROOM: usize = 4 * 1024;
-/// The most room that is made at once: a server may announce more than it sends.
+/// The most room that is reserved at once, in bytes: a server may announce more than it sends.
 const MOST_ROOM: usize = 1024 * 1024;
-/// Buffers that grew above this are given back.
+/// Buffers larger than this are freed, in bytes.
 const LARGEST_KEPT: usize = 128 * 1024;
 
-/// What those who ask see of a connection.
+/// The requests' side of a connection.
 pub(super) struct Connection {
     shared: Mutex<Shared>,
     retired: Notify,
@@ -39,14 +40,15 @@ pub(super) struct Connection {
 #[derive(Default)]
 struct Shared {
     queue: Queue,
-    /// Of the task, once it waits for commands.
+    /// The waker of the task, while it waits for commands.
     task: Option<Waker>,
     is_retired: bool,
     end: Option<String>,
 }
 
 impl Connection {
-    /// `patience` is how long the server may be silent while something is waited for.
+    /// A connection that counts as silent when the server sends nothing for `patience` although an
+    /// answer is due.
     pub(super) fn new(patience: Duration) -> Arc<Self> {
         Arc::new(Self {
             shared: Mutex::default(),
@@ -55,14 +57,14 @@ impl Connection {
         })
     }
 
-    /// Whether more may be asked. It may not where the task has ended or the server is silent. Asked by
-    /// those who use the connection, since the task's own runtime may stand still.
+    /// Whether more commands may be sent: not after the task has ended, and not while the server is
+    /// silent. Checked by the users of the connection, since the task's own runtime may be blocked.
     pub(super) fn is_usable(&self) -> bool {
         let shared = self.shared();
         shared.end.is_none() && !shared.is_retired && !shared.queue.is_silent_for(self.patience)
     }
 
-    /// Nothing more is asked; what was asked is answered if the server does so soon.
+    /// Ends the sending of commands. Commands that were sent are answered if the server does so soon.
     pub(super) fn retire(&self) {
         let mut shared = self.shared();
         shared.is_retired = true;
@@ -72,7 +74,7 @@ impl Connection {
         }
     }
 
-    /// Asks for a value, together with others that ask for it now.
+    /// Looks a key up, together with the other look-ups of this turn.
     pub(super) fn look_up(&self, key: &str, sent_key: &Key<'_>) -> Result<Waiting, String> {
         self.ask(|queue| queue.look_up(key, sent_key))
     }
@@ -108,7 +110,8 @@ impl Connection {
         }
         let was_empty = shared.queue.is_empty();
         let waiting = question(&mut shared.queue)?;
-        // The first one wakes the task; the others of this turn are there when it comes.
+        // The first command wakes the task. The other commands of this turn are in the queue when the
+        // task runs.
         if was_empty && let Some(task) = &shared.task {
             task.wake_by_ref();
         }
@@ -125,7 +128,8 @@ pub(super) fn drive(
     connection: Arc<Connection>,
     stream: TcpStream,
 ) -> impl Future<Output = ()> + Send {
-    // Made here and not at the first poll: those who wait are told even if that never comes.
+    // Made here and not at the first poll: waiting requests get an error even if the task is never
+    // polled.
     let task = Task {
         connection,
         stream,
@@ -143,13 +147,13 @@ pub(super) fn drive(
 struct Task {
     connection: Arc<Connection>,
     stream: TcpStream,
-    /// Commands that are being written, and how far.
+    /// Commands that are being written, and the number of bytes written.
     commands: Vec<u8>,
     written: usize,
-    /// Commands whose answers are due, in order.
+    /// Commands with an answer due, in order.
     sent: VecDeque<Sent>,
     received: BytesMut,
-    /// What the answer that has begun lacks.
+    /// The number of missing bytes of the answer that has begun.
     missing: usize,
     end: String,
 }
@@ -168,7 +172,7 @@ impl Task {
         };
     }
 
-    /// Reads and writes what can be; ready with the reason why the connection ends.
+    /// Reads and writes as much as possible; ready with the reason when the connection ends.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<String> {
         if let Poll::Ready(end) = self.poll_read(context) {
             return Poll::Ready(end);
@@ -224,7 +228,7 @@ impl Task {
         }
     }
 
-    /// Keeps the promises that what was received answers.
+    /// Delivers the received answers.
     fn deliver(&mut self) -> Result<(), String> {
         let mut answers = 0;
         loop {
@@ -247,13 +251,14 @@ impl Task {
         if self.received.is_empty() && self.received.capacity() > LARGEST_KEPT {
             self.received = BytesMut::new();
         }
-        // Part of a large answer is a sign of life too.
+        // A part of a large answer is a sign of life too.
         self.connection.shared().queue.heard(answers);
         Ok(())
     }
 }
 
-/// However the task ends, with its runtime too: all who wait are told, and nobody asks any more.
+/// However the task ends, with its runtime too: all waiting requests get an error, and no more commands
+/// are accepted.
 impl Drop for Task {
     fn drop(&mut self) {
         let mut shared = self.connection.shared();

@@ -1,8 +1,8 @@
-//! How a connection to Memcached is made.
+//! Making a connection to Memcached.
 //!
-//! Come here for socket options and the connect timeout. The thread that finds its lane without a connection
-//! has it made by a task on its own runtime, which then reads and writes there: in actix a look-up wakes no
-//! other thread. When a connection is replaced is decided in `backends::lanes`.
+//! Come here for socket options and the connect timeout. A thread whose lane has no connection starts a
+//! task on its own runtime. This task makes the connection, and then reads and writes there: in actix a
+//! look-up wakes no other thread. When a connection is replaced is decided in `backends::lanes`.
 
 use std::io;
 use std::sync::Arc;
@@ -18,20 +18,20 @@ use crate::infrastructure::cache::backends::lanes::{self, Connector};
 pub(super) type Lanes = lanes::Lanes<MemcachedConnector>;
 pub(super) type Ticket = lanes::Ticket<Arc<Connection>>;
 
-/// Where the server is, and how long it may take.
+/// The address of the server, and the timeouts.
 #[derive(Clone, Debug)]
 pub(super) struct MemcachedConnector {
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) connect_timeout: Duration,
-    /// For one answer.
+    /// The deadline of one answer.
     pub(super) operation_timeout: Duration,
 }
 
 impl Connector for MemcachedConnector {
     type Connection = Arc<Connection>;
 
-    /// Looks the address up each time: the server may have moved.
+    /// Resolves the address each time: the server may have moved.
     async fn connect(&self) -> Result<Arc<Connection>, String> {
         let connecting = TcpStream::connect((self.host.as_str(), self.port));
         let stream = timeout(self.connect_timeout, connecting)
@@ -39,8 +39,8 @@ impl Connector for MemcachedConnector {
             .map_err(|_| "the connection takes too long".to_owned())?
             .map_err(|error| error.to_string())?;
         set_options(&stream).map_err(|error| error.to_string())?;
-        // A command right after the first one gave up finds a silent connection replaced: a little less
-        // than any command waits.
+        // A little less than the deadline of a command: the next command then finds a silent connection
+        // replaced.
         let connection = Connection::new(self.operation_timeout / 10 * 9);
         tokio::spawn(drive(Arc::clone(&connection), stream));
         Ok(connection)
@@ -55,7 +55,7 @@ impl Connector for MemcachedConnector {
     }
 }
 
-/// What keeps a lost connection from looking open, where no command notices it first.
+/// Options by which the system notices a lost connection when no command does.
 fn set_options(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let socket = SockRef::from(stream);

@@ -1,7 +1,8 @@
 //! The Memcached backend.
 //!
-//! Come here to add a Memcached command or to see how connections are shared: `protocol` has the bytes on
-//! the wire, `queue` and `connection` what is in flight, `connections` how they are made and renewed.
+//! Come here to add a Memcached command or to see how connections are shared: `protocol` has the bytes
+//! on the wire, `queue` and `connection` the commands in flight, `connections` the making of
+//! connections. Nothing here knows entries.
 
 mod backend;
 mod connection;

@@ -1,4 +1,7 @@
-//! One answer, promised by a connection to all who wait for it.
+//! One answer, promised by a connection to all requests that wait for it.
+//!
+//! Come here to change how a request waits for an answer. Which requests share one is decided in
+//! `queue`.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -7,10 +10,10 @@ use std::task::{Context, Poll, Waker};
 
 use super::protocol::Content;
 
-/// How many may wait for one answer.
+/// The most requests that may wait for one answer.
 const MOST_WAITING: usize = 1024;
 
-/// What came of a command: what the server said, or why it said nothing.
+/// The result of a command: the server's answer, or the reason that there is none.
 pub(super) type Outcome = Result<Content, String>;
 
 enum State {
@@ -18,14 +21,14 @@ enum State {
     Kept(Outcome),
 }
 
-/// Held by the connection. A promise that is dropped is kept too, with an error, so that nobody waits
-/// for a connection that is no more.
+/// Held by the connection. A promise that is dropped is kept with an error, so that no request waits for
+/// a closed connection.
 pub(super) struct Promise(Arc<Mutex<State>>);
 
-/// Waits for what was promised. It may be dropped at any time: the answer is then thrown away.
+/// Waits for the promised answer. May be dropped at any time: the answer is then discarded.
 pub(super) struct Waiting {
     state: Arc<Mutex<State>>,
-    /// Where the waker of this one stands.
+    /// The position of this one's waker.
     place: Option<usize>,
 }
 
@@ -37,7 +40,7 @@ impl Promise {
         })))
     }
 
-    /// Another one who waits; `None` where there are too many.
+    /// Another waiting request; `None` where there are [`MOST_WAITING`].
     pub(super) fn join(&self) -> Option<Waiting> {
         if let State::Open { joined, .. } = &mut *lock(&self.0) {
             if *joined == MOST_WAITING {
@@ -51,7 +54,7 @@ impl Promise {
         })
     }
 
-    /// Gives the outcome to all who wait; only the first one counts.
+    /// Gives the outcome to all waiting requests. Only the first outcome counts.
     pub(super) fn keep(&self, outcome: Outcome) {
         let mut state = lock(&self.0);
         if let State::Open { wakers, .. } = &mut *state {

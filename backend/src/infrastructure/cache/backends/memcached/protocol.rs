@@ -1,8 +1,8 @@
-//! Memcached's meta commands as bytes: how they are written and how their answers are read. Nothing
-//! here knows a connection.
+//! Memcached's meta commands as bytes: writing commands and reading answers. Nothing here knows a
+//! connection.
 //!
-//! Every command carries a number of its own (the *opaque* of the protocol) that the server repeats
-//! in its answer, so that an answer is never taken for another command's.
+//! Every command carries a number of its own (the *opaque* of the protocol) that the server repeats in
+//! its answer, so that an answer is never taken for another command's.
 
 use std::borrow::Cow;
 use std::io::Write as _;
@@ -12,18 +12,18 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
 
-/// The longest key that the server takes.
+/// The longest key that the server accepts, in bytes.
 pub(super) const MAX_KEY_BYTES: usize = 250;
-/// The largest value that is stored or read. A server that announces more is not believed.
+/// The largest value that is stored or read, in bytes. A larger announcement of a server is an error.
 pub(super) const MAX_VALUE_BYTES: usize = 128 * 1024 * 1024;
-/// The longest line that an answer may begin with; the longest that a server sends has some 80 bytes.
+/// The longest first line of an answer, in bytes. The longest that a server sends has some 80.
 const MAX_LINE_BYTES: usize = 1024;
-/// Lifetimes above this are taken by the server for moments.
+/// The server reads larger lifetimes as points in time (seconds since the Unix epoch).
 const LONGEST_RELATIVE_SECONDS: u64 = 30 * 24 * 3600;
-/// The last moment that the server can be told.
+/// The last point in time that the server can represent.
 const LAST_MOMENT: u64 = i32::MAX as u64;
 
-/// A key as the server is told it.
+/// A key in the form in which it is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Key<'a> {
     sent: Cow<'a, str>,
@@ -31,8 +31,8 @@ pub(super) struct Key<'a> {
 }
 
 impl<'a> Key<'a> {
-    /// `None` where the server takes no such key. One with blanks or control characters is sent as
-    /// base64, as the crate `memcache` does, and must fit in that form.
+    /// `None` where the server does not accept the key. A key with blanks or control characters is sent
+    /// as base64, as the crate `memcache` does, and must fit in that form.
     pub(super) fn new(key: &'a str) -> Option<Self> {
         let is_encoded = key.bytes().any(|byte| byte <= b' ' || byte == 0x7f);
         let sent = if is_encoded {
@@ -56,18 +56,18 @@ impl<'a> Key<'a> {
     }
 }
 
-/// What must be under a key for a value to be stored there.
+/// The state that a key must have for a value to be stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Condition {
-    /// Anything or nothing.
+    /// Any state.
     None,
-    /// Nothing.
+    /// Absent.
     Absent,
     /// The value with this number.
     Number(u64),
 }
 
-/// Appends the command that asks for a value and its number.
+/// Appends the command that reads a value and its number.
 pub(super) fn write_look_up(commands: &mut Vec<u8>, key: &Key<'_>, opaque: u64) {
     commands.extend_from_slice(b"mg ");
     key.write(commands);
@@ -77,7 +77,7 @@ pub(super) fn write_look_up(commands: &mut Vec<u8>, key: &Key<'_>, opaque: u64) 
     commands.extend_from_slice(b"\r\n");
 }
 
-/// Appends the command that stores a value and asks for the number it gets.
+/// Appends the command that stores a value and asks for its number.
 pub(super) fn write_store(
     commands: &mut Vec<u8>,
     key: &Key<'_>,
@@ -109,12 +109,12 @@ pub(super) fn write_delete(commands: &mut Vec<u8>, key: &Key<'_>, opaque: u64) {
     commands.extend_from_slice(b"\r\n");
 }
 
-/// Appends the command that only has the server answer. It carries no number.
+/// Appends a command without effect, for a sign of life. It carries no number.
 pub(super) fn write_sign_of_life(commands: &mut Vec<u8>) {
     commands.extend_from_slice(b"mn\r\n");
 }
 
-/// How long a value is kept, in whole seconds that a moment can still be told for.
+/// The lifetime of a value in whole seconds, bounded so that its end can be represented.
 pub(super) fn lifetime_seconds(expiration: Duration, now: SystemTime) -> u32 {
     let longest = LAST_MOMENT.saturating_sub(since_epoch(now)).max(1);
     let seconds = expiration.as_millis().div_ceil(1000);
@@ -122,7 +122,7 @@ pub(super) fn lifetime_seconds(expiration: Duration, now: SystemTime) -> u32 {
     u32::try_from(seconds).unwrap_or(u32::MAX)
 }
 
-/// A lifetime as the server is told it: long ones as the moment when they end.
+/// A lifetime in the form in which it is sent: a long one as the point in time of its end.
 pub(super) fn lifetime_on_the_wire(expiration: Duration, now: SystemTime) -> u64 {
     let seconds = u64::from(lifetime_seconds(expiration, now));
     if seconds > LONGEST_RELATIVE_SECONDS {
@@ -137,20 +137,20 @@ fn since_epoch(now: SystemTime) -> u64 {
         .map_or(0, |since| since.as_secs())
 }
 
-/// What the server says.
+/// The content of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Content {
-    /// A value, and its number where it was told.
+    /// A value, and its number if the server sent it.
     Value(Bytes, Option<u64>),
-    /// Nothing is under the key.
+    /// The key is absent.
     Absent,
-    /// Done; what was stored has a number where it was told.
+    /// Done. For a stored value, its number if the server sent it.
     Done(Option<u64>),
-    /// Not done: the condition did not hold, or nothing was there to delete.
+    /// Not done: the condition did not hold, or the key to delete was absent.
     ConditionFailed,
-    /// The server answers, and that is all.
+    /// A sign of life.
     SignOfLife,
-    /// The server is well but cannot do that: too large, or out of memory.
+    /// The server is available but refuses the command: the value is too large, or memory is full.
     Refused(String),
 }
 
@@ -162,21 +162,21 @@ pub(super) struct Answer {
     pub(super) content: Content,
 }
 
-/// What the bytes received so far hold.
+/// The result of reading the received bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Received {
     /// An answer, which has been taken from the bytes.
     Answer(Answer),
-    /// Less than an answer: at least so many bytes are missing.
+    /// A part of an answer; at least so many bytes are missing.
     Incomplete(usize),
 }
 
-/// Something that a server with this protocol does not say. Nothing that follows can be understood.
+/// Bytes that do not follow the protocol. The rest of the connection cannot be read.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not Memcached's protocol: {0}")]
 pub(super) struct Surprise(String);
 
-/// Takes the next answer from what was received. A value is a slice of it, not a copy.
+/// Takes the next answer from the received bytes. A value is a slice of them, not a copy.
 pub(super) fn take_answer(received: &mut BytesMut) -> Result<Received, Surprise> {
     let searched = &received[..received.len().min(MAX_LINE_BYTES)];
     let Some(end) = searched.iter().position(|byte| *byte == b'\n') else {
@@ -232,7 +232,7 @@ pub(super) fn take_answer(received: &mut BytesMut) -> Result<Received, Surprise>
     Ok(Received::Answer(answer))
 }
 
-/// The tokens of an answer that mean something here.
+/// The tokens of an answer that are used here.
 #[derive(Default)]
 struct Tokens {
     opaque: Option<u64>,
@@ -240,7 +240,7 @@ struct Tokens {
 }
 
 impl Tokens {
-    /// `None` where one of them is no number.
+    /// `None` where one of them is not a number.
     fn read(mut arguments: &[u8]) -> Option<Self> {
         let mut tokens = Self::default();
         while !arguments.is_empty() {
@@ -256,7 +256,7 @@ impl Tokens {
     }
 }
 
-/// The first word, and what follows it.
+/// The first word, and the rest.
 fn split(line: &[u8]) -> (&[u8], &[u8]) {
     match line.iter().position(|byte| *byte == b' ') {
         Some(end) => (&line[..end], &line[end + 1..]),
@@ -271,7 +271,7 @@ fn number(digits: &[u8]) -> Option<u64> {
         .flatten()
 }
 
-/// Only the server's own complaints are shown: anything else may be part of somebody's data.
+/// Only the server's own error messages are shown: other lines may contain data of users.
 fn surprise(line: &[u8]) -> Surprise {
     let complains = line.starts_with(b"ERROR") || line.starts_with(b"CLIENT_ERROR");
     let shown = if complains {

@@ -1,4 +1,7 @@
-//! What is asked of a connection and not written yet.
+//! Commands of a connection that are not written yet.
+//!
+//! Come here to change which look-ups share a command, and the bounds of a connection. Nothing here
+//! reads or writes.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -8,12 +11,12 @@ use super::protocol::{
     Condition, Content, Key, write_delete, write_look_up, write_sign_of_life, write_store,
 };
 
-/// How many commands of a connection may be without an answer.
+/// The most commands of a connection that may be without an answer.
 const MOST_COMMANDS: usize = 10_000;
-/// How much may wait to be written before nothing more is taken.
+/// The most bytes that may wait to be written. Beyond that, commands are refused.
 const MOST_BYTES: usize = 64 * 1024 * 1024;
 
-/// What a command asks for.
+/// The kind of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     LookUp,
@@ -30,7 +33,7 @@ pub(super) struct Sent {
 }
 
 impl Sent {
-    /// Whether the answer is one to this command.
+    /// Whether the answer belongs to this command.
     pub(super) fn is_answered_by(&self, opaque: Option<u64>, content: &Content) -> bool {
         let changes = matches!(self.kind, Kind::Store | Kind::Delete);
         let is_fitting = match content {
@@ -48,24 +51,24 @@ impl Sent {
     }
 }
 
-/// Commands that wait to be written, and how the connection fares.
+/// Commands that wait to be written, and the state of the connection.
 #[derive(Default)]
 pub(super) struct Queue {
     bytes: Vec<u8>,
     commands: Vec<Sent>,
-    /// Look-ups among them, by key. Whoever asks for such a key now may share the command, since it is
-    /// sent after this moment. One that was sent already may not be joined: a write that was
-    /// acknowledged meanwhile would not be seen (C33).
+    /// Look-ups among them, by key. Another look-up of the key may share the command, since it is sent
+    /// later. A command that was already sent may not be shared: its answer may be from before a write
+    /// that was acknowledged meanwhile (C33).
     look_ups: HashMap<String, usize>,
     last_opaque: u64,
-    /// Written or not.
+    /// The number of commands without an answer, written or not.
     unanswered: usize,
-    /// Since when nothing has been heard, where something is waited for.
+    /// The beginning of the server's silence while an answer is due.
     silent_since: Option<Instant>,
 }
 
 impl Queue {
-    /// Asks for a value, together with others that ask for it now.
+    /// Looks a key up, together with the other look-ups of this turn.
     pub(super) fn look_up(&mut self, key: &str, sent_key: &Key<'_>) -> Result<Waiting, String> {
         if let Some(place) = self.look_ups.get(key)
             && let Some(command) = self.commands.get(*place)
@@ -139,20 +142,20 @@ impl Queue {
         self.unanswered > 0
     }
 
-    /// Whether something is waited for, and nothing has been heard for longer than this.
+    /// Whether an answer is due and the server has been silent for longer than `patience`.
     pub(super) fn is_silent_for(&self, patience: Duration) -> bool {
         self.silent_since
             .is_some_and(|since| since.elapsed() > patience)
     }
 
-    /// Moves all to those that are being sent; from now on they are not joined.
+    /// Moves all commands to the sent ones. From now on they are not shared.
     pub(super) fn take(&mut self, bytes: &mut Vec<u8>, commands: &mut impl Extend<Sent>) {
         std::mem::swap(&mut self.bytes, bytes);
         commands.extend(self.commands.drain(..));
         self.look_ups.clear();
     }
 
-    /// So many commands have been answered.
+    /// Counts so many answers.
     pub(super) fn heard(&mut self, answers: usize) {
         self.unanswered = self.unanswered.saturating_sub(answers);
         self.silent_since = self.awaits_answers().then(Instant::now);

@@ -1,6 +1,6 @@
-//! What Redis answers and what an error means.
+//! Answers and errors of Redis, and their meaning.
 //!
-//! Come here when an answer of the server is taken for the wrong thing. No command is sent from here.
+//! Come here when an answer of the server is misread. No command is sent from here.
 
 use std::time::Duration;
 
@@ -12,14 +12,15 @@ use crate::infrastructure::cache::backends::contract::{BackendError, Found, Vers
 use crate::infrastructure::cache::backends::head::{HEAD_BYTES, MAGIC};
 use crate::infrastructure::cache::backends::lanes::Place;
 
-/// Errors of a server that has no data, or lets nobody in, or may not be written to. Another server may
-/// have taken its place behind the same name, or a proxy may have replaced the connection behind it: all
+/// Errors of a server that has no data, refuses the login, or is read-only. Another server may have
+/// taken its place behind the same name, or a proxy may have replaced the connection behind it: all
 /// connections are closed, so that new ones lead to the right server and log in.
 const ELSEWHERE: [&str; 5] = ["READONLY", "LOADING", "MASTERDOWN", "NOAUTH", "CLUSTERDOWN"];
-/// Errors of a server that answers, but takes nothing new: full, or unable to save or replicate.
+/// Errors of an available server that stores no new value: full, or unable to save or replicate.
 const FULL: [&str; 3] = ["OOM", "MISCONF", "NOREPLICAS"];
 
-/// What an error means. One of the connection closes all, since the others most likely share its fate.
+/// The meaning of an error. An error of the connection closes all connections, since the others are
+/// probably lost too.
 pub(super) fn failed(lanes: &Lanes, place: Place, error: RedisError) -> BackendError {
     if error.is_unrecoverable_error() || error.is_connection_dropped() || error.is_io_error() {
         lanes.end_all_with(place);
@@ -33,7 +34,7 @@ pub(super) fn failed(lanes: &Lanes, place: Place, error: RedisError) -> BackendE
     }
 }
 
-/// What an error that the server answered means.
+/// The meaning of an error in a server's answer.
 pub(super) fn refused(lanes: &Lanes, place: Place, error: &ServerError) -> BackendError {
     lanes.connector().identity.permissions.note(error);
     let message = error.to_string();
@@ -52,7 +53,7 @@ fn is(error: &ServerError, code: &str) -> bool {
     error.code() == code || (error.code() == "ERR" && text.contains(&format!("-{code} ")))
 }
 
-/// What the answer to a GET says.
+/// The value in the answer to a GET.
 pub(super) fn read(
     lanes: &Lanes,
     place: Place,
@@ -76,7 +77,7 @@ pub(super) fn read(
     }
 }
 
-/// Whether a SET has set its key.
+/// Whether a SET has stored its value.
 pub(super) fn was_set(
     lanes: &Lanes,
     ticket: &Ticket,

@@ -1,6 +1,7 @@
 //! The Redis backend: entries are strings, compared and set by their heads.
 //!
-//! Come here to see which part does which operation, or to add one. Commands are written in the parts.
+//! Come here to see which part does which operation, or to add an operation. Commands are in the parts,
+//! not here.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,10 +30,10 @@ pub struct RedisBackend {
 }
 
 impl RedisBackend {
-    /// A backend that connects when it is first used.
+    /// A backend that connects at its first use.
     ///
     /// # Errors
-    /// Where host, port, database and password make no address.
+    /// Host, port, database and password form no address.
     pub fn new(options: &CacheOptions) -> Result<Self, BackendError> {
         let lanes = Lanes::new(RedisConnector::new(options)?, options.redis.pool_size);
         let deadline = options.operation_timeout;
@@ -46,7 +47,7 @@ impl RedisBackend {
         })
     }
 
-    /// Who the server is.
+    /// The identity of the server process.
     pub(super) fn identity(&self) -> Arc<Identity> {
         Arc::clone(&self.lanes.connector().identity)
     }
@@ -56,7 +57,7 @@ impl RedisBackend {
         if keys.is_empty() {
             return Ok(());
         }
-        // A command for each key: on Redis Cluster they live on different servers.
+        // One command for each key: on Redis Cluster the keys are on different servers.
         let mut unlink = redis::pipe();
         for key in keys {
             unlink.cmd("UNLINK").arg(key).ignore();
@@ -68,7 +69,7 @@ impl RedisBackend {
             .map_err(|error| failed(&self.lanes, ticket.place, error))
     }
 
-    /// Asks who the server is. A connection with an answer that does not serve is closed.
+    /// Asks for the server's identity. A connection with an unusable answer is closed.
     async fn identify(&self, mut ticket: Ticket) -> Result<String, BackendError> {
         let identity = &self.lanes.connector().identity;
         let named = identity.of_server(&mut ticket.connection).await;
@@ -148,7 +149,7 @@ impl CacheBackend for RedisBackend {
         self.patterns.clear(prefix).await
     }
 
-    /// Asks on every open connection, so that none of them stays silent unnoticed (C57).
+    /// Asks on every open connection, so that a silent one is noticed (C57).
     async fn server_identity(&self) -> Result<String, BackendError> {
         // Before the deadline of the breaker, so that a silent connection is closed.
         let deadline = self.deadline * 9 / 10;

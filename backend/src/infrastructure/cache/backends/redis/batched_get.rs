@@ -1,14 +1,14 @@
-//! Look-ups that leave together: what is asked for in the same turn of the event loop is one message to
-//! the server, and the same key is asked for once.
+//! Look-ups that leave together: all look-ups of one turn of the event loop are one message to the
+//! server, with each key once.
 //!
 //! A command by itself costs a message to the connection's task, a packet or a part of one, a dispatch
-//! in the server, and the way back. Under load many requests ask in the same turn of a worker's event
-//! loop, before the connection's task comes to write, so nothing waits for this to happen. Each thread has
-//! batches of its own, so that the timer of a look-up runs on the thread that asked.
+//! in the server, and the way back. Under load many requests look up in the same turn of a worker's
+//! event loop, before the connection's task writes, so no request waits for a batch. Each thread has
+//! batches of its own, so that the timer of a look-up runs on its own thread.
 //!
-//! Nobody joins a look-up that has left: the server reads the key after everybody who gets the answer
-//! has asked for it, so a write that was acknowledged before somebody asked is seen by all (C33). Come here
-//! when reading is slow. A value is not interpreted here.
+//! No request joins a look-up that has left. The server reads the key after every request that gets the
+//! answer has asked for it, so each of them sees the writes that were acknowledged before its own
+//! look-up (C33). Come here when reading is slow. A value is not interpreted here.
 
 use std::collections::HashMap;
 use std::mem;
@@ -23,26 +23,27 @@ use super::connections::Lanes;
 use crate::infrastructure::cache::backends::contract::{BackendError, Found};
 use crate::infrastructure::cache::backends::lanes::thread_number;
 
-/// How many keys are asked for in one message. Past that the next one begins.
+/// The most keys in one message. Beyond that, the next message begins.
 const LARGEST_BATCH: usize = 128;
-/// Threads with a batch of their own. Past that two share one, and wait for each other.
+/// The number of threads with a batch of their own. Beyond that, two threads share one, and wait for
+/// each other.
 const THREADS: usize = 256;
 
 type Answer = Result<Option<Found>, BackendError>;
-/// Who waits for which key.
+/// The waiting requests of each key.
 type Batch = HashMap<String, Vec<oneshot::Sender<Answer>>>;
 
 /// The look-ups of a process.
 #[derive(Clone)]
 pub(super) struct Lookups {
     lanes: Lanes,
-    /// What has not left yet, for each thread.
+    /// The look-ups that have not left yet, for each thread.
     waiting: Arc<[Mutex<Batch>]>,
     deadline: Duration,
 }
 
 impl Lookups {
-    /// Look-ups on these connections, each of which is given up after the deadline.
+    /// Look-ups on these connections. Each ends after the deadline.
     pub(super) fn new(lanes: Lanes, deadline: Duration) -> Self {
         Self {
             waiting: (0..THREADS).map(|_| Mutex::default()).collect(),
@@ -51,14 +52,14 @@ impl Lookups {
         }
     }
 
-    /// The value under the key, or an error after the deadline: one timer for all who leave together.
+    /// The value under the key, or an error after the deadline. All look-ups of a batch share one timer.
     pub(super) async fn get(&self, key: &str) -> Answer {
         // Only the end of the runtime leaves a look-up without an answer.
         let given_up = |_| Err(BackendError::no_answer_within(self.deadline));
         self.join(key).await.unwrap_or_else(given_up)
     }
 
-    /// Joins those who ask in this turn of the event loop.
+    /// Joins the batch of this turn of the event loop.
     fn join(&self, key: &str) -> oneshot::Receiver<Answer> {
         let thread = thread_number() % THREADS;
         let (sender, receiver) = oneshot::channel();
@@ -78,7 +79,7 @@ impl Lookups {
                 thread,
                 has_left: false,
             };
-            // A task of its own: the request that asked first may end, the others still wait.
+            // A task of its own: the first request may end while the others still wait.
             tokio::spawn(departure.run(full));
         }
         receiver
@@ -90,7 +91,7 @@ impl Lookups {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks for all keys of a batch at once.
+    /// Looks up all keys of a batch at once.
     async fn ask(&self, batch: Batch) {
         let (keys, waiting): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         let mut gets = redis::Pipeline::with_capacity(keys.len());
@@ -120,7 +121,7 @@ impl Lookups {
     }
 }
 
-/// Gives everybody who waited the answer.
+/// Gives the answer to all waiting requests.
 fn deliver(answer: &Answer, waiting: Vec<oneshot::Sender<Answer>>) {
     for waiter in waiting {
         // A request that has ended needs no answer.
@@ -136,7 +137,7 @@ struct Departure {
 }
 
 impl Departure {
-    /// Takes a full batch, or else whatever has come by now.
+    /// Takes a full batch, or otherwise the look-ups so far.
     async fn run(mut self, full: Option<Batch>) {
         let batch = full.unwrap_or_else(|| mem::take(&mut *self.lookups.waiting(self.thread)));
         self.has_left = true;
@@ -147,7 +148,7 @@ impl Departure {
 }
 
 impl Drop for Departure {
-    /// Where the runtime ends before the batch has left, nobody joins it any more.
+    /// If the runtime ends before the batch has left, no more requests join it.
     fn drop(&mut self) {
         if !self.has_left {
             self.lookups.waiting(self.thread).clear();

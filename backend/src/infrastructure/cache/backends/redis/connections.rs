@@ -1,9 +1,9 @@
-//! How a connection to Redis is made.
+//! Making a connection to Redis.
 //!
-//! A pooled connection for every operation would cost a round trip more, since the pool pings what it
-//! recycles. So connections are taken out of the pool for good, and clones of them are shared: what is sent at
-//! the same time shares a packet. Come here for socket options and connect timeouts. When a connection is
-//! replaced is decided in `backends::lanes`.
+//! A pooled connection for every operation would cost one more round trip, since the pool pings recycled
+//! connections. So connections are taken out of the pool permanently, and their clones are shared:
+//! commands that are sent at the same time share a packet. Come here for socket options and connect
+//! timeouts. When a connection is replaced is decided in `backends::lanes`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,8 +24,8 @@ use crate::infrastructure::cache::backends::contract::BackendError;
 use crate::infrastructure::cache::backends::lanes::{self, Connector};
 use crate::infrastructure::cache::options::CacheOptions;
 
-/// Connections that a lane may be trying to make at the same time: as many as begin, at the pace of
-/// probes, before the first one gives up.
+/// The most connections that a lane may be making at the same time: the number of attempts that begin,
+/// at the pace of probes, before the first one gives up.
 const ATTEMPTS_OF_A_LANE: usize = 16;
 pub(super) type Lanes = lanes::Lanes<RedisConnector>;
 pub(super) type Ticket = lanes::Ticket<MultiplexedConnection>;
@@ -39,11 +39,11 @@ pub(super) struct RedisConnector {
 
 impl RedisConnector {
     /// # Errors
-    /// Where host, port, database and password make no address.
+    /// Host, port, database and password form no address.
     pub(super) fn new(options: &CacheOptions) -> Result<Self, BackendError> {
         let connect_timeout = options.redis.connect_timeout;
         let address = connection_info(options, ProtocolVersion::RESP2)?;
-        // The deadline of an operation is set where it is sent.
+        // The deadline of an operation is set at the sending of its command.
         let connection = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(connect_timeout))
             .set_response_timeout(None);
@@ -51,7 +51,7 @@ impl RedisConnector {
             Manager::new_with_config(address, connection).map_err(BackendError::unavailable)?;
         let pool = Pool::builder(manager)
             .config(PoolConfig {
-                // It holds what is being made; what is made is taken out.
+                // It holds connections that are being made. Finished ones are taken out.
                 max_size: (options.redis.pool_size + 1).saturating_mul(ATTEMPTS_OF_A_LANE),
                 timeouts: Timeouts {
                     wait: Some(connect_timeout),
@@ -87,7 +87,7 @@ impl Connector for RedisConnector {
     }
 }
 
-/// Where the server is, and how it is spoken to.
+/// The address of the server, and the protocol.
 pub(super) fn connection_info(
     options: &CacheOptions,
     protocol: ProtocolVersion,
@@ -107,7 +107,7 @@ pub(super) fn connection_info(
         .set_tcp_settings(tcp_settings()))
 }
 
-/// What keeps a lost connection from looking open, where no command notices it first.
+/// Options by which the system notices a lost connection when no command does.
 fn tcp_settings() -> TcpSettings {
     let keepalive = TcpKeepalive::new()
         .with_time(lanes::KEEPALIVE_AFTER)

@@ -1,17 +1,17 @@
-//! Which server process this is, and whether it may be written to: without `INFO`, which many access
+//! The identity of the server process, and whether it is writable: without `INFO`, which many access
 //! lists deny (C59).
 //!
-//! Come here when a restarted or replaced server is trusted, or one that is the same is not. The breaker
-//! decides what follows from an answer; nothing of it stands here.
+//! Come here when a restarted or replaced server is trusted, or an unchanged one is not. The breaker
+//! decides the consequences of an answer; none are here.
 //!
 //! # How a process is recognised
 //!
-//! A marker is a script that does nothing but return a random name. Its name is stored under
-//! `~server`, and the script stands in the script cache, which a process loses when it ends and which is
-//! neither saved nor replicated (so Redis before 7, which replicates `SCRIPT LOAD`, is given the script by
-//! `EVAL`). While the process that the name is stored on has the script, it is the one that was marked. A
-//! restart with an old snapshot and a promoted replica have the name without the script. `SCRIPT FLUSH` looks like
-//! a restart, which errs on the safe side.
+//! A marker is a script that does nothing but return a random name. Its name is stored under `~server`,
+//! and the script stands in the script cache, which a process loses when it ends and which is neither
+//! saved nor replicated (so Redis before 7, which replicates `SCRIPT LOAD`, is given the script by
+//! `EVAL`). While the process with the stored name has the script, it is the marked process. A restart
+//! with an old snapshot and a promoted replica have the name without the script. `SCRIPT FLUSH` looks
+//! like a restart, which errs on the safe side.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -22,7 +22,7 @@ use super::permissions::Permissions;
 
 /// The key of the marker's name, behind the namespace.
 const KEY: &str = "~server";
-/// Stores a name where the one that was read still stands.
+/// Stores a name if the key still holds the name that was read.
 const REPLACE: &str = "\
 if (redis.call('GET', KEYS[1]) or '') == ARGV[1] then
   redis.call('SET', KEYS[1], ARGV[2])
@@ -31,7 +31,7 @@ return redis.call('GET', KEYS[1])";
 /// The first version that does not replicate `SCRIPT LOAD`.
 const LOADS_LOCALLY: u32 = 7;
 
-/// Who the server is, as far as this process knows.
+/// The identity of the server, as far as this process knows it.
 #[derive(Debug)]
 pub(super) struct Identity {
     key: String,
@@ -39,7 +39,7 @@ pub(super) struct Identity {
     pub(super) permissions: Permissions,
 }
 
-/// A script that proves that a process is the one it was.
+/// A script that proves that a process is still the same one.
 #[derive(Debug)]
 struct Marker {
     name: String,
@@ -70,8 +70,8 @@ impl Identity {
         }
     }
 
-    /// Whether a new connection leads to the process that is known, and to no replica. Where it leads to another
-    /// process that one is known no more, so that the next connection may be asked who it is.
+    /// Whether a new connection leads to the known process, and to no replica. If it leads to another
+    /// process, the known identity is dropped, so that the next connection may learn the new one.
     pub(super) async fn verify(
         &self,
         connection: &mut MultiplexedConnection,
@@ -83,7 +83,7 @@ impl Identity {
         Err("the server is another process than before".to_owned())
     }
 
-    /// Whether a connection leads to the process that is known, or none is known. A replica is an error.
+    /// Whether a connection leads to the known process, or no process is known. A replica is an error.
     pub(super) async fn is_known(
         &self,
         connection: &mut MultiplexedConnection,
@@ -97,7 +97,7 @@ impl Identity {
         Ok(known.is_none() || exists(&answers.next()))
     }
 
-    /// The name of the process at the other end. Serves as a sign of life too.
+    /// The name of the process at the other end. This is a sign of life too.
     pub(super) async fn of_server(
         &self,
         connection: &mut MultiplexedConnection,

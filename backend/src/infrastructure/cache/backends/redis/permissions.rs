@@ -1,26 +1,25 @@
-//! Permissions that the Redis user lacks: said once each, with the command (C59).
+//! Missing permissions of the Redis user: each is logged once, with its command (C59).
 //!
-//! Come here to change how such a refusal is reported. What follows from it is decided where the command
-//! was sent.
+//! Come here to change how such a refusal is reported. The sender of the command decides the
+//! consequences.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use redis::ServerError;
 
-/// Refusals that are remembered. The cache uses fewer commands than that.
+/// The most refusals that are remembered. The cache uses fewer commands than that.
 const MOST_REMEMBERED: usize = 64;
 
-/// The refusals that the log has already.
+/// The refusals that were logged.
 #[derive(Debug, Default)]
 pub(super) struct Permissions(Mutex<BTreeSet<String>>);
 
 impl Permissions {
-    /// Reports a refused permission, where this error is one that was not reported before. The text of the
-    /// server names the command.
+    /// Logs a refused permission, unless it was logged before. The server's text names the command.
     pub(super) fn note(&self, error: &ServerError) {
         let text = error.details().unwrap_or_default();
-        // A script reports the refusal of a command in it as an error of its own.
+        // A script reports the refusal of one of its commands as its own error.
         let is_refusal = error.code() == "NOPERM" || text.contains("NOPERM");
         if is_refusal && self.is_new(text) {
             tracing::error!(

@@ -1,7 +1,7 @@
-//! How values are stored: conditionally, and so that the index of a pattern misses no key.
+//! Storing values: conditionally, and without a key missing in the index of a pattern.
 //!
-//! Come here when a value is not stored, or is stored over another one. Why the index misses nothing is
-//! proved in `patterns::index`; the order of the commands here is part of that proof.
+//! Come here when a value is not stored, or is stored over another one. The proof that the index misses
+//! no key is in `patterns::index`; the order of the commands here is part of that proof.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::infrastructure::cache::backends::contract::{BackendError, Standing, V
 use crate::infrastructure::cache::backends::head::MAGIC;
 
 /// Stores a value if the key holds the one with this head. One key only, so that it runs on Redis
-/// Cluster too; a value of another type is no match.
+/// Cluster too. A value of another type does not match.
 const COMPARE_AND_SET: &str = "\
 local head = redis.pcall('GETRANGE', KEYS[1], 0, #ARGV[1] - 1)
 if head == ARGV[1] then
@@ -23,7 +23,7 @@ if head == ARGV[1] then
   return 1
 end
 return 0";
-/// How often a value is stored anew when others keep replacing what makes room for it.
+/// The number of attempts to store a value while others keep replacing the value that prepares its key.
 const ATTEMPTS: usize = 3;
 
 /// Stores values.
@@ -34,7 +34,7 @@ pub(super) struct Setter {
     compare_and_set: Script,
 }
 
-/// Commands of which the last one may set the key, and the index that the key is entered in then.
+/// Commands of which the last one may set the key, and the index in which the key is then entered.
 struct Setting<'a> {
     key: &'a str,
     commands: Pipeline,
@@ -70,8 +70,9 @@ impl Setter {
         Ok(stored.then(|| version_of(&value)))
     }
 
-    /// Stores an answer whatever was there. An answer never stands under a key that its index may lack, so
-    /// a value that is none is stored first, and entered, and then replaced.
+    /// Stores an answer, whether or not the key holds a value. An answer must not stand under a key that
+    /// may be missing in its index. So another value is stored first, then its key is entered, then the
+    /// value is replaced.
     pub(super) async fn set(
         &self,
         key: &str,
@@ -112,8 +113,9 @@ impl Setter {
         let (get, setting, value) = (&get, &setting, &value);
         let question = |mut ticket: Ticket| async move {
             if ticket.is_second {
-                // The first attempt may still come to be, and must not be followed by another: after a
-                // deletion in between, the key would be claimed again for what was read before (C33).
+                // The first attempt may still be done, and must not be followed by another. After a
+                // deletion in between, the key would be claimed again for data that was read before the
+                // deletion (C33).
                 let answers = get.query_async::<Vec<Value>>(&mut ticket.connection).await;
                 let answers = answers.map_err(|error| failed(&self.lanes, ticket.place, error));
                 let found = answers?.pop().unwrap_or(Value::Nil);
@@ -162,7 +164,7 @@ impl Setter {
         answered.map_err(BackendError::unavailable)
     }
 
-    /// The same; that the script is not loaded is an answer.
+    /// The same. An unloaded script is an answer here, not an error.
     async fn run_answered(
         &self,
         key: &str,
@@ -172,7 +174,7 @@ impl Setter {
         commands.add_command(command);
         let setting = self.setting(key, commands);
         let ticket = self.lanes.of_thread().await?;
-        // Whether it was done is not known where no answer comes, so it is not repeated.
+        // Not repeated: without an answer it is unknown whether the value was stored.
         let sent = self.send(&ticket, &setting);
         let sent = self.lanes.watched(ticket.place, self.deadline / 2, sent);
         match sent.await?.pop() {
@@ -185,10 +187,10 @@ impl Setter {
     fn setting<'a>(&self, key: &'a str, mut commands: Pipeline) -> Setting<'a> {
         let index = self.index.of_key(key);
         if let Some(index) = &index {
-            // Asked after the key stands, and cheaper than the script: mostly there is none.
+            // Checked after the key is stored. Cheaper than the script: mostly there is no index.
             commands.cmd("EXISTS").arg(index);
         }
-        // Each answer is looked at by itself: a full server refuses to store, but still reads.
+        // Each answer is read by itself: a full server refuses to store, but still reads.
         commands.ignore_errors();
         Setting {
             key,
@@ -197,8 +199,8 @@ impl Setter {
         }
     }
 
-    /// Sends the commands and, where the last one has set the key, enters it in its index, if there is
-    /// one. Returns what the commands answered.
+    /// Sends the commands. If the last one has set the key, enters the key in its index, if there is
+    /// one. Returns the answers of the commands.
     async fn send(
         &self,
         ticket: &Ticket,
@@ -230,7 +232,7 @@ impl Setter {
     }
 }
 
-/// The command that sets a key, or sets it where there is none.
+/// The command that sets a key, or sets it only if it is absent.
 fn set(key: &str, value: &[u8], lifetime: u64, if_absent: bool) -> Cmd {
     let mut set = redis::cmd("SET");
     set.arg(key).arg(value);

@@ -1,21 +1,21 @@
-//! The near cache: what Redis holds, kept in this process too, for hits without a round trip
+//! The near cache: copies of Redis's values in this process, for hits without a round trip
 //! (`CACHE_NEAR=true`).
 //!
-//! The server tells of every change under the namespace on a connection of its own (see
-//! [`super::tracking`]). Three rules keep what is here from outliving what is there:
+//! The server reports every change under the namespace on a connection of its own (see
+//! [`super::tracking`]). Three rules keep a copy from outliving its original:
 //!
-//! 1. *A value is kept only if nothing was said of its key since before it was asked for.* Each key
+//! 1. *A value is kept only if no change of its key was reported since before its look-up.* Each key
 //!    belongs to one of [`STRIPES`] counters, which every change to one of its keys moves on. The
 //!    counter is read before the server is asked and compared, under the key's lock, when the value is
 //!    kept. A change moves the counter first and then removes the key, under the same lock.
-//! 2. *Nothing is kept, or given, while the connection is not known to work*, and nothing from before it
-//!    was lost: values carry the number of the *session* in which they were asked for, and a session
-//!    ends with its connection.
-//! 3. *What this process changes is gone here before and after it is changed there*, so that its own
-//!    writers are never answered from here with what they replaced.
+//! 2. *No value is kept or given while the connection is not known to work*, and no value from before
+//!    its loss: values carry the number of the *session* of their look-up, and a session ends with its
+//!    connection.
+//! 3. *A key that this process changes is removed here before and after the change on the server*, so
+//!    that its own writers never get the replaced value from here.
 //!
-//! Another instance may answer from before a write for as long as the server's message is under
-//! way. Claims are never kept, so C33 and C34 rest on the server alone, as without a near cache.
+//! Another instance may answer from before a write for as long as the server's message is under way.
+//! Claims are never kept, so C33 and C34 rest on the server alone, as without a near cache.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,25 +26,26 @@ use crate::infrastructure::cache::backends::bounded_store::Store;
 use crate::infrastructure::cache::backends::contract::{Found, Version};
 use crate::infrastructure::cache::backends::head::{HEAD_BYTES, MAGIC};
 
-/// Counters of changes; keys share them by hash, which costs a needless refusal at worst.
+/// The number of counters of changes. Keys share them by hash, which at worst refuses to keep a value
+/// without need.
 const STRIPES: usize = 1024;
-/// Should every other safeguard fail, nothing is older than this.
+/// The longest time that a value is kept, should every other safeguard fail.
 const LAST_RESORT: Duration = Duration::from_secs(30);
 
 /// Values of the server, kept in this process.
 #[derive(Debug)]
 pub(super) struct Near {
-    /// Each with the number of the session in which it was asked for.
+    /// Each value with the number of the session of its look-up.
     values: Store,
     changes: Vec<AtomicU64>,
-    /// Odd while the server tells of changes.
+    /// Odd while the server reports changes.
     session: AtomicU64,
     hasher: RandomState,
-    /// Why the server refuses to tell of changes, if it does.
+    /// The reason that the server refuses to report changes, if it does.
     refusal: Mutex<Option<String>>,
 }
 
-/// The state of things before the server is asked for a key.
+/// The session and the counter of a key before its look-up.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Before {
     session: u64,
@@ -62,7 +63,7 @@ impl Near {
         }
     }
 
-    /// The server refuses to tell of changes, or does so no more. A new refusal is in the log.
+    /// Records whether the server refuses to report changes. A new refusal is logged.
     pub(super) fn refused(&self, reason: Option<String>) {
         let mut refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(reason) = &reason
@@ -77,19 +78,19 @@ impl Near {
         *refusal = reason;
     }
 
-    /// Why nothing is kept, where the server refuses.
+    /// The reason that no value is kept, if the server refuses to report changes.
     pub(super) fn refusal(&self) -> Option<String> {
         let refusal = self.refusal.lock().unwrap_or_else(PoisonError::into_inner);
         let reason = refusal.as_ref()?;
         Some(format!("near cache off: {reason}"))
     }
 
-    /// The server tells of changes from now on.
+    /// The server reports changes from now on.
     pub(super) fn begin_session(&self) {
         self.session.fetch_or(1, Ordering::SeqCst);
     }
 
-    /// The server may have changed something without telling: nothing from before is given again.
+    /// The server may have changed a value without a report: no earlier value is given again.
     pub(super) fn end_session(&self) {
         let ended = self
             .session
@@ -101,7 +102,7 @@ impl Near {
         }
     }
 
-    /// Everything may have changed: the session goes on under another number.
+    /// Every value may have changed: the session continues with another number.
     pub(super) fn changed_all(&self) {
         let renewed = self
             .session
@@ -119,7 +120,7 @@ impl Near {
         self.values.remove(key);
     }
 
-    /// What is kept of a key.
+    /// The kept value of a key.
     pub(super) fn get(&self, key: &str) -> Option<Found> {
         let kept = self.values.get(key)?;
         (kept.stamp == self.session.load(Ordering::SeqCst)).then(|| Found {
@@ -128,14 +129,14 @@ impl Near {
         })
     }
 
-    /// To be asked before the server is; nothing while the server does not tell of changes.
+    /// The state before a look-up on the server; `None` while the server does not report changes.
     pub(super) fn before(&self, key: &str) -> Option<Before> {
         let session = self.session.load(Ordering::SeqCst);
         let changes = self.stripe(key).load(Ordering::SeqCst);
         (session & 1 == 1).then_some(Before { session, changes })
     }
 
-    /// Keeps an entry or generation that the server answered, if nothing has been said of the key
+    /// Keeps an entry or generation from the server's answer, if no change of the key was reported
     /// meanwhile.
     pub(super) fn keep(&self, key: &str, found: &Found, before: Before) {
         if !is_keepable(&found.value) || !self.values.fits(key, &found.value) {

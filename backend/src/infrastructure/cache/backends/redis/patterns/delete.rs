@@ -1,8 +1,8 @@
 //! Deletions that take many commands: by pattern, and of everything.
 //!
-//! Come here when such a deletion is slow or does not end. That it misses no key is proved in `index`.
-//! Every command may be sent twice, so that a silent connection costs a part of a deadline and not the whole
-//! deletion (C57).
+//! Come here when such a deletion is slow or does not end. The proof that it misses no key is in
+//! `index`. Every command may be sent twice, so that a silent connection costs a part of a deadline and
+//! does not fail the whole deletion (C57).
 
 use std::time::Duration;
 
@@ -16,16 +16,16 @@ use crate::infrastructure::cache::backends::head::MAGIC;
 use crate::infrastructure::cache::backends::redis::answers::failed;
 use crate::infrastructure::cache::backends::redis::connections::{Lanes, Ticket};
 
-/// How many keys one SCAN looks at: few enough not to keep other clients waiting.
+/// The number of keys that one SCAN looks at: so few that other clients do not wait.
 const SCAN_COUNT: usize = 5000;
-/// Keys deleted in one pipeline.
+/// The number of keys that are deleted in one pipeline.
 const UNLINK_BATCH: usize = 500;
 
 /// Deletes by pattern.
 pub(in crate::infrastructure::cache::backends::redis) struct PatternDeletions {
     lanes: Lanes,
     index: PatternIndex,
-    /// Of each command.
+    /// The deadline of each command.
     deadline: Duration,
 }
 
@@ -42,7 +42,7 @@ impl PatternDeletions {
         }
     }
 
-    /// Deletes what matches the glob. Returns how many keys that were.
+    /// Deletes the keys that match the glob. Returns their number.
     pub(in crate::infrastructure::cache::backends::redis) async fn delete(
         &self,
         pattern: &str,
@@ -53,7 +53,7 @@ impl PatternDeletions {
         }
     }
 
-    /// Deletes the values of this cache whose key begins with the prefix.
+    /// Deletes the values of this cache whose keys begin with the prefix.
     pub(in crate::infrastructure::cache::backends::redis) async fn clear(
         &self,
         prefix: &str,
@@ -63,8 +63,8 @@ impl PatternDeletions {
         deleted.map(|_| ())
     }
 
-    /// Deletes what matches a glob whose keys have an index: by the index, or else by a SCAN that
-    /// makes the index complete.
+    /// Deletes the keys that match a glob with an index: by the index, or otherwise by a SCAN that
+    /// completes the index.
     async fn delete_indexed(
         &self,
         pattern: &str,
@@ -74,9 +74,9 @@ impl PatternDeletions {
         let mut deleted = 0;
         if self.is_complete(index).await? {
             deleted += self.unlink_members(index, pattern, "").await?;
-            // What another deletion is about to unlink, or one that was killed has left behind.
+            // Keys that another deletion is about to unlink, or that a killed one has left behind.
             deleted += self.unlink_members(index, pattern, index::GOING).await?;
-            // It may have ended meanwhile, and what was read of it with it.
+            // The set may have ended meanwhile, while its members were read.
             if self.is_complete(index).await? {
                 return Ok(deleted);
             }
@@ -129,7 +129,7 @@ impl PatternDeletions {
         }
     }
 
-    /// Runs the SCAN with the pattern to its end and unlinks the keys that are chosen.
+    /// Runs the SCAN with the pattern to its end, and unlinks the chosen keys.
     async fn scan_and_unlink(
         &self,
         pattern: &str,
@@ -192,7 +192,7 @@ impl PatternDeletions {
         }
     }
 
-    /// The sum of what the commands of a pipeline answer.
+    /// The sum of the numbers that a pipeline's commands answer.
     async fn sum(&self, pipeline: &Pipeline) -> Result<u64, BackendError> {
         let counts: Vec<u64> = self.run(pipeline).await?;
         Ok(counts.iter().sum())
@@ -204,8 +204,8 @@ impl PatternDeletions {
         self.run::<(T,)>(&pipeline).await.map(|(answer,)| answer)
     }
 
-    /// Runs a few commands within one deadline. Where their connection is lost they are run once more: the
-    /// deletion as a whole would else make the namespace distrusted, though the server is available.
+    /// Runs a few commands within one deadline. If their connection is lost, they are run once more:
+    /// otherwise the failed deletion would distrust the namespace although the server is available.
     async fn run<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, BackendError> {
         let question = |mut ticket: Ticket| async move {
             let answer = pipeline.query_async(&mut ticket.connection).await;
@@ -218,13 +218,13 @@ impl PatternDeletions {
     }
 }
 
-/// Which of the keys that a SCAN found are unlinked.
+/// The choice of keys of a SCAN that are unlinked.
 #[derive(Clone, Copy)]
 enum Choice<'a> {
     All,
-    /// Those whose value is one of this cache.
+    /// Keys whose value is one of this cache.
     OfThisCache,
-    /// Those that match. The others are entered in the index.
+    /// Keys that match. The others are entered in the index.
     Sorted {
         pattern: &'a str,
         index: &'a str,

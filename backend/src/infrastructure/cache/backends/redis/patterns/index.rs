@@ -1,47 +1,50 @@
-//! The index that lets a deletion by pattern cost what it matches, not what the server holds (C37).
+//! The index of keys: with it the cost of a deletion by pattern depends on the number of matches, and
+//! not on the number of the server's keys (C37).
 //!
 //! For a glob whose literal head names a whole segment, as `user_ada_widgets:*` does, the keys of that
-//! segment are members of a set on the server, `~index:user_ada_widgets`. The first such deletion
-//! starts the set, SCANs once, enters what it finds, and marks the set complete; later ones read the
-//! set. It ends an hour after it was started, so that it does not grow with keys long expired, and the
-//! next deletion starts it again. Where nobody deletes by pattern there is no set.
+//! segment are members of a set on the server, `~index:user_ada_widgets`. The first such deletion starts
+//! the set, SCANs once, enters the found keys, and marks the set complete. Later deletions read the set.
+//! It ends an hour after it was started, so that it does not grow with keys long expired, and the next
+//! deletion starts it again. Without deletions by pattern there is no set.
 //!
 //! # Why no key is missed
 //!
 //! The invariant: *while the set is complete, every key of the segment that holds an answer is a member,
-//! under its own name or as `~going:` and its name.* Each step is on one key, so that the set and its keys may live
-//! on different servers. Each step keeps the invariant by itself, so that a process may be killed, or its
-//! connection lost, after any of them.
+//! under its own name or as `~going:` and its name.* Each step is on one key, so that the set and its
+//! keys may live on different servers. Each step keeps the invariant by itself, so that a process may be
+//! killed, or its connection lost, after any of them.
 //!
-//! - *A key is made.* A claim, or another value that is no answer, is stored first; then the key is entered;
-//!   only then is an answer stored, over exactly that value (`set`). This holds for a claim over a value that
-//!   exists but is no answer too. An instance that does not learn that the key was entered stores no answer.
-//! - *The set is begun.* A key made before it stands when the SCAN begins, which finds it; one made since is
-//!   entered by its maker. The set is complete only when the SCAN has ended, and only if it is still the set that
-//!   this SCAN began for.
-//! - *A key is deleted.* One script replaces its name by `~going:` and the name; the key is unlinked; the
-//!   replacement is removed. If it is made again in between, its maker enters it again or it is unlinked.
-//! - *Two deletions at once.* A deletion reads the members, then those that are going. A key that it missed
-//!   among the members was going before it began with the second, so it finds that too, or the key is unlinked
-//!   already. A deletion that returns has seen every key unlinked, whoever did it.
-//! - *The server is full, or evicts the set.* A script whose addition is refused removes the mark of completeness.
-//!   An evicted set has lost its mark.
+//! - *A key is made.* A claim, or another value that is no answer, is stored first; then the key is
+//!   entered; only then is an answer stored, over exactly that value (`set`). This holds for a claim
+//!   over a value that exists but is no answer too. An instance that does not learn that the key was
+//!   entered stores no answer.
+//! - *The set is begun.* A key made before it stands when the SCAN begins, which finds it; one made
+//!   since is entered by its maker. The set is complete only when the SCAN has ended, and only if it is
+//!   still the set that this SCAN began for.
+//! - *A key is deleted.* One script replaces its name by `~going:` and the name; the key is unlinked;
+//!   the replacement is removed. If it is made again in between, its maker enters it again or it is
+//!   unlinked.
+//! - *Two deletions at once.* A deletion reads the members, then those that are going. A key that it
+//!   missed among the members was going before it began with the second, so it finds that too, or the
+//!   key is unlinked already. A deletion that returns has seen every key unlinked, whoever did it.
+//! - *The server is full, or evicts the set.* A script whose addition is refused removes the mark of
+//!   completeness. An evicted set has lost its mark.
 //!
 //! Come here to change a step of this. The commands of a deletion are in `delete`.
 
 use redis::Pipeline;
 
-/// The mark of a complete set. Keys hold no `~` at their beginning that is not ours.
+/// The mark of a complete set. No key of an entry begins with `~`.
 pub(super) const COMPLETE: &str = "~complete";
-/// Before the name of a key that is about to be unlinked.
+/// The prefix of a key's name while the key is about to be unlinked.
 pub(super) const GOING: &str = "~going:";
-/// After this long a set is started again.
+/// The time in milliseconds after which a set is started again.
 const LIFETIME_MILLISECONDS: u64 = 3_600_000;
-/// Longer segments are not indexed: a key that is too long for the server keeps only its head.
+/// The longest indexed segment, in bytes: a key that is too long for the server keeps only its head.
 const MAX_SEGMENT_BYTES: usize = 200;
 
-/// Enters members if there is a set; another type in its place is left alone. A set that a full server
-/// does not let grow is not complete any more.
+/// Enters members if there is a set. A value of another type in its place stays unchanged. If a full
+/// server refuses the addition, the set loses its mark of completeness.
 const ENTER: &str = "\
 if redis.call('EXISTS', KEYS[1]) == 1 then
   local added = redis.pcall('SADD', KEYS[1], unpack(ARGV))
@@ -50,7 +53,7 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
   end
 end";
 
-/// Replaces members by what shows that they are going, if there is a set.
+/// Replaces members by their marked names (`~going:`), if there is a set.
 const LEAVE: &str = "\
 if redis.call('EXISTS', KEYS[1]) == 1 then
   local going = {}
@@ -64,7 +67,7 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
   redis.call('SREM', KEYS[1], unpack(ARGV))
 end";
 
-/// Starts a set, which is not complete as long as this builder's mark is all it has.
+/// Starts a set. It is not complete while this builder's mark is its only member.
 const START: &str = "\
 redis.call('SADD', KEYS[1], ARGV[1])
 if redis.call('PTTL', KEYS[1]) < 0 then
@@ -77,10 +80,10 @@ if redis.call('SREM', KEYS[1], ARGV[1]) == 1 then
   redis.call('SADD', KEYS[1], ARGV[2])
 end";
 
-/// Which keys are indexed, and under what name.
+/// The indexed keys, and the names of their sets.
 #[derive(Debug)]
 pub(in crate::infrastructure::cache::backends::redis) struct PatternIndex {
-    /// The namespace with its `:`, or nothing.
+    /// The namespace with its `:`, or an empty text.
     namespace: String,
 }
 
@@ -101,7 +104,7 @@ impl PatternIndex {
         self.named(segment)
     }
 
-    /// The set that serves a full glob, and the glob of all its keys.
+    /// The set for a full glob, and the glob of all its keys.
     pub(in crate::infrastructure::cache::backends::redis) fn of_glob(
         &self,
         glob: &str,
@@ -154,7 +157,7 @@ pub(super) fn left(pipeline: &mut Pipeline, index: &str, keys: &[impl AsRef<[u8]
     remove.ignore();
 }
 
-/// The command that starts a set; `builder` is a mark that nobody else uses.
+/// The command that starts a set; `builder` is a unique mark.
 pub(super) fn start(index: &str, builder: &str) -> redis::Cmd {
     let mut script = redis::cmd("EVAL");
     script
