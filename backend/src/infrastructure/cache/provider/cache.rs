@@ -1,6 +1,7 @@
-//! The cache as services, jobs, scripts and start-up use it (C22–C24, C51).
+//! The cache for services, jobs, scripts and start-up (C22–C24, C51).
 //!
-//! Come here to see how it is built, and what services can do. How each operation works is in `provider`.
+//! Come here to see how it is built, and the operations for services. The work of an operation is in
+//! `provider`.
 //!
 //! ```no_run
 //! # async fn example(cache: &backend::infrastructure::cache::Cache) -> Result<(), backend::infrastructure::cache::CacheError> {
@@ -32,18 +33,18 @@ use crate::infrastructure::cache::clock::Clock;
 use crate::infrastructure::cache::log_limits::{Once, RateLimit};
 use crate::infrastructure::cache::options::CacheOptions;
 
-/// The response cache of this process. Clones share everything.
+/// The response cache of this process. All clones share its state.
 #[derive(Clone, Debug)]
 pub struct Cache {
     pub(in crate::infrastructure::cache) shared: Arc<Shared>,
 }
 
 impl Cache {
-    /// Builds the cache that the options describe. A backend that is away is no error: it is picked
-    /// up when it comes (C29). `expose_keys` adds keys to `Cache-Status`.
+    /// Builds the cache that the options describe. An unavailable backend is no error: it is used as
+    /// soon as it is available (C29). `expose_keys` adds keys to `Cache-Status`.
     ///
     /// # Errors
-    /// Where the options cannot describe a backend at all.
+    /// The options describe no possible backend.
     pub async fn connect(options: &CacheOptions, expose_keys: bool) -> Result<Self, BackendError> {
         let mut backends: Vec<(String, Arc<dyn CacheBackend>)> = Vec::new();
         if options.enabled {
@@ -124,14 +125,14 @@ impl Cache {
         }
     }
 
-    /// How many entries were found stale since the start by running their handlers again (`CACHE_VERIFY_PERCENT`, C50). Each is
-    /// an error in the log, and is deleted.
+    /// The number of entries since the start that were found stale by running their handlers again
+    /// (`CACHE_VERIFY_PERCENT`, C50). Each is an error in the log, and is deleted.
     #[must_use]
     pub fn stale_entries_found(&self) -> u64 {
         self.shared.verification.stale_entries()
     }
 
-    /// How the default backend is.
+    /// The state of the default backend.
     #[must_use]
     pub fn health(&self) -> CacheHealth {
         if !self.shared.enabled {
@@ -147,20 +148,20 @@ impl Cache {
         }
     }
 
-    /// What the default backend cannot do at the moment, though it answers: `None` where it does all, or
-    /// where [`Cache::health`] reports more.
+    /// The reason that the default backend, although available, does not do everything. `None` where it
+    /// does, or where [`Cache::health`] reports more.
     #[must_use]
     pub fn shortfall(&self) -> Option<String> {
         let registered = self.shared.backend(None)?;
         registered.backend.shortfall()
     }
 
-    /// The value under the key. What a route stored is read under the route's key.
+    /// The value under the key. The answer of a route is found under the route's key.
     pub async fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, CacheError> {
         self.default_provider().get(key).await
     }
 
-    /// Stores a value; without an expiration, for `DEFAULT_CACHE_EXPIRATION`.
+    /// Stores a value. Without an expiration, it is kept for `DEFAULT_CACHE_EXPIRATION`.
     pub async fn set<T: Serialize + ?Sized>(
         &self,
         key: &str,
@@ -182,8 +183,8 @@ impl Cache {
         self.default_provider().delete(key).await
     }
 
-    /// Deletes what matches the Redis glob. While the backend is unavailable this is an error, and a new
-    /// generation, which distrusts every entry, takes its place with the recovery.
+    /// Deletes the keys that match the Redis glob. While the backend is unavailable this is an error,
+    /// and the recovery distrusts every entry instead, by a new generation.
     pub async fn delete_pattern(&self, pattern: &str) -> Result<(), CacheError> {
         self.default_provider().delete_pattern(pattern).await
     }
@@ -193,14 +194,14 @@ impl Cache {
         self.default_provider().invalidate_group(group).await
     }
 
-    /// Removes the entries of this cache and nothing else that shares the server (C24). Returns when no instance
-    /// trusts an entry from before. While the backend is unavailable this is an error, and the
-    /// removal is kept: it happens with the recovery.
+    /// Removes the entries of this cache, and no other data of the server (C24). Returns when no
+    /// instance trusts an earlier entry. While the backend is unavailable this is an error, and the
+    /// removal is kept and done at the recovery.
     pub async fn clear(&self) -> Result<(), CacheError> {
         self.default_provider().clear().await
     }
 
-    /// The stored value of the key, or that of the computation, which is then stored: see
+    /// The stored value of the key, or the computed value, which is then stored: see
     /// [`Computation::get_or_compute`]. Without an expiration, for `DEFAULT_CACHE_EXPIRATION`.
     ///
     /// ```no_run
@@ -233,7 +234,7 @@ impl Cache {
         described.get_or_compute(computation).await
     }
 
-    /// A computation whose value is cached under the key; options of it, then
+    /// A computation whose value is cached under the key. Set its options, then call
     /// [`get_or_compute`](Computation::get_or_compute).
     pub fn computation<'a>(&'a self, key: &'a str) -> Computation<'a> {
         self.default_provider().computation(key)

@@ -1,7 +1,7 @@
 //! Computations: the value of a future under a key, with the guarantees of a route (C51).
 //!
-//! Come here to change how a service caches a part of an answer. The protocol is in `lookup`; what routes do besides is
-//! in `middleware::read`.
+//! Come here to change how a service caches a part of an answer. The protocol is in `lookup`; the reads
+//! of routes are in `middleware::read`.
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ pub struct Computation<'a> {
     expiration: Option<Duration>,
 }
 
-/// Here and not beside the others of the provider, since a computation uses those.
+/// Here and not beside the other methods of the provider, since a computation uses those.
 impl<'a> Provider<'a> {
     /// See [`Cache::computation`](super::Cache::computation).
     pub fn computation(&self, key: &'a str) -> Computation<'a> {
@@ -68,23 +68,24 @@ impl<'a> Computation<'a> {
         self
     }
 
-    /// For how long the value is used. 0 stores nothing.
+    /// The time that the value is used. With 0 the value is not stored.
     pub fn expiration(mut self, expiration: Duration) -> Self {
         self.expiration = Some(expiration);
         self
     }
 
-    /// The stored value, or else that of the computation, which is then stored.
+    /// The stored value, or else the computed value, which is then stored.
     ///
-    /// - The computation of one key runs once at a time: other tasks of this process wait for it, other processes for at
-    ///   most `CACHE_COLLAPSE_WAIT_MS` (C34).
+    /// - The computation of one key runs once at a time: other tasks of this process wait for it, other
+    ///   processes for at most `CACHE_COLLAPSE_WAIT_MS` (C34).
     /// - A value that was computed from the state before an invalidation is never stored after it (C33).
-    /// - It runs to its end even if the future that waits for it is dropped, so it must own what it uses.
-    /// - Values larger than `CACHE_MAX_BODY_BYTES` are not stored. A stored value that does not fit `T` is computed anew,
-    ///   with a warning.
+    /// - It runs to its end even if the future that waits for it is dropped, so it must own its data.
+    /// - Values larger than `CACHE_MAX_BODY_BYTES` are not stored. A stored value that is not of type
+    ///   `T` is computed again, with a warning.
     ///
     /// # Errors
-    /// Those of the computation, which are not stored. A fault of the cache is no error: the computation runs.
+    /// Those of the computation, which are not stored. A fault of the cache is no error: the computation
+    /// runs.
     ///
     /// # Panics
     /// Where the computation panics.
@@ -98,7 +99,7 @@ impl<'a> Computation<'a> {
             return spawned(computation).await;
         };
         let shared = self.provider.shared;
-        // Most computations are found, so the claim is not brought along with the look-up.
+        // Most computations have a stored value, so the claim is not sent with the look-up.
         let found_nothing = AtomicBool::new(false);
         let lookup = Lookup {
             backend: &plan.registered.backend,
@@ -112,7 +113,7 @@ impl<'a> Computation<'a> {
             found_nothing: &found_nothing,
         };
         let decision = match lookup.decide(None).await {
-            // An entry of a route may be of use to the route after its expiry, not to a computation.
+            // A route may still use an entry after its expiry. A computation may not.
             Ok(Decision::Stale(entry, _)) => lookup.decide(Some(entry.id)).await,
             decision => decision,
         };
@@ -143,7 +144,7 @@ impl<'a> Computation<'a> {
         }
     }
 
-    /// Where the value is looked up; `None` where it cannot be.
+    /// The look-up of the value; `None` where the cache cannot be used.
     fn plan(&self) -> Option<Plan<'a>> {
         let shared = self.provider.shared;
         let registered = self.provider.registered.filter(|_| shared.enabled)?;
@@ -174,7 +175,7 @@ impl<'a> Computation<'a> {
     }
 }
 
-/// Where the value of a computation is looked up.
+/// The look-up of a computation's value.
 struct Plan<'a> {
     registered: &'a RegisteredBackend,
     key: Key,
@@ -182,7 +183,7 @@ struct Plan<'a> {
     expiration: Duration,
 }
 
-/// One run of a computation that may be stored.
+/// One run of a computation whose value may be stored.
 struct Fill {
     shared: Arc<Shared>,
     backend: Arc<GuardedBackend>,
@@ -192,13 +193,14 @@ struct Fill {
 }
 
 impl Fill {
-    /// Runs the computation, stores its value and gives it to the tasks that wait.
+    /// Runs the computation, stores its value and gives it to the waiting tasks.
     async fn run<T, E, F>(self, computation: F) -> Result<T, E>
     where
         T: Serialize,
         F: Future<Output = Result<T, E>>,
     {
-        // The end of the process waits for it. A process that waits for no more tasks computes all the same.
+        // The end of the process waits for this task. If the process accepts no more tasks, the value is
+        // computed all the same.
         let _task = self.shared.begin_task();
         let started = Instant::now();
         let value = match computation.await {
@@ -243,13 +245,14 @@ impl Fill {
     }
 }
 
-/// Runs a future to its end even if its caller leaves meanwhile. Its panic is the caller's.
+/// Runs a future to its end even if its caller is dropped meanwhile. A panic of the future becomes the
+/// caller's.
 async fn spawned<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> T {
     match tokio::spawn(future.in_current_span()).await {
         Ok(output) => output,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => resume_unwind(panic),
-            // The runtime ends, and its tasks end with it, this one too.
+            // The runtime ends, and with it all its tasks, this one too.
             Err(_) => std::future::pending().await,
         },
     }

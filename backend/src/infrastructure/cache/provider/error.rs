@@ -1,24 +1,24 @@
-//! What the provider reports: its errors, and the health of the cache.
+//! The errors of the provider, and the health of the cache.
 //!
-//! Come here to add an error that services can see.
+//! Come here to add an error for services. Answers to clients are made from it in `http`.
 
 use crate::infrastructure::cache::breaker::{DeletionError, Unavailable};
 
-/// Whether the cache can be used, as readiness reports it.
+/// Whether the cache can be used, for the readiness check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CacheHealth {
-    /// The backend answers.
+    /// The backend is available.
     Up,
-    /// The backend is away; requests go straight to their handlers.
+    /// The backend is unavailable; requests go straight to their handlers.
     Down,
     /// `CACHE_ENABLED=false`.
     Disabled,
 }
 
-/// Why the provider could not do what it was asked.
+/// The reason that an operation of the provider failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
-    /// The backend is away. What was to be deleted is kept and delivered when it is back.
+    /// The backend is unavailable. Deletions are kept and delivered at its recovery.
     #[error("Cache backend not available: {0}")]
     Unavailable(#[from] Unavailable),
     /// The backend cannot delete by pattern (C18).
@@ -26,17 +26,17 @@ pub enum CacheError {
         "PatternMatchingNotSupportedError: {0} has no pattern matching; use groups or to_invalidate_extra"
     )]
     PatternMatchingNotSupported(&'static str),
-    /// The value cannot be written as JSON, or what is stored is not of the wanted type.
+    /// The value cannot be serialised as JSON, or the stored value is not of the wanted type.
     #[error("the cached value does not fit the type: {0}")]
     Value(#[from] serde_json::Error),
-    /// An argument of an invalidation is missing. In place of the key that needs it, the smallest known whole was
-    /// invalidated (C48).
+    /// An argument of an invalidation is missing. In place of the key that needs it, the smallest known
+    /// set that contains the key was invalidated (C48).
     #[error("the argument {0} is missing; more than necessary was invalidated in its place")]
     MissingArgument(String),
-    /// The key cannot be one: it is empty, is reserved, or has characters that keys of routes never have.
+    /// The key is invalid: it is empty, is reserved, or has characters that keys of routes never have.
     #[error("this is no key of the cache: {0}")]
     Key(&'static str),
-    /// An expiration of less than a millisecond, which servers take for "for ever" or refuse.
+    /// The expiration is less than a millisecond. Servers would keep the value for ever or refuse it.
     #[error("an expiration of 0 is refused: leave it out for the default, or name a time")]
     Expiration,
 }

@@ -1,7 +1,7 @@
-//! Invalidations: the plan of a write, carried out on every registered backend.
+//! Invalidations: carrying out the plan of a write on every registered backend.
 //!
-//! Come here to change how a plan is carried out. Which keys belong to it is decided in `policy::write_keys`, and what a
-//! route says of it in `middleware::write`.
+//! Come here to change how a plan is carried out. Its keys are decided in `policy::write_keys`, and its
+//! log lines in `middleware::write`.
 
 use std::sync::Arc;
 
@@ -16,21 +16,21 @@ use crate::infrastructure::cache::breaker::{
 use crate::infrastructure::cache::keys::{group_key, resource_key};
 use crate::infrastructure::cache::policy::{CompiledPolicy, Invalidation, WritePlan};
 
-/// What became of a plan on one backend.
+/// The result of a plan on one backend.
 #[derive(Debug, Default)]
 pub(in crate::infrastructure::cache) struct Carried<'a> {
-    /// Why deletions are pending.
+    /// The reason that deletions are pending, if they are.
     pub(in crate::infrastructure::cache) unavailable: Option<Unavailable>,
-    /// The patterns that the backend cannot delete by.
+    /// The patterns that the backend does not support.
     pub(in crate::infrastructure::cache) unsupported: Vec<&'a str>,
-    /// The kind of the backend, where it has no patterns.
+    /// The kind of the backend.
     pub(in crate::infrastructure::cache) kind: &'static str,
 }
 
 impl Cache {
-    /// Invalidates what a write with this policy invalidates, for a change that no request makes: a job's, or another
-    /// service's (C51). The arguments are those that the request and its handler would have given; a name may stand more
-    /// than once. When this returns, no instance answers from before.
+    /// Carries out the invalidation of a write without a request, such as a job's or another service's
+    /// (C51). The arguments are those that the request and its handler would have given; a name may
+    /// occur more than once. When this returns, no instance answers with an earlier entry.
     ///
     /// ```no_run
     /// # use backend::infrastructure::cache::{Cache, CacheError, CachePolicy};
@@ -43,9 +43,10 @@ impl Cache {
     /// ```
     ///
     /// # Errors
-    /// [`CacheError::MissingArgument`] where an argument is missing: the smallest known whole was invalidated instead
-    /// (C48). [`CacheError::Unavailable`] where a deletion is pending, [`CacheError::PatternMatchingNotSupported`] where
-    /// the policy has patterns and the backend has none. Everything else was invalidated all the same.
+    /// [`CacheError::MissingArgument`] where an argument is missing: the smallest known set that
+    /// contains the key was invalidated instead (C48). [`CacheError::Unavailable`] where a deletion is
+    /// pending, [`CacheError::PatternMatchingNotSupported`] where the policy has patterns and the
+    /// backend does not support them. The rest of the policy was invalidated in every case.
     pub async fn invalidate(
         &self,
         policy: impl Into<Invalidation>,
@@ -78,8 +79,8 @@ impl Cache {
     }
 }
 
-/// Carries a plan out on every registered backend: the policy that reads a key may name another one than the policy that
-/// writes.
+/// Carries a plan out on every registered backend: the policy that reads a key may name another backend
+/// than the policy that writes.
 pub(in crate::infrastructure::cache) async fn carry_out<'a>(
     shared: &'a Shared,
     plan: &'a WritePlan,
@@ -97,7 +98,7 @@ async fn carry_out_on<'a>(backend: &Arc<GuardedBackend>, plan: &'a WritePlan) ->
         distrust_everything(backend).await;
         return carried;
     }
-    // The keys are kept for later.
+    // Unavailable keys are kept for later.
     carried.unavailable = backend.invalidate(full_keys(backend, plan)).await.err();
     for pattern in &plan.patterns {
         let full = backend.full_pattern(pattern);

@@ -1,4 +1,4 @@
-//! The provider: the cache as services, jobs, scripts and start-up use it (C22–C24).
+//! The provider: the cache for services, jobs, scripts and start-up (C22–C24).
 //!
 //! Come here to add an operation for services. Requests do not pass through here: see `middleware`.
 

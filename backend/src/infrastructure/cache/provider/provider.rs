@@ -1,6 +1,7 @@
 //! The operations of the provider on one backend (C22–C24).
 //!
-//! Come here to change what an operation does. Their documentation is at `Cache`, which calls them.
+//! Come here to change an operation. The documentation of the operations is at `Cache`, which calls
+//! them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -102,8 +103,9 @@ impl Provider<'_> {
         Ok(clear(backend).await?)
     }
 
-    /// The entry under the key, if it is still an answer: of this generation and of the present generations of the
-    /// records that it belongs to. Whose rights it was made under is not asked, since nobody in particular asks.
+    /// The entry under the key, if it is still an answer: of this generation and of the present
+    /// generations of the records that it belongs to. The rights of its caller are not compared, since a
+    /// service has no caller.
     async fn entry(&self, key: &str) -> Result<Option<Entry>, CacheError> {
         let backend = self.ready()?;
         let generation = backend.generation();
@@ -145,7 +147,7 @@ impl Provider<'_> {
         Ok((stamp(generations, belonging.rights) == belonging.stamp).then_some(entry))
     }
 
-    /// The key as the server knows it, if it is one.
+    /// The key in the server's form, if it is valid.
     pub(super) fn key(&self, key: &str) -> Result<Key, CacheError> {
         check_key(key)?;
         Ok(self.known()?.key(key))
@@ -161,7 +163,7 @@ impl Provider<'_> {
         }
     }
 
-    /// The backend, if there is one: deletions are kept for one that is away.
+    /// The backend, if it is registered: deletions are kept for an unavailable one.
     fn known(&self) -> Result<&Arc<GuardedBackend>, CacheError> {
         match self.registered {
             Some(registered) => Ok(&registered.backend),
@@ -173,7 +175,7 @@ impl Provider<'_> {
     }
 }
 
-/// A value as the answer that a route with this body would have stored.
+/// The answer that a route with this value as its body would have stored.
 pub(super) fn json_answer<T: Serialize + ?Sized>(
     value: &T,
 ) -> Result<CompleteAnswer, serde_json::Error> {
@@ -189,7 +191,7 @@ pub(super) fn json_answer<T: Serialize + ?Sized>(
     })
 }
 
-/// Keys of services are taken as they are, so what could not be a key of a route is refused.
+/// Checks a key of a service. It is used without escaping, so a key that no route could have is refused.
 fn check_key(key: &str) -> Result<(), CacheError> {
     let reason = if key.is_empty() {
         "it is empty"

@@ -18,7 +18,7 @@ use crate::infrastructure::cache::lookup::SingleFlights;
 /// The name of the backend that `CACHE_BACKEND` chooses.
 pub(super) const DEFAULT_BACKEND: &str = "default";
 
-/// What all clones share.
+/// The state that all clones share.
 #[derive(Debug)]
 pub(in crate::infrastructure::cache) struct Shared {
     pub(in crate::infrastructure::cache) enabled: bool,
@@ -28,18 +28,18 @@ pub(in crate::infrastructure::cache) struct Shared {
     pub(in crate::infrastructure::cache) default_expiration: u64,
     pub(in crate::infrastructure::cache) jitter_percent: u8,
     pub(in crate::infrastructure::cache) collapse_wait: Duration,
-    /// The namespace with its `:`, or nothing.
+    /// The namespace with its `:`, or an empty text.
     pub(in crate::infrastructure::cache) namespace: String,
     pub(in crate::infrastructure::cache) clock: Clock,
     pub(in crate::infrastructure::cache) warned: Once,
     pub(in crate::infrastructure::cache) verification: Arc<Verification>,
-    /// What goes on without a client: writes, refreshes, deletions by pattern.
+    /// The tasks without a client: writes, refreshes, deletions by pattern.
     pub(in crate::infrastructure::cache) tasks: TaskTracker,
     pub(super) unknown_backend: RateLimit,
     pub(super) backends: BTreeMap<String, RegisteredBackend>,
 }
 
-/// One backend and what belongs to it.
+/// One backend with its options.
 #[derive(Debug)]
 pub(in crate::infrastructure::cache) struct RegisteredBackend {
     pub(in crate::infrastructure::cache) backend: Arc<GuardedBackend>,
@@ -55,8 +55,8 @@ impl Shared {
         self.backends.values()
     }
 
-    /// Registers a task that the end of the process waits for, until the result is dropped; `None` where
-    /// the process waits for no more tasks.
+    /// Registers a task until the result is dropped. The end of the process waits for registered tasks.
+    /// `None` where the process accepts no more tasks.
     pub(in crate::infrastructure::cache) fn begin_task(&self) -> Option<TaskTrackerToken> {
         // Counted first: a tracker that is closed later waits for it.
         let task = self.tasks.token();
@@ -71,8 +71,8 @@ impl Shared {
         self.backends.get(name.unwrap_or(DEFAULT_BACKEND))
     }
 
-    /// The backend of that name; an unknown name is a backend that is away (C22), which the log says
-    /// at most once a second (C26).
+    /// The backend of that name. An unknown name is an unavailable backend (C22), which is logged at
+    /// most once a second (C26).
     pub(in crate::infrastructure::cache) fn backend_or_warn(
         &self,
         name: Option<&str>,

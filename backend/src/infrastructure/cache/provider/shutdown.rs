@@ -1,8 +1,8 @@
-//! The end of the process: what is under way is finished, what is pending is delivered.
+//! The end of the process: running tasks are finished, pending deletions are delivered.
 //!
-//! Come here to see what a process still does after SIGTERM. A program that uses the cache without serving
-//! requests, such as a job, ends with [`Cache::leave`]; if it does not, the next process that starts
-//! trusts nothing stored so far.
+//! Come here to see the work of a process after SIGTERM. A program that uses the cache without serving
+//! requests, such as a job, ends with [`Cache::leave`]. Without it, the next process that starts trusts
+//! no earlier entry.
 
 use std::time::{Duration, Instant};
 
@@ -10,16 +10,16 @@ use tokio::time::{sleep, timeout_at};
 
 use super::cache::Cache;
 
-/// Between two looks at the tasks under way.
+/// The pause between two checks of the running tasks.
 const PAUSE: Duration = Duration::from_millis(10);
 
 impl Cache {
-    /// Waits until no write, refresh or deletion is under way, until a time at most. From then on writes are
-    /// refused with 503. The log says how many were not finished. To be called before the workers end, whose
-    /// tasks end with them.
+    /// Waits until no write, refresh or deletion is under way, until a time at most. Afterwards writes
+    /// are refused with 503. The number of unfinished tasks is logged. Call this before the workers end,
+    /// since their tasks end with them.
     pub async fn finish_tasks(&self, until: Instant) {
         let tasks = &self.shared.tasks;
-        // Not refused from the beginning: connections that are open may still bring requests.
+        // Not refused before: open connections may still bring requests.
         while !tasks.is_empty() && Instant::now() < until {
             sleep(PAUSE).await;
         }
@@ -32,9 +32,9 @@ impl Cache {
         }
     }
 
-    /// Delivers pending deletions and leaves the namespace, until a time at most, so that the next process
-    /// begins with hits. The log names deletions that could not be delivered. Afterwards this cache is
-    /// not to be used.
+    /// Delivers pending deletions and leaves the namespace, until a time at most, so that the next
+    /// process begins with hits. The log names deletions that could not be delivered. Do not use this
+    /// cache afterwards.
     pub async fn leave(&self, until: Instant) {
         let leaving = self
             .shared

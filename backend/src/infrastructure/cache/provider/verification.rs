@@ -1,6 +1,7 @@
-//! How many hits are proved by running their handlers again, and how many entries were found stale (C50).
+//! The share of hits whose handlers run again, and the number of entries that were found stale (C50).
 //!
-//! Come here for the share, the bounds and the counter. The comparison itself is in `middleware::verify`.
+//! Come here for the share, the bounds and the counter. The comparison itself is in
+//! `middleware::verify`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,26 +9,26 @@ use std::time::Duration;
 
 use crate::infrastructure::cache::stored::ValueId;
 
-/// How many entries a process compares at a time. Beyond that a hit is not compared.
+/// The most entries that a process compares at a time. Beyond that a hit is not compared.
 const AT_A_TIME: usize = 4;
 
-/// The longest time from a commit to the end of its deletions, besides the deadline of an operation: after it an answer that
-/// differs is no longer one whose deletion is under way.
+/// The longest time from a commit to the end of its deletions, besides the deadline of an operation:
+/// after it, a different answer can no longer be explained by a deletion under way.
 const DELIVERY: Duration = Duration::from_secs(1);
 
-/// The share of hits to be compared, and what came of it.
+/// The share of hits to be compared, and the results.
 #[derive(Debug)]
 pub(in crate::infrastructure::cache) struct Verification {
     /// From 0 to 1.
     share: f64,
-    /// The entries that are compared now, [`AT_A_TIME`] at most.
+    /// The entries that are being compared, [`AT_A_TIME`] at most.
     running: Mutex<Vec<ValueId>>,
     stale_entries: AtomicU64,
-    /// How long a difference must last.
+    /// The time that a difference must last.
     pub(in crate::infrastructure::cache) settling_time: Duration,
 }
 
-/// The right to compare an entry, until it is dropped.
+/// The permit to compare an entry, until it is dropped.
 #[derive(Debug)]
 pub(in crate::infrastructure::cache) struct Comparison {
     verification: Arc<Verification>,
@@ -44,8 +45,8 @@ impl Verification {
         }
     }
 
-    /// The right to compare a hit on the entry, for the wanted share of hits; nothing while the same entry is compared already.
-    /// With a share of 0 it costs a comparison of two numbers.
+    /// A permit to compare a hit on the entry, for the wanted share of hits; `None` while the same entry
+    /// is being compared. A share of 0 costs only a comparison of two numbers.
     pub(in crate::infrastructure::cache) fn begin(
         self: &Arc<Self>,
         entry: ValueId,
