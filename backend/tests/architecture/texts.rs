@@ -74,35 +74,17 @@ const CLAUSES: u32 = 43;
 /// A file that is longer is two things.
 const MAX_LINES: usize = 350;
 
-/// Files that are longer and will be split.
-const LONGER: [&str; 3] = [
-    "tests/model/instance.rs",
-    "tests/model/main.rs",
-    "tests/model/outage.rs",
-];
-
-fn too_long<'a>(files: &'a [Source], excused: &[&str]) -> Vec<&'a str> {
+fn too_long(files: &[Source]) -> Vec<&str> {
     files
         .iter()
-        .filter(|(path, text)| {
-            text.lines().count() > MAX_LINES && !excused.contains(&path.as_str())
-        })
+        .filter(|(_, text)| text.lines().count() > MAX_LINES)
         .map(|(path, _)| path.as_str())
         .collect()
 }
 
 #[test]
 fn no_file_is_longer_than_350_lines() {
-    let files = all_files();
-    assert_eq!(too_long(&files, &LONGER), Vec::<&str>::new());
-    for excused in LONGER {
-        let still = files.iter().filter(|(path, _)| path == excused).cloned();
-        let still: Vec<_> = still.collect();
-        assert!(
-            !too_long(&still, &[]).is_empty(),
-            "{excused} is short enough now: take it off the list"
-        );
-    }
+    assert_eq!(too_long(&all_files()), Vec::<&str>::new());
 }
 
 #[test]
@@ -112,6 +94,5 @@ fn a_file_of_351_lines_is_found() {
         let lines = if name == "long" { 351 } else { 350 };
         (name, "line\n".repeat(lines))
     });
-    assert_eq!(too_long(&files, &[]), ["long"]);
-    assert!(too_long(&files, &["long"]).is_empty());
+    assert_eq!(too_long(&files), ["long"]);
 }

@@ -1,12 +1,15 @@
 //! The model of an outage: two instances, deletions that fail, the namespace's record, recovery, roll calls,
 //! leases, and the end of a process.
 //!
-//! Come here when the protocol of `breaker` changes. The steps of one instance are in `instance`.
+//! Come here when the protocol of `breaker` changes. What the model knows is in `outage_state`, the steps of a write are in
+//! `writer`, those of one instance in `instance` and `filler`.
 
 use stateright::{Model, Property};
 
-use crate::ids::{Id, Ids};
-use crate::instance::{Availability, Filler, Instance};
+use crate::ids::Ids as _;
+use crate::instance::{Availability, Instance};
+use crate::outage_state::{Held, State};
+use crate::writer::Writer;
 
 /// What is checked.
 #[derive(Clone, Copy, Debug)]
@@ -74,61 +77,6 @@ pub enum Lack {
     WaitAfterDistrust,
 }
 
-/// The backend, the database and everybody at work.
-#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
-pub struct State {
-    /// Commits so far.
-    pub database: u8,
-    /// The newest write that was acknowledged.
-    pub acknowledged: u8,
-    /// Whether the backend answers.
-    pub reachable: bool,
-    /// What it holds.
-    pub held: Held,
-    /// Who it is.
-    pub identity: Id,
-    /// What it would come back with.
-    snapshot: Option<Held>,
-    /// Whether one of the processes has ended.
-    pub ended: bool,
-    /// Whether the fault has begun.
-    pub broke: bool,
-    /// The instances.
-    pub instances: [Instance; 2],
-    writers: [Writer; 3],
-}
-
-/// What a backend holds.
-#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
-pub struct Held {
-    /// The namespace's generation and the identity recorded with it.
-    pub generation: Id,
-    pub identity: Id,
-    /// Whether the record lists each instance, and a dead one.
-    pub listed: [bool; 2],
-    pub dead: bool,
-    /// What stands under the key.
-    pub key: Option<Stored>,
-}
-
-/// A claim or an entry.
-#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
-pub struct Stored {
-    pub id: Id,
-    pub generation: Id,
-    /// The entry's value; a claim has none.
-    pub value: Option<u8>,
-}
-
-#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
-enum Writer {
-    Idle,
-    Committed(u8),
-    /// Has set a new generation, and waits for this instance to confirm it.
-    Distrusted(u8, usize),
-    Acknowledged,
-}
-
 /// One atomic step; the first number is the instance's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -187,53 +135,6 @@ pub enum Action {
 impl Outage {
     pub fn lacks(self, lack: Lack) -> bool {
         self.lacks == Some(lack)
-    }
-
-    fn write(self, state: &mut State, action: Action) -> Option<()> {
-        let (Action::Delete(number, writer)
-        | Action::Keep(number, writer)
-        | Action::Distrust(number, writer)) = action
-        else {
-            return None;
-        };
-        let Writer::Committed(value) = state.writers[writer] else {
-            return None;
-        };
-        let works = state.works(number);
-        let instance = &mut state.instances[number];
-        let away = instance.availability == Availability::Away;
-        match action {
-            // A lost connection costs the first attempt, and the second succeeds.
-            Action::Delete(..) if state.reachable && !away && !self.distrusts => {
-                state.held.key = None;
-                if instance.broken {
-                    instance.broken = false;
-                    instance.fail();
-                }
-            }
-            Action::Keep(..) if instance.joined && (away || !works) => {
-                instance.broken &= !state.reachable;
-                if self.lacks(Lack::Undelivered) {
-                    instance.fail();
-                } else {
-                    instance.owes = true;
-                    instance.open_breaker();
-                }
-            }
-            Action::Distrust(..) if self.distrusts && works => {
-                let generation = state.fresh();
-                state.held.generation = generation;
-                state.instances[number].generation = generation;
-                if !self.lacks(Lack::WaitAfterDistrust) {
-                    state.writers[writer] = Writer::Distrusted(value, 1 - number);
-                    return Some(());
-                }
-            }
-            _ => return None,
-        }
-        state.acknowledged = state.acknowledged.max(value);
-        state.writers[writer] = Writer::Acknowledged;
-        Some(())
     }
 
     fn fault(self, state: &mut State, action: Action) -> Option<()> {
@@ -399,71 +300,5 @@ impl Model for Outage {
             ));
         }
         properties
-    }
-}
-
-impl State {
-    /// Whether the instance's next operation succeeds.
-    pub fn works(&self, number: usize) -> bool {
-        self.reachable && !self.instances[number].broken
-    }
-
-    /// What a request that began now on the instance would be given from the cache: the entry, or
-    /// the answer of the flight whose claim it would see.
-    fn serves(&self, number: usize) -> Option<u8> {
-        let instance = &self.instances[number];
-        let trusts = instance.availability == Availability::Ready && instance.leased;
-        if !self.works(number) || !trusts {
-            return None;
-        }
-        let stored = self.held.key?;
-        if stored.generation != instance.generation {
-            return None;
-        }
-        stored.value.or(match instance.filler {
-            Filler::Filling(lead, value) if lead.expected == Some(stored.id) => Some(value),
-            _ => None,
-        })
-    }
-
-    /// Acknowledges the writes that waited for the instance to confirm a generation.
-    pub fn acknowledge_distrust(&mut self, confirmed: usize) {
-        for writer in &mut self.writers {
-            if let Writer::Distrusted(value, awaited) = *writer
-                && awaited == confirmed
-            {
-                self.acknowledged = self.acknowledged.max(value);
-                *writer = Writer::Acknowledged;
-            }
-        }
-    }
-
-    fn serves_old(&self, number: usize) -> bool {
-        self.serves(number)
-            .is_some_and(|value| value < self.acknowledged)
-    }
-}
-
-impl Held {
-    fn each_id(&mut self, visit: &mut impl FnMut(&mut Id)) {
-        visit(&mut self.generation);
-        visit(&mut self.identity);
-        if let Some(stored) = &mut self.key {
-            visit(&mut stored.id);
-            visit(&mut stored.generation);
-        }
-    }
-}
-
-impl Ids for State {
-    fn each_id(&mut self, visit: &mut impl FnMut(&mut Id)) {
-        self.held.each_id(visit);
-        visit(&mut self.identity);
-        if let Some(snapshot) = &mut self.snapshot {
-            snapshot.each_id(visit);
-        }
-        for instance in &mut self.instances {
-            instance.each_id(visit);
-        }
     }
 }

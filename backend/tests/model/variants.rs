@@ -3,7 +3,8 @@
 //! Come here when the stamp of claims and entries changes. The steps are those of `reader_steps`.
 
 use crate::lookup::{Lookup, Variant};
-use crate::{OLD_ENTRY, SAME_PROCESS, TWO_PROCESSES, fails, group, holds, key, soaks};
+use crate::lookup_properties::{OLD_ENTRY, SAME_PROCESS, TWO_PROCESSES, group, key};
+use crate::{fails, holds, soaks};
 
 const OTHER_RIGHTS: &str = "nobody is given an answer of other rights";
 
