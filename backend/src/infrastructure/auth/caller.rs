@@ -1,4 +1,7 @@
-//! The caller of a request: who the access token belongs to.
+//! The caller of a request: the owner of its access token.
+//!
+//! Come here to change how a request is authenticated. Declared routes have the middleware by
+//! `signed_in()` and `superuser()`.
 
 use std::future::{Ready, ready};
 use std::rc::Rc;
@@ -20,21 +23,22 @@ pub struct Caller {
     pub id: i64,
     /// The user's name.
     pub username: String,
-    /// Whether the user may do everything.
+    /// Whether the user has all rights.
     pub is_superuser: bool,
     /// The token of this request.
     pub token: AccessToken,
 }
 
 impl Caller {
-    /// Whether the caller may change what belongs to the user with this id: users may change what is theirs, superusers everything.
+    /// Whether the caller may change data of the user with this id: users may change their own data,
+    /// superusers all data.
     #[must_use]
     pub const fn may_change(&self, owner_id: i64) -> bool {
         self.id == owner_id || self.is_superuser
     }
 
-    /// Who sent the request. The token is checked at every request: what is revoked is refused at
-    /// once.
+    /// The caller of the request. The token is checked at every request, so a revoked token is refused
+    /// at once.
     async fn authenticate(request: &HttpRequest) -> Result<Self, ApiError> {
         if let Some(caller) = request.extensions().get::<Self>() {
             return Ok(caller.clone());
@@ -59,8 +63,8 @@ impl Caller {
             token,
         };
         request.extensions_mut().insert(caller.clone());
-        // Bound however the request is authenticated, by the middleware or by the extractor: the cache refuses to store
-        // an answer whose caller became known only behind it (C45).
+        // Bound by the middleware and by the extractor: the cache refuses to store an answer whose
+        // caller was bound only behind it (C45).
         bind_caller(request, caller.id, user.rights_version.cast_unsigned());
         Ok(caller)
     }
@@ -76,11 +80,12 @@ impl FromRequest for Caller {
     }
 }
 
-/// A middleware that authenticates before anything inside it runs: without a valid token the answer is 401. It binds the
-/// argument `caller`.
+/// A middleware that authenticates before its inner service runs: without a valid token the answer is
+/// 401. It binds the argument `caller`.
 ///
-/// A declared route has it outermost with `signed_in()` (see [`resource`](crate::infrastructure::resource)). Where a route is wrapped by
-/// hand, it must be wrapped last, so that a hit never skips it: `get().to(read_me).wrap(cache::ME).wrap(RequireCaller)`.
+/// A declared route has it outermost with `signed_in()` (see
+/// [`resource`](crate::infrastructure::resource)). Where a route is wrapped by hand, it must be wrapped
+/// last, so that a hit never skips it: `get().to(read_me).wrap(cache::ME).wrap(RequireCaller)`.
 #[derive(Clone, Copy, Debug)]
 pub struct RequireCaller;
 
@@ -126,7 +131,7 @@ where
     }
 }
 
-/// [`RequireCaller`] or [`RequireSuperuser`] at work around a route.
+/// The running [`RequireCaller`] or [`RequireSuperuser`] of a route.
 #[derive(Debug)]
 pub struct RequireCallerMiddleware<S> {
     service: Rc<S>,

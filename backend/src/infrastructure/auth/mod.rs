@@ -1,4 +1,4 @@
-//! Who is calling: usernames, passwords, access tokens and the caller of a request.
+//! Authentication: usernames, passwords, access tokens and the caller of a request.
 
 mod caller;
 mod password;

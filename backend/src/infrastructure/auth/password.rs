@@ -12,17 +12,17 @@ use tokio::sync::Semaphore;
 
 use crate::infrastructure::http::ApiError;
 
-/// How many may wait for their turn; more are asked to come back later.
+/// The most requests that may wait for a hash. Further ones are refused with 503.
 const MAX_WAITING: usize = 256;
 
-/// The hash of a password that nobody knows, verified where there is no user, so that both take as
-/// long. Written down, since making one would cost every start the memory that a hash takes.
+/// The hash of a password that no user has. It is verified where there is no user, so that both cases
+/// take equally long. A constant, since making a hash would cost every start its memory.
 const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$WJEDkm5lRBNtlgmGoslrVg$S0JytBcPqggSA3cLktfscOb2YQz0yaT9qaGvqGMdc90";
 
 /// Hashes and verifies passwords.
 ///
 /// Each hash takes some 19 MiB and some 20 ms of a core, so that a burst of logins could stall the
-/// service. At most half of the cores are at it at a time, on blocking threads.
+/// service. At most half of the cores hash at a time, on blocking threads.
 #[derive(Clone, Debug)]
 pub struct Passwords {
     turns: Arc<Semaphore>,
@@ -36,7 +36,7 @@ impl Default for Passwords {
 }
 
 impl Passwords {
-    /// Work for half of the cores.
+    /// Passwords with permits for half of the cores.
     #[must_use]
     pub fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -57,8 +57,7 @@ impl Passwords {
         .await?
     }
 
-    /// Whether the password is the one that was hashed. Without a hash the answer is no, after the
-    /// same time.
+    /// Whether the password matches the hash. Without a hash the answer is no, after the same time.
     pub async fn verify(
         &self,
         password: SecretString,
@@ -85,7 +84,7 @@ impl Passwords {
             .acquire_owned()
             .await
             .map_err(|error| ApiError::internal(&error))?;
-        // The turn goes along: a client that leaves does not let another hash start beside this one.
+        // The permit moves with the job: when a client leaves, no other hash starts beside this one.
         let job = move || {
             let _turn = turn;
             job()

@@ -13,23 +13,23 @@ use crate::infrastructure::http::ApiError;
 
 const LIFETIME_DAYS: i64 = 30;
 
-/// The hash of a token, which is all that is stored. Looking a hash up tells nothing about other
-/// tokens by its time.
+/// The hash of a token. Only the hash is stored. The time of a look-up by hash gives no information
+/// about other tokens.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct AccessToken([u8; 32]);
 
-/// Not the hash: it finds the row of a token, so it has no place in a log.
+/// Without the hash: it finds the row of a token, so it must not be logged.
 impl fmt::Debug for AccessToken {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("AccessToken(***)")
     }
 }
 
-/// A new token, to be shown once. It has no `Debug`, so that it cannot reach a log.
+/// A new token, which is shown once. It has no `Debug`, so that it cannot reach a log.
 pub struct IssuedToken {
     /// The token itself: 64 hexadecimal digits.
     pub token: String,
-    /// When it ends.
+    /// The end of its validity.
     pub expires_at: DateTime<Utc>,
 }
 
@@ -38,7 +38,7 @@ impl AccessToken {
         Self(Sha256::digest(token.as_bytes()).into())
     }
 
-    /// The token of the request's `Authorization` header, if it has a bearer token.
+    /// The token in the request's `Authorization` header, if it has a bearer token.
     #[must_use]
     pub fn from_request(request: &HttpRequest) -> Option<Self> {
         Self::from_headers(request.headers())
@@ -62,10 +62,10 @@ impl AccessToken {
     }
 }
 
-/// Issues a token, and removes those of the user that have ended.
+/// Issues a token, and removes the user's expired ones.
 ///
-/// `password_hash` is what the user was checked against: if it has been changed since, or the user
-/// deleted, there is no token, however close the two come.
+/// `password_hash` is the hash that the login was checked with. If the password has been changed or the
+/// user deleted since, even at the same moment, no token is issued.
 pub async fn issue(
     database: &Database,
     user_id: i64,

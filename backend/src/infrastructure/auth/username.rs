@@ -1,4 +1,4 @@
-//! A username as it stands in a path.
+//! A username in a path.
 
 use std::future::{Ready, ready};
 
@@ -7,12 +7,12 @@ use actix_web::{FromRequest, HttpRequest};
 
 use crate::infrastructure::http::ApiError;
 
-/// The path parameter `username`: 404 for what nobody can be called, without asking the database.
+/// The path parameter `username`: 404 for a text that cannot be a username, without asking the database.
 #[derive(Clone, Debug)]
 pub struct Username(pub String);
 
 impl Username {
-    /// Whether somebody could be called so: 2–32 of `[a-z0-9_]`.
+    /// Whether the text can be a username: 2–32 of `[a-z0-9_]`.
     #[must_use]
     pub fn is_possible(name: &str) -> bool {
         (2..=32).contains(&name.len())

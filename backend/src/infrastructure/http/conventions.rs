@@ -1,5 +1,8 @@
-//! What holds for every request, whichever route it takes: it has an id, its path may end in a slash,
-//! and its errors are problems. One middleware, since each one more costs every request.
+//! The conventions of all requests: a request has an id, its path may end in a slash, and its errors are
+//! problems.
+//!
+//! Come here to change a rule that applies to every route. It is one middleware, since each further one
+//! costs every request.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -18,20 +21,21 @@ use super::request_timeout::RequestTimeout;
 /// Whether each answer closes its connection.
 static CLOSES_CONNECTIONS: AtomicBool = AtomicBool::new(false);
 
-/// From now on each answer closes its connection: the process ends, and requests that come on connections
-/// that are open already would keep it from doing so.
+/// From now on each answer closes its connection. The process is ending, and further requests on open
+/// connections would delay it.
 pub fn close_connections() {
     CLOSES_CONNECTIONS.store(true, Ordering::Relaxed);
 }
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
-/// A middleware that gives the request its [`RequestId`], finds the route of `/widgets/` where that of
-/// `/widgets` is, answers for a handler that takes too long, gives every error its problem body, and keeps
-/// answers to callers out of other caches (`Cache-Control: no-store`), unless the route says otherwise.
+/// A middleware that gives the request its [`RequestId`], routes `/widgets/` like `/widgets`, answers
+/// for a handler that takes too long, gives every error its problem body, and keeps answers to callers
+/// out of other caches (`Cache-Control: no-store`), unless the route says otherwise.
 ///
 /// # Errors
-/// Those of the inner service that are no answers, such as a handler that panicked, as problems too.
+/// Errors of the inner service that have no answer, such as a panic of a handler. They become problems
+/// too.
 pub async fn apply_conventions<B: MessageBody + 'static>(
     timeout: RequestTimeout,
     mut request: ServiceRequest,
@@ -53,7 +57,8 @@ pub async fn apply_conventions<B: MessageBody + 'static>(
         let head = response.response_mut().head_mut();
         head.set_connection_type(ConnectionType::Close);
     }
-    // Answers of cached routes have the header already (C52). Other answers to a caller are of that caller alone.
+    // Answers of cached routes have the header already (C52). Other answers to a caller belong to that
+    // caller alone.
     let needs_no_store = !response.headers().contains_key(CACHE_CONTROL)
         && response.request().headers().contains_key(AUTHORIZATION);
     let headers = response.headers_mut();
@@ -64,7 +69,7 @@ pub async fn apply_conventions<B: MessageBody + 'static>(
     Ok(response)
 }
 
-/// Takes the slashes off the end of the path, for the router and for whoever asks for the address.
+/// Removes the slashes at the end of the path, for the router and for readers of the URI.
 fn trim_trailing_slashes(request: &mut ServiceRequest) {
     let uri = request.uri();
     let trimmed = match uri.path().trim_end_matches('/') {
@@ -77,7 +82,7 @@ fn trim_trailing_slashes(request: &mut ServiceRequest) {
     };
     let mut parts = uri.clone().into_parts();
     parts.path_and_query = PathAndQuery::try_from(trimmed).ok();
-    // A part of an address is one too.
+    // A part of a URI is a URI too.
     if let Ok(uri) = Uri::from_parts(parts) {
         request.match_info_mut().get_mut().update(&uri);
         request.head_mut().uri = uri;

@@ -1,7 +1,8 @@
-//! The one error type, which knows its HTTP answer.
+//! The error type, with its HTTP answers.
 //!
-//! A handler returns it; [`super::apply_conventions`] writes it as `application/problem+json`
-//! (RFC 9457) with the request's id. A 500 tells nothing: what happened is in the log under that id.
+//! A handler returns it; [`super::apply_conventions`] writes it as `application/problem+json` (RFC 9457)
+//! with the request's id. A 500 shows no cause: the cause is in the log under that id. Come here to add
+//! an error; problem documents are written in `problem`.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
@@ -10,17 +11,17 @@ use serde::Serialize;
 
 use crate::infrastructure::cache::CacheError;
 
-/// What is wrong with one field.
+/// A mistake in one field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FieldError {
-    /// The path to the field; empty for the whole.
+    /// The path to the field; empty for the whole body or query.
     pub field: String,
-    /// What would be right.
+    /// The rule that the value must meet.
     pub message: String,
 }
 
 impl FieldError {
-    /// Something wrong with a field.
+    /// A mistake in a field.
     pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             field: field.into(),
@@ -29,7 +30,7 @@ impl FieldError {
     }
 }
 
-/// Why a request is not answered as it wished.
+/// The reason that a request gets an error.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
     /// 400
@@ -38,7 +39,7 @@ pub enum ApiError {
     /// 401
     #[error("a valid access token is required")]
     Unauthorized,
-    /// 401 at login: the same words whether or not there is such a user.
+    /// 401 at login: the same words whether or not the user exists.
     #[error("the username or the password is wrong")]
     WrongCredentials,
     /// 403
@@ -74,17 +75,18 @@ pub enum ApiError {
 }
 
 impl ApiError {
-    /// 500; the cause goes to the log and nowhere else.
+    /// 500; the cause is written to the log only.
     pub fn internal(cause: &dyn std::fmt::Display) -> Self {
         tracing::error!("internal error: {cause}");
         Self::Internal
     }
 }
 
-/// A handler that cannot do without the cache, such as one that counts in it, lets its errors through with `?`. Where the cache only
-/// saves work, a handler goes on without it instead: a fault of the cache must not become the caller's error by accident.
+/// A handler that needs the cache, such as one that counts in it, returns its errors with `?`. Where the
+/// cache only saves work, a handler goes on without it instead: a fault of the cache must not become the
+/// caller's error by accident.
 impl From<CacheError> for ApiError {
-    /// 503 with `Retry-After` while the backend is unavailable; 500 for what is a mistake in the program.
+    /// 503 with `Retry-After` while the backend is unavailable; 500 for a mistake in the program.
     fn from(error: CacheError) -> Self {
         match error {
             CacheError::Unavailable(cause) => {
@@ -96,7 +98,7 @@ impl From<CacheError> for ApiError {
     }
 }
 
-/// What a problem answer says besides its status.
+/// The content of a problem answer besides its status.
 #[derive(Clone, Debug)]
 pub(super) struct ProblemDetails {
     pub(super) detail: String,

@@ -1,4 +1,6 @@
-//! Extractors whose mistakes are the contract's errors.
+//! Extractors for bodies and queries, with the errors of the contract.
+//!
+//! Come here to change how input is refused. Paths are read in `path`.
 
 use std::fmt::Display;
 use std::future::{Ready, ready};
@@ -14,13 +16,13 @@ use serde::{Deserialize, Deserializer};
 
 use super::error::{ApiError, FieldError};
 
-/// The largest body.
+/// The largest body, in bytes.
 const MAX_BODY_BYTES: usize = 256 * 1024;
-/// How long a body may take to arrive.
+/// The longest time for a body to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A validated JSON body: 415, 413, 400 for what is no JSON, 422 for what is not of the type or not
-/// valid.
+/// A validated JSON body. 415 for another content type, 413 for a body over 256 KiB, 400 for invalid
+/// JSON, 422 for a value of another type or an invalid one.
 #[derive(Clone, Debug)]
 pub struct Json<T>(pub T);
 
@@ -71,7 +73,7 @@ fn is_json(request: &HttpRequest) -> bool {
 }
 
 fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
-    // What is no JSON is a 400 wherever the fault is, before any field is looked at.
+    // Invalid JSON is a 400 wherever the fault is, before any field is checked.
     let no_json = |error| ApiError::BadRequest(format!("the body is not JSON: {error}"));
     serde_json::from_slice::<IgnoredAny>(body).map_err(no_json)?;
     let mut deserializer = serde_json::Deserializer::from_slice(body);
@@ -84,7 +86,7 @@ fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     })
 }
 
-/// 422 with the path to the field and what serde said of it, without the value: it may be a password.
+/// 422 with the path to the field and serde's message without the value, which may be a password.
 fn wrong_field<E: Display>(error: &serde_path_to_error::Error<E>) -> ApiError {
     let message = without_value(&error.inner().to_string());
     let path = error.path().to_string();
@@ -98,14 +100,15 @@ fn wrong_field<E: Display>(error: &serde_path_to_error::Error<E>) -> ApiError {
     ApiError::Unprocessable(vec![FieldError::new(field, message.as_str())])
 }
 
-/// A message of serde's without the refused value and without the place in the text, which is of no use
-/// beside the name of the field.
+/// A message of serde without the refused value, and without the position, which is useless beside the
+/// name of the field.
 fn without_value(message: &str) -> String {
     for beginning in ["invalid type: ", "invalid value: ", "unknown variant "] {
         let Some(rest) = message.strip_prefix(beginning) else {
             continue;
         };
-        // The value may hold these words too; what was expected stands last, and is ours.
+        // The value may contain these words too. The expectation is at the end, and is this program's
+        // text.
         let (value, expected) = rest.rsplit_once(", expected ").unwrap_or((rest, ""));
         let kind = value.split(['`', '"']).next().unwrap_or_default().trim();
         let expected = expected.split(" at line ").next().unwrap_or_default();
@@ -119,7 +122,7 @@ fn without_value(message: &str) -> String {
     message[..end].to_owned()
 }
 
-/// A validated query: 422 for whatever is wrong with it.
+/// A validated query: 422 for any mistake.
 #[derive(Clone, Debug)]
 pub struct Query<T>(pub T);
 
@@ -171,10 +174,10 @@ pub fn nullable<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     Option::<T>::deserialize(deserializer).map(Some)
 }
 
-/// For text that is to be stored: PostgreSQL's holds no NUL. `#[garde(custom(without_nul))]`.
+/// For text that will be stored: text in PostgreSQL cannot contain NUL. `#[garde(custom(without_nul))]`.
 ///
 /// # Errors
-/// Where there is a NUL.
+/// The text contains a NUL.
 pub fn without_nul(text: &str, _: &()) -> garde::Result {
     if text.contains('\0') {
         Err(garde::Error::new("must not contain the NUL character"))

@@ -1,8 +1,9 @@
-//! `If-Match` (RFC 9110, section 13.1.1): a write that happens only if nobody changed the resource since it was read.
+//! `If-Match` (RFC 9110, section 13.1.1): a write that is done only if the resource has not changed
+//! since it was read.
 //!
-//! Come here to add it to a PATCH or DELETE: take [`IfMatch`] in the handler, and call [`IfMatch::check`] in the
-//! transaction of the change, after the row was locked. Do not check outside that transaction: another write could
-//! come between the check and the change.
+//! Come here to add it to a PATCH or DELETE: take [`IfMatch`] in the handler, and call
+//! [`IfMatch::check`] in the transaction of the change, after the row was locked. Do not check outside
+//! that transaction: another write could come between the check and the change.
 
 use std::future::{Ready, ready};
 

@@ -1,4 +1,6 @@
-//! The shape of every HTTP answer: errors, request ids, extractors and pages.
+//! The form of HTTP answers: errors, request ids, extractors and pages.
+//!
+//! Come here to change a rule of the API as a whole. Nothing here knows a feature.
 
 mod conventions;
 mod error;

@@ -1,16 +1,18 @@
 //! Pages of a list.
+//!
+//! Come here to change the parameters or the form of a page. The rows are read in the modules.
 
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 
-/// Which page of a list is wanted.
+/// The wanted page of a list.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, Validate)]
 #[serde(default)]
 pub struct PageQuery {
-    /// From 1.
+    /// The number of the page, from 1.
     #[garde(range(min = 1, max = Self::MAX_PAGE))]
     pub page: i64,
-    /// 1–100, 10 by default.
+    /// The number of items on a page: 1–100, 10 by default.
     #[garde(range(min = 1, max = Self::MAX_ITEMS_PER_PAGE))]
     pub items_per_page: i64,
 }
@@ -25,12 +27,12 @@ impl Default for PageQuery {
 }
 
 impl PageQuery {
-    /// The last page that can be asked for.
+    /// The largest number of a page.
     pub const MAX_PAGE: i64 = 1_000_000_000;
     /// The most items on one page.
     pub const MAX_ITEMS_PER_PAGE: i64 = 100;
 
-    /// How many rows come before the page.
+    /// The number of rows before the page.
     #[must_use]
     pub fn offset(&self) -> i64 {
         self.page
@@ -44,18 +46,18 @@ impl PageQuery {
 pub struct Page<T> {
     /// The items, newest first.
     pub data: Vec<T>,
-    /// How many there are on all pages.
+    /// The number of items on all pages.
     pub total_count: i64,
     /// Whether there is a next page.
     pub has_more: bool,
-    /// Which page this is.
+    /// The number of the page.
     pub page: i64,
-    /// How many items a page has.
+    /// The number of items on a page.
     pub items_per_page: i64,
 }
 
 impl<T> Page<T> {
-    /// The page that was asked for.
+    /// The page for a query.
     #[must_use]
     pub fn new(data: Vec<T>, total_count: i64, query: PageQuery) -> Self {
         Self {

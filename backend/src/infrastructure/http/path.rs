@@ -1,7 +1,7 @@
 //! Parameters of a path: an id, or a text.
 //!
-//! Come here for what a handler gets from `{name}` in its path. A name with rules of its own, such as a username, has an extractor
-//! where its rules are.
+//! Come here to change the value that a handler gets for `{name}` in its path. A name with rules of its
+//! own, such as a username, has an extractor where its rules are.
 
 use std::future::{Ready, ready};
 
@@ -11,7 +11,8 @@ use percent_encoding::percent_decode_str;
 
 use super::error::ApiError;
 
-/// The id in the path: 400 for what is no 64-bit integer, 404 for one that no row can have.
+/// The id in the path: 400 for a text that is no 64-bit integer, 404 for an integer that no row can
+/// have.
 ///
 /// It is the last parameter named `id` or ending in `_id`, else the only one.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +34,7 @@ impl FromRequest for PathId {
     }
 }
 
-/// A text in the path, decoded: 404 for what no stored text can be, which is text that is not UTF-8 or holds a NUL.
+/// A text in the path, decoded: 404 for a text that cannot be stored: it is not UTF-8 or contains a NUL.
 ///
 /// It is the last parameter that is not named like an id (see [`PathId`]), else the only one.
 #[derive(Clone, Debug)]

@@ -1,4 +1,6 @@
-//! Renders every error as `application/problem+json` (RFC 9457).
+//! Writes every error as `application/problem+json` (RFC 9457).
+//!
+//! Come here to change the form of errors. Errors are defined in `error`.
 
 use std::fmt;
 
@@ -23,8 +25,8 @@ struct Problem<'a> {
     errors: &'a [FieldError],
 }
 
-/// Whether an answer needs a problem body: those of status 400 and above do, whoever made them, a
-/// handler, an extractor, the router or a stored answer. A handler's own JSON stays as it is.
+/// Whether an answer needs a problem body: every answer of status 400 or above, whether it comes from a
+/// handler, an extractor, the router or the cache. A handler's own JSON stays as it is.
 pub(super) fn is_bare_error<B>(response: &ServiceResponse<B>) -> bool {
     let status = response.status();
     (status.is_client_error() || status.is_server_error())
@@ -34,7 +36,7 @@ pub(super) fn is_bare_error<B>(response: &ServiceResponse<B>) -> bool {
             .is_none_or(|own| own != "application/json")
 }
 
-/// An error that came without the request that it belongs to.
+/// An error without the request that it belongs to.
 #[derive(Debug)]
 pub(super) struct Unanswered {
     pub(super) request_id: RequestId,
@@ -76,8 +78,8 @@ impl ResponseError for Unanswered {
     }
 }
 
-/// Gives an answer its problem body. An answer that is a problem document already keeps it and gets the
-/// id of the request.
+/// Gives an answer its problem body. A body that is already a problem document stays, and gets the id of
+/// the request.
 pub(super) fn render<B: MessageBody>(
     response: ServiceResponse<B>,
     request_id: &RequestId,
@@ -121,7 +123,7 @@ pub(super) fn render<B: MessageBody>(
     ServiceResponse::new(request, response.set_body(body))
 }
 
-/// The problem document of an answer that is one, if its body is at hand.
+/// The problem document in an answer's body, if it is one and is in memory.
 fn own_document<B: MessageBody>(
     response: &HttpResponse<()>,
     body: B,

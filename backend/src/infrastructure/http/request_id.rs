@@ -1,4 +1,6 @@
 //! `X-Request-Id`: every request has one, in the log and in the answer.
+//!
+//! Come here to change which ids of clients are accepted.
 
 use std::fmt;
 
@@ -15,7 +17,7 @@ pub struct RequestId(Id);
 #[derive(Clone, Debug)]
 enum Id {
     Sent(HeaderValue),
-    /// Written out where it is needed, which without a log is once.
+    /// Converted to text at its use, which is once without a log.
     New(Uuid),
 }
 

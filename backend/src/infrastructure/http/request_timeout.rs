@@ -1,8 +1,8 @@
 //! `SERVER_REQUEST_TIMEOUT`: no request stays without an answer.
 //!
 //! A timer for each request would cost every hit more than its look-up of the time. The requests of a
-//! worker share one clock that ticks four times a second. Come here to change what becomes of a handler
-//! that is late.
+//! worker share one clock that ticks four times a second. Come here to change the handling of a late
+//! handler.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -59,8 +59,8 @@ impl RequestTimeout {
         }
     }
 
-    /// Runs a handler. One that is late is answered for with 503: what reads is stopped, what writes
-    /// goes on to its end (C20).
+    /// Runs a handler. A late one is answered for with 503: a read is stopped, a write goes on to its
+    /// end (C20).
     pub(super) async fn limit<B: 'static>(
         &self,
         request_id: &RequestId,

@@ -1,6 +1,7 @@
 //! A route for GET that answers HEAD too, for resources that are wrapped by hand.
 //!
-//! Declared resources (`infrastructure::resource`) have their own; come here only for what cannot be declared.
+//! Declared resources (`infrastructure::resource`) have their own. Come here only for routes that cannot
+//! be declared.
 
 use actix_web::http::Method;
 use actix_web::{Route, guard, web};
