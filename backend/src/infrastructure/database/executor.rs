@@ -1,6 +1,6 @@
-//! [`Database`], [`Scans`] and [`Transaction`] as executors of sqlx, so that `query!` and its kin take
-//! them. Come here only to add an operation of sqlx. Rows are collected before the first is handed
-//! out: a connection is never held for a reader that is slow.
+//! [`Database`], [`Scans`] and [`Transaction`] as executors of sqlx, so that `query!` and similar macros
+//! accept them. Come here only to add an operation of sqlx. Rows are collected before the first is
+//! handed out: a connection is never held for a slow reader.
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
@@ -19,8 +19,8 @@ const ALL: Run<Vec<Step>> =
 const FIRST: Run<Option<PgRow>> = |connection, statement| connection.fetch_optional(statement);
 const PREPARE: &str = "statements are prepared when they are first run, and not by themselves";
 
-/// An executor for statements that read much: lists, searches and counts. At most half of the pool
-/// works for them at a time, so that they never keep out a statement that reads one row.
+/// An executor for statements that read much: lists, searches and counts. At most half of the pool works
+/// for them at a time, so that they never delay a statement that reads one row.
 ///
 /// A statement waits at most two seconds for its turn.
 #[derive(Clone, Copy, Debug)]

@@ -15,8 +15,8 @@ use super::errors::{Fate, fate};
 use super::pool::Shared;
 use super::suspicion::PING;
 
-/// A borrowed connection. Dropped while an answer is outstanding it stays borrowed until the answer
-/// has come, at most until the deadline: the server is still at work for it.
+/// A borrowed connection. If it is dropped while an answer is outstanding, it stays borrowed until the
+/// answer has come, at most until the deadline: the server is still working for it.
 #[derive(Debug)]
 pub(super) struct Lease {
     connection: Option<PoolConnection<Postgres>>,
@@ -69,7 +69,7 @@ impl Lease {
         }
     }
 
-    /// Notes that the statement has been answered, and by what.
+    /// Records that the statement has been answered, and its result.
     pub(super) fn finished<T>(&mut self, outcome: &Result<T, sqlx::Error>) {
         self.is_busy = false;
         let Err(error) = outcome else { return };
@@ -87,7 +87,7 @@ impl Lease {
         }
     }
 
-    /// Notes that a transaction begins or has ended.
+    /// Records that a transaction begins or has ended.
     pub(super) fn set_in_transaction(&mut self, is_in_transaction: bool) {
         self.is_in_transaction = is_in_transaction;
     }

@@ -14,7 +14,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::connecting::{Connector, advice};
 use crate::infrastructure::settings::DatabaseSettings;
 
-/// How often a migration that takes long is mentioned in the log.
+/// The interval of the log's reminders of a migration that takes long.
 const REMINDER: Duration = Duration::from_secs(10);
 
 /// The applied migrations, and whether the server is read-only. One simple query: it leaves no prepared
@@ -31,7 +31,7 @@ pub static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
     migrator
 });
 
-/// Why the tables could not be brought up to date.
+/// The reason that the tables could not be brought up to date.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrationError {
     /// The database is not available.
@@ -105,8 +105,8 @@ impl Applied {
     }
 }
 
-/// Compares the applied migrations with the embedded ones; the versions that only the database knows
-/// come back.
+/// Compares the applied migrations with the embedded ones; returns the versions that only the database
+/// has.
 ///
 /// # Errors
 /// The first difference that keeps this program from using the tables.

@@ -1,7 +1,7 @@
 //! Outages: a server that no longer responds, without closing its connections.
 //!
-//! Without this, each request would find it out for itself, and wait until its deadline. Come here to
-//! change when waiting statements are given up. An outage is not a refused connection: that shows at once.
+//! Without this, each request would wait until its own deadline. Come here to change when waiting
+//! statements are given up. An outage is not a refused connection: that shows at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,7 +33,7 @@ impl Default for Outage {
 }
 
 impl Outage {
-    /// Whether statements are refused, since nothing would answer them.
+    /// Whether statements are refused, since they would get no answer.
     pub(super) fn is_on(&self) -> bool {
         *self.is_on.borrow()
     }
@@ -45,8 +45,8 @@ impl Outage {
         let _ = is_on.wait_for(|is_on| *is_on).await;
     }
 
-    /// Finds out in the background why an answer takes so long, unless that is being done. If the
-    /// server does not respond, the outage lasts until it does.
+    /// Checks the server in the background because an answer takes too long, unless a check is under
+    /// way. If the server does not respond, the outage lasts until it does.
     pub(super) fn suspect(shared: &Arc<Shared>) {
         if shared.outage.is_checked.swap(true, Ordering::AcqRel) {
             return;

@@ -23,9 +23,9 @@ use crate::infrastructure::settings::DatabaseSettings;
 
 /// Added to the statement timeout: the server's own answer comes first.
 const MARGIN: Duration = Duration::from_millis(500);
-/// An answer that takes longer is suspicious, at most.
+/// The longest time for an answer before the server is checked.
 const SUSPICIOUS: Duration = Duration::from_secs(2);
-/// The deadline of a check, at most.
+/// The longest deadline of a check.
 const CHECK: Duration = Duration::from_millis(2500);
 
 /// The database, shared by all requests. A clone is the same database.
@@ -38,7 +38,7 @@ pub struct Database {
     pub(super) shared: Arc<Shared>,
 }
 
-/// Everything that the clones of a [`Database`] share.
+/// The state that the clones of a [`Database`] share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) pool: PgPool,
@@ -49,7 +49,8 @@ pub(super) struct Shared {
     pub(super) patience: Duration,
     /// The beginning of a transaction.
     pub(super) begin: SqlStr,
-    /// Whether each statement needs a transaction, and none may have a name.
+    /// Whether a pooler is in front: then each statement needs a transaction, and no statement may have
+    /// a name.
     pub(super) has_pooler: bool,
     connector: Connector,
     connect_timeout: Duration,
@@ -71,7 +72,8 @@ impl Database {
         let pool = PgPoolOptions::new()
             .max_connections(settings.database_pool_size)
             .acquire_timeout(connect_timeout)
-            // It would cost every statement a round trip; `suspicion` pings where there is reason to.
+            // It would cost every statement a round trip; `suspicion` pings only where there is a
+            // reason.
             .test_before_acquire(false)
             .after_connect(move |connection, _| {
                 let connector = checked.clone();
@@ -118,7 +120,7 @@ impl Database {
             .await
         {
             Ok(connection) => {
-                // Closed politely, unless that takes long.
+                // Closed with a goodbye, unless that takes long.
                 let _ = timeout(MARGIN, connection.close()).await;
                 Ok(())
             }
@@ -272,7 +274,7 @@ impl Shared {
     }
 }
 
-/// Whether a read that failed so may be answered over another connection.
+/// Whether a read with this error may be repeated over another connection.
 fn is_worth_another(error: &Error) -> bool {
     matches!(fate(error), Fate::Dead | Fate::Outdated)
 }

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout};
 use super::connecting::{Connector, advice};
 use super::migrations::{APPLIED, Applied, Difference, compare, is_missing_table};
 
-/// Why the database cannot serve.
+/// The reason that the database cannot serve.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotReady {
     /// No answer in time.

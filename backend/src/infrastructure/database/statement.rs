@@ -1,5 +1,7 @@
-//! A statement that can be sent twice: once more after its connection has died, or without a name
-//! behind a pooler. Come here to change which statements are retried.
+//! A statement that can be sent twice: again after its connection has died, or without a name behind a
+//! pooler.
+//!
+//! Come here to change which statements are retried.
 
 use futures_util::future::BoxFuture;
 use sqlx::error::BoxDynError;

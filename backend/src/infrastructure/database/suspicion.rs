@@ -1,4 +1,4 @@
-//! Suspicion: idle connections that have to be looked at before they are used.
+//! Suspicion: idle connections that are checked before their use.
 //!
 //! A connection whose peer is gone looks like any other until it is used. Come here to change when an
 //! idle connection is pinged or closed.
@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use sqlx::{Connection, PgConnection};
 use tokio::time::timeout;
 
-/// An idle connection is used unseen for this long after it was last used: a ping costs a round trip.
+/// The idle time up to which a connection is used without a check: a ping costs a round trip.
 const TRUSTED: Duration = Duration::from_secs(1);
 /// The deadline of a ping.
 pub(super) const PING: Duration = Duration::from_secs(1);
 
-/// Which idle connections are suspected. Times are microseconds since `start`; 0 is never.
+/// The suspected idle connections. Times are microseconds since `start`; 0 means never.
 #[derive(Debug)]
 pub(super) struct Suspicion {
     start: Instant,

@@ -17,7 +17,7 @@ use super::statement::{Run, Statement};
 pub struct Transaction {
     lease: Lease,
     shared: Arc<Shared>,
-    /// Whether a statement has failed: what was done before it cannot be committed.
+    /// Whether a statement has failed: the statements before it cannot be committed.
     has_failed: bool,
 }
 
@@ -43,8 +43,8 @@ impl Transaction {
     /// Commits the transaction.
     ///
     /// # Errors
-    /// The transaction is rolled back, since a statement has failed or a constraint is violated. After
-    /// a lost connection nobody knows.
+    /// The transaction is rolled back, since a statement has failed or a constraint is violated. After a
+    /// lost connection it is unknown whether it was committed.
     pub async fn commit(mut self) -> Result<(), Error> {
         if self.has_failed {
             let message = "a statement of the transaction has failed: it is rolled back";

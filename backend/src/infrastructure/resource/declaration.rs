@@ -27,7 +27,7 @@ pub struct Reading;
 #[derive(Debug)]
 pub struct Writing;
 
-/// A route has been declared, which the next word may describe.
+/// A declared route. The next word may describe it.
 pub trait OnRoute {}
 impl OnRoute for Reading {}
 impl OnRoute for Writing {}
@@ -160,7 +160,7 @@ impl<Last> Resource<Last> {
         self.path
     }
 
-    /// What is wrong with the declaration by itself, a sentence each.
+    /// The mistakes of the declaration by itself, a sentence each.
     pub(super) fn take_mistakes(&mut self) -> Vec<String> {
         if self.routes.is_empty() {
             self.mistakes.push("no method is declared".to_owned());
@@ -201,12 +201,13 @@ impl<Last> Resource<Last> {
 }
 
 impl<Last: OnRoute> Resource<Last> {
-    /// Only signed-in callers: others are answered 401, before the cache is asked and before the body is read.
+    /// Only signed-in callers. Others get 401, before the cache is asked and before the body is read.
     pub fn signed_in(self) -> Self {
         self.requires(RequiredCaller::SignedIn)
     }
 
-    /// Only superusers: without a valid token 401, others 403, before the cache is asked and before the body is read.
+    /// Only superusers. Without a valid token 401, other callers get 403, before the cache is asked and
+    /// before the body is read.
     pub fn superuser(self) -> Self {
         self.requires(RequiredCaller::Superuser)
     }
@@ -244,15 +245,16 @@ impl Resource<Reading> {
 }
 
 impl Resource<Writing> {
-    /// What the success of the write invalidates (C15–C17): an [`Invalidation`], or the [`CachePolicy`] of the resource
-    /// itself where nothing else becomes stale.
+    /// The invalidation by the success of the write (C15–C17): an [`Invalidation`], or the
+    /// [`CachePolicy`] of the resource itself where no other entry becomes stale.
     pub fn ends(self, invalidation: impl Into<Invalidation>) -> Self {
         self.with_policy(&RoutePolicy::Ends(invalidation.into()))
     }
 }
 
 impl MethodRoute {
-    /// The route in the one order that is right: authentication around the policy around the handler.
+    /// The route with its layers in the only correct order: authentication around the policy around the
+    /// handler.
     fn wrapped(self) -> Route {
         let RouteWithHandler(mut route) = self.route;
         route = match self.policy {

@@ -1,7 +1,8 @@
-//! What a handler takes, told by the types of its parameters.
+//! The inputs of a handler, from the types of its parameters.
 //!
-//! Come here to let a new kind of parameter into declared handlers, or to tell more of the existing ones (the description of
-//! the API is to be made from this). Values are not extracted here: that is each type's `FromRequest`.
+//! Come here to allow a new kind of parameter in declared handlers, or to describe more of the existing
+//! ones (the description of the API will be made from this). Values are not extracted here: that is each
+//! type's `FromRequest`.
 
 use std::any::type_name;
 
@@ -11,32 +12,34 @@ use crate::infrastructure::auth::{Caller, Username};
 use crate::infrastructure::cache::CacheArguments;
 use crate::infrastructure::http::{IfMatch, Json, PathId, PathText, Query};
 
-/// What is known of a handler from the types of its parameters.
+/// The facts about a handler that the types of its parameters give.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct InputDescription {
     /// The handler has a parameter that authenticates, such as [`Caller`]. A hit of the cache would skip it, so a cached route
     /// with such a handler needs `signed_in()` (C45).
     pub authenticates: bool,
-    /// The name of the type that the handler reads the query as. A cached route's policy must declare the same type (C14).
+    /// The name of the type as which the handler reads the query. A cached route's policy must declare
+    /// the same type (C14).
     pub query: Option<&'static str>,
 }
 
 /// A parameter of a declared handler.
 ///
-/// The default describes nothing, so a type of your own needs one line: `impl HandlerInput for Tenant {}`. A type that
-/// authenticates must set [`InputDescription::authenticates`].
+/// The default adds nothing, so a type of your own needs one line: `impl HandlerInput for Tenant {}`. A
+/// type that authenticates must set [`InputDescription::authenticates`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no parameter of a declared handler",
     note = "implement it for your extractor: `impl HandlerInput for YourType {{}}`"
 )]
 pub trait HandlerInput {
-    /// Adds what the parameter is to the description.
+    /// Adds the parameter to the description.
     fn describe(input: &mut InputDescription) {
         let _ = input;
     }
 }
 
-/// What a handler with these parameters takes: the one place where a declaration looks at a handler's type.
+/// The description of a handler with these parameters. Declarations learn about a handler's type only
+/// here.
 pub(super) fn describe<Input: HandlerInput>() -> InputDescription {
     let mut description = InputDescription::default();
     Input::describe(&mut description);

@@ -1,6 +1,7 @@
-//! The resources under one prefix: what is mounted, and what the map is made of.
+//! The resources under one prefix: their mounting, and the rows of the map.
 //!
-//! Come here when a resource is not reached, or is missing in the map. Resources are declared in the modules, not here.
+//! Come here when a resource is not reached, or is missing in the map. Resources are declared in the
+//! modules, not here.
 
 use actix_web::dev::HttpServiceFactory;
 use actix_web::web::{self, ServiceConfig};
@@ -22,7 +23,7 @@ pub struct Resources {
 }
 
 impl Resources {
-    /// No resources yet, under a prefix such as `/api/v1`, or the empty one.
+    /// An empty list under a prefix such as `/api/v1`, or the empty prefix.
     #[must_use]
     pub const fn under(prefix: &'static str) -> Self {
         Self {
@@ -60,8 +61,8 @@ impl Resources {
         self
     }
 
-    /// Adds whatever actix can serve, such as a resource with routes that are wrapped by hand. It is not in the map: its
-    /// policies are checked when a request comes, not at start.
+    /// Adds any service of actix, such as a resource with routes that are wrapped by hand. It is not in
+    /// the map: its policies are checked at each request, not at start.
     pub fn plain(&mut self, service: impl HttpServiceFactory + 'static) -> &mut Self {
         self.mounts.push(Box::new(move |config| {
             config.service(service);
@@ -86,14 +87,14 @@ impl Resources {
         )
     }
 
-    /// All that is wrong with the declarations, one line each; `registered` are the names of the cache's backends, or `None` where
-    /// the cache is off.
+    /// All mistakes of the declarations, one line each. `registered` are the names of the cache's
+    /// backends, or `None` where the cache is off.
     #[must_use]
     pub fn mistakes(&self, registered: Option<&[&str]>) -> Vec<String> {
         self.map().mistakes(registered)
     }
 
-    /// Mounts everything.
+    /// Mounts all services.
     pub fn mount(self, app: &mut ServiceConfig) {
         let mounts = self.mounts;
         let mount_all = move |config: &mut ServiceConfig| {
@@ -119,8 +120,8 @@ impl std::fmt::Debug for Resources {
     }
 }
 
-/// Whether every path that `later` matches is matched by `earlier` too. Parameters with a pattern (`{id:[0-9]+}`) are taken for
-/// different from everything.
+/// Whether every path that `later` matches is matched by `earlier` too. Parameters with a pattern
+/// (`{id:[0-9]+}`) count as different from all others.
 fn covers(earlier: &str, later: &str) -> bool {
     let mut later = later.split('/');
     for segment in earlier.split('/') {

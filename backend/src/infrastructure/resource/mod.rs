@@ -1,7 +1,8 @@
-//! One declaration of a resource: path, methods, handlers, authentication and cache policies in one place.
+//! One declaration of a resource: path, methods, handlers, authentication and cache policies in one
+//! place.
 //!
-//! Come here to see what a declaration gives, or to add a word to it. A module declares its resources in its
-//! `mod.rs`; no handler, no SQL and no policy is written here.
+//! Come here to see the effects of a declaration, or to add a word to it. A module declares its
+//! resources in its `mod.rs`; no handler, no SQL and no policy is written here.
 //!
 //! ```
 //! use actix_web::HttpResponse;
@@ -28,11 +29,13 @@
 //! assert_eq!(api.mistakes(None), Vec::<String>::new());
 //! ```
 //!
-//! From a declaration come: the routes; HEAD beside GET; 405 with `Allow` for every other method; the order of wrapping
-//! (authentication outermost, so that a hit never skips it, then the policy, then the handler); the rows of the map (C47);
-//! and what [`HandlerInput`] tells of the handler's parameters.
+//! From a declaration come: the routes; HEAD beside GET; 405 with `Allow` for every other method; the
+//! order of wrapping (authentication outermost, so that a hit never skips it, then the policy, then the
+//! handler); the rows of the map (C47); and the description of the handler's parameters by
+//! [`HandlerInput`].
 //!
-//! What cannot be right does not compile. A policy with invalidations is refused on a GET (C19):
+//! A declaration that cannot be correct does not compile. A policy with invalidations is refused on a
+//! GET (C19):
 //!
 //! ```compile_fail,E0308
 //! # use actix_web::HttpResponse;

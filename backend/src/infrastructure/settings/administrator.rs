@@ -1,4 +1,6 @@
-//! The first superuser (`ADMIN_*`).
+//! The settings of the first superuser (`ADMIN_*`).
+//!
+//! Come here to add or change such a setting. The superuser is created in `startup`.
 
 use garde::Validate;
 use secrecy::SecretString;

@@ -1,4 +1,6 @@
 //! The settings of the response cache (`CACHE_*`).
+//!
+//! Come here to add or change such a setting. It reaches the cache by `cache_options`.
 
 use garde::Validate;
 use secrecy::SecretString;
@@ -6,7 +8,7 @@ use serde::Deserialize;
 
 use super::variable::{Kind, Section, Variable};
 
-/// Which server holds the entries.
+/// The server that holds the entries.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "lowercase")]
 pub enum CacheBackendKind {
@@ -182,10 +184,10 @@ pub struct CacheSettings {
     /// `CACHE_EXTRA_BACKENDS`: `name:kind`, separated by commas; empty for none.
     #[garde(custom(names_and_kinds))]
     pub cache_extra_backends: String,
-    /// `DEFAULT_CACHE_EXPIRATION`: seconds, where a policy names none; not 0.
+    /// `DEFAULT_CACHE_EXPIRATION`: seconds, for policies without an expiration; not 0.
     #[garde(range(min = 1, max = 315_360_000))]
     pub default_cache_expiration: u64,
-    /// `CACHE_NAMESPACE`: stands before every key.
+    /// `CACHE_NAMESPACE`: the first part of every key.
     #[garde(length(max = 64), pattern("^[A-Za-z0-9_.-]*$"))]
     pub cache_namespace: String,
     /// `CACHE_REDIS_HOST`.
@@ -203,13 +205,13 @@ pub struct CacheSettings {
     /// `CACHE_REDIS_CONNECT_TIMEOUT`: seconds.
     #[garde(range(min = 1, max = 300))]
     pub cache_redis_connect_timeout: u64,
-    /// `CACHE_REDIS_POOL_SIZE`: shared connections.
+    /// `CACHE_REDIS_POOL_SIZE`: number of shared connections.
     #[garde(range(min = 1, max = 1000))]
     pub cache_redis_pool_size: usize,
-    /// `CACHE_NEAR`: whether hits come from this process's memory too; with Redis alone.
+    /// `CACHE_NEAR`: whether this process's memory also answers hits; with Redis only.
     #[garde(skip)]
     pub cache_near: bool,
-    /// `CACHE_NEAR_MAX_BYTES`: bound of the near cache.
+    /// `CACHE_NEAR_MAX_BYTES`: bound of the near cache, in bytes.
     #[garde(range(min = 65_536))]
     pub cache_near_max_bytes: u64,
     /// `CACHE_MEMCACHED_HOST`.
@@ -218,31 +220,34 @@ pub struct CacheSettings {
     /// `CACHE_MEMCACHED_PORT`.
     #[garde(range(min = 1))]
     pub cache_memcached_port: u16,
-    /// `CACHE_MEMCACHED_POOL_SIZE`: connections.
+    /// `CACHE_MEMCACHED_POOL_SIZE`: number of shared connections.
     #[garde(range(min = 1, max = 1000))]
     pub cache_memcached_pool_size: usize,
     /// `CACHE_MEMCACHED_CONNECT_TIMEOUT`: seconds.
     #[garde(range(min = 1, max = 300))]
     pub cache_memcached_connect_timeout: u64,
-    /// `CACHE_MEMORY_MAX_BYTES`: bound of the memory backend.
+    /// `CACHE_MEMORY_MAX_BYTES`: bound of the memory backend, in bytes.
     #[garde(range(min = 65_536))]
     pub cache_memory_max_bytes: u64,
-    /// `CACHE_OPERATION_TIMEOUT_MS`: deadline of one cache operation.
+    /// `CACHE_OPERATION_TIMEOUT_MS`: deadline of one cache operation, in milliseconds.
     #[garde(range(min = 1, max = 60_000))]
     pub cache_operation_timeout_ms: u64,
-    /// `CACHE_MAX_BODY_BYTES`: larger bodies are not stored.
+    /// `CACHE_MAX_BODY_BYTES`: the largest body that is stored, in bytes.
     #[garde(range(min = 1, max = 536_870_912))]
     pub cache_max_body_bytes: usize,
     /// `CACHE_STATUS_HEADER`: whether answers carry `Cache-Status`.
     #[garde(skip)]
     pub cache_status_header: bool,
-    /// `CACHE_COLLAPSE_WAIT_MS`: how long a request waits for another instance's answer.
+    /// `CACHE_COLLAPSE_WAIT_MS`: the longest time that a request waits for another instance's answer, in
+    /// milliseconds.
     #[garde(range(max = 10_000))]
     pub cache_collapse_wait_ms: u64,
-    /// `CACHE_EXPIRATION_JITTER_PERCENT`: expirations are shortened by up to this much.
+    /// `CACHE_EXPIRATION_JITTER_PERCENT`: the largest part by which expirations are shortened, in
+    /// percent.
     #[garde(range(max = 100))]
     pub cache_expiration_jitter_percent: u8,
-    /// `CACHE_VERIFY_PERCENT`: the share of hits whose handlers run again to find stale entries; fractions are allowed.
+    /// `CACHE_VERIFY_PERCENT`: the share of hits whose handlers run again to find stale entries, in
+    /// percent; fractions are allowed.
     #[garde(range(min = 0.0, max = 100.0))]
     pub cache_verify_percent: f64,
 }
@@ -278,7 +283,7 @@ impl Default for CacheSettings {
     }
 }
 
-/// The further backends by their names; `None` where the text is not that of `CACHE_EXTRA_BACKENDS`.
+/// The further backends by their names; `None` where the text is not valid for `CACHE_EXTRA_BACKENDS`.
 pub(super) fn extra_backends(text: &str) -> Option<Vec<(String, CacheBackendKind)>> {
     let mut backends: Vec<(String, CacheBackendKind)> = Vec::new();
     for part in text

@@ -1,6 +1,7 @@
-//! From the settings of the cache to the options that the cache takes.
+//! The cache's options, from the settings of the cache.
 //!
-//! Come here after adding a setting of the cache: the cache knows no settings, so each is handed on here.
+//! Come here after adding a setting of the cache: the cache does not know settings, so each is converted
+//! here.
 
 use std::time::Duration;
 

@@ -1,4 +1,6 @@
-//! The database (`DATABASE_*`).
+//! The settings of the database (`DATABASE_*`).
+//!
+//! Come here to add or change such a setting. Connections are made in `infrastructure::database`.
 
 use garde::Validate;
 use secrecy::{ExposeSecret, SecretString};
@@ -69,7 +71,7 @@ pub struct DatabaseSettings {
     /// `DATABASE_URL`: `postgres://user:password@host:port/database`.
     #[garde(custom(is_postgres_url))]
     pub database_url: SecretString,
-    /// `DATABASE_POOL_SIZE`: connections at most.
+    /// `DATABASE_POOL_SIZE`: the most connections.
     #[garde(range(min = 1, max = 1000))]
     pub database_pool_size: u32,
     /// `DATABASE_CONNECT_TIMEOUT`: seconds to wait for a connection.
@@ -84,8 +86,8 @@ pub struct DatabaseSettings {
     /// `DATABASE_IDLE_TRANSACTION_TIMEOUT`: seconds between two statements of a transaction.
     #[garde(range(min = 1, max = 3600))]
     pub database_idle_transaction_timeout: u64,
-    /// `DATABASE_PGBOUNCER`: whether `DATABASE_URL` leads to PgBouncer or another pooler, which may give
-    /// each transaction another server connection.
+    /// `DATABASE_PGBOUNCER`: whether `DATABASE_URL` leads to PgBouncer or another pooler, which may use
+    /// another server connection for each transaction.
     #[garde(skip)]
     pub database_pgbouncer: bool,
     /// `DATABASE_AUTO_MIGRATE`: whether `serve` brings the tables up to date first.

@@ -1,8 +1,8 @@
-//! What is written from the table of variables: `.env.example`, `docs/settings.md`, and the list that
-//! `backend settings` prints.
+//! The documents that are made from the table of variables: `.env.example`, `docs/settings.md`, and the
+//! output of `backend settings`.
 //!
-//! A test compares both files with what is written here. After a change, write them anew with
-//! `./scripts/test prepare`.
+//! Come here to change their form. A test compares both files with this output: after a change, write
+//! them again with `./scripts/test prepare`.
 
 use std::fmt::Write;
 
@@ -116,8 +116,8 @@ production the log warns when it is not set.
 ";
 
 impl Settings {
-    /// Every variable with the value that counts, one a line: `NAME=value`, and where it comes from
-    /// unless it is the default. Secrets that are set are shown as `***`.
+    /// Every variable with its effective value, one a line: `NAME=value`, and its source unless it is
+    /// the default. Secrets that are set are shown as `***`.
     #[must_use]
     pub fn listing(&self) -> String {
         let mut text = String::new();

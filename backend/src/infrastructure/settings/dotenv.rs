@@ -1,7 +1,7 @@
 //! The syntax of `.env`.
 //!
-//! A parser of our own, since `dotenvy` replaces `$` in values, stops at the first mistake, and puts
-//! the line into its message, which may hold a password. No message of this file holds a value.
+//! A parser of our own, since `dotenvy` replaces `$` in values, stops at the first mistake, and puts the
+//! line into its message, which may contain a password. No message of this file may contain a value.
 //! `docs/settings.md` describes the syntax for users.
 
 /// A line that sets a variable.
@@ -15,7 +15,7 @@ pub(super) struct Assignment {
     pub value: String,
 }
 
-/// The assignments of a file, and its mistakes, each of which names the line, and the variable if there
+/// The assignments of a file, and its mistakes. Each mistake names the line, and the variable if there
 /// is one.
 pub(super) fn parse(file: &[u8]) -> (Vec<Assignment>, Vec<String>) {
     // Editors on Windows write a byte order mark.
@@ -28,7 +28,7 @@ pub(super) fn parse(file: &[u8]) -> (Vec<Assignment>, Vec<String>) {
     };
     let mut assignments = Vec::new();
     let mut mistakes = Vec::new();
-    // After a quote that is not closed, the next lines are probably the rest of that value.
+    // After a missing end quote, the next lines are probably the rest of that value.
     let mut is_rest = false;
     for (index, line) in text.lines().enumerate() {
         let number = index + 1;
@@ -63,7 +63,7 @@ pub(super) fn parse(file: &[u8]) -> (Vec<Assignment>, Vec<String>) {
     (assignments, mistakes)
 }
 
-/// Whether a name from `.env` may stand in a message. What looks otherwise may be a part of a secret.
+/// Whether a name from `.env` may be shown in a message. Any other text may be a part of a secret.
 pub(super) fn may_be_shown(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_uppercase())
         && name
@@ -71,7 +71,7 @@ pub(super) fn may_be_shown(name: &str) -> bool {
             .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
-/// Why a line cannot be read.
+/// The reason that a line cannot be read.
 struct Mistake<'a> {
     name: Option<&'a str>,
     words: &'static str,
@@ -124,14 +124,15 @@ fn read(line: &str) -> Result<Option<(&str, String)>, Mistake<'_>> {
     }
 }
 
-/// Everything up to the next quote is the value.
+/// A value in single quotes: all characters up to the next quote.
 fn single_quoted(text: &str) -> Result<String, &'static str> {
     let (value, rest) = text[1..].split_once('\'').ok_or(UNCLOSED)?;
     nothing_but_a_comment(rest)?;
     Ok(value.to_owned())
 }
 
-/// As in a shell, `\` takes its meaning from `"`, `\`, `$` and backtick, and is itself elsewhere.
+/// A value in double quotes. As in a shell, `\` has a meaning before `"`, `\`, `$` and a backtick, and
+/// is itself elsewhere.
 fn double_quoted(text: &str) -> Result<String, &'static str> {
     let mut value = String::new();
     let mut characters = text[1..].chars();
@@ -159,8 +160,8 @@ fn nothing_but_a_comment(rest: &str) -> Result<(), &'static str> {
     }
 }
 
-/// A value without quotes holds nothing that a shell or another program would read in another way, but
-/// for a `$`, which is a `$`. A comment begins with a `#` behind a space.
+/// A value without quotes. It contains no character that a shell or another program would read
+/// differently, except `$`, which is a plain `$`. A comment begins with a `#` behind a space.
 fn unquoted(text: &str) -> Result<String, &'static str> {
     let comment =
         text.char_indices()
@@ -169,7 +170,7 @@ fn unquoted(text: &str) -> Result<String, &'static str> {
                 (character.is_whitespace() && next == '#').then_some(index)
             });
     let text = text[..comment.unwrap_or(text.len())].trim();
-    // `\$` was needed by earlier versions of this service, and is by other programs.
+    // Earlier versions of this service needed `\$`, and other programs still do.
     let value = text.replace("\\$", "$");
     if value.contains("${") || value.contains("$(") {
         return Err(EXPANDS);

@@ -1,4 +1,6 @@
-//! The logs (`LOG_*`).
+//! The settings of the logs (`LOG_*`).
+//!
+//! Come here to add or change such a setting. Log lines are written in `infrastructure::telemetry`.
 
 use garde::Validate;
 use serde::Deserialize;
@@ -6,13 +8,13 @@ use tracing_subscriber::EnvFilter;
 
 use super::variable::{Kind, Section, Variable};
 
-/// How log lines are written.
+/// The form of log lines.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     Pretty,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
@@ -63,7 +65,7 @@ impl Default for LoggingSettings {
     reason = "garde passes the context by reference"
 )]
 fn is_filter(directives: &str, _: &()) -> garde::Result {
-    // A lone word is taken for a level, not for the name of a crate.
+    // A single word is a level, not the name of a crate.
     let word = directives.split([',', '=']).count() == 1;
     let known = !word
         || directives

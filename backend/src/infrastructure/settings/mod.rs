@@ -1,9 +1,9 @@
-//! Settings from the environment and `.env`, one struct a concern, checked at start.
+//! Settings from the environment and `.env`, one struct for each concern, checked at start.
 //!
 //! A field is named like its variable, in lower case, and has a row in the table beside its struct: its
-//! kind, default and meaning. From the tables come `.env.example`, `docs/settings.md` and
-//! `backend settings`. Every mistake is reported at once, one line each, and none shows a secret.
-//! Nothing outside this folder reads the environment.
+//! kind, default and meaning. From the tables come `.env.example`, `docs/settings.md` and `backend
+//! settings`. All mistakes are reported at once, one line each, and none shows a secret. Only this
+//! folder may read the environment.
 
 mod administrator;
 mod cache;
@@ -49,12 +49,12 @@ pub struct Settings {
     pub logging: LoggingSettings,
     /// `ADMIN_*`.
     pub administrator: AdministratorSettings,
-    /// What looks odd but does not stop the start, to be logged.
+    /// Unusual settings that do not stop the start, to be logged.
     pub warnings: Vec<String>,
     values: Values,
 }
 
-/// Everything that is wrong with the settings.
+/// All mistakes in the settings.
 #[derive(Debug)]
 pub struct SettingsError {
     mistakes: Vec<String>,
@@ -125,8 +125,8 @@ impl Settings {
         }
     }
 
-    /// The value that a variable has, as it would be written in `.env`; none if there is no such
-    /// variable. A secret is given too.
+    /// The value of a variable in the form of `.env`; `None` without such a variable. Secrets are not
+    /// hidden.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<String> {
         let variable = variables::find(name)?;
@@ -137,7 +137,7 @@ impl Settings {
         })
     }
 
-    /// What holds for several variables at once.
+    /// Checks rules about several variables at once.
     fn check_together(&self, mistakes: &mut Vec<String>) {
         if self.cache.cache_near && self.cache.cache_backend != CacheBackendKind::Redis {
             mistakes.push(
@@ -157,7 +157,8 @@ impl Settings {
         }
     }
 
-    /// Without a namespace, two programs that share a server would read each other's entries.
+    /// Chooses a namespace where none is set: without one, two programs that share a server would read
+    /// each other's entries.
     fn choose_namespace(&mut self) {
         if !self.cache.cache_namespace.is_empty() {
             return;
@@ -180,7 +181,7 @@ impl Settings {
     }
 }
 
-/// The values of the kind that the table names; each other one is a mistake.
+/// The values of the kind in the table. Each other value is a mistake.
 fn of_the_right_kind<'a>(
     values: &'a Values,
     mistakes: &mut Vec<String>,
@@ -200,7 +201,8 @@ fn of_the_right_kind<'a>(
     right
 }
 
-/// Reads one concern; each variable that its struct refuses is a mistake of its own, and left out.
+/// Reads the settings of one concern. Each variable that its struct refuses is a mistake of its own, and
+/// is left out.
 fn read<T>(values: &[(&Variable, &Value)], mistakes: &mut Vec<String>) -> T
 where
     T: DeserializeOwned + Default + Validate<Context = ()>,
@@ -230,7 +232,7 @@ where
 fn deserialize<T: DeserializeOwned>(
     values: BTreeMap<String, String>,
 ) -> Result<T, config::ConfigError> {
-    // Not `try_parsing`: it would turn the password `007` into `7`.
+    // Not `try_parsing`: it would convert the password `007` to `7`.
     let source = EnvironmentSource::default().source(Some(values.into_iter().collect()));
     Config::builder()
         .add_source(source)

@@ -1,17 +1,19 @@
-//! Where the service listens (`ENVIRONMENT`, `SERVER_*`).
+//! The settings of the HTTP server (`ENVIRONMENT`, `SERVER_*`).
+//!
+//! Come here to add or change such a setting. Sockets are bound in `startup::listeners`.
 
 use garde::Validate;
 use serde::Deserialize;
 
 use super::variable::{Kind, Section, Variable};
 
-/// Where the program runs.
+/// The environment of the program.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "lowercase")]
 pub enum Environment {
-    /// Shows more: cache keys in `Cache-Status`.
+    /// Shows details: cache keys in `Cache-Status`.
     Development,
-    /// Shows nothing that a client need not know.
+    /// Shows no details to clients.
     Production,
 }
 
@@ -83,17 +85,17 @@ pub struct ServerSettings {
     /// `SERVER_PORT`: 0 for any free port.
     #[garde(skip)]
     pub server_port: u16,
-    /// `SERVER_WORKERS`: threads that serve; as many as there are cores if it is not set.
+    /// `SERVER_WORKERS`: threads that serve requests; without it, as many as there are cores.
     #[garde(inner(range(min = 1, max = 1024)))]
     pub server_workers: Option<usize>,
     /// `SERVER_REQUEST_TIMEOUT`: seconds until a request without an answer is answered with 503.
     #[garde(range(min = 1, max = 3600))]
     pub server_request_timeout: u64,
-    /// `SERVER_KEEP_ALIVE`: seconds that an idle connection stays open. Longer than the idle timeout of
-    /// a load balancer in front, which otherwise meets closed connections.
+    /// `SERVER_KEEP_ALIVE`: seconds that an idle connection stays open. Choose more than the idle
+    /// timeout of a load balancer in front, which would otherwise use closed connections.
     #[garde(range(min = 1, max = 3600))]
     pub server_keep_alive: u64,
-    /// `SERVER_MAX_CONNECTIONS`: connections that are open at a time; more wait to be accepted.
+    /// `SERVER_MAX_CONNECTIONS`: the most open connections; more wait to be accepted.
     #[garde(range(min = 1, max = 1_000_000))]
     pub server_max_connections: usize,
     /// `SERVER_SHUTDOWN_DELAY`: seconds between SIGTERM and the end of listening, in which readiness is

@@ -1,6 +1,6 @@
-//! Where values come from: the environment, `.env`, and the files that `*_FILE` names.
+//! The sources of values: the environment, `.env`, and the files that `*_FILE` names.
 //!
-//! Come here for what wins over what. Whether a value is right is not decided here.
+//! Come here to change the precedence of sources. Values are not checked here.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,31 +16,31 @@ use super::variables::{self, OTHER_NAMES};
 /// The largest file that a secret is read from, in bytes.
 const MAX_FILE_BYTES: u64 = 64 * 1024;
 
-/// The values of the variables that are set, by name. One is empty if its file could not be read, which is
-/// a mistake already.
+/// The values of the variables that are set, by name. The value is empty if its file could not be read,
+/// which is a mistake already.
 pub(super) type Values = BTreeMap<String, Value>;
 
-/// A value, and where it came from.
+/// A value with its origin.
 #[derive(Clone, Debug)]
 pub(super) struct Value {
-    /// The text. It is kept like a secret, since it may be one.
+    /// The text. It is kept as a secret, since it may be one.
     pub text: SecretString,
-    /// Where it was found.
+    /// The origin.
     pub origin: Origin,
 }
 
-/// Where a value was found.
+/// The origin of a value.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Origin {
-    /// The name, if that is not the variable's.
+    /// The name, if it differs from the variable's.
     pub name: Option<&'static str>,
-    /// The line of `.env`; none for the environment.
+    /// The line of `.env`; `None` for the environment.
     pub line: Option<usize>,
     /// The file that a `*_FILE` names.
     pub file: Option<String>,
 }
 
-/// Completes "NAME …" in a message, with a space in front unless there is nothing to say.
+/// Completes "NAME …" in a message, with a space in front unless it is empty.
 impl fmt::Display for Origin {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(line) = self.line {
@@ -54,7 +54,7 @@ impl fmt::Display for Origin {
 }
 
 impl Origin {
-    /// The place in a few words.
+    /// The origin in a few words.
     pub(super) fn description(&self) -> String {
         let place = match (self.line, self.name) {
             (Some(line), _) => format!("line {line} of .env"),
@@ -68,7 +68,7 @@ impl Origin {
     }
 }
 
-/// What was found, with the mistakes and warnings on the way.
+/// The found values, with the mistakes and warnings of the search.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub values: Values,
@@ -76,8 +76,8 @@ pub(super) struct Found {
     pub warnings: Vec<String>,
 }
 
-/// Gathers all values. The environment wins over `.env`, a variable over its other name, and an empty
-/// value counts as one that is not set.
+/// Gathers all values. The environment takes precedence over `.env`, a variable over its other name, and
+/// an empty value counts as not set.
 pub(super) fn gather(environment: BTreeMap<String, String>, file: Option<&[u8]>) -> Found {
     let mut found = Found::default();
     let (assignments, syntax) = file.map(dotenv::parse).unwrap_or_default();
@@ -137,7 +137,7 @@ fn set<'a>(values: &'a Values, name: &str) -> Option<&'a Value> {
         .filter(|value| !value.text.expose_secret().is_empty())
 }
 
-/// The variable's value in one source: its own, or that of the file that `{name}_FILE` names.
+/// The variable's value in one source: its own, or the content of the file in `{name}_FILE`.
 fn one_of(variable: &Variable, values: &Values, mistakes: &mut Vec<String>) -> Option<Value> {
     let own = set(values, variable.name);
     let Some(file_name) = variables::file_name(variable) else {
@@ -221,8 +221,8 @@ fn report_unknown_in_environment(environment: &BTreeMap<String, String>, found: 
     }
 }
 
-/// The variables that are set in the environment. A value that is not text is a mistake if the name is
-/// ours, and nobody's business here otherwise.
+/// The variables of the environment. A value that is not text is a mistake if the name is this
+/// service's, and is ignored otherwise.
 pub(super) fn environment(mistakes: &mut Vec<String>) -> BTreeMap<String, String> {
     let mut environment = BTreeMap::new();
     for (name, value) in std::env::vars_os() {

@@ -1,40 +1,40 @@
-//! What a row of the table of variables is: name, kind, default and meaning.
+//! A row of the table of variables: name, kind, default and meaning.
 //!
-//! Come here to add a kind of value. The rows stand beside the structs, in the file of each concern.
+//! Come here to add a kind of value. The rows are beside the structs, in the file of each concern.
 
 /// A variable of this service.
 #[derive(Clone, Copy, Debug)]
 pub struct Variable {
     /// Its name.
     pub name: &'static str,
-    /// What it may hold.
+    /// The kind of its values.
     pub kind: Kind,
-    /// The default as it is written in `.env`; empty for none.
+    /// The default in the form of `.env`; empty for none.
     pub default: &'static str,
-    /// What it is for, with the unit, without a full stop at the end.
+    /// Its meaning, with the unit, without a full stop at the end.
     pub meaning: &'static str,
 }
 
-/// What a variable may hold. A value of another kind is refused before a struct sees it: `config` would
-/// take `true` for the number 1, and `1` for `true`.
+/// The kind of a variable's values. A value of another kind is refused before a struct gets it: `config`
+/// would take `true` for the number 1, and `1` for `true`.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
     /// `true` or `false`.
     Flag,
-    /// Digits.
+    /// Digits only.
     Number {
-        /// What is counted, to begin "… from 1 to 10".
+        /// The unit, to begin "… from 1 to 10".
         unit: &'static str,
-        /// The least that it may be.
+        /// The smallest value.
         least: u64,
-        /// The most that it may be; `u64::MAX` for no bound.
+        /// The largest value; `u64::MAX` for no bound.
         most: u64,
     },
-    /// From 0 to 100, with a fraction or without.
+    /// From 0 to 100, with or without a fraction.
     Percentage,
-    /// One of a few words.
+    /// One of these words.
     Choice(&'static [&'static str]),
-    /// Text; the words complete "it may hold …", and the struct checks it.
+    /// Text. The words complete "it may hold …", and the struct checks the value.
     Text(&'static str),
     /// Text that is never shown, and that can come from a file named by `{name}_FILE`.
     Secret(&'static str),
@@ -52,14 +52,14 @@ impl Kind {
     pub fn fits(self, value: &str) -> bool {
         match self {
             Self::Flag => value == "true" || value == "false",
-            // Digits alone: `parse` would take a plus sign.
+            // Digits only: `parse` would accept a plus sign.
             Self::Number { least, most, .. } => {
                 value.bytes().all(|byte| byte.is_ascii_digit())
                     && value
                         .parse::<u64>()
                         .is_ok_and(|number| (least..=most).contains(&number))
             }
-            // Neither an exponent nor `nan`, which `parse` would take.
+            // Neither an exponent nor `nan`, which `parse` would accept.
             Self::Percentage => {
                 value.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'.'))
                     && value
@@ -103,7 +103,7 @@ impl Kind {
 /// The variables of one concern.
 #[derive(Clone, Copy, Debug)]
 pub struct Section {
-    /// What the variables are about.
+    /// The concern of the variables.
     pub title: &'static str,
     /// The variables, in the order of the struct's fields.
     pub variables: &'static [Variable],

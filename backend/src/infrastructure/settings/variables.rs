@@ -1,7 +1,7 @@
-//! The table of all variables, and how a name is found in it.
+//! The table of all variables, and the search for a name in it.
 //!
-//! A new variable is a field of a struct and a row beside it. Only a new section, another name or a
-//! new prefix is a change here.
+//! Come here to add a section, another name for a variable, or a prefix. A new variable is a field of a
+//! struct and a row beside it.
 
 use super::variable::{Section, Variable};
 use super::{administrator, cache, database, logging, server};
@@ -15,7 +15,7 @@ pub const SECTIONS: &[Section] = &[
     administrator::SECTION,
 ];
 
-/// A name that is understood where another variable is not set: platforms say the port so.
+/// A name that is used where another variable is not set: platforms give the port by `PORT`.
 pub(super) const OTHER_NAMES: &[(&str, &str)] = &[("PORT", "SERVER_PORT")];
 
 /// All variables.
@@ -37,7 +37,7 @@ pub(super) fn file_name(variable: &Variable) -> Option<String> {
         .then(|| format!("{}_FILE", variable.name))
 }
 
-/// Whether a name means something to this service.
+/// Whether this service uses the name.
 pub(super) fn is_known(name: &str) -> bool {
     let is_file = || name.strip_suffix("_FILE").and_then(find);
     find(name).is_some()
@@ -52,13 +52,13 @@ pub fn nearest(name: &str) -> Option<String> {
         .flat_map(|variable| [Some(variable.name.to_owned()), file_name(variable)])
         .flatten()
         .map(|known| (strsim::damerau_levenshtein(&known, name), known))
-        // Short names are near many others by accident.
+        // Short names are similar to many others by accident.
         .filter(|(distance, known)| *distance <= if known.len() < 9 { 1 } else { 2 })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, known)| known)
 }
 
-/// Whether a name begins like one of ours.
+/// Whether a name begins with a prefix of this service.
 #[must_use]
 pub fn has_our_prefix(name: &str) -> bool {
     [

@@ -1,4 +1,4 @@
-//! That `.env.example` and `docs/settings.md` are what the tables say, and the tables what the structs say.
+//! Tests: `.env.example` and `docs/settings.md` agree with the tables, and the tables with the structs.
 
 use secrecy::ExposeSecret;
 use serde::Deserialize;
@@ -6,7 +6,7 @@ use serde::de::{self, Visitor};
 
 use super::*;
 
-/// Learns the names of a struct's fields from its `Deserialize`.
+/// Records the names of a struct's fields from its `Deserialize`.
 struct FieldNames<'a>(&'a mut Vec<&'static str>);
 
 impl<'de> de::Deserializer<'de> for FieldNames<'_> {

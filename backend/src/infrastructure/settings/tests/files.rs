@@ -1,4 +1,4 @@
-//! Secrets that come from files.
+//! Tests of secrets in files.
 
 use std::path::PathBuf;
 

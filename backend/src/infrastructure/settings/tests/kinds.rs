@@ -1,8 +1,8 @@
-//! That no value of a wrong kind is converted in silence, and that tables and structs have the same bounds.
+//! Tests: no value of a wrong kind is converted silently, and tables and structs have the same bounds.
 
 use super::*;
 
-/// Values that are a number to nobody who reads them, and to `config` some are.
+/// Texts that are no numbers to a reader, although `config` converts some of them.
 const NO_NUMBERS: &[&str] = &[
     "true",
     "false",
@@ -28,7 +28,7 @@ const NO_NUMBERS: &[&str] = &[
     "18446744073709551616",
 ];
 
-/// Values that are `true` or `false` to `config`, or look as if they could be.
+/// Texts that `config` converts to `true` or `false`, or that look similar.
 const NO_FLAGS: &[&str] = &[
     "1", "0", "on", "off", "yes", "no", "True", "TRUE", "FALSE", "t", "2", "0.0", "-1", " true",
     "true ", "[true]", "null",

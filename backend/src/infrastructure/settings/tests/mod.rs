@@ -1,4 +1,4 @@
-//! What the settings promise: mistakes, precedence, the namespace. The syntax of `.env`, kinds, files and
+//! Tests of the settings: mistakes, precedence, the namespace. The syntax of `.env`, kinds, files and
 //! the written documents have files of their own here.
 
 mod document;

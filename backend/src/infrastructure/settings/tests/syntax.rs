@@ -1,4 +1,4 @@
-//! How `.env` is read, and that no message about it shows a value.
+//! Tests of the syntax of `.env`; no message about it shows a value.
 
 use super::dotenv::{Assignment, parse};
 use super::*;
