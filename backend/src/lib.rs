@@ -1,7 +1,7 @@
 //! The service: users and widgets on PostgreSQL behind a response cache on Redis or Memcached.
 //!
-//! Read [`startup`] for how the parts are put together, [`modules`] for what the application is,
-//! and [`infrastructure::cache`] for the cache.
+//! Read [`startup`] for the construction of the parts, [`modules`] for the features, and
+//! [`infrastructure::cache`] for the cache.
 
 #[cfg(doctest)]
 mod documentation;

@@ -1,4 +1,6 @@
 //! The command line.
+//!
+//! Come here to add a command. The work of a command is in `startup`.
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -89,7 +91,7 @@ async fn handle_signals_and_run() -> Result<ExitCode, Box<dyn std::error::Error>
 }
 
 async fn run(command: Command) -> Result<(), Box<dyn std::error::Error>> {
-    // These say what may be set, so they do not need settings that are right.
+    // These commands describe the settings, so they do not need valid ones.
     match command {
         Command::Settings { example: true, .. } => {
             io::stdout().write_all(settings::example().as_bytes())?;
@@ -118,7 +120,7 @@ async fn run(command: Command) -> Result<(), Box<dyn std::error::Error>> {
             })?;
             writeln!(io::stdout(), "{value}")?;
         }
-        // Handled above: they end by themselves at a signal, or need no settings.
+        // Handled above: these commands end by themselves at a signal, or need no settings.
         Command::Serve | Command::Routes { .. } => {}
         Command::Migrate => startup::migrate(&settings.database).await?,
         Command::CreateSuperuser {
@@ -145,7 +147,7 @@ async fn run(command: Command) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// The map goes to standard output also if something is wrong with it, which is then the error.
+/// Prints the map to standard output even if it has mistakes, which are then the error.
 fn print_routes(json: bool) -> Result<(), Box<dyn std::error::Error>> {
     let map = interfaces::map();
     let text = if json {
@@ -160,7 +162,7 @@ fn print_routes(json: bool) -> Result<(), Box<dyn std::error::Error>> {
     }
 }
 
-/// Asks on a terminal, without showing what is typed.
+/// Reads a password from the terminal without showing it.
 fn read_password(from_stdin: bool) -> Result<String, Box<dyn std::error::Error>> {
     if from_stdin {
         let mut line = String::new();

@@ -1,5 +1,7 @@
-//! What the application uses and what knows none of its features: settings, database, cache,
-//! authentication, telemetry, the shape of HTTP answers and the declaration of resources.
+//! The infrastructure: settings, database, cache, authentication, telemetry, the form of HTTP answers
+//! and the declaration of resources.
+//!
+//! Come here for a part that every feature uses. Nothing here knows a feature.
 
 pub mod auth;
 pub mod cache;

@@ -1,7 +1,7 @@
-//! Logs: one structured line for each request, and whatever else is worth a line.
+//! Logs: one structured line for each request, and the lines of other events.
 //!
-//! What is logged of a request is its id, method, route pattern, status, duration, what the cache did
-//! and who called. Neither paths, queries, bodies nor headers are: they may hold what is private.
+//! The line of a request contains its id, method, route pattern, status, duration, the cache's handling
+//! and the caller. Do not log paths, queries, bodies or headers: they may contain private data.
 
 use std::io::{self, BufWriter, IsTerminal};
 use std::time::Instant;
@@ -20,23 +20,23 @@ use super::cache::CacheOutcome;
 use super::http::RequestId;
 use super::settings::{LogFormat, LoggingSettings};
 
-/// How many lines may wait to be written.
+/// The most lines that may wait to be written.
 const QUEUED_LINES: usize = 10_000;
 
-/// Starts writing logs to standard output, from a thread of their own: a terminal or a pipe that is slow
-/// holds up no request. What does not fit in the queue to that thread, of [`QUEUED_LINES`], is dropped. The
-/// guard writes what is left when it goes.
+/// Starts writing logs to standard output, from a thread of their own, so that a slow terminal or pipe
+/// delays no request. Lines beyond the queue of [`QUEUED_LINES`] to that thread are dropped. The guard
+/// writes the remaining lines when it is dropped.
 ///
 /// # Errors
-/// If something else in the process has claimed the logs already.
+/// The process already has a logger.
 pub fn initialise(settings: &LoggingSettings) -> Result<WorkerGuard, TryInitError> {
-    // Lines that come together are written together.
+    // Lines of the same moment are written together.
     let output = BufWriter::with_capacity(64 * 1024, io::stdout());
     let (writer, guard) = NonBlockingBuilder::default()
         .buffered_lines_limit(QUEUED_LINES)
         .thread_name("log")
         .finish(output);
-    // The server's own lines at start say nothing that `listening` does not.
+    // The server's own lines at start add nothing to `listening`.
     let filter = EnvFilter::builder().parse_lossy(format!(
         "actix_server=warn,sqlx::postgres::notice=warn,{}",
         settings.log_level
@@ -58,13 +58,13 @@ pub fn initialise(settings: &LoggingSettings) -> Result<WorkerGuard, TryInitErro
     Ok(guard)
 }
 
-/// Whether requests are logged at all: if not, the service does without what it takes.
+/// Whether requests are logged. If not, their data is not collected.
 #[must_use]
 pub fn writes_requests() -> bool {
     tracing::enabled!(Level::INFO)
 }
 
-/// When a request began.
+/// The beginning of a request.
 #[derive(Clone, Copy, Debug)]
 struct Began(Instant);
 

@@ -1,4 +1,7 @@
-//! `/health`: whether the process lives, and whether it can serve.
+//! `/health`: whether the process is alive, and whether it can serve.
+//!
+//! Come here to change the health checks. The database is checked in `database::probe`, the cache in its
+//! breaker.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,7 +29,7 @@ struct Readiness {
 struct Checks {
     database: &'static str,
     cache: &'static str,
-    /// What the cache cannot do though it is up.
+    /// The limitation of an available cache.
     #[serde(skip_serializing_if = "Option::is_none")]
     cache_detail: Option<String>,
 }
@@ -47,7 +50,7 @@ async fn health() -> HttpResponse {
 pub struct Draining(Arc<AtomicBool>);
 
 impl Draining {
-    /// Readiness is 503 from now on.
+    /// From now on readiness is 503.
     pub fn begin(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
@@ -57,7 +60,7 @@ impl Draining {
     }
 }
 
-/// The database decides; the cache is only told, since the service answers without it.
+/// The database decides. The cache is only reported, since the service answers without it.
 async fn ready(
     database: web::Data<Database>,
     cache: web::Data<Cache>,

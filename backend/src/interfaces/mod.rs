@@ -1,4 +1,6 @@
-//! How the world reaches the application: where the API is mounted, and health.
+//! The interfaces: the mounting of the API, and health.
+//!
+//! Come here to change a prefix. Routes are declared in the modules.
 
 mod health;
 
@@ -10,7 +12,8 @@ use crate::modules;
 
 pub use health::Draining;
 
-/// All resources, in the order in which their paths are compared with a request's: what is asked most stands first.
+/// All resources, in the order in which their paths are compared with a request's: the most frequent
+/// ones are first.
 fn resources() -> [Resources; 2] {
     let mut api = Resources::under("/api/v1");
     modules::configure(&mut api);
@@ -19,7 +22,7 @@ fn resources() -> [Resources; 2] {
     [api, root]
 }
 
-/// The map of everything that answers (C47).
+/// The map of all declared routes (C47).
 #[must_use]
 pub fn map() -> CacheMap {
     resources()
@@ -28,7 +31,7 @@ pub fn map() -> CacheMap {
         .fold(CacheMap::default(), CacheMap::join)
 }
 
-/// Mounts everything that answers.
+/// Mounts all resources.
 pub fn configure(app: &mut ServiceConfig) {
     for resources in resources() {
         resources.mount(app);

@@ -1,12 +1,13 @@
-//! What the application is: one folder a feature.
+//! The features of the application: one folder for each.
 //!
-//! Come here to list a new module: one line, at the end of the list below. What belongs into its folder is explained in
-//! `docs/modules.md`. Modules know the infrastructure below them, and of each other no more than what a `mod.rs` makes public.
+//! Come here to list a new module: one line, at the end of the list below. The content of its folder is
+//! explained in `docs/modules.md`. Modules may use the infrastructure, and only the public items of
+//! another module's `mod.rs`.
 
 use crate::infrastructure::resource::Resources;
 
-/// Makes each name a module, and declares its resources. A macro, since no function can declare a module: with it a new
-/// module takes one line.
+/// Makes each name a module, and declares its resources. A macro, since no function can declare a
+/// module: so a new module takes one line.
 macro_rules! modules {
     ($($name:ident,)*) => {
         $(pub mod $name;)*
@@ -18,7 +19,7 @@ macro_rules! modules {
     };
 }
 
-// A path is compared with one resource after the other: what is asked most stands first.
+// A path is compared with one resource after the other: the most frequent ones are first.
 modules! {
     widgets,
     users,

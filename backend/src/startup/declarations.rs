@@ -1,6 +1,6 @@
 //! The check of all declared routes and policies, before anything else is started (C47).
 //!
-//! Come here for when the start is refused. The sentences themselves are in `cache::map`.
+//! Come here to change when the start is refused. The sentences themselves are in `cache::map`.
 
 use super::StartError;
 use crate::infrastructure::cache::CacheMap;

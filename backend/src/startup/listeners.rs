@@ -1,21 +1,21 @@
 //! The sockets that the server listens on.
 //!
-//! Come here to change how they are bound, and how they stop. The server is given copies: it closes a
-//! socket only when it ends, and until then a client that connects would wait for an answer in vain.
+//! Come here to change how they are bound and closed. The server gets copies of the sockets: it closes a
+//! socket only at its own end, and until then a connecting client would get no answer.
 
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, ToSocketAddrs};
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-/// Connections that wait to be accepted, at most.
+/// The most connections that wait to be accepted.
 const BACKLOG: i32 = 1024;
 
 /// The sockets of all addresses of the host.
 pub(super) struct Listeners(Vec<TcpListener>);
 
 impl Listeners {
-    /// Listens on every address of the host that can be listened on.
+    /// Listens on every possible address of the host.
     ///
     /// # Errors
     /// The host is unknown, or none of its addresses can be listened on.

@@ -1,4 +1,6 @@
-//! The only place that builds things and puts them together.
+//! Start-up: building all parts and connecting them.
+//!
+//! Come here to change the order of the start or of the end. Parts must not be built elsewhere.
 
 mod declarations;
 mod listeners;
@@ -30,14 +32,14 @@ use crate::modules::users::{self, UserCreate};
 use listeners::Listeners;
 pub use signals::{Signals, Stop};
 
-/// Seconds that requests under way have to finish after SIGTERM.
+/// Seconds after SIGTERM in which requests under way can finish.
 const SHUTDOWN_SECONDS: u64 = 30;
-/// The least time that pending cache deletions have to be delivered, after SIGINT too.
+/// The shortest time for the delivery of pending cache deletions, after SIGINT too.
 const LEAVE: Duration = Duration::from_secs(2);
-/// The wait for connections to the database that are in use when the server has stopped.
+/// The longest wait for used database connections after the server has stopped.
 const CLOSE: Duration = Duration::from_secs(2);
 
-/// Why the program does not start.
+/// The reason that the program does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The logs cannot be written.
@@ -50,7 +52,7 @@ pub enum StartError {
         #[from]
         cause: sqlx::Error,
     },
-    /// The tables are not up to date, and cannot be brought there.
+    /// The tables are not up to date, and could not be migrated.
     #[error("{0}")]
     Migration(#[from] MigrationError),
     /// The settings describe no backend.
@@ -67,10 +69,10 @@ pub enum StartError {
     Listen {
         /// The address.
         address: String,
-        /// What the system said.
+        /// The system's error.
         cause: io::Error,
     },
-    /// The server broke.
+    /// The server failed.
     #[error("the server stopped: {0}")]
     Server(io::Error),
 }
@@ -78,9 +80,9 @@ pub enum StartError {
 /// Serves until SIGTERM or SIGINT. After SIGTERM requests under way are finished first.
 ///
 /// # Errors
-/// Whatever keeps the program from starting, in a sentence for whoever starts it.
+/// The reason that the program cannot start, as a sentence for its operator.
 pub async fn serve(settings: Settings, signals: &mut Signals) -> Result<(), StartError> {
-    // Writes the last lines when it goes.
+    // Writes the last lines when it is dropped.
     let _log = telemetry::initialise(&settings.logging)?;
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
@@ -96,12 +98,12 @@ pub async fn serve(settings: Settings, signals: &mut Signals) -> Result<(), Star
     };
     let database = parts.database.clone();
     run_server(&settings.server, parts, signals).await?;
-    // A connection that does not come back is no reason to stay.
+    // The end does not wait longer for a connection that does not come back.
     let _ = timeout(CLOSE, database.close()).await;
     Ok(())
 }
 
-/// What every worker shares.
+/// The parts that all workers share.
 #[derive(Clone)]
 struct Parts {
     database: Database,
@@ -159,7 +161,7 @@ async fn run_server(
             }))
             .configure(interfaces::configure)
     };
-    // A policy that cannot be stops the program here, and not a worker thread of a running one.
+    // An impossible policy stops the program here, and not a worker thread of a running one.
     drop(app());
 
     let workers = settings
@@ -204,7 +206,7 @@ async fn run_server(
 /// Stops the server at the next signal. A second one ends the delay, a third one the wait for requests
 /// under way.
 ///
-/// `until` is when the shutdown time is over.
+/// `until` is the end of the shutdown time.
 async fn stop(
     signals: &mut Signals,
     (server, listeners): (&ServerHandle, &Listeners),
@@ -225,7 +227,7 @@ async fn stop(
             server.pause().await;
             listeners.refuse();
             close_connections();
-            // Before the workers end, whose tasks end with them.
+            // Before the workers end, since their tasks end with them.
             cache.finish_tasks(end).await;
         }
         if timeout_at(end.into(), server.stop(is_graceful))
@@ -244,7 +246,7 @@ async fn stop(
 /// Brings the tables up to date.
 ///
 /// # Errors
-/// Where the database is away or refuses.
+/// The database is unavailable or refuses.
 pub async fn migrate(settings: &DatabaseSettings) -> Result<(), StartError> {
     Ok(database::migrate(settings).await?)
 }
@@ -252,7 +254,7 @@ pub async fn migrate(settings: &DatabaseSettings) -> Result<(), StartError> {
 /// Creates a superuser; `false` where there is one of that name.
 ///
 /// # Errors
-/// Where the database is away, or somebody else has the name or the address.
+/// The database is unavailable, or another user has the name or the address.
 pub async fn create_superuser(
     settings: &DatabaseSettings,
     new: UserCreate,
@@ -287,7 +289,7 @@ async fn create_administrator(
     match users::create_superuser(database, passwords, new).await {
         Ok(true) => tracing::info!(username, "created the first superuser"),
         Ok(false) => {}
-        // Another instance may have been faster, and a taken address is no reason not to serve.
+        // Another instance may have been faster. A taken address does not prevent serving.
         Err(error @ ApiError::Conflict(_)) => {
             tracing::warn!(username, "ADMIN_USERNAME was not created: {error}");
         }

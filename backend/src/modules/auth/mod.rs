@@ -1,4 +1,6 @@
 //! Signing in and out.
+//!
+//! Come here for the routes of `/auth`. Tokens and passwords are in `infrastructure::auth`.
 
 mod routes;
 mod schemas;

@@ -16,7 +16,7 @@ pub async fn login(
     Json(login): Json<Login>,
 ) -> Result<HttpResponse, ApiError> {
     let name = login.username.to_lowercase();
-    // PostgreSQL's text holds no NUL, so nobody is called so.
+    // Text in PostgreSQL cannot contain NUL, so no user has such a name.
     let account = if name.contains('\0') {
         None
     } else {

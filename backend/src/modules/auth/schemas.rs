@@ -1,12 +1,14 @@
-//! What goes in and out of signing in.
+//! Input and output of `/auth`.
+//!
+//! Come here to change a field. Nothing is decided here.
 
 use chrono::{DateTime, Utc};
 use garde::Validate;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-/// Who wants to sign in. Only what makes the work unbounded is refused here; whatever else is wrong
-/// is a wrong name or password.
+/// A login. Only input that makes the work unbounded is refused here. Other mistakes count as a wrong
+/// name or password.
 #[derive(Debug, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct Login {
@@ -21,10 +23,10 @@ pub struct Login {
 /// A new access token.
 #[derive(Serialize)]
 pub struct Token {
-    /// To be sent as `Authorization: Bearer …`. It is not stored and not shown again.
+    /// The token for `Authorization: Bearer …`. It is not stored and not shown again.
     pub access_token: String,
     /// `bearer`.
     pub token_type: &'static str,
-    /// When the token ends.
+    /// The end of the token's validity.
     pub expires_at: DateTime<Utc>,
 }

@@ -1,4 +1,6 @@
 //! Users in the database.
+//!
+//! Come here to change a query. Rules are in `service`.
 
 use sqlx::PgExecutor;
 
@@ -17,11 +19,11 @@ pub struct NewUser<'a> {
     pub name: &'a str,
     /// The hash of the password.
     pub password_hash: &'a str,
-    /// Whether the user may do everything.
+    /// Whether the user has all rights.
     pub is_superuser: bool,
 }
 
-/// What changes; `None` stays.
+/// The changed fields; `None` keeps a field.
 pub struct Change<'a> {
     /// The name that is shown.
     pub name: Option<&'a str>,
@@ -47,7 +49,7 @@ pub async fn insert(database: &Database, user: &NewUser<'_>) -> Result<UserRead,
     .await?)
 }
 
-/// Whether that username was ever taken, and by a superuser who is still there.
+/// Whether that username was ever taken, and whether by a superuser who still exists.
 pub async fn is_superuser(database: &Database, username: &str) -> Result<Option<bool>, ApiError> {
     let query = sqlx::query_scalar!(
         r#"SELECT is_superuser AND deleted_at IS NULL AS "is_superuser!" FROM users WHERE username = $1"#,
@@ -56,7 +58,7 @@ pub async fn is_superuser(database: &Database, username: &str) -> Result<Option<
     Ok(query.fetch_optional(database).await?)
 }
 
-/// What everybody may see of a user.
+/// The part of a user that everybody may see.
 pub async fn find_profile(
     database: impl PgExecutor<'_>,
     username: &str,
@@ -70,7 +72,7 @@ pub async fn find_profile(
     .await?)
 }
 
-/// Locks a user: nobody else can change the row until the transaction ends.
+/// Locks a user: no other transaction can change the row until this one ends.
 pub async fn lock(transaction: &mut Transaction, id: i64) -> Result<(), ApiError> {
     sqlx::query_scalar!(
         "SELECT id FROM users WHERE id = $1 AND deleted_at IS NULL FOR UPDATE",
@@ -81,7 +83,7 @@ pub async fn lock(transaction: &mut Transaction, id: i64) -> Result<(), ApiError
     Ok(())
 }
 
-/// All of a user.
+/// A whole user.
 pub async fn find(database: impl PgExecutor<'_>, id: i64) -> Result<UserRead, ApiError> {
     Ok(sqlx::query_as!(
         UserRead,
@@ -93,7 +95,7 @@ pub async fn find(database: impl PgExecutor<'_>, id: i64) -> Result<UserRead, Ap
     .await?)
 }
 
-/// What is checked before a user is changed.
+/// The data that are checked before a user is changed.
 pub async fn find_account(database: &Database, username: &str) -> Result<Account, ApiError> {
     Ok(sqlx::query_as!(
         Account,
@@ -104,12 +106,12 @@ pub async fn find_account(database: &Database, username: &str) -> Result<Account
     .await?)
 }
 
-/// What is checked when somebody signs in with a username or an e-mail address.
+/// The data that are checked when a user signs in with a username or an e-mail address.
 pub async fn find_account_to_sign_in(
     database: &Database,
     username_or_email: &str,
 ) -> Result<Option<Account>, ApiError> {
-    // A name holds no `@` and an address does: the two cannot be mistaken for each other.
+    // A name contains no `@` and an address does, so neither can be mistaken for the other.
     Ok(sqlx::query_as!(
         Account,
         "SELECT id, password_hash FROM users WHERE (username = $1 OR email = $1) AND deleted_at IS NULL",
@@ -140,7 +142,7 @@ pub async fn list(database: &Database, query: PageQuery) -> Result<Page<UserRead
     Ok(page(rows, query))
 }
 
-/// Changes what is given. With `known_password_hash`, only while that is still the user's password.
+/// Changes the given fields. With `known_password_hash`, only while that is still the user's password.
 pub async fn update(
     transaction: &mut Transaction,
     id: i64,
@@ -164,8 +166,8 @@ pub async fn update(
     .await?)
 }
 
-/// Locks a user that is to be deleted, and all superusers where the user is one: their number stays the
-/// same until the transaction ends. Whether the user is the last of them comes back.
+/// Locks a user that will be deleted, and all superusers if the user is one: their number stays the same
+/// until the transaction ends. Returns whether the user is the last superuser.
 pub async fn lock_for_deletion(transaction: &mut Transaction, id: i64) -> Result<bool, ApiError> {
     // One statement in the order of ids, so that two deletions never wait for each other.
     let locked = sqlx::query!(

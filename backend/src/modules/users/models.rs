@@ -50,7 +50,7 @@ pub fn page(rows: Vec<PageRow>, query: PageQuery) -> Page<UserRead> {
     )
 }
 
-/// What is checked before a user is changed, and when a user signs in.
+/// The data that are checked before a user is changed, and when a user signs in.
 pub struct Account {
     /// The user's id.
     pub id: i64,

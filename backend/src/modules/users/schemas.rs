@@ -1,4 +1,6 @@
-//! What goes in and out of users.
+//! Input and output of `/users`.
+//!
+//! Come here to change a field or its bounds. Nothing is decided here.
 
 use chrono::{DateTime, Utc};
 use garde::Validate;
@@ -16,7 +18,7 @@ pub struct UserCreate {
     /// 2–32 of `[a-z0-9_]`; not `me`.
     #[garde(custom(is_username))]
     pub username: String,
-    /// Lowered when it comes in.
+    /// Converted to lower case.
     #[serde(deserialize_with = "lower_case")]
     #[garde(email, length(chars, max = 254))]
     pub email: String,
@@ -28,7 +30,7 @@ pub struct UserCreate {
     pub name: String,
 }
 
-/// A change of a user; what is left out stays.
+/// A change of a user. Absent fields stay.
 #[derive(Debug, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct UserUpdate {
@@ -36,7 +38,7 @@ pub struct UserUpdate {
     #[serde(default, deserialize_with = "present")]
     #[garde(inner(length(chars, min = 1, max = 80), custom(without_nul)))]
     pub name: Option<String>,
-    /// Lowered when it comes in.
+    /// Converted to lower case.
     #[serde(default, deserialize_with = "lower_case_if_present")]
     #[garde(inner(email, length(chars, max = 254)))]
     pub email: Option<String>,
@@ -44,32 +46,32 @@ pub struct UserUpdate {
     #[serde(default, deserialize_with = "present")]
     #[garde(inner(custom(is_password)))]
     pub password: Option<SecretString>,
-    /// Needed where users change their own e-mail address or password.
+    /// Required where users change their own e-mail address or password.
     #[serde(default, deserialize_with = "present")]
     #[garde(skip)]
     pub current_password: Option<SecretString>,
 }
 
-/// A user, for the user and for superusers.
+/// A user, as the user and superusers see it.
 #[derive(Debug, Serialize)]
 pub struct UserRead {
     /// The user's id.
     pub id: i64,
-    /// The name in addresses; it does not change.
+    /// The name in addresses. It never changes.
     pub username: String,
     /// The e-mail address.
     pub email: String,
     /// The name that is shown.
     pub name: String,
-    /// Whether the user may do everything.
+    /// Whether the user has all rights.
     pub is_superuser: bool,
-    /// When the user signed up.
+    /// The time of signing up.
     pub created_at: DateTime<Utc>,
-    /// When the user was last changed.
+    /// The time of the last change.
     pub updated_at: DateTime<Utc>,
 }
 
-/// A user, for everybody.
+/// A user, as everybody sees it.
 #[derive(Debug, Serialize)]
 pub struct UserProfile {
     /// The user's id.
@@ -78,7 +80,7 @@ pub struct UserProfile {
     pub username: String,
     /// The name that is shown.
     pub name: String,
-    /// When the user signed up.
+    /// The time of signing up.
     pub created_at: DateTime<Utc>,
 }
 

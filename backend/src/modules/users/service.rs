@@ -1,4 +1,6 @@
 //! The rules of users.
+//!
+//! Come here to change who may do what to a user. Queries are in `crud`.
 
 use super::crud::{self, Change, NewUser};
 use super::models::Account;
@@ -17,8 +19,8 @@ pub async fn create(
     insert(database, passwords, new, false).await
 }
 
-/// Creates a superuser, unless there is one of that name: whether it was created. A name or an
-/// address that somebody else has is an [`ApiError::Conflict`].
+/// Creates a superuser, unless there is one of that name. Returns whether it was created. A name or an
+/// address of another user is an [`ApiError::Conflict`].
 pub async fn create_superuser(
     database: &Database,
     passwords: &Passwords,
@@ -53,9 +55,10 @@ async fn insert(
     crud::insert(database, &user).await
 }
 
-/// Changes a user: oneself, or anybody for a superuser. A change of nothing leaves the user as is.
+/// Changes a user: users may change themselves, superusers may change every user. An empty change does
+/// nothing.
 ///
-/// A new password revokes the user's other tokens, or all of them where a superuser set it.
+/// A new password revokes the user's other tokens, or all of them if a superuser set it.
 pub async fn update(
     database: &Database,
     passwords: &Passwords,
@@ -105,7 +108,7 @@ pub async fn update(
     Ok(user)
 }
 
-/// What went with a deleted user.
+/// The deleted data of a user.
 #[derive(Debug)]
 pub struct Deleted {
     /// The user's id.
@@ -114,8 +117,8 @@ pub struct Deleted {
     pub widget_ids: Vec<i64>,
 }
 
-/// Deletes a user with tokens and widgets: oneself, or anybody for a superuser, but never the last
-/// superuser.
+/// Deletes a user with tokens and widgets: users may delete themselves, superusers may delete every
+/// user, but never the last superuser.
 pub async fn delete(
     database: &Database,
     caller: &Caller,
@@ -156,7 +159,8 @@ async fn check_precondition(
     Ok(())
 }
 
-/// The account of a user whom the caller may change. Callers who may not are answered alike whether or not the user exists.
+/// The account of a user whom the caller may change. Other callers get the same answer whether or not
+/// the user exists.
 async fn find_changeable(
     database: &Database,
     caller: &Caller,

@@ -1,7 +1,7 @@
-//! What is cached of widgets, and what makes it stale.
+//! Cache policies of widgets, and their invalidations.
 //!
-//! Come here when an answer about widgets is stale, or to cache another one. Other modules do not spell these keys: they
-//! take [`OF_OWNER`].
+//! Come here when an answer about widgets is stale, or to cache another one. Other modules must not
+//! write these keys: they use [`OF_OWNER`].
 
 use super::schemas::WidgetQuery;
 use crate::infrastructure::cache::{CachePolicy, Invalidation};
@@ -39,17 +39,17 @@ pub const COUNT: CachePolicy = CachePolicy::new("widget_count")
 /// The groups that every write ends. The handler binds `owner`, the name of the user whose lists change.
 const LISTS: &[&str] = &["user_{owner}_widgets", "widget_search"];
 
-/// A new widget is counted, listed and found.
+/// A new widget changes the count, the lists and the searches.
 pub const CREATE: Invalidation = COUNT.to_invalidate_groups(LISTS).binds(&["owner"]);
 
-/// A changed widget stands in lists and searches too.
+/// A changed widget changes lists and searches too.
 pub const UPDATE: Invalidation = WIDGET.to_invalidate_groups(LISTS).binds(&["owner"]);
 
-/// A deleted widget is not counted any more either.
+/// A deleted widget changes the count too.
 pub const DELETE: Invalidation = UPDATE.to_invalidate_extra(&[("widget_count", "global")]);
 
-/// All that is cached of a user's widgets: it ends when the user is deleted. The handler binds `owner`, the user's name, and the
-/// `widget_id` of each widget.
+/// The invalidation of all entries of a user's widgets, for the deletion of the user. The handler binds
+/// `owner`, the user's name, and the `widget_id` of each widget.
 pub const OF_OWNER: Invalidation = Invalidation::new()
     .to_invalidate_extra(&[("widget", "widget_id"), ("widget_count", "global")])
     .to_invalidate_groups(LISTS)

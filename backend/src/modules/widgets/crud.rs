@@ -1,4 +1,6 @@
 //! Widgets in the database: one statement for each operation.
+//!
+//! Come here to change a query. Rules are in `service`.
 
 use sqlx::PgExecutor;
 
@@ -7,8 +9,8 @@ use super::schemas::{WidgetCreate, WidgetRead, WidgetUpdate};
 use crate::infrastructure::database::{Database, Transaction};
 use crate::infrastructure::http::{ApiError, Page, PageQuery};
 
-/// Inserts a widget. [`ApiError::Unauthorized`] where the owner has just been deleted: the lock on
-/// the owner's row puts the two one after the other.
+/// Inserts a widget. [`ApiError::Unauthorized`] if the owner has just been deleted: the lock on the
+/// owner's row orders the two.
 pub async fn insert(
     database: &Database,
     owner_id: i64,
@@ -41,7 +43,7 @@ pub async fn find(database: impl PgExecutor<'_>, id: i64) -> Result<WidgetRead, 
     .await?)
 }
 
-/// Locks a widget: nobody else can change it until the transaction ends.
+/// Locks a widget: no other transaction can change it until this one ends.
 pub async fn lock(transaction: &mut Transaction, id: i64) -> Result<(), ApiError> {
     sqlx::query_scalar!(
         "SELECT id FROM widgets WHERE id = $1 AND deleted_at IS NULL FOR UPDATE",
@@ -52,7 +54,7 @@ pub async fn lock(transaction: &mut Transaction, id: i64) -> Result<(), ApiError
     Ok(())
 }
 
-/// Who a widget belongs to.
+/// The owner of a widget.
 pub async fn find_ownership(database: &Database, id: i64) -> Result<Ownership, ApiError> {
     Ok(sqlx::query_as!(
         Ownership,
@@ -140,7 +142,7 @@ pub async fn list_of_user(
     )
     .fetch_all(database.scans())
     .await?;
-    // An empty page is one row; no row at all is no such user.
+    // An empty page is one row. No row means no such user.
     if rows.is_empty() {
         Err(ApiError::NotFound)
     } else {
@@ -148,14 +150,14 @@ pub async fn list_of_user(
     }
 }
 
-/// How many widgets there are.
+/// The number of widgets.
 pub async fn count(database: &Database) -> Result<i64, ApiError> {
     let query =
         sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM widgets WHERE deleted_at IS NULL"#);
     Ok(query.fetch_one(database.scans()).await?)
 }
 
-/// Changes what is given.
+/// Changes the given fields.
 pub async fn update(
     database: impl PgExecutor<'_>,
     id: i64,
@@ -179,7 +181,7 @@ pub async fn update(
     .await?)
 }
 
-/// Deletes a widget; the row stays.
+/// Marks a widget as deleted; the row stays.
 pub async fn delete(database: impl PgExecutor<'_>, id: i64) -> Result<(), ApiError> {
     sqlx::query_scalar!(
         "UPDATE widgets SET deleted_at = now() WHERE id = $1 AND deleted_at IS NULL RETURNING id",
@@ -190,7 +192,7 @@ pub async fn delete(database: impl PgExecutor<'_>, id: i64) -> Result<(), ApiErr
     Ok(())
 }
 
-/// Deletes all widgets of a user, in the transaction that deletes the user. Their ids come back.
+/// Deletes all widgets of a user, in the transaction that deletes the user. Returns their ids.
 pub async fn delete_all_of(
     transaction: impl PgExecutor<'_>,
     owner_id: i64,
@@ -203,7 +205,7 @@ pub async fn delete_all_of(
     .await?)
 }
 
-/// The pattern that matches what contains the text, in which `%`, `_` and `\` stand for themselves.
+/// The pattern for texts that contain this text, in which `%`, `_` and `\` are literal.
 fn containing(text: &str) -> String {
     let mut pattern = String::with_capacity(text.len() + 2);
     pattern.push('%');

@@ -1,4 +1,6 @@
-//! Widgets: what users make, and everybody may see.
+//! Widgets: made by users, visible to everybody.
+//!
+//! Come here for the routes of widgets. Caching is in `cache`, rules are in `service`.
 
 mod cache;
 mod crud;

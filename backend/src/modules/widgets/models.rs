@@ -1,4 +1,6 @@
-//! Rows as the queries return them.
+//! Rows of the queries.
+//!
+//! Come here to change a row. Answers to clients are in `schemas`.
 
 use chrono::{DateTime, Utc};
 
@@ -8,9 +10,9 @@ use crate::infrastructure::http::{Page, PageQuery};
 /// A row of a page: the total, and a widget unless the page is empty.
 #[derive(Debug)]
 pub struct PageRow {
-    /// How many widgets there are on all pages.
+    /// The number of widgets on all pages.
     pub total_count: i64,
-    /// The rest is a [`WidgetRead`].
+    /// The other fields are those of a [`WidgetRead`].
     pub id: Option<i64>,
     /// See [`WidgetRead::owner`].
     pub owner: Option<String>,
@@ -37,7 +39,7 @@ impl PageRow {
     }
 }
 
-/// The page that the rows make; there is at least one row, even on an empty page.
+/// The page of these rows. There is at least one row, even for an empty page.
 pub fn page(rows: Vec<PageRow>, query: PageQuery) -> Page<WidgetRead> {
     let total_count = rows.first().map_or(0, |row| row.total_count);
     Page::new(
@@ -47,7 +49,7 @@ pub fn page(rows: Vec<PageRow>, query: PageQuery) -> Page<WidgetRead> {
     )
 }
 
-/// What decides who may change a widget.
+/// The data that decide who may change a widget.
 #[derive(Debug)]
 pub struct Ownership {
     /// The user it belongs to.

@@ -1,4 +1,6 @@
-//! What goes in and out of widgets.
+//! Input and output of `/widgets`.
+//!
+//! Come here to change a field or its bounds. Nothing is decided here.
 
 use chrono::{DateTime, Utc};
 use garde::Validate;
@@ -18,7 +20,7 @@ pub struct WidgetCreate {
     pub description: Option<String>,
 }
 
-/// A change of a widget; what is left out stays.
+/// A change of a widget. Absent fields stay.
 #[derive(Debug, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct WidgetUpdate {
@@ -37,7 +39,7 @@ pub struct WidgetUpdate {
 }
 
 impl WidgetUpdate {
-    /// Whether nothing changes.
+    /// Whether no field is given.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.name.is_none() && self.description.is_none()
@@ -53,19 +55,19 @@ pub struct WidgetRead {
     pub owner: String,
     /// Its name.
     pub name: String,
-    /// What it is.
+    /// Its description.
     pub description: Option<String>,
-    /// When it was made.
+    /// The time of creation.
     pub created_at: DateTime<Utc>,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated_at: DateTime<Utc>,
 }
 
-/// Which widgets are wanted.
+/// The wanted widgets.
 #[derive(Debug, Deserialize, Serialize, Validate)]
 #[serde(default)]
 pub struct WidgetQuery {
-    /// What the name or the description contains, up to 500 characters; empty for all.
+    /// A text that the name or the description contains, up to 500 characters; empty for all widgets.
     #[garde(length(chars, max = 500), custom(without_nul))]
     pub q: String,
     /// As in [`PageQuery`]; spelled out, since a query has no nested fields.
@@ -91,7 +93,7 @@ impl Default for WidgetQuery {
 }
 
 impl WidgetQuery {
-    /// Which page of the matching widgets is wanted.
+    /// The wanted page of the matching widgets.
     #[must_use]
     pub fn pages(&self) -> PageQuery {
         PageQuery {
@@ -101,7 +103,7 @@ impl WidgetQuery {
     }
 }
 
-/// How many widgets there are.
+/// The number of widgets.
 #[derive(Debug, Serialize)]
 pub struct WidgetCount {
     /// All widgets that are not deleted.

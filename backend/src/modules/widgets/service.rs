@@ -1,4 +1,6 @@
-//! The rules of widgets: who may change what.
+//! The rules of widgets.
+//!
+//! Come here to change who may do what to a widget. Queries are in `crud`.
 
 use super::crud;
 use super::models::Ownership;
@@ -7,7 +9,8 @@ use crate::infrastructure::auth::Caller;
 use crate::infrastructure::database::Database;
 use crate::infrastructure::http::{ApiError, IfMatch};
 
-/// Changes a widget of the caller, or any for a superuser. A change of nothing leaves it as it is.
+/// Changes a widget: owners may change their own, superusers may change all. An empty change does
+/// nothing.
 pub async fn update(
     database: &Database,
     caller: &Caller,
@@ -35,7 +38,7 @@ pub async fn update(
     Ok(changed)
 }
 
-/// Deletes a widget of the caller, or any for a superuser; its owner's name comes back.
+/// Deletes a widget: owners may delete their own, superusers may delete all. Returns the owner's name.
 pub async fn delete(
     database: &Database,
     caller: &Caller,
