@@ -156,12 +156,13 @@ async fn no_request_hangs_when_the_server_has_no_connection_left() {
     let database = TestDatabase::create().await;
     let (name, role) = (database.name().to_owned(), unique("role"));
     let owner = format!(
-        "CREATE ROLE {role} LOGIN; ALTER DATABASE {name} OWNER TO {role}; ALTER SCHEMA public OWNER TO {role}"
+        "CREATE ROLE {role} LOGIN PASSWORD 'secret'; ALTER DATABASE {name} OWNER TO {role}; ALTER SCHEMA public OWNER TO {role}"
     );
     execute(Some(&database), owner).await;
     let proxy = Proxy::start(server_port()).await;
     let mut url = reqwest::Url::parse(&database.url_through(Some(proxy.port))).unwrap();
     url.set_username(&role).unwrap();
+    url.set_password(Some("secret")).unwrap();
     let (drill, tasks) = Drill::start(url.as_str()).await;
     let began = Instant::now();
     execute(

@@ -27,12 +27,14 @@ const MARGIN: Duration = Duration::from_millis(500);
 const SUSPICIOUS: Duration = Duration::from_secs(2);
 /// The longest deadline of a check.
 const CHECK: Duration = Duration::from_millis(2500);
+/// How often a read whose connection has died is sent again, at most.
+const REPETITIONS: u32 = 3;
 
 /// The database, shared by all requests. A clone is the same database.
 ///
 /// `&Database` is a `PgExecutor`: each statement runs on a connection of the pool. It is answered or
 /// fails within `DATABASE_STATEMENT_TIMEOUT` and half a second, the wait for a connection included. A
-/// statement that only reads is sent once more if its connection has died.
+/// statement that only reads is sent again, three times at most, if its connection has died.
 #[derive(Clone, Debug)]
 pub struct Database {
     pub(super) shared: Arc<Shared>,
@@ -177,7 +179,7 @@ impl Shared {
     /// Those of the statement, or no answer in time.
     pub(super) async fn run<T>(
         self: &Arc<Self>,
-        statement: Statement,
+        mut statement: Statement,
         run: Run<T>,
         is_scan: bool,
     ) -> Result<T, Error> {
@@ -188,14 +190,19 @@ impl Shared {
             } else {
                 None
             };
-            let again = statement.is_read().then(|| statement.clone());
-            let outcome = self.attempt(statement, run, turn.clone(), deadline).await;
-            match (outcome, again) {
-                (Err(error), Some(statement)) if is_worth_another(&error) => {
-                    tracing::debug!("reading again over another connection: {error}");
-                    self.attempt(statement, run, turn, deadline).await
+            // Where many connections died at once, the next attempt may meet another of them.
+            let mut repetitions = if statement.is_read() { REPETITIONS } else { 0 };
+            loop {
+                let again = (repetitions > 0).then(|| statement.clone());
+                let outcome = self.attempt(statement, run, turn.clone(), deadline).await;
+                match (outcome, again) {
+                    (Err(error), Some(again)) if is_worth_another(&error) => {
+                        tracing::debug!("reading again over another connection: {error}");
+                        repetitions -= 1;
+                        statement = again;
+                    }
+                    (outcome, _) => return outcome,
                 }
-                (outcome, _) => outcome,
             }
         };
         self.within(deadline, work).await

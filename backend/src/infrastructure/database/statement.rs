@@ -1,4 +1,4 @@
-//! A statement that can be sent twice: again after its connection has died, or without a name behind a
+//! A statement that can be sent again: after its connection has died, or without a name behind a
 //! pooler.
 //!
 //! Come here to change which statements are retried.

@@ -1,30 +1,30 @@
-//! The shape of a key: the set of keys that a template can produce.
+//! The shape of a key: what a template can give, without any values.
 //!
-//! Come here to change when two templates are equal, may produce the same key, or are matched by a glob.
-//! The existing templates are listed in `stored`.
+//! Come here for when two templates are the same, may give the same key, or are met by a glob. Which templates exist is told by
+//! `stored`.
 
 use std::collections::HashSet;
 
 use crate::infrastructure::cache::keys::{self, CALLER, Template, TemplatePart, is_plain};
 
-/// One piece of a shape.
+/// One piece of what a template gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Token<'a> {
     /// This byte.
     Byte(u8),
-    /// The value of an argument: one or more bytes that escaping does not change (C4).
+    /// The value of an argument: one or more bytes that escaping leaves (C4).
     Argument(&'a str),
-    /// Any one byte; in globs only.
+    /// Any one byte; of globs only.
     One,
     /// Any bytes or none: `*` of a glob, and the variants behind a key.
     Any,
 }
 
-/// The pieces of a shape, in order.
+/// What a template gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Shape<'a>(Vec<Token<'a>>);
 
-/// Whether an argument of that name holds an id, and not a name or a text. The caller is an id.
+/// Whether an argument of that name holds an id, which a name or a text is not. The caller is an id.
 pub(super) fn is_id(name: &str) -> bool {
     name == CALLER || keys::is_id(name)
 }
@@ -67,13 +67,13 @@ impl<'a> Shape<'a> {
         self
     }
 
-    /// The shape of the key followed by its variants.
+    /// The shape of the key with its variants behind it.
     pub(super) fn with_variants(mut self) -> Self {
         self.0.push(Token::Any);
         self
     }
 
-    /// The pairs of arguments in the same places, if the shapes differ in the arguments' names only.
+    /// The pairs of arguments that stand in the same places, if the shapes are the same but for the arguments' names.
     pub(super) fn paired<'b>(&self, other: &Shape<'b>) -> Option<Vec<(&'a str, &'b str)>> {
         if self.0.len() != other.0.len() {
             return None;
@@ -108,7 +108,7 @@ fn push_glob(tokens: &mut Vec<Token<'_>>, text: &str) {
             b'?' => Token::One,
             b'\\' => Token::Byte(bytes.next().unwrap_or(b'\\')),
             b'[' => {
-                // The bytes of a class do not matter here.
+                // Which bytes a class holds does not matter here.
                 for in_class in bytes.by_ref() {
                     if in_class == b']' {
                         break;
@@ -121,14 +121,18 @@ fn push_glob(tokens: &mut Vec<Token<'_>>, text: &str) {
     }
 }
 
+/// How far both shapes have been read, and whether the argument on the right has been read in part: what is left of a
+/// value is no argument.
+type Position = (usize, usize, bool);
+
 /// Two shapes, for the search for a text that has both.
 struct Meeting<'a> {
     left: &'a [Token<'a>],
     right: &'a [Token<'a>],
-    /// An argument matches an argument of its kind, and nothing else.
+    /// An argument meets an argument of its kind, and nothing else.
     arguments_match_arguments: bool,
-    /// Pairs of positions that have been tried.
-    tried: HashSet<(usize, usize)>,
+    /// What has been tried.
+    tried: HashSet<Position>,
 }
 
 impl<'a> Meeting<'a> {
@@ -142,26 +146,26 @@ impl<'a> Meeting<'a> {
     }
 
     fn is_possible(&mut self) -> bool {
-        let mut open = vec![(0, 0)];
-        while let Some((left, right)) = open.pop() {
+        let mut open = vec![(0, 0, false)];
+        while let Some((left, right, in_part)) = open.pop() {
             if left == self.left.len() && right == self.right.len() {
                 return true;
             }
-            if self.tried.insert((left, right)) {
-                self.advance(left, right, &mut open);
+            if self.tried.insert((left, right, in_part)) {
+                self.advance((left, right, in_part), &mut open);
             }
         }
         false
     }
 
-    /// The pairs of positions after one more byte, or after the end of a token.
-    fn advance(&self, left: usize, right: usize, open: &mut Vec<(usize, usize)>) {
+    /// The positions that one more byte, or the end of a token, leads to.
+    fn advance(&self, (left, right, in_part): Position, open: &mut Vec<Position>) {
         let (own, other) = (self.left.get(left), self.right.get(right));
         if own == Some(&Token::Any) {
-            open.push((left + 1, right));
+            open.push((left + 1, right, in_part));
         }
         if other == Some(&Token::Any) {
-            open.push((left, right + 1));
+            open.push((left, right + 1, false));
         }
         let (Some(own), Some(other)) = (own, other) else {
             return;
@@ -169,29 +173,28 @@ impl<'a> Meeting<'a> {
         if let (Token::Argument(own), Token::Argument(other)) = (own, other)
             && self.arguments_match_arguments
         {
-            if is_id(own) == is_id(other) {
-                open.push((left + 1, right + 1));
+            if is_id(own) == is_id(other) && !in_part {
+                open.push((left + 1, right + 1, false));
             }
             return;
         }
         if !self.share_a_byte(*own, *other) {
             return;
         }
-        // A token that may produce several bytes also stays in its position.
-        open.push((left + 1, right + 1));
+        // A token that may give several bytes also stays where it is.
+        open.push((left + 1, right + 1, false));
         if is_long(*own) {
-            open.push((left, right + 1));
+            open.push((left, right + 1, false));
         }
         if is_long(*other) {
-            open.push((left + 1, right));
+            open.push((left + 1, right, true));
         }
     }
 
     fn share_a_byte(&self, own: Token<'_>, other: Token<'_>) -> bool {
         match (own, other) {
             (Token::Byte(own), Token::Byte(other)) => own == other,
-            // A glob's literal may match a part of a value. A value in a glob never matches a part of a
-            // key's literal.
+            // A glob's literal may be a part of a value; a value in a glob is never a part of a key's literal.
             (Token::Argument(_), Token::Byte(_)) if self.arguments_match_arguments => false,
             (Token::Argument(name), Token::Byte(byte))
             | (Token::Byte(byte), Token::Argument(name)) => can_hold(name, byte),
@@ -204,7 +207,7 @@ const fn is_long(token: Token<'_>) -> bool {
     matches!(token, Token::Argument(_) | Token::Any)
 }
 
-/// Whether a value of that argument can contain the byte. Ids are numbers or UUIDs.
+/// Whether a value of that argument can hold the byte. Ids are numbers or UUIDs.
 fn can_hold(name: &str, byte: u8) -> bool {
     if is_id(name) {
         byte.is_ascii_hexdigit() || byte == b'-'
