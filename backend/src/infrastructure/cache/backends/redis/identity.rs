@@ -7,11 +7,11 @@
 //! # How a process is recognised
 //!
 //! A marker is a script that does nothing but return a random name. Its name is stored under `~server`,
-//! and the script stands in the script cache, which a process loses when it ends and which is neither
-//! saved nor replicated (so Redis before 7, which replicates `SCRIPT LOAD`, is given the script by
-//! `EVAL`). While the process with the stored name has the script, it is the marked process. A restart
-//! with an old snapshot and a promoted replica have the name without the script. `SCRIPT FLUSH` looks
-//! like a restart, which errs on the safe side.
+//! and the script is in the script cache, which a process loses when it ends and which is neither saved
+//! nor replicated (Redis before 7 replicates `SCRIPT LOAD`, so it gets the script by `EVAL`). While the
+//! process with the stored name has the script, it is the marked process. A restart with an old snapshot
+//! and a promoted replica have the name without the script. `SCRIPT FLUSH` looks like a restart, which
+//! is the safe error.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -188,7 +188,7 @@ impl Identity {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks for the role and for a sign of life, and then these questions. A replica is refused.
+    /// Asks for the role and for a sign of life, and then sends these commands. A replica is an error.
     async fn ask(
         &self,
         questions: &Pipeline,
@@ -236,7 +236,7 @@ impl Identity {
     }
 }
 
-/// Answers without an error among them.
+/// Answers of a pipeline without an error.
 struct Answers {
     values: std::vec::IntoIter<Value>,
     major: u32,
@@ -266,12 +266,12 @@ impl Answers {
     }
 }
 
-/// Whether `SCRIPT EXISTS` said so of its one script.
+/// Whether `SCRIPT EXISTS` has found its one script.
 fn exists(answer: &Value) -> bool {
     matches!(answer, Value::Array(all) if all.first() == Some(&Value::Int(1)))
 }
 
-/// What `HELLO` says.
+/// The answer to `HELLO`.
 #[derive(Default)]
 struct Greeting {
     is_replica: bool,

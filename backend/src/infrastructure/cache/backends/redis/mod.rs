@@ -1,9 +1,9 @@
 //! The Redis backend, with and without a near cache in front of it.
 //!
-//! Come here to add a Redis command: `backend` has the operations, `answers` what the server says,
-//! `connections` how they are made,
-//! `identity` who the server is, `permissions` what it denies, `batched_get` reading, `set` storing, `patterns` deleting by
-//! pattern, `near` the near cache.
+//! Come here to add a Redis command: `backend` has the operations, `answers` the server's answers,
+//! `connections` the making of connections, `identity` the identity of the server, `permissions` missing
+//! permissions, `batched_get` reading, `set` storing, `patterns` deleting by pattern, `near` the near
+//! cache.
 
 mod answers;
 mod backend;

@@ -1,4 +1,4 @@
-//! The backend on servers that differ from the one of the tests.
+//! Tests of the backend on servers that differ from the tests' server.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::infrastructure::cache::backends::{
 };
 use crate::infrastructure::cache::options::MemcachedOptions;
 
-/// A backend on a server that says these things, one whenever it hears something.
+/// A backend on a server that sends these answers, one for each message.
 async fn on_server_that_says(answers: &'static [&'static str]) -> MemcachedBackend {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let options = MemcachedOptions {

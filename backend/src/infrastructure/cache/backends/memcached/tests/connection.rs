@@ -1,4 +1,4 @@
-//! A connection to a server that says what the test wants.
+//! Tests of a connection to a server whose answers the test chooses.
 
 use std::future::Future;
 use std::pin::pin;
@@ -44,7 +44,7 @@ impl Conversation {
         self.connection.look_up(key, &sent_key).unwrap()
     }
 
-    /// What arrives at once.
+    /// The bytes that arrive at once.
     async fn hear(&mut self) -> String {
         let mut heard = vec![0; 64 * 1024];
         let length = self.server.read(&mut heard).await.unwrap();
@@ -138,7 +138,7 @@ async fn after_anything_that_was_not_asked_nobody_waits_and_nobody_asks() {
         conversation.say(said).await;
         timeout(SOON, conversation.task).await.unwrap().unwrap();
         let outcomes = [first.await, second.await];
-        // What had been answered well before is not taken back.
+        // The answers from before stay valid.
         assert!(
             outcomes.iter().all(Result::is_err) || said.contains("O3"),
             "{said:?}: {outcomes:?}"

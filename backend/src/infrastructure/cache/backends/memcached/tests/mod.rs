@@ -1,4 +1,5 @@
-//! The parts of the Memcached backend without a Memcached; the whole is tested in `backend/tests`.
+//! The parts of the Memcached backend without a Memcached; the whole backend is tested in
+//! `backend/tests`.
 
 mod backend;
 mod connection;

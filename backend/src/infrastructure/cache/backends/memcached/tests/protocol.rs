@@ -1,4 +1,4 @@
-//! What is written and read, byte for byte.
+//! Tests of the protocol: the written and the read bytes.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -71,7 +71,7 @@ fn c12_a_lifetime_above_thirty_days_is_told_as_a_moment() {
     assert_eq!(told(Duration::from_millis(1001)), 2);
     assert_eq!(told(30 * day), 30 * 86400);
     assert_eq!(told(31 * day), 20_031 * 86400);
-    // Later ones the server would refuse.
+    // The server would refuse later ones.
     assert_eq!(told(Duration::MAX), 2_147_483_647);
     assert_eq!(
         lifetime_on_the_wire(day, SystemTime::UNIX_EPOCH + 30_000 * day),
@@ -142,7 +142,7 @@ fn it_is_known_how_much_is_missing() {
     assert_eq!(received.len(), 17, "nothing is taken");
 }
 
-/// An answer, and the bytes that say it.
+/// An answer, and its bytes.
 fn answers() -> impl Strategy<Value = (Answer, Vec<u8>)> {
     let value = prop_oneof![
         proptest::collection::vec(any::<u8>(), 0..40),

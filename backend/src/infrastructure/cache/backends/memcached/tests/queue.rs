@@ -1,4 +1,4 @@
-//! What may share a command, and what is too much.
+//! Tests of the queue: shared commands, and the bounds.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ fn look_up(queue: &mut Queue, key: &str) -> Result<Waiting, String> {
     queue.look_up(key, &Key::new(key).unwrap())
 }
 
-/// Takes what is to be written.
+/// Takes the commands that are to be written.
 fn take(queue: &mut Queue) -> (String, Vec<Sent>) {
     let (mut bytes, mut commands) = (Vec::new(), Vec::new());
     queue.take(&mut bytes, &mut commands);
@@ -68,7 +68,7 @@ fn a_full_queue_takes_nothing_more() {
         many.iter().filter(|waiting| waiting.is_ok()).count(),
         10_000
     );
-    // Commands that were written count until they are answered.
+    // Written commands count until they are answered.
     let (_, commands) = take(&mut queue);
     assert!(look_up(&mut queue, "a").is_err());
     queue.heard(commands.len());

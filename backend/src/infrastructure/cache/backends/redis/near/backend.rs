@@ -1,4 +1,6 @@
-//! Redis with a near cache in front: reads are answered from it, changes take from it.
+//! Redis with a near cache in front: reads are answered from it, and changes remove keys from it.
+//!
+//! Come here to change an operation with a near cache. The rules of the near cache are in `values`.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,11 +25,11 @@ pub struct NearBackend {
 }
 
 impl NearBackend {
-    /// A backend that connects when it is first used, and starts to listen for changes. It keeps at most
-    /// `max_bytes` in this process.
+    /// A backend that connects at its first use, and starts a task that receives changes. It keeps at
+    /// most `max_bytes` in this process.
     ///
     /// # Errors
-    /// Where host, port, database and password make no address.
+    /// Host, port, database and password form no address.
     pub fn new(options: &CacheOptions, max_bytes: u64) -> Result<Self, BackendError> {
         let remote = RedisBackend::new(options)?;
         let near = Arc::new(Near::new(max_bytes));
@@ -42,14 +44,14 @@ impl NearBackend {
         })
     }
 
-    /// Runs a change; the key is gone here before it and after it.
+    /// Runs a change. The keys are removed before it and after it.
     async fn change<T>(&self, keys: &[String], change: impl Future<Output = T>) -> T {
         let gone = Gone {
             near: &self.near,
             keys,
         };
         gone.now();
-        // Dropped half-way, the change may still reach the server: then too, the key goes.
+        // If this is dropped, the change may still reach the server, so the keys are removed then too.
         let result = change.await;
         drop(gone);
         result

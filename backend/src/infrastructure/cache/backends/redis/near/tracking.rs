@@ -1,8 +1,9 @@
-//! The connection on which the server tells of changes: `CLIENT TRACKING` in broadcasting mode over
+//! The connection on which the server reports changes: `CLIENT TRACKING` in broadcasting mode over
 //! RESP3, for the near cache.
 //!
-//! It is asked for a sign of life every [`HEARTBEAT`]; when none comes the near cache is emptied and left
-//! empty until a new connection works.
+//! It is asked for a sign of life every [`HEARTBEAT`]. Without one the near cache is emptied, and stays
+//! empty until a new connection works. Come here to change how changes are received. Kept values are in
+//! `values`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,13 +22,13 @@ use crate::infrastructure::cache::backends::redis::connections::connection_info;
 use crate::infrastructure::cache::backends::redis::identity::Identity;
 use crate::infrastructure::cache::options::CacheOptions;
 
-/// How often the connection is asked for a sign of life, and how long that may take.
+/// The interval between questions for a sign of life, and the longest time for an answer.
 const HEARTBEAT: Duration = Duration::from_millis(250);
-/// Between attempts to connect. It doubles each time that the server refuses.
+/// The pause between attempts to connect. It doubles with each refusal of the server.
 const PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
-/// What is tracked, and where.
+/// The inputs of the tracking task.
 pub(super) struct Tracked {
     server: ConnectionInfo,
     connect_timeout: Duration,
@@ -53,7 +54,7 @@ impl Tracked {
         })
     }
 
-    /// Connects and has the server tell of changes from now on.
+    /// Connects. From now on the server reports changes.
     async fn connect(&self, changes: Changes) -> Result<MultiplexedConnection, RedisError> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.connect_timeout))
@@ -72,8 +73,8 @@ impl Tracked {
         Ok(connection)
     }
 
-    /// Returns when the connection gives no sign of life, or leads to another server than the commands: the
-    /// changes that it would miss are not those of this one.
+    /// Returns when the connection gives no sign of life, or leads to another server than the commands,
+    /// whose changes it would not receive.
     async fn watch(
         &self,
         mut connection: MultiplexedConnection,
@@ -89,7 +90,7 @@ impl Tracked {
                 Err(_) => return "no sign of life".to_owned(),
             }
             near.begin_session();
-            // Lost before the session began, it would not end it any more.
+            // A connection that was lost before the session began could not end the session.
             if !lost.load(Ordering::SeqCst) {
                 sleep(HEARTBEAT).await;
             }
@@ -100,7 +101,7 @@ impl Tracked {
     }
 }
 
-/// Tracks for as long as the task lives.
+/// Tracks until the task ends.
 pub(super) async fn track(tracked: Tracked, near: Arc<Near>) {
     let mut pause = PAUSE;
     loop {
@@ -118,8 +119,8 @@ pub(super) async fn track(tracked: Tracked, near: Arc<Near>) {
                 tracing::debug!("the near cache is emptied: {error}");
             }
             Err(error) => {
-                // What the server refuses now it most likely refuses later; one that cannot be reached may
-                // be back at any time.
+                // A refusal is probably permanent. A server that cannot be reached may be back at any
+                // time.
                 pause = if refuses(&error) {
                     near.refused(Some(error.to_string()));
                     (pause * 2).min(LONGEST_PAUSE)
@@ -133,13 +134,13 @@ pub(super) async fn track(tracked: Tracked, near: Arc<Near>) {
     }
 }
 
-/// Whether the server is available and refuses to tell of changes.
+/// Whether the server is available and refuses to report changes.
 fn refuses(error: &RedisError) -> bool {
     let passing = ["LOADING", "MASTERDOWN", "CLUSTERDOWN"];
     error.code().is_some_and(|code| !passing.contains(&code))
 }
 
-/// Hands what the server tells to the near cache, at once and in order: there is no queue.
+/// Gives the server's messages to the near cache, at once and in order, without a queue.
 struct Changes {
     near: Arc<Near>,
     lost: Arc<AtomicBool>,
@@ -151,7 +152,7 @@ impl AsyncPushSender for Changes {
             PushKind::Invalidate => match message.data.first() {
                 Some(Value::Array(keys)) => {
                     for key in keys {
-                        // What is no text is no key of ours.
+                        // Keys of this cache are text.
                         if let Value::BulkString(key) = key
                             && let Ok(key) = std::str::from_utf8(key)
                         {
