@@ -256,7 +256,7 @@ async fn without_the_database_everything_that_needs_it_is_503_and_comes_back() {
     let cached = format!("/widgets/{}", service.new_widget(&ada, "cog").await);
     service.get(&cached).await.expect(200);
     proxy.set(Mode::Refuse);
-    eventually("the database is found away", async || {
+    eventually("the database is found unavailable", async || {
         let answer = service
             .send(service.request(Method::GET, "/health/ready"))
             .await;

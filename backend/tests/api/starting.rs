@@ -121,7 +121,7 @@ async fn an_unknown_name_with_our_prefix_in_the_environment_is_a_warning() {
 }
 
 #[test]
-fn a_database_that_is_away_stops_the_start_with_a_sentence() {
+fn an_unavailable_database_stops_the_start_with_a_sentence() {
     let environment = [
         ("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none"),
         ("DATABASE_CONNECT_TIMEOUT", "1"),

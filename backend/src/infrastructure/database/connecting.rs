@@ -1,4 +1,4 @@
-//! Connections: their options, and the refusal of a pooler that nobody has named.
+//! Connections: their options, and the refusal of a pooler that the settings do not name.
 //!
 //! Come here for anything that is set on every connection. Each connection of the program is made with
 //! a [`Connector`].

@@ -85,7 +85,7 @@ impl From<sqlx::Error> for ApiError {
                         "",
                         "text must not contain the NUL character",
                     )]),
-                    (None, code) if is_temporary(code) || fate(&error) != Fate::Usable => {
+                    (None, code) if is_temporary(code) || state_after(&error) != ConnectionState::Usable => {
                         tracing::warn!(code, "database not available: {error}");
                         Self::Unavailable
                     }
@@ -119,7 +119,7 @@ fn is_temporary(code: &str) -> bool {
 
 /// The state of a connection after an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum ConnectionState {
     /// It can be used again.
     Usable,
     /// It is closed, or nothing more can be read from it.
@@ -131,22 +131,22 @@ pub(super) enum Fate {
 }
 
 /// The state of the connection that returned the error.
-pub(super) fn fate(error: &sqlx::Error) -> Fate {
+pub(super) fn state_after(error: &sqlx::Error) -> ConnectionState {
     match error {
         sqlx::Error::Io(_)
         | sqlx::Error::Tls(_)
         | sqlx::Error::Protocol(_)
-        | sqlx::Error::WorkerCrashed => Fate::Dead,
+        | sqlx::Error::WorkerCrashed => ConnectionState::Dead,
         sqlx::Error::Database(refusal) => match refusal.code().as_deref().unwrap_or_default() {
             code if code.starts_with("08") || code.starts_with("57P") || code == "25P03" => {
-                Fate::Dead
+                ConnectionState::Dead
             }
-            "25006" => Fate::ReadOnly,
-            "26000" | "42P05" => Fate::Outdated,
-            "0A000" if refusal.message().contains("cached plan") => Fate::Outdated,
-            _ => Fate::Usable,
+            "25006" => ConnectionState::ReadOnly,
+            "26000" | "42P05" => ConnectionState::Outdated,
+            "0A000" if refusal.message().contains("cached plan") => ConnectionState::Outdated,
+            _ => ConnectionState::Usable,
         },
-        _ => Fate::Usable,
+        _ => ConnectionState::Usable,
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 
-use super::errors::{Fate, fate};
+use super::errors::{ConnectionState, state_after};
 use super::pool::Shared;
 use super::suspicion::PING;
 
@@ -73,14 +73,14 @@ impl Lease {
     pub(super) fn finished<T>(&mut self, outcome: &Result<T, sqlx::Error>) {
         self.is_busy = false;
         let Err(error) = outcome else { return };
-        match fate(error) {
-            Fate::Usable => {}
-            Fate::Outdated => self.is_over = true,
-            Fate::Dead => {
+        match state_after(error) {
+            ConnectionState::Usable => {}
+            ConnectionState::Outdated => self.is_over = true,
+            ConnectionState::Dead => {
                 self.is_over = true;
                 self.shared.suspicion.ping_idle();
             }
-            Fate::ReadOnly => {
+            ConnectionState::ReadOnly => {
                 self.is_over = true;
                 self.shared.suspicion.close_idle();
             }

@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::connecting::{Connector, is_unexpected_pooler};
-use super::errors::{Fate, fate, timed_out};
+use super::errors::{ConnectionState, state_after, timed_out};
 use super::lease::Lease;
 use super::outage::Outage;
 use super::probe::{NotReady, Probe};
@@ -283,5 +283,8 @@ impl Shared {
 
 /// Whether a read with this error may be repeated over another connection.
 fn is_worth_another(error: &Error) -> bool {
-    matches!(fate(error), Fate::Dead | Fate::Outdated)
+    matches!(
+        state_after(error),
+        ConnectionState::Dead | ConnectionState::Outdated
+    )
 }

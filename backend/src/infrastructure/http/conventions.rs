@@ -14,7 +14,7 @@ use actix_web::http::{ConnectionType, Uri};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage};
 
-use super::problem::{Unanswered, is_bare_error, render};
+use super::problem::{ErrorWithoutRequest, is_bare_error, render};
 use super::request_id::{RequestId, X_REQUEST_ID};
 use super::request_timeout::RequestTimeout;
 
@@ -51,7 +51,7 @@ pub async fn apply_conventions<B: MessageBody + 'static>(
             render(response, &request_id).map_into_right_body()
         }
         Ok(response) => response.map_into_left_body(),
-        Err(error) => return Err(Unanswered { request_id, error }.into()),
+        Err(error) => return Err(ErrorWithoutRequest { request_id, error }.into()),
     };
     if CLOSES_CONNECTIONS.load(Ordering::Relaxed) {
         let head = response.response_mut().head_mut();

@@ -157,8 +157,9 @@ mod tests {
 
     #[test]
     fn an_unavailable_cache_is_a_503_and_a_misused_one_a_500() {
-        let unavailable =
-            CacheError::Unavailable(crate::infrastructure::cache::Unavailable("away".to_owned()));
+        let unavailable = CacheError::Unavailable(crate::infrastructure::cache::Unavailable(
+            "closed".to_owned(),
+        ));
         let response = ApiError::from(unavailable).error_response();
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert!(response.headers().contains_key(header::RETRY_AFTER));

@@ -38,18 +38,18 @@ pub(super) fn is_bare_error<B>(response: &ServiceResponse<B>) -> bool {
 
 /// An error without the request that it belongs to.
 #[derive(Debug)]
-pub(super) struct Unanswered {
+pub(super) struct ErrorWithoutRequest {
     pub(super) request_id: RequestId,
     pub(super) error: Error,
 }
 
-impl fmt::Display for Unanswered {
+impl fmt::Display for ErrorWithoutRequest {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.error.fmt(formatter)
     }
 }
 
-impl ResponseError for Unanswered {
+impl ResponseError for ErrorWithoutRequest {
     fn status_code(&self) -> StatusCode {
         self.error.as_response_error().status_code()
     }

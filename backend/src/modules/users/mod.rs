@@ -1,4 +1,6 @@
-//! Users: who they are, and what they may change about themselves.
+//! Users: their accounts and public profiles.
+//!
+//! Come here for the routes of users. Caching is in `cache`, rules are in `service`.
 
 mod cache;
 mod crud;

@@ -30,7 +30,7 @@ pub async fn create_superuser(
         Some(true) => return Ok(false),
         Some(false) => {
             return Err(ApiError::Conflict(
-                "this username is taken by somebody else".to_owned(),
+                "this username is taken by another user".to_owned(),
             ));
         }
         None => {}
@@ -94,7 +94,7 @@ pub async fn update(
         .await?
         .ok_or_else(|| {
             ApiError::Conflict(
-                "the user has just been changed by somebody else; try again".to_owned(),
+                "the user has just been changed by another request; try again".to_owned(),
             )
         })?;
     if password_hash.is_some() {

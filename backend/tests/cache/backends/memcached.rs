@@ -254,10 +254,10 @@ async fn c29_a_server_that_comes_later_is_found() {
     let port = settings.cache_memcached_port;
     settings.cache_memcached_port = crate::support::server::free_port();
     let (backend, key) = (backend(&settings), unique("key"));
-    let away = backend.get(&key).await;
+    let answer = backend.get(&key).await;
     assert!(
-        matches!(away, Err(BackendError::Unavailable(_))),
-        "{away:?}"
+        matches!(answer, Err(BackendError::Unavailable(_))),
+        "{answer:?}"
     );
     let relay = tokio::net::TcpListener::bind(("127.0.0.1", settings.cache_memcached_port))
         .await

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::rt;
-use backend::infrastructure::cache::backends::{BackendError, CacheBackend, Found, Standing};
+use backend::infrastructure::cache::backends::{
+    BackendError, CacheBackend, Found, GetOrCreateResult,
+};
 use backend::infrastructure::settings::CacheBackendKind;
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -44,11 +46,11 @@ async fn c21_get_or_create_finds_what_stands_or_else_creates() {
         let (name, key) = (backend.name(), unique("key"));
         let (first, second) = (value("one"), value("two"));
         let created = backend.get_or_create(&key, first.clone(), MINUTE).await;
-        let Standing::Created(version) = created.unwrap() else {
+        let GetOrCreateResult::Created(version) = created.unwrap() else {
             panic!("nothing stood there on {name}");
         };
         let found = backend.get_or_create(&key, second.clone(), MINUTE).await;
-        let Standing::Found(Found {
+        let GetOrCreateResult::Found(Found {
             value: found,
             version: seen,
         }) = found.unwrap()
@@ -85,10 +87,10 @@ async fn c21_of_many_that_get_or_create_at_once_one_creates_and_the_others_find_
         let mut found = Vec::new();
         for answer in all {
             match answer.unwrap() {
-                (own, Standing::Created(_)) => created.push(own),
-                (_, Standing::Found(seen)) => found.push(seen.value),
+                (own, GetOrCreateResult::Created(_)) => created.push(own),
+                (_, GetOrCreateResult::Found(seen)) => found.push(seen.value),
                 // It looked before, and created after, the one that was first.
-                (_, Standing::Contested) => {}
+                (_, GetOrCreateResult::Contested) => {}
             }
         }
         assert_eq!(created.len(), 1, "{name}");
@@ -110,7 +112,7 @@ async fn what_is_of_another_type_is_found_and_left_alone() {
         .to_owned();
     push.query_async::<()>(&mut redis).await.unwrap();
     let standing = backend.get_or_create(&key, value("claim"), MINUTE).await;
-    let Standing::Found(found) = standing.unwrap() else {
+    let GetOrCreateResult::Found(found) = standing.unwrap() else {
         panic!("a list stood there");
     };
     assert!(found.value.is_empty());
@@ -245,7 +247,7 @@ async fn c43_a_server_that_refuses_the_claim_still_answers_the_look_up() {
     backend.set("held", stored.clone(), MINUTE).await.unwrap();
     assert_eq!(server.say("CONFIG SET maxmemory 1"), "+OK");
     let standing = backend.get_or_create("held", value("claim"), MINUTE).await;
-    let Ok(Standing::Found(found)) = standing else {
+    let Ok(GetOrCreateResult::Found(found)) = standing else {
         panic!("it is there: {standing:?}");
     };
     assert_eq!(found.value, stored);

@@ -254,7 +254,7 @@ async fn c34_a_leader_whose_client_left_still_gives_the_others_its_answer() {
 }
 
 #[actix_web::test]
-async fn c34_while_the_backend_is_away_nothing_is_collapsed() {
+async fn c34_while_the_backend_is_unavailable_no_requests_are_collapsed() {
     let mut settings = settings(CacheBackendKind::Redis);
     settings.cache_operation_timeout_ms = 250;
     let proxy = Proxy::start(settings.cache_redis_port).await;

@@ -191,7 +191,7 @@ async fn c51_a_computation_whose_caller_leaves_runs_to_its_end_and_is_stored() {
 
 #[actix_web::test]
 async fn c51_without_a_cache_the_computation_runs_each_time() {
-    let away = CacheSettings {
+    let unavailable = CacheSettings {
         cache_redis_port: 1,
         ..settings(CacheBackendKind::Redis)
     };
@@ -199,7 +199,7 @@ async fn c51_without_a_cache_the_computation_runs_each_time() {
         cache_enabled: false,
         ..settings(CacheBackendKind::Memory)
     };
-    for settings in [away, disabled] {
+    for settings in [unavailable, disabled] {
         let harness = Harness::with_settings(settings).await;
         let runs = Runs::default();
         for run in 1..=3 {

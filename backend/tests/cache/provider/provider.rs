@@ -63,7 +63,7 @@ async fn c22_a_policy_chooses_a_backend_by_its_name() {
 }
 
 #[actix_web::test]
-async fn c22_an_unknown_name_is_a_backend_that_is_away() {
+async fn c22_an_unknown_name_is_an_unavailable_backend() {
     let harness = Harness::new(CacheBackendKind::Memory).await;
     let app = harness
         .app(|config| {

@@ -33,7 +33,7 @@ pub enum Version {
 
 /// The value under a key after [`CacheBackend::get_or_create`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum GetOrCreateResult {
     /// The earlier value.
     Found(Found),
     /// The new value.
@@ -42,7 +42,7 @@ pub enum Standing {
     Contested,
 }
 
-impl Standing {
+impl GetOrCreateResult {
     /// The result of a look and a creation over an absent key, in whichever order the server received
     /// them. A refused creation is no error where there is a value.
     pub(super) fn of(
@@ -149,12 +149,12 @@ pub trait CacheBackend: Send + Sync + 'static {
         key: &str,
         value: Bytes,
         expiration: Duration,
-    ) -> Result<Standing, BackendError> {
+    ) -> Result<GetOrCreateResult, BackendError> {
         if let Some(found) = self.get_from_server(key).await? {
-            return Ok(Standing::Found(found));
+            return Ok(GetOrCreateResult::Found(found));
         }
         let created = self.compare_and_set(key, &Version::Absent, value, expiration);
-        Standing::of(None, created.await)
+        GetOrCreateResult::of(None, created.await)
     }
 
     /// Stores the value, whether or not the key holds one.

@@ -48,7 +48,7 @@ impl GuardedBackend {
         self: Arc<Self>,
         pattern: String,
     ) -> Result<(), DeletionError> {
-        if self.keep_if_away(PendingDeletions::everything) {
+        if self.keep_if_unavailable(PendingDeletions::everything) {
             return Err(DeletionError::Unavailable(Unavailable(
                 "the breaker is open".to_owned(),
             )));
@@ -100,7 +100,7 @@ impl GuardedBackend {
     /// One batch, within one deadline: tried on one connection, and on another when the first fails or
     /// half of the time has passed.
     async fn delete_batch(&self, keys: &[String]) -> Result<(), Unavailable> {
-        if self.keep_if_away(|| PendingDeletions::of_keys(keys)) {
+        if self.keep_if_unavailable(|| PendingDeletions::of_keys(keys)) {
             return Err(Unavailable("the breaker is open".to_owned()));
         }
         let both = async {
@@ -129,9 +129,9 @@ impl GuardedBackend {
     }
 
     /// Keeps deletions for later while the backend is unavailable. Returns whether it did.
-    pub(super) fn keep_if_away(&self, deletions: impl FnOnce() -> PendingDeletions) -> bool {
+    pub(super) fn keep_if_unavailable(&self, deletions: impl FnOnce() -> PendingDeletions) -> bool {
         let mut pending = self.pending();
-        if self.availability() != Availability::Away {
+        if self.availability() != Availability::Unavailable {
             return false;
         }
         pending.add(deletions());
@@ -143,6 +143,6 @@ impl GuardedBackend {
     pub(super) fn distrust(&self, deletions: PendingDeletions) {
         let mut pending = self.pending();
         pending.add(deletions);
-        self.health.set_availability(Availability::Away);
+        self.health.set_availability(Availability::Unavailable);
     }
 }

@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// new generation, or its lease has ended. If the generation cannot be set now, it is pending, and this
 /// waits for the recovery, for one grace at most.
 pub(in crate::infrastructure::cache) async fn distrust_everything(backend: &Arc<GuardedBackend>) {
-    if backend.keep_if_away(PendingDeletions::everything) {
+    if backend.keep_if_unavailable(PendingDeletions::everything) {
         return;
     }
     if begin(backend).await.is_err() {
@@ -44,7 +44,7 @@ pub(in crate::infrastructure::cache) async fn distrust_everything(backend: &Arc<
 pub(in crate::infrastructure::cache) async fn clear(
     backend: &Arc<GuardedBackend>,
 ) -> Result<(), Unavailable> {
-    if backend.keep_if_away(PendingDeletions::clear) {
+    if backend.keep_if_unavailable(PendingDeletions::clear) {
         return Err(Unavailable(
             "the breaker is open; the cache is cleared when it is back".to_owned(),
         ));

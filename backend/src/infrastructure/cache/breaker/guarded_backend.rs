@@ -15,14 +15,15 @@
 //!       │                           └──┼───────────────────────┼──┘ an operation failed
 //!       │ a deletion failed twice      │ 3 failures in a row    │
 //!       ▼                              ▼                        │
-//!     Away ◀───────────────────────────┘                        │
+//!     Unavailable ◀────────────────────┘                        │
 //!       └───────────────────────────────────────────────────────┘
 //!         the probe answered: a new generation and a roll call begin, then all pending deletions
 //!         are delivered
 //! ```
 //!
 //! Only in *Ready*, and while the lease of the generation lasts, is anything read from or stored in the
-//! backend. In *Ready*, *Doubtful* and *Recovering* deletions are sent at once. In *Away* they are kept.
+//! backend. In *Ready*, *Doubtful* and *Recovering* deletions are sent at once. In *Unavailable* they
+//! are kept.
 //!
 //! # Why nothing stale outlives an outage
 //!
@@ -72,7 +73,7 @@ use super::pending_deletions::PendingDeletions;
 use super::shortfall::Shortfall;
 use super::trust::Trust;
 use crate::infrastructure::cache::backends::{
-    BackendError, CacheBackend, Found, Standing, Version,
+    BackendError, CacheBackend, Found, GetOrCreateResult, Version,
 };
 use crate::infrastructure::cache::keys::Key;
 use crate::infrastructure::cache::log_limits::RateLimit;
@@ -253,7 +254,7 @@ impl GuardedBackend {
         key: &str,
         value: Bytes,
         expiration: Duration,
-    ) -> Result<Standing, Unavailable> {
+    ) -> Result<GetOrCreateResult, Unavailable> {
         self.observe(self.unguarded.get_or_create(key, value, expiration))
             .await
     }

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use crate::infrastructure::cache::log_limits::RateLimit;
 
 /// The number of consecutive failures that open the breaker.
-pub const FAILURES_UNTIL_AWAY: u32 = 3;
+pub const FAILURES_UNTIL_UNAVAILABLE: u32 = 3;
 
 /// Failures within this time count as one: when a connection is lost, all commands under way on it fail,
 /// and that alone is no outage.
@@ -27,7 +27,7 @@ pub struct Unavailable(pub String);
 #[repr(u8)]
 pub(in crate::infrastructure::cache) enum Availability {
     /// Not reached, or failing: the breaker is open.
-    Away = 0,
+    Unavailable = 0,
     /// Reached again, but other instances may still hold pending deletions.
     Recovering = 1,
     /// An operation failed. Whether the server is available and still the same is not known yet.
@@ -57,7 +57,7 @@ impl Health {
     pub(super) fn new(name: String) -> Self {
         Self {
             name,
-            availability: AtomicU8::new(Availability::Away as u8),
+            availability: AtomicU8::new(Availability::Unavailable as u8),
             failures: AtomicU32::new(0),
             counted: RateLimit::new(ONE_EVENT),
             incidents: AtomicU64::new(0),
@@ -72,7 +72,7 @@ impl Health {
             3 => Availability::Ready,
             2 => Availability::Doubtful,
             1 => Availability::Recovering,
-            _ => Availability::Away,
+            _ => Availability::Unavailable,
         }
     }
 
@@ -81,7 +81,7 @@ impl Health {
         self.wake.notified().await;
     }
 
-    /// Changes the state. The caller that leaves *Away* holds the lock on the pending deletions, so that
+    /// Changes the state. The caller that leaves *Unavailable* holds the lock on the pending deletions, so that
     /// no deletion is kept after the last one was delivered.
     pub(super) fn set_availability(&self, availability: Availability) {
         let before = self.availability.swap(availability as u8, Ordering::AcqRel);
@@ -130,7 +130,7 @@ impl Health {
         }
     }
 
-    /// An operation failed; after [`FAILURES_UNTIL_AWAY`] in a row the breaker opens.
+    /// An operation failed; after [`FAILURES_UNTIL_UNAVAILABLE`] in a row the breaker opens.
     pub(super) fn failed(&self, error: &str) {
         self.warn(error);
         self.doubt();
@@ -138,8 +138,10 @@ impl Health {
             return;
         }
         let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
-        if failures >= FAILURES_UNTIL_AWAY && self.availability() != Availability::Away {
-            self.set_availability(Availability::Away);
+        if failures >= FAILURES_UNTIL_UNAVAILABLE
+            && self.availability() != Availability::Unavailable
+        {
+            self.set_availability(Availability::Unavailable);
         }
     }
 

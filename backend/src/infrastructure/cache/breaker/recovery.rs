@@ -34,7 +34,7 @@ pub(super) async fn join(backend: &GuardedBackend) -> Result<RollCall, Unavailab
     if pending.is_empty() {
         backend
             .health
-            .advance(Availability::Away, Availability::Recovering);
+            .advance(Availability::Unavailable, Availability::Recovering);
         Ok(RollCall::begun(&record))
     } else {
         Err(Unavailable("deletions became pending meanwhile".to_owned()))
@@ -120,11 +120,11 @@ impl Drop for Taken<'_> {
 /// so the next process that starts trusts no earlier entry. The supervisor must have ended.
 pub(super) async fn leave(backend: &Arc<GuardedBackend>, until: Instant) {
     let is_registered = backend.generation() != 0;
-    let owes = !backend.pending().is_empty();
-    if !is_registered && !owes {
+    let has_pending = !backend.pending().is_empty();
+    if !is_registered && !has_pending {
         return;
     }
-    let until = if owes {
+    let until = if has_pending {
         until
     } else {
         // If it fails, only the hits of the next process are lost.
@@ -141,9 +141,9 @@ pub(super) async fn leave(backend: &Arc<GuardedBackend>, until: Instant) {
 }
 
 async fn try_to_leave(backend: &Arc<GuardedBackend>) -> bool {
-    let owes = !backend.pending().is_empty();
+    let has_pending = !backend.pending().is_empty();
     // The error is in the log already, at most once a second.
-    if owes && recover(backend).await.is_err() {
+    if has_pending && recover(backend).await.is_err() {
         return false;
     }
     match visit(backend, Intent::Leave).await {

@@ -73,7 +73,7 @@ async fn supervise(backend: Arc<GuardedBackend>, joined: Option<RollCall>) {
     let mut probe_at = Instant::now() + PROBE;
     loop {
         match backend.availability() {
-            Availability::Away => {
+            Availability::Unavailable => {
                 // The first probe after an available time comes at once.
                 if met_outage {
                     sleep_until(probe_at).await;
@@ -153,7 +153,7 @@ async fn follow(backend: &GuardedBackend, call: RollCall) {
             tracing::warn!(
                 backend = backend.registered_name,
                 instances = instances.len(),
-                "instances ended or lost the cache without a word: what they may owe is distrusted"
+                "instances do not answer: they have ended or cannot reach the cache, so all entries from before are distrusted"
             );
             // If it fails, the next round repeats it.
             let _ = visit(backend, Intent::StrikeOff(&instances)).await;
@@ -183,7 +183,7 @@ fn react(backend: &GuardedBackend, error: &VisitError) {
                 backend = backend.registered_name,
                 "the cache server is another than before"
             );
-            backend.health.set_availability(Availability::Away);
+            backend.health.set_availability(Availability::Unavailable);
         }
         // Flushed or evicted: absent entries are not stale, but other instances may hold pending
         // deletions.

@@ -83,27 +83,27 @@ struct NameRecorder<'a>(&'a mut Option<&'static [&'static str]>);
 
 /// The recorder's error for every request of a value.
 #[derive(Debug)]
-struct NothingHere;
+struct NoValue;
 
-impl fmt::Display for NothingHere {
+impl fmt::Display for NoValue {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("only the names of the fields were asked for")
     }
 }
 
-impl std::error::Error for NothingHere {}
+impl std::error::Error for NoValue {}
 
-impl serde::de::Error for NothingHere {
+impl serde::de::Error for NoValue {
     fn custom<T: fmt::Display>(_: T) -> Self {
         Self
     }
 }
 
 impl<'de> Deserializer<'de> for NameRecorder<'_> {
-    type Error = NothingHere;
+    type Error = NoValue;
 
-    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, NothingHere> {
-        Err(NothingHere)
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, NoValue> {
+        Err(NoValue)
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -111,16 +111,16 @@ impl<'de> Deserializer<'de> for NameRecorder<'_> {
         _: &'static str,
         fields: &'static [&'static str],
         _: V,
-    ) -> Result<V::Value, NothingHere> {
+    ) -> Result<V::Value, NoValue> {
         *self.0 = Some(fields);
-        Err(NothingHere)
+        Err(NoValue)
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
         visitor: V,
-    ) -> Result<V::Value, NothingHere> {
+    ) -> Result<V::Value, NoValue> {
         visitor.visit_newtype_struct(self)
     }
 

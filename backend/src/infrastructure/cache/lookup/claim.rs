@@ -17,7 +17,7 @@ use futures_util::future::Either;
 
 use super::fill_permit::FillPermit;
 use super::look::{Lookup, Records, State};
-use crate::infrastructure::cache::backends::{Found, Standing, Version};
+use crate::infrastructure::cache::backends::{Found, GetOrCreateResult, Version};
 use crate::infrastructure::cache::breaker::Unavailable;
 use crate::infrastructure::cache::clock::saturating_milliseconds;
 use crate::infrastructure::cache::keys::Key;
@@ -55,7 +55,7 @@ impl Lookup<'_> {
             .get_or_create(self.key.full(), claim, CLAIM_LIFETIME)
             .await?;
         let found = match standing {
-            Standing::Created(expected) => {
+            GetOrCreateResult::Created(expected) => {
                 return Ok(Either::Left(FillPermit {
                     single_flight,
                     expected,
@@ -64,8 +64,8 @@ impl Lookup<'_> {
                     belonging: Belonging::to(self.memberships, stamp),
                 }));
             }
-            Standing::Found(found) => Some(found),
-            Standing::Contested => None,
+            GetOrCreateResult::Found(found) => Some(found),
+            GetOrCreateResult::Contested => None,
         };
         let records = Records::default();
         Ok(Either::Right(

@@ -16,7 +16,7 @@ use super::fill::Fill;
 use super::handler::{Handler, finish, say_once};
 use super::looking_up::lookup;
 use super::misuse::{CallerOfKey, InvalidRequestError};
-use super::refresh::{Aged, Ageing, is_due};
+use super::refresh::{Ageing, StaleResult, is_due};
 use super::response::{answer_conditionally, respond, take_storable};
 use super::verify::{Hit, verify_in_background};
 use crate::infrastructure::cache::backends::Version;
@@ -28,7 +28,7 @@ use crate::infrastructure::cache::provider::{Cache, RegisteredBackend, Shared};
 use crate::infrastructure::cache::stored::Entry;
 
 /// The first step of a read, decided without waiting.
-pub(super) enum Beginning {
+pub(super) enum FirstStep {
     /// The answer is available without a round trip.
     Hit(Arc<Entry>, ReadPlan),
     /// The backend has to be asked.
@@ -45,14 +45,14 @@ pub(super) fn begin(
     shared: &Shared,
     policy: &CompiledPolicy,
     request: &ServiceRequest,
-) -> Beginning {
+) -> FirstStep {
     if policy.invalidates_more() {
         let misuse = InvalidRequestError::InvalidatesOnRead;
         misuse.log(policy, request.request());
-        return Beginning::Misused(misuse);
+        return FirstStep::Misused(misuse);
     }
     if !shared.enabled {
-        return Beginning::Alone(Outcome::Bypass(Bypass::Disabled), None);
+        return FirstStep::Alone(Outcome::Bypass(Bypass::Disabled), None);
     }
     let mut plan = match policy.read(request.request(), &shared.namespace) {
         Ok(plan) => plan,
@@ -60,11 +60,11 @@ pub(super) fn begin(
             if let Some(problem) = problem {
                 say_once(shared, request, bypass, &problem);
             }
-            return Beginning::Alone(Outcome::Bypass(bypass), None);
+            return FirstStep::Alone(Outcome::Bypass(bypass), None);
         }
     };
     let Some(registered) = usable_backend(shared, policy) else {
-        return Beginning::Alone(Outcome::Bypass(Bypass::Unavailable), Some(plan.key));
+        return FirstStep::Alone(Outcome::Bypass(Bypass::Unavailable), Some(plan.key));
     };
     plan.fit(registered.backend.unguarded.max_key_bytes());
     // Whether an entry is due for an early refresh is decided by chance, and only once.
@@ -74,8 +74,8 @@ pub(super) fn begin(
         lookup(shared, policy, registered, &plan).at_hand()
     };
     match at_hand {
-        Some(entry) => Beginning::Hit(entry, plan),
-        None => Beginning::Ask(plan),
+        Some(entry) => FirstStep::Hit(entry, plan),
+        None => FirstStep::Ask(plan),
     }
 }
 
@@ -141,10 +141,10 @@ impl Context<'_> {
             Ok(Decision::Stale(entry, version)) => {
                 let ageing = self.ageing(Arc::clone(&entry), version.clone());
                 match Box::pin(ageing.serve_stale(handler.clone(), &request)).await {
-                    Aged::Serve(outcome) => return Ok(self.answer(request, &entry, outcome)),
-                    Aged::Answer(answer) => return answer,
+                    StaleResult::Serve(outcome) => return Ok(self.answer(request, &entry, outcome)),
+                    StaleResult::Answer(answer) => return answer,
                     // Claimed in place of the expired entry.
-                    Aged::Useless => Box::pin(self.lookup.decide(Some(entry.id))).await,
+                    StaleResult::Useless => Box::pin(self.lookup.decide(Some(entry.id))).await,
                 }
             }
             decision => decision,

@@ -56,7 +56,7 @@ pub(super) struct Ageing<'a> {
 }
 
 /// The result for a request that found an expired entry.
-pub(super) enum Aged {
+pub(super) enum StaleResult {
     /// The old answer is given, with this outcome.
     Serve(Outcome),
     /// The handler's answer, or another request's.
@@ -98,7 +98,7 @@ impl Ageing<'_> {
         &self,
         handler: Handler<S>,
         request: &ServiceRequest,
-    ) -> Aged
+    ) -> StaleResult
     where
         S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
         B: MessageBody + 'static,
@@ -106,15 +106,15 @@ impl Ageing<'_> {
         let freshness = self.policy.policy.freshness;
         // Old answers apply to status 200 only: an expired 404 is never given.
         if self.entry.metadata.status != StatusCode::OK {
-            return Aged::Useless;
+            return StaleResult::Useless;
         }
         if self.staleness() < freshness.stale_while_revalidate.saturating_mul(1000) {
             self.refresh_in_background(handler, request);
             let ttl = i64::try_from(self.staleness() / 1000).unwrap_or(i64::MAX);
-            return Aged::Serve(Outcome::Hit { ttl: -ttl });
+            return StaleResult::Serve(Outcome::Hit { ttl: -ttl });
         }
         if self.staleness() >= freshness.stale_if_error.saturating_mul(1000) {
-            return Aged::Useless;
+            return StaleResult::Useless;
         }
         let Some(fill) = self.fill() else {
             let limit = self.handler_deadline();
@@ -126,7 +126,7 @@ impl Ageing<'_> {
                         self.cache.shared.clock.milliseconds(),
                     );
                     let response = ServiceResponse::new(request.request().clone(), response);
-                    Aged::Answer(Ok(finish(
+                    StaleResult::Answer(Ok(finish(
                         &self.cache.shared,
                         self.policy,
                         response,
@@ -143,15 +143,15 @@ impl Ageing<'_> {
         let run = rt::spawn(self.cache.shared.tasks.track_future(run.in_current_span()));
         match timeout(self.handler_deadline(), run).await {
             Ok(Ok(Ok(response))) if !response.status().is_server_error() => {
-                Aged::Answer(Ok(response))
+                StaleResult::Answer(Ok(response))
             }
             Ok(Ok(failed)) => match self.cover().await {
-                Aged::Serve(outcome) => Aged::Serve(outcome),
-                _ => Aged::Answer(failed),
+                StaleResult::Serve(outcome) => StaleResult::Serve(outcome),
+                _ => StaleResult::Answer(failed),
             },
             Ok(Err(_)) => match self.cover().await {
-                Aged::Serve(outcome) => Aged::Serve(outcome),
-                _ => Aged::Answer(Err(error::ErrorInternalServerError(
+                StaleResult::Serve(outcome) => StaleResult::Serve(outcome),
+                _ => StaleResult::Answer(Err(error::ErrorInternalServerError(
                     "the handler did not finish",
                 ))),
             },
@@ -169,11 +169,11 @@ impl Ageing<'_> {
     }
 
     /// The old answer, unless it was invalidated meanwhile.
-    async fn cover(&self) -> Aged {
+    async fn cover(&self) -> StaleResult {
         if self.lookup.still_holds(self.entry.id).await {
-            Aged::Serve(Outcome::StaleIfError)
+            StaleResult::Serve(Outcome::StaleIfError)
         } else {
-            Aged::Useless
+            StaleResult::Useless
         }
     }
 

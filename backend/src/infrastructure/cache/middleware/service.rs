@@ -16,7 +16,7 @@ use futures_util::future::{Either, LocalBoxFuture};
 
 use super::handler::Handler;
 use super::misuse::{CallerOfKey, check_position};
-use super::read::Beginning;
+use super::read::FirstStep;
 use super::verify::{Hit, verify_in_background};
 use super::{read, write};
 use crate::infrastructure::cache::policy::{CachePolicy, CompiledPolicy, Invalidation};
@@ -97,7 +97,7 @@ where
         let method = request.method();
         if method == Method::GET || method == Method::HEAD {
             return match read::begin(&cache.shared, &policy, &request) {
-                Beginning::Hit(entry, plan) => {
+                FirstStep::Hit(entry, plan) => {
                     if let Some(comparison) = cache.shared.verification.begin(entry.id) {
                         let hit = Hit {
                             cache: Cache::clone(&cache),
@@ -113,14 +113,14 @@ where
                     let response = read::hit(shared, &policy, request, &entry, &plan.key);
                     Either::Left(ready(Ok(response)))
                 }
-                Beginning::Ask(plan) => {
+                FirstStep::Ask(plan) => {
                     Either::Right(Box::pin(read::ask(cache, policy, handler, request, plan)))
                 }
-                Beginning::Alone(outcome, key) => Either::Right(Box::pin(async move {
+                FirstStep::Alone(outcome, key) => Either::Right(Box::pin(async move {
                     let caller = CallerOfKey::of(request.request());
                     read::alone(&cache, &policy, handler, request, outcome, key, &caller).await
                 })),
-                Beginning::Misused(misuse) => {
+                FirstStep::Misused(misuse) => {
                     Either::Left(ready(Ok(request.error_response(misuse))))
                 }
             };

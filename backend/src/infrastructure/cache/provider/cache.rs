@@ -143,7 +143,7 @@ impl Cache {
             .backend(None)
             .map(|registered| registered.backend.availability())
         {
-            None | Some(Availability::Away) => CacheHealth::Down,
+            None | Some(Availability::Unavailable) => CacheHealth::Down,
             Some(_) => CacheHealth::Up,
         }
     }

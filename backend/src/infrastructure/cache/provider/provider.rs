@@ -159,7 +159,7 @@ impl Provider<'_> {
         if backend.is_ready() {
             Ok(backend)
         } else {
-            Err(Unavailable(format!("{} is away", backend.registered_name)).into())
+            Err(Unavailable(format!("{} is unavailable", backend.registered_name)).into())
         }
     }
 

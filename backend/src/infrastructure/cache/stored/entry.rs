@@ -1,4 +1,4 @@
-//! What is stored under a key: one readable line of metadata, then the body as it was sent (C25).
+//! Entries and claims: one readable line of metadata, then the body as it was sent (C25).
 //!
 //! ```text
 //! cache/3 9f86d081884c7d65 1c291ca3 key=5b1e7f2a90c4d683 length=13 status=200 … etag="5d41" content-type=application/json⏎

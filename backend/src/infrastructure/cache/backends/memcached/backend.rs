@@ -20,7 +20,7 @@ use super::connections::{Lanes, MemcachedConnector, Ticket};
 use super::promise::Waiting;
 use super::protocol::{self, Condition, Content, Key, MAX_KEY_BYTES, MAX_VALUE_BYTES};
 use crate::infrastructure::cache::backends::contract::{
-    BackendError, CacheBackend, Found, Standing, Version,
+    BackendError, CacheBackend, Found, GetOrCreateResult, Version,
 };
 use crate::infrastructure::cache::options::MemcachedOptions;
 
@@ -171,7 +171,7 @@ impl CacheBackend for MemcachedBackend {
         key: &str,
         value: Bytes,
         expiration: Duration,
-    ) -> Result<Standing, BackendError> {
+    ) -> Result<GetOrCreateResult, BackendError> {
         let sent_key = storable(key, &value)?;
         let (sent_key, value) = (&sent_key, &value);
         let question = |ticket: Ticket| async move {
@@ -181,9 +181,11 @@ impl CacheBackend for MemcachedBackend {
                 // deletion in between, the key would be claimed again for data that was read before the
                 // deletion (C33).
                 return Ok(match self.look_up(key, sent_key, connection).await? {
-                    Some(found) if found.value == *value => Standing::Created(found.version),
-                    Some(found) => Standing::Found(found),
-                    None => Standing::Contested,
+                    Some(found) if found.value == *value => {
+                        GetOrCreateResult::Created(found.version)
+                    }
+                    Some(found) => GetOrCreateResult::Found(found),
+                    None => GetOrCreateResult::Contested,
                 });
             }
             // Both are in the connection's queue before the queue is written.
@@ -191,7 +193,7 @@ impl CacheBackend for MemcachedBackend {
                 self.look_up(key, sent_key, connection),
                 self.store((key, value), Condition::Absent, expiration, connection)
             );
-            Standing::of(found?, created)
+            GetOrCreateResult::of(found?, created)
         };
         self.lanes.ask(self.deadline, question).await
     }

@@ -16,7 +16,7 @@ use super::identity::Identity;
 use super::patterns::PatternDeletions;
 use super::set::Setter;
 use crate::infrastructure::cache::backends::contract::{
-    BackendError, CacheBackend, Found, Standing, Version,
+    BackendError, CacheBackend, Found, GetOrCreateResult, Version,
 };
 use crate::infrastructure::cache::options::CacheOptions;
 
@@ -120,7 +120,7 @@ impl CacheBackend for RedisBackend {
         key: &str,
         value: Bytes,
         expiration: Duration,
-    ) -> Result<Standing, BackendError> {
+    ) -> Result<GetOrCreateResult, BackendError> {
         self.setter.get_or_create(key, value, expiration).await
     }
 

@@ -11,7 +11,7 @@ use redis::{Cmd, Pipeline, Script, ServerError, Value};
 use super::answers::{failed, milliseconds, read, refused, version_of, was_set};
 use super::connections::{Lanes, Ticket};
 use super::patterns::{self, PatternIndex};
-use crate::infrastructure::cache::backends::contract::{BackendError, Standing, Version};
+use crate::infrastructure::cache::backends::contract::{BackendError, GetOrCreateResult, Version};
 use crate::infrastructure::cache::backends::head::MAGIC;
 
 /// Stores a value if the key holds the one with this head. One key only, so that it runs on Redis
@@ -104,7 +104,7 @@ impl Setter {
         key: &str,
         value: Bytes,
         expiration: Duration,
-    ) -> Result<Standing, BackendError> {
+    ) -> Result<GetOrCreateResult, BackendError> {
         let mut get = redis::pipe();
         get.cmd("GET").arg(key).ignore_errors();
         let mut both = get.clone();
@@ -120,16 +120,18 @@ impl Setter {
                 let answers = answers.map_err(|error| failed(&self.lanes, ticket.place, error));
                 let found = answers?.pop().unwrap_or(Value::Nil);
                 return Ok(match read(&self.lanes, ticket.place, found)? {
-                    Some(found) if found.value == *value => Standing::Created(version_of(value)),
-                    Some(found) => Standing::Found(found),
-                    None => Standing::Contested,
+                    Some(found) if found.value == *value => {
+                        GetOrCreateResult::Created(version_of(value))
+                    }
+                    Some(found) => GetOrCreateResult::Found(found),
+                    None => GetOrCreateResult::Contested,
                 });
             }
             let mut answers = self.send(&ticket, setting).await?;
             let created = was_set(&self.lanes, &ticket, answers.pop());
             let found = answers.pop().unwrap_or(Value::Nil);
             let found = read(&self.lanes, ticket.place, found)?;
-            Standing::of(found, created.map(|set| set.then(|| version_of(value))))
+            GetOrCreateResult::of(found, created.map(|set| set.then(|| version_of(value))))
         };
         self.lanes.ask(self.deadline, question).await
     }

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use super::tracking;
 use super::values::Near;
 use crate::infrastructure::cache::backends::contract::{
-    BackendError, CacheBackend, Found, Standing, Version,
+    BackendError, CacheBackend, Found, GetOrCreateResult, Version,
 };
 use crate::infrastructure::cache::backends::redis::backend::RedisBackend;
 use crate::infrastructure::cache::options::CacheOptions;
@@ -46,25 +46,25 @@ impl NearBackend {
 
     /// Runs a change. The keys are removed before it and after it.
     async fn change<T>(&self, keys: &[String], change: impl Future<Output = T>) -> T {
-        let gone = Gone {
+        let removal = RemoveOnDrop {
             near: &self.near,
             keys,
         };
-        gone.now();
+        removal.now();
         // If this is dropped, the change may still reach the server, so the keys are removed then too.
         let result = change.await;
-        drop(gone);
+        drop(removal);
         result
     }
 }
 
 /// Removes keys when it is dropped.
-struct Gone<'a> {
+struct RemoveOnDrop<'a> {
     near: &'a Near,
     keys: &'a [String],
 }
 
-impl Gone<'_> {
+impl RemoveOnDrop<'_> {
     fn now(&self) {
         for key in self.keys {
             self.near.changed(key);
@@ -72,7 +72,7 @@ impl Gone<'_> {
     }
 }
 
-impl Drop for Gone<'_> {
+impl Drop for RemoveOnDrop<'_> {
     fn drop(&mut self) {
         self.now();
     }
@@ -148,7 +148,7 @@ impl CacheBackend for NearBackend {
         key: &str,
         value: Bytes,
         expiration: Duration,
-    ) -> Result<Standing, BackendError> {
+    ) -> Result<GetOrCreateResult, BackendError> {
         let keys = [key.to_owned()];
         self.change(&keys, self.remote.get_or_create(key, value, expiration))
             .await

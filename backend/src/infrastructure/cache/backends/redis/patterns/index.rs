@@ -26,7 +26,7 @@
 //!   unlinked.
 //! - *Two deletions at once.* A deletion reads the members, then those that are going. A key that it
 //!   missed among the members was going before it began with the second, so it finds that too, or the
-//!   key is unlinked already. A deletion that returns has seen every key unlinked, whoever did it.
+//!   key is unlinked already. A deletion that returns has seen every key unlinked, by itself or by another one.
 //! - *The server is full, or evicts the set.* A script whose addition is refused removes the mark of
 //!   completeness. An evicted set has lost its mark.
 //!
