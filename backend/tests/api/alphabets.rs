@@ -1,4 +1,4 @@
-//! Searches in every alphabet: what a database without a UTF-8 locale gets wrong.
+//! Searches in every alphabet: mistakes of a database without a UTF-8 locale.
 
 use serde_json::json;
 

@@ -162,7 +162,7 @@ async fn a_burst_of_logins_leaves_the_service_answering() {
         }
         answered
     };
-    // The reads are done before the logins are: none waits for a password.
+    // The reads end before the logins: none waits for a password.
     tokio::select! {
         biased;
         answered = others => assert_eq!(answered, 40),

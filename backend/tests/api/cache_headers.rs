@@ -1,4 +1,4 @@
-//! What others see of the cache: `Cache-Control`, `Cache-Status` and the access log.
+//! The visible effects of the cache: `Cache-Control`, `Cache-Status` and the access log.
 //!
 //! Come here for the headers of the template's routes; keys and invalidations are in `caching`.
 

@@ -1,4 +1,5 @@
-//! The cache policies of the HTTP contract: the key of every cached route, and what answers carry.
+//! The cache policies of the HTTP contract: the key of every cached route, and the headers of its
+//! answers.
 
 use reqwest::Method;
 use serde_json::json;

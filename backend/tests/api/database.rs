@@ -1,5 +1,5 @@
-//! `Database` and `Transaction` by themselves: what becomes of a connection after an error, a timeout or
-//! a statement that nobody waits for.
+//! `Database` and `Transaction` by themselves: the state of a connection after an error, a timeout or an
+//! abandoned statement.
 //!
 //! Come here for rules of connections that no single request shows.
 

@@ -1,4 +1,5 @@
-//! `If-Match` on PATCH and DELETE: a write happens only if nobody changed the resource since it was read.
+//! `If-Match` on PATCH and DELETE: a write is done only if the resource has not changed since it was
+//! read.
 //!
 //! Come here for the conditional writes of widgets and users; `If-None-Match` is in `caching`.
 
@@ -81,7 +82,7 @@ async fn a_widget_changes_only_if_a_listed_tag_is_that_of_its_present_representa
     write_if(&service, update.clone(), &ada, "*", &change)
         .await
         .expect(200);
-    // A change of nothing is conditional too.
+    // An empty change is conditional too.
     write_if(&service, update.clone(), &ada, &old, &json!({}))
         .await
         .expect(412);
@@ -192,7 +193,7 @@ async fn of_many_writes_that_name_the_same_tag_exactly_one_happens() {
                 .filter(|answer| answer.status < 300)
                 .collect();
             assert_eq!(done.len(), 1, "{path}, round {round}: {answers:#?}");
-            // A deleted widget is a 404, and a deleted user has no token any more.
+            // A deleted widget is a 404, and the token of a deleted user is invalid.
             let refused = |status| status == 412 || (last && matches!(status, 401 | 404));
             assert!(
                 answers

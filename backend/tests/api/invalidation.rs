@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::support::answer::Answer;
 use crate::support::service::TestService;
 
-/// What is in the cache before a write, and whether it must be gone after it.
+/// The keys in the cache before a write, and whether they must be gone after it.
 async fn check_invalidation(
     service: &TestService,
     what: &str,
@@ -92,7 +92,7 @@ async fn check_every_write(service: &TestService) {
     let create = service.post(&ada, "/widgets", json!({"name": "axle"}));
     check_invalidation(service, "creating a widget", &table(0), create).await;
     let path = format!("/widgets/{widget}");
-    // By somebody else: the owner's lists change, not the caller's.
+    // By another user: the owner's lists change, not the caller's.
     let update = service.patch(&admin, &path, json!({"name": "cogwheel"}));
     check_invalidation(service, "updating a widget", &table(1), update).await;
     let update = service.patch(&admin, "/users/ada", json!({"name": "Ada"}));
@@ -116,7 +116,7 @@ async fn check_every_write(service: &TestService) {
         service.delete(&admin, "/users/ada"),
     )
     .await;
-    // A name that was asked for before it was taken.
+    // A name that was requested before it was taken.
     service.get("/users/cy").await.expect(404);
     service.sign_up("cy").await.expect(201);
     service.get("/users/cy").await.expect(200);

@@ -1,4 +1,5 @@
-//! Migrations and the first superuser: what `migrate`, `create-superuser` and the start do to the database.
+//! Migrations and the first superuser: the effects of `migrate`, `create-superuser` and the start on the
+//! database.
 
 use serde_json::json;
 

@@ -1,6 +1,6 @@
-//! `PgBouncer` in transaction mode: right answers with `DATABASE_PGBOUNCER`, and no start without it.
+//! `PgBouncer` in transaction mode: correct answers with `DATABASE_PGBOUNCER`, and no start without it.
 //!
-//! Come here for anything that a pooler between the service and `PostgreSQL` may break.
+//! Come here for faults by a pooler between the service and `PostgreSQL`.
 
 use std::sync::Arc;
 

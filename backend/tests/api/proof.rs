@@ -1,4 +1,4 @@
-//! The proof of the test client (C49): it finds a stale answer, and is silent where there is none.
+//! The proof of the test client (C49): it finds a stale answer, and reports none otherwise.
 
 use serde_json::json;
 

@@ -1,7 +1,7 @@
-//! What a change of a user's rights does to the answers that were cached for that user (C44).
+//! A change of a user's rights, and the answers that were cached for that user (C44).
 //!
-//! Come here when the token check or the rights version changes. How entries carry the rights is tested in the suite of
-//! the cache.
+//! Come here when the token check or the rights version changes. How entries carry the rights is tested
+//! in the suite of the cache.
 
 use crate::support::service::TestService;
 use serde_json::json;
@@ -44,7 +44,7 @@ async fn c44_a_password_that_somebody_else_sets_ends_the_answers_of_that_user() 
         .patch(&admin, "/users/ada", change)
         .await
         .expect(200);
-    // The tokens from before are revoked, and the new one finds nothing from before.
+    // Earlier tokens are revoked, and the new one finds no earlier entry.
     service.get_as(&ada, "/users/me").await.expect(401);
     let ada = service.sign_in("ada", "another horse").await;
     let first = service.get_as(&ada, "/users/me").await.expect(200);

@@ -1,4 +1,4 @@
-//! Signing up: what is accepted, and what each wrong field says.
+//! Signing up: accepted input, and the message for each wrong field.
 
 use serde_json::{Value, json};
 

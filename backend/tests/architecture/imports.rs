@@ -1,15 +1,15 @@
-//! Which file of a tree of modules uses which: the paths in its code, followed through the `mod.rs` that
-//! re-export what others may use.
+//! The uses between the files of a tree of modules: the paths in their code, followed through the
+//! re-exports of each `mod.rs`.
 //!
-//! Come here when a rule of `wing` misses an import or finds one that is none. No rule stands here.
+//! Come here when a rule of `wing` misses an import or reports a false one. No rule is here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::sources::{Source, code};
 
-/// A tree of modules: what stands below one folder, by its path from there.
+/// A tree of modules: the files below one folder, by their paths from there.
 pub struct Tree {
-    /// What the paths of the tree begin with, such as `crate::infrastructure::cache::`.
+    /// The beginning of the tree's paths, such as `crate::infrastructure::cache::`.
     prefix: String,
     /// The module of each file, such as `["breaker", "health"]`, and its code.
     modules: BTreeMap<Vec<String>, Module>,
@@ -60,7 +60,7 @@ impl Tree {
         }
     }
 
-    /// From each file to those that it uses.
+    /// For each file, the files that it uses.
     pub fn uses(&self) -> BTreeMap<&str, BTreeSet<&str>> {
         self.modules
             .iter()

@@ -1,6 +1,7 @@
-//! The layers of the service, and what belongs in which file.
+//! The layers of the service, and the allowed content of files.
 //!
-//! Come here for a rule about modules or about the service as a whole; the rules of the cache are in `wing`.
+//! Come here for a rule about modules or about the service as a whole; the rules of the cache are in
+//! `wing`.
 
 use crate::sources::{code, files, layer};
 

@@ -1,6 +1,6 @@
-//! The rules of the layout, held against the sources.
+//! The rules of the layout, checked on the sources.
 //!
-//! Come here to add a rule. A rule that cannot fail is none: each has an example that breaks it.
+//! Come here to add a rule. A rule must be able to fail: each has an example that breaks it.
 
 #![allow(
     clippy::expect_used,

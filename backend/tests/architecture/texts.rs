@@ -1,4 +1,4 @@
-//! What the text of a file must or must not say.
+//! Required and forbidden text of files.
 //!
 //! Come here for a rule about headers, sizes, secrets or clauses.
 
@@ -71,7 +71,7 @@ fn every_clause_of_the_cache_has_a_test_that_carries_its_number() {
 /// How many clauses the cache's contract has, as the README lists them.
 const CLAUSES: u32 = 43;
 
-/// A file that is longer is two things.
+/// The longest allowed file. A longer one has two subjects.
 const MAX_LINES: usize = 350;
 
 fn too_long(files: &[Source]) -> Vec<&str> {

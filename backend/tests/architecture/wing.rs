@@ -1,4 +1,4 @@
-//! The rules of the cache wing: which room may use which, no circle, nothing from outside.
+//! The rules of the cache wing: the allowed uses between rooms, no circle, no use of the outside.
 //!
 //! Come here to add a room. That the wing compiles by itself is shown by `tests/wing_alone`.
 
@@ -10,7 +10,7 @@ use crate::sources::{Source, code, files};
 const FOLDER: &str = "src/infrastructure/cache/";
 const PREFIX: &str = "crate::infrastructure::cache::";
 
-/// The rooms, and what each may use besides the files that stand beside the rooms.
+/// The rooms, and the rooms that each may use besides the files beside the rooms.
 const ROOMS: [(&str, &[&str]); 9] = [
     (
         "middleware",

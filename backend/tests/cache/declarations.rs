@@ -1,6 +1,6 @@
-//! What a declaration of a resource gives: HEAD, `Allow`, and the one order of wrapping.
+//! The effects of a declaration of a resource: HEAD, `Allow`, and the order of wrapping.
 //!
-//! Come here when a word of `resource(…)` changes. What the start refuses is in `map`.
+//! Come here when a word of `resource(…)` changes. Refused declarations are in `map`.
 
 use actix_web::App;
 use actix_web::http::header::{ALLOW, CONTENT_TYPE};

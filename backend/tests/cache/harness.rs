@@ -1,4 +1,4 @@
-//! What the tests of the cache share: a cache on each backend, and applications around it.
+//! The harness of the cache's tests: a cache on each backend, and applications around it.
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -37,7 +37,7 @@ pub fn settings(kind: CacheBackendKind) -> CacheSettings {
         cache_memcached_port: port("TEST_MEMCACHED_PORT"),
         cache_memcached_host: "127.0.0.1".to_owned(),
         cache_expiration_jitter_percent: 0,
-        // A busy machine is no outage; what deadlines do is tested with short ones.
+        // A busy machine is no outage. Deadlines are tested with short ones.
         cache_operation_timeout_ms: 5000,
         ..CacheSettings::default()
     }
@@ -129,7 +129,7 @@ impl Harness {
         .await
     }
 
-    /// The key as the server knows it.
+    /// The key in the server's form.
     pub fn full_key(&self, key: &str) -> String {
         format!("{}:{key}", self.settings.cache_namespace)
     }
@@ -225,7 +225,7 @@ pub async fn delete(app: &impl TestApp, path: &str) -> Reply {
     send(app, TestRequest::delete().uri(path)).await
 }
 
-/// How often a handler ran; clones share the count.
+/// The number of runs of a handler. Clones share the count.
 #[derive(Clone, Debug, Default)]
 pub struct Runs(Arc<AtomicUsize>);
 
@@ -240,7 +240,7 @@ impl Runs {
     }
 }
 
-/// A handler that answers which run it is.
+/// A handler that answers with the number of its run.
 pub fn numbered(
     runs: &Runs,
 ) -> impl Fn() -> std::future::Ready<HttpResponse> + Clone + 'static + use<> {

@@ -23,7 +23,7 @@ pub const PAGE: CachePolicy = CachePolicy::new("list_{owner}:page_{id}")
     .group("list_{owner}")
     .shared();
 
-/// What is read, and the write that makes it stale.
+/// A read, and the write that makes it stale.
 pub const WAYS: [(&str, &str); 3] = [
     ("/items/1", "/items/1"),
     ("/ada/pages/1", "/ada/by-group"),
@@ -69,7 +69,7 @@ impl Row {
         value
     }
 
-    /// Holds whoever reads from now on.
+    /// Holds every reader from now on.
     pub fn hold(&self) {
         self.0.held.store(true, Ordering::SeqCst);
     }
@@ -79,7 +79,7 @@ impl Row {
         self.0.entered.acquire().await.unwrap().forget();
     }
 
-    /// Lets those who are held go on; whoever comes now is not held.
+    /// Lets the held readers go on. Later readers are not held.
     pub fn release(&self, readers: usize) {
         self.0.held.store(false, Ordering::SeqCst);
         self.0.released.add_permits(readers);

@@ -48,7 +48,7 @@ impl Source {
         self.0.status.store(status, Ordering::SeqCst);
     }
 
-    /// Nobody passes until [`Self::open`].
+    /// No request passes until [`Self::open`].
     pub fn close(&self) {
         let taken = self.0.gate.available_permits();
         self.0.gate.forget_permits(taken);

@@ -1,4 +1,4 @@
-//! Look-ups that leave together (C33): what they save, and whose answer nobody gets.
+//! Look-ups that leave together (C33): the saved commands, and answers that must not be shared.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -102,7 +102,7 @@ async fn look_ups_of_many_keys_that_come_together_each_get_their_own_answer() {
     let found = join_all(asked.iter().map(|key| backend.get(key))).await;
     for (key, found) in asked.iter().zip(found) {
         let found = found.unwrap().unwrap();
-        // What is of another type cannot be read, and disturbs nobody.
+        // A value of another type cannot be read, and does not disturb other look-ups.
         let own = if *key == &foreign { "" } else { key.as_str() };
         assert!(found.value.ends_with(own.as_bytes()), "{key}");
         assert_eq!(found.value.is_empty(), own.is_empty(), "{key}");

@@ -1,6 +1,7 @@
 //! The index of a pattern misses no key (C37), whichever step of a client is its last one.
 //!
-//! Come here after a change of `redis::patterns` or `redis::set`. What a deletion costs is in `patterns`.
+//! Come here after a change of `redis::patterns` or `redis::set`. The cost of a deletion is in
+//! `patterns`.
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::support::proxy::{Mode, Proxy};
 
 const SEGMENT: CachePolicy = CachePolicy::new("seg").resource_id_name("id").shared();
 
-/// A connection of nobody's, past everything that the cache does.
+/// A connection past the cache, for commands of the test.
 async fn raw(settings: &CacheSettings) -> redis::aio::MultiplexedConnection {
     let url = format!("redis://127.0.0.1:{}", settings.cache_redis_port);
     let client = redis::Client::open(url).unwrap();
@@ -82,7 +83,7 @@ async fn c37_a_value_whose_entering_was_cut_off_is_no_answer() {
 
 #[actix_web::test]
 async fn c37_what_a_deletion_that_was_cut_off_left_is_found_by_the_next_one() {
-    // A command of the cut piece; before it, what stands first was carried out.
+    // A command of the lost part. The commands before it were carried out.
     for word in ["UNLINK", "SREM"] {
         let (through, proxy, beside) = behind_proxy_and_beside().await;
         beside.cache.delete_pattern("seg:*").await.unwrap();

@@ -1,5 +1,5 @@
-//! Backends by themselves (C21): one suite for all, and suites for what only one of them has.
-//! Come here for a new backend or a new command of a server.
+//! Backends by themselves (C21): one suite for all, and suites for the particular parts of each. Come
+//! here for a new backend or a new command of a server.
 
 mod batched_get;
 mod contract;

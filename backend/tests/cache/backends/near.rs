@@ -1,4 +1,4 @@
-//! The near cache on Redis: what it saves, and that it is never what a lost connection left behind.
+//! The near cache on Redis: the saved round trips, and no old value after a lost connection.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,12 +18,12 @@ use crate::support::{eventually, unique};
 
 const ITEM: CachePolicy = CachePolicy::new("item").resource_id_name("id").shared();
 
-/// A value that is kept near.
+/// A value that the near cache keeps.
 fn value(text: &str) -> Bytes {
     Bytes::from(format!("cache/3 0123456789abcdef {text}"))
 }
 
-/// An application over a value that a write moves on.
+/// An application over a value that a write changes.
 async fn counter(
     harness: &Harness,
     value: &Arc<AtomicUsize>,
@@ -195,7 +195,7 @@ async fn c35_after_a_restart_of_the_server_no_near_hit_is_from_before_it() {
         .await;
         get(&app, "/1").await;
         server.restart();
-        // The other instance has found the server again and writes before this one asks anything.
+        // The other instance has found the server again and writes before this one sends a command.
         eventually("the other instance uses the server again", async || {
             get(&writer, "/2").await.is_hit()
         })

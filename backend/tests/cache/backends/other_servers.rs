@@ -1,6 +1,8 @@
-//! A name behind which another server stands than before, or one in another state (field cases 6 and 8).
+//! A host name that leads to another server than before, or to one in another state (field cases 6 and
+//! 8).
 //!
-//! Come here for failovers as a single client sees them. Whole failovers with real processes are in `resilience`.
+//! Come here for failovers as a single client sees them. Whole failovers with real processes are in
+//! `resilience`.
 
 use backend::infrastructure::cache::CachePolicy;
 use backend::infrastructure::cache::backends::CacheBackend;
@@ -60,7 +62,7 @@ async fn c57_a_redis_that_became_a_replica_is_left_for_the_new_master() {
     }
 }
 
-/// What a server says that has no data, or lets nobody in, or may not be written to.
+/// Errors of a server that has no data, refuses the login, or is read-only.
 const ELSEWHERE: [&str; 4] = [
     "-READONLY You can't write against a read only replica.\r\n",
     "-LOADING Redis is loading the dataset in memory\r\n",
@@ -135,7 +137,7 @@ async fn c59_without_the_dangerous_commands_the_cache_works() {
     }
 }
 
-/// Who the server is, once it can be asked again.
+/// The identity of the server, as soon as it answers.
 async fn identity(backend: &dyn CacheBackend) -> String {
     eventually("the server is known", async || {
         backend.server_identity().await.is_ok()

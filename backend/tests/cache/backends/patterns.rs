@@ -1,4 +1,4 @@
-//! What a deletion by pattern costs on Redis (C37), and that its index misses no key.
+//! The cost of a deletion by pattern on Redis (C37), and the completeness of its index.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

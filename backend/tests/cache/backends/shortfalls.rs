@@ -1,5 +1,5 @@
-//! Servers that answer but cannot do all that is needed: full, without CAS, without `CLIENT` (field cases
-//! 9, 16 and 17). None of it is silent.
+//! Available servers that lack something: full, without CAS, without `CLIENT` (field cases 9, 16 and
+//! 17). Each is reported.
 
 use backend::infrastructure::cache::{CacheHealth, CachePolicy};
 use backend::infrastructure::settings::{CacheBackendKind, CacheSettings};
@@ -67,7 +67,7 @@ async fn a_memcached_without_cas_is_reported_at_start() {
         ..settings(CacheBackendKind::Memcached)
     };
     let log = Log::collect();
-    // The second one finds what the first has left.
+    // The second run finds the values of the first.
     for _ in 0..2 {
         let harness = Harness::with_settings(settings.clone()).await;
         assert_eq!(harness.cache.health(), CacheHealth::Down);

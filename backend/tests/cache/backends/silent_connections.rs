@@ -228,7 +228,7 @@ async fn c57_requests_on_silent_connections_are_hits_and_writes_are_seen() {
     }
 }
 
-/// A thread that opens the only connection, and then does nothing until it may end.
+/// A thread that opens the only connection, and then is idle until it may end.
 fn busy_thread(
     backend: Arc<dyn CacheBackend>,
     key: String,

@@ -1,4 +1,4 @@
-//! Distrusting everything: when it is acknowledged no instance trusts anything from before (C58), and it is
+//! Distrusting everything: when it is acknowledged no instance trusts an earlier entry (C58), and it is
 //! kept while the backend is unavailable (C51).
 
 use backend::infrastructure::cache::CacheHealth;

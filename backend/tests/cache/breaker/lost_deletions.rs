@@ -1,4 +1,4 @@
-//! Deletions that fail, and what is trusted afterwards (C35).
+//! Deletions that fail, and the trust in entries afterwards (C35).
 
 use backend::infrastructure::settings::CacheBackendKind;
 use futures_util::future::join_all;
@@ -8,7 +8,7 @@ use crate::row::{Row, WAYS, works_on};
 use crate::support::eventually;
 use crate::support::proxy::{Mode, Proxy};
 
-/// Two instances behind one proxy, which falls ill while one of them writes.
+/// Two instances behind one proxy, which fails while one of them writes.
 async fn check_lost_deletion(kind: CacheBackendKind, mode: Mode, read: &str, write: &str) {
     let mut settings = settings(kind);
     settings.cache_operation_timeout_ms = 250;

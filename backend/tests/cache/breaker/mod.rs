@@ -1,5 +1,5 @@
-//! What an outage of the server means (C26–C28, C35, C58): what one process sees.
-//! Whole outages, with real processes, are in `resilience`.
+//! The effects of an outage of the server (C26–C28, C35, C58) on one process. Whole outages, with real
+//! processes, are in `resilience`.
 
 mod distrust;
 mod lost_deletions;

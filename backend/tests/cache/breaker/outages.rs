@@ -1,4 +1,5 @@
-//! When the cache is ill or off (C26–C28, C35): what one process sees. Whole outages are in `resilience`.
+//! The effects of an unavailable or disabled cache (C26–C28, C35) on one process. Whole outages are in
+//! `resilience`.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -119,15 +120,15 @@ async fn c27_after_three_failures_requests_go_straight_to_the_handler_until_a_pr
     }
 }
 
-/// A backend that counts what it is asked and fails when it is told to.
+/// A backend that counts its calls, and fails when the test wants.
 struct Failing {
     inner: Arc<dyn CacheBackend>,
     limits_look_ups: bool,
     fails: AtomicBool,
-    /// Of items; the namespace's own key is asked for besides.
+    /// Look-ups of items; the namespace's own key is read besides.
     look_ups: AtomicUsize,
     stores: AtomicUsize,
-    /// When it was asked who it is.
+    /// The times of the questions for its identity.
     probes: Mutex<Vec<Instant>>,
 }
 
@@ -140,7 +141,7 @@ impl Failing {
     }
 }
 
-/// A cache on a backend that does as it is told, and the backend.
+/// A cache on a backend that the test steers, and the backend.
 async fn on_failing(limits_look_ups: bool) -> (Harness, Arc<Failing>) {
     let settings = settings(CacheBackendKind::Memory);
     let failing = Arc::new(Failing {
@@ -261,7 +262,7 @@ async fn c35_a_probe_that_fails_is_repeated_at_once_as_others_wait_no_longer_tha
     .await;
     failing.probes.lock().unwrap().clear();
     eventually("two attempts come together", async || {
-        // The first ones may be those that opened the breaker; a probe comes every 500 ms.
+        // The first ones may have opened the breaker; a probe comes every 500 ms.
         let probes = failing.probes.lock().unwrap();
         let pairs = probes.windows(2).skip(2);
         pairs
@@ -282,7 +283,7 @@ async fn c27_operations_that_fail_at_once_count_as_one_failure() {
     failing.fails.store(true, Ordering::SeqCst);
     let replies = join_all(paths.iter().map(|path| get(&app, path))).await;
     failing.fails.store(false, Ordering::SeqCst);
-    // As where a connection is lost: it is doubted, and the breaker does not open.
+    // As after a lost connection: the backend is doubtful, and the breaker stays closed.
     assert_eq!(harness.cache.health(), CacheHealth::Up);
     assert!(replies.iter().all(|reply| reply.status == 200));
     eventually("hits are back", async || get(&app, "/1").await.is_hit()).await;

@@ -1,4 +1,5 @@
-//! What a new instance trusts, after others that ended well, ended badly, or still owe deletions (C58).
+//! The trust of a new instance, after others that ended cleanly, were killed, or still hold pending
+//! deletions (C58).
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use crate::support::proxy::{Mode, Proxy};
 const KINDS: [CacheBackendKind; 2] = [CacheBackendKind::Redis, CacheBackendKind::Memcached];
 const KEY: &str = "item:1";
 
-/// An instance behind a proxy that has stored an entry and owes its deletion, and settings for others that
+/// An instance behind a proxy with a stored entry and its pending deletion, and settings for others that
 /// reach the server directly.
 async fn owing(kind: CacheBackendKind) -> (Harness, Proxy, CacheSettings) {
     let mut direct = settings(kind);
@@ -56,7 +57,7 @@ async fn c58_hits_survive_a_clean_restart() {
         harness.cache.leave(soon(10)).await;
         let next = harness.another().await;
         assert!(next.cache.exists(KEY).await.unwrap(), "{:?}", harness.kind);
-        // Beside an instance that is well, too.
+        // Also beside an instance that is available.
         let beside = harness.another().await;
         assert!(
             beside.cache.exists(KEY).await.unwrap(),
@@ -101,7 +102,7 @@ async fn c58_at_its_end_an_instance_delivers_what_is_pending() {
         let server = crate::harness::backend(&direct);
         let found = server.get(&harness.full_key(KEY)).await.unwrap();
         assert_eq!(found, None, "{kind:?}");
-        // It has left, so the next one waits for nobody.
+        // It has left, so the next one waits for no instance.
         let next = Harness::with_settings(direct).await;
         next.cache.set("probe:1", &1, None).await.unwrap();
         trusts_and_never_serves_the_old_entry(&next).await;

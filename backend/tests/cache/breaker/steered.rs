@@ -80,7 +80,7 @@ impl Steered {
         *present = (present.0 + 1, server);
     }
 
-    /// From now on what the server answers about keys with `item:` is held back.
+    /// From now on the server's answers about keys with `item:` are held back.
     pub fn hold(&self) {
         self.holds.store(true, Ordering::SeqCst);
     }

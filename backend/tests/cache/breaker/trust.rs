@@ -1,4 +1,4 @@
-//! What is trusted while a look-up waits, and by a process that was frozen (C35, C58).
+//! Trust while a look-up waits, and in a process that was frozen (C35, C58).
 
 use std::time::Duration;
 

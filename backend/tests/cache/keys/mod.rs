@@ -1,5 +1,4 @@
-//! How a key is built (C1–C7).
-//! Come here when a key differs from what was expected.
+//! Building of keys (C1–C7). Come here when a key is not the expected one.
 
 mod arguments;
 #[expect(

@@ -90,7 +90,7 @@ async fn c36_a_claim_from_before_a_write_is_joined_by_nobody_though_the_group_ha
             harness.full_key("~group:list_ada"),
             harness.full_key("list_ada:page_1:1"),
         );
-        // The claim, rewritten as one that knew of no generation, and the record lost.
+        // The claim, rewritten as one without a generation, and the record lost.
         let claim = store.get(&page).await.unwrap().unwrap().value;
         let claim = String::from_utf8(claim.to_vec()).unwrap();
         let (head, _) = claim.trim_end().rsplit_once(' ').unwrap();
@@ -109,7 +109,7 @@ async fn c36_a_claim_from_before_a_write_is_joined_by_nobody_though_the_group_ha
         );
         row.release(1);
         assert_eq!(before.await.unwrap().text(), "1");
-        // A record that is not ours is replaced, and the pages are cached again.
+        // A foreign record is replaced, and the pages are cached again.
         store
             .set(&group, "foreign".into(), Duration::from_mins(1))
             .await

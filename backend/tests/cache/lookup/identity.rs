@@ -1,4 +1,4 @@
-//! Identity (C63): a value of another key is never an answer, however it came under the key that was asked for.
+//! Identity (C63): a value of another key is never an answer, however it came under the key.
 //!
 //! Come here when the format of stored values changes, or when answers of a server may be out of step.
 
@@ -20,7 +20,7 @@ use crate::support::proxy::{Mode, Proxy};
 const HOUR: Duration = Duration::from_hours(1);
 const OTHER_KEY: &str = "answered with the value of another key";
 
-/// Answers what was asked for: the whole path.
+/// Answers with the whole path.
 async fn echo(request: actix_web::HttpRequest) -> HttpResponse {
     HttpResponse::Ok().body(request.path().to_owned())
 }
@@ -67,7 +67,7 @@ async fn c63_single_replies_that_are_lost_never_give_an_answer_of_another_key() 
                 read_all(&app).await == PATHS
             })
             .await;
-            // Another instance, which has nothing near yet.
+            // Another instance, whose near cache is empty.
             let other = harness.another().await;
             let other = other.app(echoes).await;
             proxy.set(Mode::SwallowReplies(5));

@@ -1,4 +1,4 @@
-//! No old value is stored or given after a write (C33), with the interleavings forced.
+//! No old value is stored or given after a write (C33), with forced interleavings.
 
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ async fn c33_what_was_read_before_a_write_is_never_stored_after_its_invalidation
                 assert_eq!(post(&writer, write).await.status, 204);
                 row.release(1);
                 let old = reader.await.unwrap();
-                // What belongs to a group that has ended may be stored, and is no answer to anybody.
+                // An entry of an ended group may be stored, but is never an answer.
                 if !write.ends_with("group") {
                     assert_eq!(
                         old.outcome(),
@@ -120,7 +120,7 @@ async fn c33_a_reader_whose_claim_ended_meanwhile_stores_nothing() {
         row.hold();
         let reader = start(&app, "/items/1");
         row.entered().await;
-        // As expiry, eviction and `redis-cli DEL` do it: behind the cache's back.
+        // As by expiry, eviction and `redis-cli DEL`: without the cache.
         backend(&harness.settings)
             .delete(&[harness.full_key("item:1")])
             .await

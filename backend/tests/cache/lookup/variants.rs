@@ -1,6 +1,6 @@
 //! Variants of a resource (C44) and the races of C33 and C34, with the interleavings forced.
 //!
-//! Come here when the record of a resource or the stamp of claims changes. What one write ends without any race is in
+//! Come here when the record of a resource or the stamp of claims changes. Writes without races are in
 //! `policy::variants`.
 
 use std::rc::Rc;
@@ -56,7 +56,7 @@ fn routes(row: &Row) -> impl FnOnce(&mut ServiceConfig) + use<> {
     }
 }
 
-/// What is read, and the write by the same policy that makes it stale.
+/// A read, and the write by the same policy that makes it stale.
 const WAYS: [(&str, &str); 2] = [
     ("/paged/1?page=2", "/paged/1"),
     ("/grouped/1?page=2", "/grouped/1"),
@@ -76,7 +76,7 @@ async fn c44_a_variant_that_was_read_before_a_write_is_no_answer_after_it() {
                 let app = Rc::new(harness.app(routes(&row)).await);
                 let writer = other.as_ref().filter(|_| from_other).unwrap_or(&harness);
                 let writer = writer.app(routes(&row)).await;
-                // Ends what the way before has left.
+                // Ends the entries of the previous way.
                 assert_eq!(post(&*app, write).await.status, 204);
                 row.hold();
                 let reader = start(&app, read);
@@ -119,8 +119,8 @@ async fn c44_a_read_after_a_write_never_joins_a_variants_flight_from_before_it()
             row.entered().await;
             assert_eq!(post(&*app, write).await.status, 204);
             row.release(0);
-            // The first reader is still under way with what it read before the write. A request that joined it would
-            // wait for as long as a claim lives.
+            // The first reader is still under way with data from before the write. A request that joined
+            // it would wait for as long as a claim lives.
             let both = async { [get(&*app, read).await, get(&beside, read).await] };
             let both = timeout(Duration::from_secs(5), both).await;
             for reply in both.expect("a claim from before the write is not waited for") {

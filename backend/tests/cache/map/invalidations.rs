@@ -1,11 +1,11 @@
-//! Mistakes of routes that write: what they invalidate and nothing stores.
+//! Mistakes of routes that write: invalidations of keys that no route stores.
 
 use backend::infrastructure::cache::{CachePolicy, Invalidation};
 use backend::infrastructure::resource::{Resources, resource};
 
 use super::{ITEM, expect_one, mistakes, reads, write};
 
-/// The reads, and a write at `/writes/{item_id}` that invalidates this.
+/// The reads, and a write at `/writes/{item_id}` with this invalidation.
 fn with(invalidation: impl Into<Invalidation>) -> Resources {
     let mut api = reads();
     api.add(

@@ -1,5 +1,5 @@
-//! The map of declared routes (C47): which declarations the start refuses, and which it takes.
-//! Come here when a sentence of the start changes, or a mistake was not found.
+//! The map of declared routes (C47): declarations that the start refuses, and declarations that it
+//! accepts. Come here when a sentence of the start changes, or a mistake was not found.
 
 mod invalidations;
 mod reads;

@@ -1,4 +1,4 @@
-//! Declarations that are right.
+//! Correct declarations.
 
 use backend::infrastructure::cache::{CachePolicy, Invalidation};
 use backend::infrastructure::http::PageQuery;

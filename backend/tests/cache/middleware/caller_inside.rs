@@ -1,6 +1,8 @@
-//! Authentication inside the policy (C45): the order of wrapping never shows one caller another's answer.
+//! Authentication inside the policy (C45): the order of wrapping never shows one caller another's
+//! answer.
 //!
-//! Come here for every way in which a caller becomes known behind the cache. The right order is in `queries` (C13).
+//! Come here for every way in which a caller is bound behind the cache. The correct order is in
+//! `queries` (C13).
 
 use std::future::{Ready, ready};
 
@@ -63,7 +65,7 @@ async fn authenticate<B: MessageBody + 'static>(
     }
 }
 
-/// The ways in which a caller can become known behind the cache.
+/// The ways in which a caller can be bound behind the cache.
 const INSIDE: [&str; 4] = ["/wrapped", "/extracted", "/optional", "/handled"];
 
 /// One route for each way, and one in the right order.
@@ -246,7 +248,7 @@ async fn c45_an_old_answer_is_not_refreshed_with_one_of_a_caller() {
             .await;
         assert_eq!(get(&app, "/old").await.text(), "nobody 1");
         harness.clock.advance(std::time::Duration::from_secs(11));
-        // The refresh in the background runs as the caller whose request met the old answer.
+        // The refresh in the background runs as the caller whose request found the old answer.
         assert_eq!(get_as(&app, "ada", "/old").await.text(), "nobody 1");
         crate::support::eventually("the refresh has run", async || runs.total() == 2).await;
         for _ in 0..10 {

@@ -20,7 +20,7 @@ const SHARED: CachePolicy = CachePolicy::new("shared").resource_id_name("id").sh
 const MINE: CachePolicy = CachePolicy::new("mine").resource_id_name("id").per_caller();
 const PLACED: CachePolicy = CachePolicy::new("placed_{caller}").resource_id_name("id");
 
-/// Lets everybody in as `ada`.
+/// Signs every request in as `ada`.
 async fn as_ada<B: actix_web::body::MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
@@ -105,7 +105,7 @@ async fn c52_clients_may_keep_an_answer_for_the_time_that_the_policy_names() {
             (hit.header("age"), hit.header("cache-control")),
             ("100", "max-age=130")
         );
-        // Neither an error nor an old answer is worth keeping.
+        // Neither an error nor an old answer may be kept.
         for path in ["/404", "/500"] {
             assert_eq!(
                 get(&app, path).await.header("cache-control"),

@@ -1,6 +1,7 @@
-//! The effect of a write is visible (C31, C32): `Cache-Status` and the access log name what was invalidated.
+//! The effect of a write is visible (C31, C32): `Cache-Status` and the access log name the invalidated
+//! keys.
 //!
-//! Come here for the form of the header; what is invalidated is tested in `writing`.
+//! Come here for the form of the header; the choice of the keys is tested in `writing`.
 
 use actix_web::HttpMessage as _;
 use actix_web::web;

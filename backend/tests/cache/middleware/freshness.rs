@@ -33,7 +33,7 @@ async fn c38_while_revalidating_the_old_answer_is_given_at_once_and_refreshed_on
         })
         .await;
         assert_eq!(source.runs(), 2, "one refresh for all");
-        // Too old is too old.
+        // After its time it is never given.
         source.set(3);
         harness.clock.advance(Duration::from_secs(91));
         assert_eq!(get(&app, "/1").await.text(), "3", "{:?}", harness.kind);

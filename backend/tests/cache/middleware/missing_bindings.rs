@@ -1,4 +1,5 @@
-//! A handler that does not bind an argument of its policy (C48): an error, and the smallest known whole ends.
+//! A handler that does not bind an argument of its policy (C48): an error, and the smallest known set
+//! that contains the key ends.
 //!
 //! Come here for writes; a read whose argument is missing (C6) is in `keys`.
 
@@ -62,7 +63,8 @@ async fn fill(app: &impl TestApp) {
     }
 }
 
-/// A write by the policy is answered as it was, says that it lacks `item_id`, and leaves nothing that may be stale.
+/// A write by the policy gets its normal answer, logs that it lacks `item_id`, and leaves no entry that
+/// may be stale.
 async fn check_that_everything_ends(policy: impl Into<Invalidation>) {
     let policy = policy.into();
     for harness in harnesses().await {
@@ -177,7 +179,7 @@ async fn c48_what_is_bound_in_time_or_never_needed_is_no_error() {
             .await;
         fill(&app).await;
         let log = Log::collect();
-        // A handler that fails changed nothing, so it owes no binding.
+        // A handler that fails has changed nothing, so it needs no binding.
         assert_eq!(post(&app, "/fail").await.outcome(), "backend; fwd=method");
         assert!(get(&app, "/items/1").await.is_hit());
         assert_eq!(post(&app, "/write").await.outcome(), "backend; fwd=method");

@@ -1,5 +1,5 @@
-//! Routes with a policy around them: reading, writing, freshness and conditional requests.
-//! Come here for what a client sees.
+//! Routes with a policy around them: reading, writing, freshness and conditional requests. Come here for
+//! the answers to clients.
 
 mod caller_inside;
 mod conditional;

@@ -18,7 +18,7 @@ const TEXT: CachePolicy = CachePolicy::new("text_{a}")
     .resource_id_name("b")
     .resource_id_type(ResourceIdType::String);
 
-/// Stores some keys, lets a write with these patterns succeed, and checks what is left.
+/// Stores some keys, lets a write with these patterns succeed, and checks the remaining keys.
 async fn check_patterns(
     kind: CacheBackendKind,
     policy: impl Into<Invalidation>,
@@ -90,7 +90,7 @@ async fn c17_patterns_are_redis_globs_taken_as_written() {
             "ada",
         )
         .await;
-        // What a value holds stands for itself.
+        // A value's characters are literal.
         check_patterns(
             kind,
             TEXT.pattern_to_invalidate_extra(&["text_{who}:*"]),

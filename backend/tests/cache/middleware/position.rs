@@ -1,6 +1,7 @@
-//! Where a policy may stand (C46): on a route or a resource, whose whole path is matched.
+//! The place of a policy (C46): on a route or a resource, whose whole path is matched.
 //!
-//! Come here for policies around a scope or an application; extras on a reading route (C19) are in `writing`.
+//! Come here for policies around a scope or an application; extras on a reading route (C19) are in
+//! `writing`.
 
 use actix_web::App;
 use actix_web::http::Method;

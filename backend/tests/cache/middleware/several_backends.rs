@@ -1,4 +1,5 @@
-//! Writes of a process with several backends (C22): they reach an entry wherever the reading policy keeps it.
+//! Writes of a process with several backends (C22): they reach an entry on the backend of the reading
+//! policy.
 //!
 //! Come here for invalidations across backends; how a policy chooses its backend is in `provider`.
 

@@ -1,5 +1,5 @@
-//! Old answers that cover a handler (C38): who waits for how long, and what is never given.
-//! Come here when requests wait for a handler that hangs.
+//! Old answers in place of a handler's failure (C38): the length of waits, and answers that are never
+//! given. Come here when requests wait for a handler that hangs.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -60,12 +60,12 @@ async fn c38_without_a_collapse_wait_the_handler_still_has_the_time_to_answer() 
             rt::spawn(async move { get(&*app, "/1").await })
         };
         eventually("the handler runs", async || source.runs() == 2).await;
-        // An old answer that is given at once is given by now.
+        // An old answer that is given at once has been given by now.
         tokio::time::sleep(Duration::from_millis(50)).await;
         source.open();
         let reply = reader.await.unwrap();
         assert_eq!(reply.text(), "2", "{reply:?} on {kind:?}");
-        // And a handler that hangs is covered.
+        // And a hanging handler is replaced by the old answer.
         harness.clock.advance(Duration::from_secs(100));
         source.close();
         assert_eq!(get(&*app, "/1").await.text(), "2", "{kind:?}");

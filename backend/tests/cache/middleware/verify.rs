@@ -1,6 +1,6 @@
 //! Proof in production (C50): hits whose handlers run again, and entries that are found stale.
 //!
-//! Come here for what is and what is not an alarm. The storm without a false alarm is in `resilience`.
+//! Come here for true and false alarms. The storm without a false alarm is in `resilience`.
 
 use std::rc::Rc;
 use std::sync::Arc;

@@ -1,6 +1,8 @@
-//! The words of a write: a policy of its own type, arguments that the handler binds, and what other modules export.
+//! The words of a write: a policy of its own type, arguments that the handler binds, and exported
+//! invalidations of other modules.
 //!
-//! Come here when a word of `Invalidation` or `CacheArguments` changes. What a write deletes on each backend is in `writing`.
+//! Come here when a word of `Invalidation` or `CacheArguments` changes. Deletions on each backend are in
+//! `writing`.
 
 use actix_web::test::TestRequest;
 use actix_web::web::{self, ServiceConfig};

@@ -1,5 +1,6 @@
-//! What a policy says: which requests it lets into the cache (C13, C14), the words of a write, and what one write ends (C44).
-//! Come here when a read is bypassed, or when a write leaves an entry of another caller or query behind.
+//! Policies: the requests that may use the cache (C13, C14), the words of a write, and the entries that
+//! one write ends (C44). Come here when a read is bypassed, or when a write leaves an entry of another
+//! caller or query behind.
 
 mod invalidations;
 mod queries;

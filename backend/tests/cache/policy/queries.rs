@@ -62,7 +62,7 @@ async fn c13_requests_with_credentials_are_cached_only_where_the_policy_says_so(
     }
 }
 
-/// Signs in whoever the header names; refuses `mallory`.
+/// Signs in the caller that the header names; refuses `mallory`.
 async fn authenticate(
     request: ServiceRequest,
     next: Next<actix_web::body::BoxBody>,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::harness::{Harness, Log, get};
 
-/// A route that answers what was asked for.
+/// A route that answers with the query that it got.
 fn echo(path: &'static str, policy: CachePolicy) -> impl FnOnce(&mut ServiceConfig) {
     let read = async |request: HttpRequest| HttpResponse::Ok().body(request.uri().to_string());
     move |config| {

@@ -183,7 +183,7 @@ async fn c44_an_entry_of_other_rights_is_vacant_on_every_instance() {
                 }
                 assert!(read_as(&app, &caller, path).await.is_hit());
             }
-            // The documented keys stay, and the provider reads what stands there.
+            // The documented keys stay, and the provider reads their values.
             let key = if path == "/mine" {
                 "mine_ada:all"
             } else {

@@ -69,7 +69,7 @@ async fn post_as(app: &impl TestApp, caller: &str, path: &str) {
     assert_eq!(reply.status, 204);
 }
 
-/// Reads each path as each caller until all are hits, writes, and checks which are hits still.
+/// Reads each path as each caller until all are hits, writes, and checks which paths are still hits.
 async fn check(
     harness: &Harness,
     route: &str,
@@ -169,7 +169,7 @@ async fn c44_a_write_by_the_same_policy_ends_the_entry_of_every_query() {
             let ended = ["/x/7", "/x/7?page=2", "/x/7?page=2&tag=a"];
             let kept = ["/x/8", "/x/8?page=2"];
             check(&harness, "/x/{id}", policy, &ended, ("ada", "/x/7"), &kept).await;
-            // The write's own query is of no account.
+            // The write's own query does not matter.
             let app = harness.app(resource("/x/{id}", policy)).await;
             get_as(&app, "ada", "/x/9?page=2").await;
             post_as(&app, "ada", "/x/9?page=3&tag=b").await;
@@ -189,7 +189,7 @@ async fn c44_a_write_by_the_same_policy_ends_pages_that_the_prefix_places() {
         .query::<RequiredPage>()
         .group("grouped_{owner}")
         .shared();
-    // The write has no tenant: the group is of no use to it.
+    // The write has no tenant, so the group's name cannot be built.
     const BY_TENANT: CachePolicy = CachePolicy::new("tenant_{owner}:page_{page}")
         .resource_id_name("owner")
         .query::<Pages>()

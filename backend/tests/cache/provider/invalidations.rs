@@ -1,5 +1,5 @@
-//! `Cache::invalidate` does for a job what a write by the same policy does (C51), and the settings register further
-//! backends (C22).
+//! `Cache::invalidate` has for a job the effect of a write by the same policy (C51), and the settings
+//! register further backends (C22).
 
 use actix_web::web;
 use backend::infrastructure::cache::{Cache, CacheError, CacheOptions, CachePolicy, Invalidation};

@@ -1,5 +1,4 @@
-//! Backends under names, and the provider (C22–C25).
-//! Come here for what services see.
+//! Backends under names, and the provider (C22–C25). Come here for the operations of services.
 
 mod computations;
 mod invalidations;

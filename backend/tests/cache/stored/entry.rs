@@ -1,4 +1,4 @@
-//! An entry as the server has it, and what is done with a damaged one (C25).
+//! The stored form of an entry, and the handling of a damaged one (C25).
 
 use actix_web::web;
 use backend::infrastructure::cache::CachePolicy;

@@ -1,4 +1,3 @@
-//! What stands under a key (C25).
-//! Come here when the format of stored values changes.
+//! The values under keys (C25). Come here when the format of stored values changes.
 
 mod entry;
