@@ -85,13 +85,13 @@ async fn no_query_scans_a_table_where_an_index_can_serve() {
     let page = "LIMIT $1 OFFSET $2";
     let queries = [
         (
-            vec!["FROM widgets JOIN users", "description,"],
+            vec!["FROM widgets JOIN users", "description,", "widgets.id = $1"],
             "(5)",
             "widgets_pkey",
         ),
         (vec!["SELECT owner_id, username"], "(5)", "widgets_pkey"),
         (
-            vec!["LEFT JOIN users ON users.id = owner_id", page],
+            vec!["AS page", "JOIN users ON users.id = owner_id", page],
             "(10, 0)",
             "widgets_newest",
         ),
@@ -101,8 +101,18 @@ async fn no_query_scans_a_table_where_an_index_can_serve() {
             "widgets_search",
         ),
         (
-            vec!["CROSS JOIN LATERAL"],
-            "('user_7', 10, 0)",
+            vec!["widgets.id = ANY($1)"],
+            "(ARRAY[5, 6, 7]::bigint[])",
+            "widgets_pkey",
+        ),
+        (
+            vec!["owner_id = users.id", "username = $1"],
+            "('user_7')",
+            "widgets_newest_by_owner",
+        ),
+        (
+            vec!["FROM widgets JOIN users", "LIMIT $2 OFFSET $3"],
+            "(7, 10, 0)",
             "widgets_newest_by_owner",
         ),
         (
@@ -136,7 +146,7 @@ async fn no_query_scans_a_table_where_an_index_can_serve() {
             "access_tokens_pkey",
         ),
         (
-            vec!["FROM (SELECT count(*) FROM users"],
+            vec!["FROM users", "ORDER BY created_at DESC, id DESC", page],
             "(10, 0)",
             "users_newest",
         ),

@@ -4,7 +4,7 @@
 
 use sqlx::PgExecutor;
 
-use super::models::{Account, PageRow, page};
+use super::models::Account;
 use super::schemas::{UserProfile, UserRead};
 use crate::infrastructure::database::{Database, Transaction};
 use crate::infrastructure::http::{ApiError, Page, PageQuery};
@@ -121,25 +121,22 @@ pub async fn find_account_to_sign_in(
     .await?)
 }
 
-/// All users, newest first.
+/// All users, newest first: one page and the total. Two statements, since the answer is cached.
 pub async fn list(database: &Database, query: PageQuery) -> Result<Page<UserRead>, ApiError> {
-    let rows = sqlx::query_as!(
-        PageRow,
-        r#"SELECT total.count AS "total_count!", page.id AS "id?", username AS "username?", email AS "email?",
-                  name AS "name?", is_superuser AS "is_superuser?", created_at AS "created_at?",
-                  updated_at AS "updated_at?"
-           FROM (SELECT count(*) FROM users WHERE deleted_at IS NULL) AS total
-           LEFT JOIN (
-               SELECT id, username, email, name, is_superuser, created_at, updated_at FROM users
-               WHERE deleted_at IS NULL ORDER BY created_at DESC, id DESC LIMIT $1 OFFSET $2
-           ) AS page ON true
-           ORDER BY created_at DESC, id DESC"#,
+    let page = sqlx::query_as!(
+        UserRead,
+        "SELECT id, username, email, name, is_superuser, created_at, updated_at FROM users
+         WHERE deleted_at IS NULL ORDER BY created_at DESC, id DESC LIMIT $1 OFFSET $2",
         query.items_per_page,
         query.offset(),
-    )
-    .fetch_all(database.scans())
-    .await?;
-    Ok(page(rows, query))
+    );
+    let count =
+        sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM users WHERE deleted_at IS NULL"#);
+    let (users, total) = (
+        page.fetch_all(database.scans()).await?,
+        count.fetch_one(database.scans()).await?,
+    );
+    Ok(Page::new(users, total, query))
 }
 
 /// Changes the given fields. With `known_password_hash`, only while that is still the user's password.

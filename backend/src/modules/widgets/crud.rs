@@ -1,10 +1,10 @@
-//! Widgets in the database: one statement for each operation.
+//! Widgets in the database: one statement for each operation, and two for a page, since its answer is cached.
 //!
 //! Come here to change a query. Rules are in `service`.
 
 use sqlx::PgExecutor;
 
-use super::models::{Ownership, PageRow, page};
+use super::models::Ownership;
 use super::schemas::{WidgetCreate, WidgetRead, WidgetUpdate};
 use crate::infrastructure::database::{Database, Transaction};
 use crate::infrastructure::http::{ApiError, Page, PageQuery};
@@ -68,23 +68,21 @@ pub async fn find_ownership(database: &Database, id: i64) -> Result<Ownership, A
 
 /// All widgets, newest first.
 pub async fn list(database: &Database, query: PageQuery) -> Result<Page<WidgetRead>, ApiError> {
-    let rows = sqlx::query_as!(
-        PageRow,
-        r#"SELECT total.count AS "total_count!", page.id AS "id?", username AS "owner?", page.name AS "name?",
-                  description, page.created_at AS "created_at?", page.updated_at AS "updated_at?"
-           FROM (SELECT count(*) FROM widgets WHERE deleted_at IS NULL) AS total
-           LEFT JOIN (
-               SELECT id, owner_id, name, description, created_at, updated_at FROM widgets
-               WHERE deleted_at IS NULL ORDER BY created_at DESC, id DESC LIMIT $1 OFFSET $2
-           ) AS page ON true
-           LEFT JOIN users ON users.id = owner_id
-           ORDER BY page.created_at DESC, page.id DESC"#,
+    // Limited before the join: a page far back joins its own rows only.
+    let page = sqlx::query_as!(
+        WidgetRead,
+        "SELECT page.id, username AS owner, page.name, description, page.created_at, page.updated_at
+         FROM (
+             SELECT id, owner_id, name, description, created_at, updated_at FROM widgets
+             WHERE deleted_at IS NULL ORDER BY created_at DESC, id DESC LIMIT $1 OFFSET $2
+         ) AS page
+         JOIN users ON users.id = owner_id
+         ORDER BY page.created_at DESC, page.id DESC",
         query.items_per_page,
         query.offset(),
-    )
-    .fetch_all(database.scans())
-    .await?;
-    Ok(page(rows, query))
+    );
+    let widgets = page.fetch_all(database.scans()).await?;
+    Ok(Page::new(widgets, count(database).await?, query))
 }
 
 /// The widgets whose name or description contains a text, newest first.
@@ -93,61 +91,57 @@ pub async fn search(
     text: &str,
     query: PageQuery,
 ) -> Result<Page<WidgetRead>, ApiError> {
-    let rows = sqlx::query_as!(
-        PageRow,
+    // The search is the costly part: it runs once and answers the total and the ids of the page.
+    let found = sqlx::query!(
         r#"WITH found AS MATERIALIZED (
                SELECT id, created_at FROM widgets
                WHERE deleted_at IS NULL AND (name ILIKE $1 OR description ILIKE $1)
            )
-           SELECT total.count AS "total_count!", page.id AS "id?", username AS "owner?", widgets.name AS "name?",
-                  description, widgets.created_at AS "created_at?", widgets.updated_at AS "updated_at?"
-           FROM (SELECT count(*) FROM found) AS total
-           LEFT JOIN (SELECT id FROM found ORDER BY created_at DESC, id DESC LIMIT $2 OFFSET $3) AS page ON true
-           LEFT JOIN widgets ON widgets.id = page.id
-           LEFT JOIN users ON users.id = owner_id
-           ORDER BY widgets.created_at DESC, widgets.id DESC"#,
+           SELECT (SELECT count(*) FROM found) AS "total!",
+                  ARRAY(SELECT id FROM found ORDER BY created_at DESC, id DESC LIMIT $2 OFFSET $3) AS "ids!""#,
         containing(text),
         query.items_per_page,
         query.offset(),
-    )
-    .fetch_all(database.scans())
-    .await?;
-    Ok(page(rows, query))
+    );
+    let found = found.fetch_one(database.scans()).await?;
+    let page = sqlx::query_as!(
+        WidgetRead,
+        "SELECT widgets.id, username AS owner, widgets.name, description, widgets.created_at, widgets.updated_at
+         FROM widgets JOIN users ON users.id = owner_id
+         WHERE widgets.id = ANY($1) AND widgets.deleted_at IS NULL
+         ORDER BY widgets.created_at DESC, widgets.id DESC",
+        &found.ids,
+    );
+    let widgets = page.fetch_all(database.scans()).await?;
+    Ok(Page::new(widgets, found.total, query))
 }
 
-/// A user's widgets, newest first.
+/// A user's widgets, newest first. [`ApiError::NotFound`] where there is no such user.
 pub async fn list_of_user(
     database: &Database,
     username: &str,
     query: PageQuery,
 ) -> Result<Page<WidgetRead>, ApiError> {
-    let rows = sqlx::query_as!(
-        PageRow,
-        r#"SELECT total.count AS "total_count!", page.id AS "id?", username AS "owner?", page.name AS "name?",
-                  description, page.created_at AS "created_at?", page.updated_at AS "updated_at?"
-           FROM users
-           CROSS JOIN LATERAL (
-               SELECT count(*) FROM widgets WHERE owner_id = users.id AND deleted_at IS NULL
-           ) AS total
-           LEFT JOIN LATERAL (
-               SELECT id, name, description, created_at, updated_at FROM widgets
-               WHERE owner_id = users.id AND deleted_at IS NULL
-               ORDER BY created_at DESC, id DESC LIMIT $2 OFFSET $3
-           ) AS page ON true
-           WHERE username = $1 AND users.deleted_at IS NULL
-           ORDER BY page.created_at DESC, page.id DESC"#,
+    let owner = sqlx::query!(
+        r#"SELECT id, (
+               SELECT count(*) FROM widgets WHERE owner_id = users.id AND widgets.deleted_at IS NULL
+           ) AS "total!"
+           FROM users WHERE username = $1 AND deleted_at IS NULL"#,
         username,
+    );
+    let owner = owner.fetch_one(database.scans()).await?;
+    let page = sqlx::query_as!(
+        WidgetRead,
+        "SELECT widgets.id, username AS owner, widgets.name, description, widgets.created_at, widgets.updated_at
+         FROM widgets JOIN users ON users.id = owner_id
+         WHERE owner_id = $1 AND widgets.deleted_at IS NULL
+         ORDER BY widgets.created_at DESC, widgets.id DESC LIMIT $2 OFFSET $3",
+        owner.id,
         query.items_per_page,
         query.offset(),
-    )
-    .fetch_all(database.scans())
-    .await?;
-    // An empty page is one row. No row means no such user.
-    if rows.is_empty() {
-        Err(ApiError::NotFound)
-    } else {
-        Ok(page(rows, query))
-    }
+    );
+    let widgets = page.fetch_all(database.scans()).await?;
+    Ok(Page::new(widgets, owner.total, query))
 }
 
 /// The number of widgets.
