@@ -22,11 +22,16 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// new generation, or its lease has ended. If the generation cannot be set now, it is pending, and this
 /// waits for the recovery, for one grace at most.
 pub(in crate::infrastructure::cache) async fn distrust_everything(backend: &Arc<GuardedBackend>) {
-    if backend.keep_if_unavailable(PendingDeletions::everything) {
+    if backend
+        .pending
+        .keep_if_unavailable(&backend.health, PendingDeletions::everything)
+    {
         return;
     }
     if begin(backend).await.is_err() {
-        backend.distrust(PendingDeletions::everything());
+        backend
+            .pending
+            .distrust(&backend.health, PendingDeletions::everything());
         // At the recovery every instance has answered, or was removed from the record.
         let until = Instant::now() + backend.intervals.grace;
         while !backend.is_ready() && Instant::now() < until {
@@ -44,7 +49,10 @@ pub(in crate::infrastructure::cache) async fn distrust_everything(backend: &Arc<
 pub(in crate::infrastructure::cache) async fn clear(
     backend: &Arc<GuardedBackend>,
 ) -> Result<(), Unavailable> {
-    if backend.keep_if_unavailable(PendingDeletions::clear) {
+    if backend
+        .pending
+        .keep_if_unavailable(&backend.health, PendingDeletions::clear)
+    {
         return Err(Unavailable(
             "the breaker is open; the cache is cleared when it is back".to_owned(),
         ));
@@ -58,7 +66,9 @@ pub(in crate::infrastructure::cache) async fn clear(
     let cleared = cleared.await;
     if let Err(error) = &cleared {
         backend.health.warn(&error.0);
-        backend.distrust(PendingDeletions::clear());
+        backend
+            .pending
+            .distrust(&backend.health, PendingDeletions::clear());
     }
     cleared
 }

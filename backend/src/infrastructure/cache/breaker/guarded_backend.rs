@@ -60,7 +60,7 @@
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -69,7 +69,7 @@ use tokio_util::task::TaskTracker;
 
 use super::health::{Availability, Health, Unavailable};
 use super::intervals::Intervals;
-use super::pending_deletions::PendingDeletions;
+use super::pending_deletions::KeptDeletions;
 use super::shortfall::Shortfall;
 use super::trust::Trust;
 use crate::infrastructure::cache::backends::{
@@ -98,7 +98,7 @@ pub struct GuardedBackend {
     /// The number of values that arrived under a key other than their own (C63).
     values_of_other_keys: AtomicU64,
     out_of_step_warning: RateLimit,
-    pending: Mutex<PendingDeletions>,
+    pub(super) pending: KeptDeletions,
     shortfall: Shortfall,
 }
 
@@ -123,7 +123,7 @@ impl GuardedBackend {
             members: Mutex::default(),
             values_of_other_keys: AtomicU64::new(0),
             out_of_step_warning: RateLimit::new(Duration::from_secs(1)),
-            pending: Mutex::default(),
+            pending: KeptDeletions::default(),
             shortfall: Shortfall::default(),
         }
     }
@@ -205,10 +205,6 @@ impl GuardedBackend {
     pub(super) fn remember_members(&self, members: &[Member]) {
         let mut known = self.members.lock().unwrap_or_else(PoisonError::into_inner);
         members.clone_into(&mut known);
-    }
-
-    pub(super) fn pending(&self) -> MutexGuard<'_, PendingDeletions> {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The value under a full key, if it is available without a round trip.

@@ -19,7 +19,9 @@ mod trust;
 
 pub use health::Unavailable;
 
-pub(in crate::infrastructure::cache) use deletions::DeletionError;
+pub(in crate::infrastructure::cache) use deletions::{
+    DeletionError, invalidate, invalidate_pattern,
+};
 pub(in crate::infrastructure::cache) use distrust::{clear, distrust_everything};
 pub(in crate::infrastructure::cache) use guarded_backend::GuardedBackend;
 pub(in crate::infrastructure::cache) use health::Availability;

@@ -1,9 +1,12 @@
 //! The deletions that could not be delivered to the server yet (C35).
 //!
-//! Come here to change how many are kept. When they are kept is decided in `deletions`, when they are
-//! delivered in `recovery`.
+//! Come here to change how many are kept, or what opens the breaker with them. They are delivered in
+//! `recovery`.
 
 use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::health::{Availability, Health};
 
 /// The most keys that are kept. Beyond that, a new generation takes their place.
 pub(super) const MAX_PENDING: usize = 10_000;
@@ -66,6 +69,40 @@ impl PendingDeletions {
         if self.everything {
             self.keys = HashSet::new();
         }
+    }
+}
+
+/// The pending deletions of one backend. Its state changes to and from *Unavailable* under their lock, so that no deletion
+/// is kept after the last one was delivered.
+#[derive(Debug, Default)]
+pub(super) struct KeptDeletions(Mutex<PendingDeletions>);
+
+impl KeptDeletions {
+    /// The deletions, for as long as the state must not change.
+    pub(super) fn lock(&self) -> MutexGuard<'_, PendingDeletions> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps deletions for later while the backend is unavailable. Returns whether it did.
+    pub(super) fn keep_if_unavailable(
+        &self,
+        health: &Health,
+        deletions: impl FnOnce() -> PendingDeletions,
+    ) -> bool {
+        let mut pending = self.lock();
+        if health.availability() != Availability::Unavailable {
+            return false;
+        }
+        pending.add(deletions());
+        true
+    }
+
+    /// Keeps deletions that failed, and opens the breaker: until their delivery nothing in the backend
+    /// is trusted.
+    pub(super) fn distrust(&self, health: &Health, deletions: PendingDeletions) {
+        let mut pending = self.lock();
+        pending.add(deletions);
+        health.set_availability(Availability::Unavailable);
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) async fn join(backend: &GuardedBackend) -> Result<RollCall, Unavailab
         joined => joined?,
     };
     // With the lock, so that no deletion is kept after the state has changed.
-    let pending = backend.pending();
+    let pending = backend.pending.lock();
     if pending.is_empty() {
         backend
             .health
@@ -91,7 +91,7 @@ struct Taken<'a> {
 
 impl<'a> Taken<'a> {
     fn from(backend: &'a GuardedBackend) -> Self {
-        let mut pending = backend.pending();
+        let mut pending = backend.pending.lock();
         backend.health.set_availability(Availability::Recovering);
         let deletions = std::mem::take(&mut *pending);
         Self {
@@ -110,7 +110,9 @@ impl<'a> Taken<'a> {
 impl Drop for Taken<'_> {
     fn drop(&mut self) {
         if !self.delivered {
-            self.backend.distrust(std::mem::take(&mut self.deletions));
+            let deletions = std::mem::take(&mut self.deletions);
+            let backend = self.backend;
+            backend.pending.distrust(&backend.health, deletions);
         }
     }
 }
@@ -120,7 +122,7 @@ impl Drop for Taken<'_> {
 /// so the next process that starts trusts no earlier entry. The supervisor must have ended.
 pub(super) async fn leave(backend: &Arc<GuardedBackend>, until: Instant) {
     let is_registered = backend.generation() != 0;
-    let has_pending = !backend.pending().is_empty();
+    let has_pending = !backend.pending.lock().is_empty();
     if !is_registered && !has_pending {
         return;
     }
@@ -141,7 +143,7 @@ pub(super) async fn leave(backend: &Arc<GuardedBackend>, until: Instant) {
 }
 
 async fn try_to_leave(backend: &Arc<GuardedBackend>) -> bool {
-    let has_pending = !backend.pending().is_empty();
+    let has_pending = !backend.pending.lock().is_empty();
     // The error is in the log already, at most once a second.
     if has_pending && recover(backend).await.is_err() {
         return false;
@@ -156,7 +158,7 @@ async fn try_to_leave(backend: &Arc<GuardedBackend>) -> bool {
 
 /// Logs the deletions that are lost with the process.
 fn name_pending(backend: &GuardedBackend) {
-    let pending = backend.pending();
+    let pending = backend.pending.lock();
     let mut keys: Vec<&str> = pending.keys.iter().map(String::as_str).collect();
     keys.sort_unstable();
     let count = keys.len();

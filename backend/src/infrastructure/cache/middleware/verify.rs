@@ -18,6 +18,7 @@ use tracing::Instrument as _;
 
 use super::handler::Handler;
 use super::looking_up::lookup;
+use crate::infrastructure::cache::breaker::invalidate;
 use crate::infrastructure::cache::lookup::Lookup;
 use crate::infrastructure::cache::policy::{CompiledPolicy, ReadPlan};
 use crate::infrastructure::cache::provider::{Cache, Comparison};
@@ -142,10 +143,8 @@ where
         );
         if let Some(registered) = shared.backend(self.policy.policy.backend_name) {
             // A deletion that cannot be delivered now is kept and delivered later.
-            let _ = registered
-                .backend
-                .invalidate(vec![self.plan.key.full().to_owned()])
-                .await;
+            let key = self.plan.key.full().to_owned();
+            let _ = invalidate(&registered.backend, vec![key]).await;
         }
     }
 }

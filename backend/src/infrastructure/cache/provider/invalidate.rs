@@ -11,7 +11,7 @@ use super::cache::Cache;
 use super::error::CacheError;
 use super::registry::{RegisteredBackend, Shared};
 use crate::infrastructure::cache::breaker::{
-    DeletionError, GuardedBackend, Unavailable, distrust_everything,
+    DeletionError, GuardedBackend, Unavailable, distrust_everything, invalidate, invalidate_pattern,
 };
 use crate::infrastructure::cache::keys::{group_key, resource_key};
 use crate::infrastructure::cache::policy::{CompiledPolicy, Invalidation, WritePlan};
@@ -99,10 +99,10 @@ async fn carry_out_on<'a>(backend: &Arc<GuardedBackend>, plan: &'a WritePlan) ->
         return carried;
     }
     // Unavailable keys are kept for later.
-    carried.unavailable = backend.invalidate(full_keys(backend, plan)).await.err();
+    carried.unavailable = invalidate(backend, full_keys(backend, plan)).await.err();
     for pattern in &plan.patterns {
         let full = backend.full_pattern(pattern);
-        match Arc::clone(backend).invalidate_pattern(full).await {
+        match invalidate_pattern(backend, full).await {
             Ok(()) => {}
             Err(DeletionError::PatternMatchingNotSupported(kind)) => {
                 carried.unsupported.push(pattern);

@@ -16,7 +16,9 @@ use serde::de::DeserializeOwned;
 use super::cache::Cache;
 use super::error::CacheError;
 use super::registry::{RegisteredBackend, Shared};
-use crate::infrastructure::cache::breaker::{GuardedBackend, Unavailable, clear};
+use crate::infrastructure::cache::breaker::{
+    GuardedBackend, Unavailable, clear, invalidate, invalidate_pattern,
+};
 use crate::infrastructure::cache::clock::saturating_milliseconds;
 use crate::infrastructure::cache::keys::{Key, group_key, resource_key};
 use crate::infrastructure::cache::stored::{
@@ -78,23 +80,21 @@ impl Provider<'_> {
     pub async fn delete(&self, key: &str) -> Result<(), CacheError> {
         let backend = self.known()?;
         let keys = [self.key(key)?, backend.key(&resource_key(key))];
-        Ok(backend
-            .invalidate(keys.map(Key::into_full).to_vec())
-            .await?)
+        Ok(invalidate(backend, keys.map(Key::into_full).to_vec()).await?)
     }
 
     /// See [`Cache::delete_pattern`].
     pub async fn delete_pattern(&self, pattern: &str) -> Result<(), CacheError> {
         let backend = self.known()?;
         let full = backend.full_pattern(pattern);
-        Ok(Arc::clone(backend).invalidate_pattern(full).await?)
+        Ok(invalidate_pattern(backend, full).await?)
     }
 
     /// See [`Cache::invalidate_group`].
     pub async fn invalidate_group(&self, group: &str) -> Result<(), CacheError> {
         let backend = self.known()?;
         let record = backend.key(&group_key(group));
-        Ok(backend.invalidate(vec![record.into_full()]).await?)
+        Ok(invalidate(backend, vec![record.into_full()]).await?)
     }
 
     /// See [`Cache::clear`].
