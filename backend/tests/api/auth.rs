@@ -1,6 +1,7 @@
 //! `/auth`: signing in and out.
 
 use futures_util::future::join_all;
+use reqwest::Method;
 use serde_json::json;
 use sqlx::Row;
 
@@ -137,13 +138,13 @@ async fn only_a_bearer_token_of_ours_is_one() {
     ];
     for header in wrong {
         let request = service
-            .api(reqwest::Method::GET, "/users/me", "")
+            .api(Method::GET, "/users/me", "")
             .header("authorization", &header);
         let answer = service.send(request).await.expect(401);
         assert_eq!(answer.header("www-authenticate"), "Bearer", "{header}");
     }
     let request = service
-        .api(reqwest::Method::GET, "/users/me", "")
+        .api(Method::GET, "/users/me", "")
         .header("authorization", format!("bearer {token}"));
     service.send(request).await.expect(200);
 }
@@ -189,5 +190,27 @@ async fn a_login_that_overlaps_a_change_of_password_gives_no_lasting_token() {
             service.get_as(&token, "/users/me").await.expect(401);
         }
         password = next;
+    }
+}
+
+#[tokio::test]
+async fn without_a_valid_token_a_write_is_refused_before_its_body_and_conditions_are_read() {
+    let service = TestService::start().await;
+    let writes = [
+        (Method::POST, "/widgets"),
+        (Method::PATCH, "/widgets/1"),
+        (Method::DELETE, "/widgets/1"),
+        (Method::PATCH, "/users/admin"),
+        (Method::DELETE, "/users/admin"),
+    ];
+    for (method, path) in writes {
+        for token in ["", "nonsense"] {
+            let request = service
+                .api(method.clone(), path, token)
+                .header("if-match", "no-tag")
+                .header("content-type", "application/json")
+                .body("{");
+            service.send(request).await.expect(401);
+        }
     }
 }
