@@ -118,7 +118,9 @@ async fn check_every_write(service: &TestService) {
     .await;
     // A name that was requested before it was taken.
     service.get("/users/cy").await.expect(404);
-    service.sign_up("cy").await.expect(201);
+    let created = service.sign_up("cy").await.expect(201);
+    let status = created.header("cache-status");
+    assert!(status.contains("keys=\"user:cy\""), "{status}");
     service.get("/users/cy").await.expect(200);
     let errors: Vec<_> = service
         .log()
