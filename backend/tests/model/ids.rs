@@ -8,7 +8,7 @@ pub trait Ids {
     /// Shows every id that anybody still knows, always in the same order.
     fn each_id(&mut self, visit: &mut impl FnMut(&mut Id));
 
-    /// An id that nobody knows yet.
+    /// An id that is not in use yet.
     fn fresh(&mut self) -> Id {
         let mut highest = 0;
         self.each_id(&mut |id| highest = highest.max(*id));

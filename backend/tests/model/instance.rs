@@ -26,7 +26,7 @@ pub struct Instance {
     pub joined: bool,
     /// Whether the lease of its generation lasts.
     pub leased: bool,
-    /// Whether it has a deletion to deliver, or something that only a new generation makes up for.
+    /// Whether it has a deletion to deliver, or one that only a new generation replaces.
     pub owes: bool,
     pub recovery: Recovery,
     /// Whether the other instance has yet to answer this one's roll call.
@@ -50,11 +50,11 @@ pub enum Availability {
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 pub enum Recovery {
     Idle,
-    /// Holds what is pending, if anything is.
+    /// Holds the pending deletions, if there are any.
     Taken {
         owed: bool,
     },
-    /// Has set the new generation, and holds what is pending until it is delivered.
+    /// Has set the new generation, and holds the pending deletions until their delivery.
     Begun {
         owed: bool,
     },
@@ -125,7 +125,7 @@ impl Outage {
                 }
                 let instance = &mut state.instances[number];
                 instance.fail();
-                // While nobody answers, new connections are no better.
+                // While the server is unreachable, new connections are no better.
                 instance.broken &= !state.reachable;
             }
             Action::OpenBreaker(number) => {

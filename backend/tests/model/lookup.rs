@@ -6,7 +6,7 @@ use crate::ids::{Id, Ids};
 use crate::reader::{How, Reader, Step};
 use crate::stored::{Stamp, Stored, Value};
 
-/// What is checked: how many of whom, and which protocol.
+/// The checked configuration: numbers of processes, and the protocol.
 #[derive(Clone, Debug)]
 pub struct Lookup {
     /// The process that each reader runs in; readers of one process share flights.
@@ -26,14 +26,14 @@ pub struct Lookup {
     pub variant: Variant,
 }
 
-/// The protocol, or what is left of it when something is taken away.
+/// The protocol, or the protocol without one of its steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Variant {
     /// As told at the top of `lookup.rs`.
     Told,
     /// The fill is a plain set.
     FillUnconditionally,
-    /// Nobody claims: the fill is a set of a key that is absent.
+    /// Without claims: the fill is a set of a key that is absent.
     FillIfAbsent,
     /// A refresh replaces whatever is there.
     RefreshUnconditionally,

@@ -1,4 +1,5 @@
-//! What holds for look-ups in every order of their steps, and what fails when a step is taken away.
+//! Properties of look-ups that hold in every order of their steps, and properties that fail when a step
+//! is taken away.
 //!
 //! Come here to add a property of one key. The steps are in `lookup` and `reader_steps`.
 

@@ -79,7 +79,7 @@ fn soaks() -> bool {
     env::var_os("SOAK").is_some()
 }
 
-/// Explores all of the model; what may never be never is, and what must be possible is.
+/// Explores the whole model: forbidden states never occur, and required states do.
 fn holds<M>(model: M)
 where
     M: Model + Debug + Send + Sync + 'static,

@@ -11,28 +11,28 @@ use crate::instance::{Availability, Instance};
 use crate::outage_state::{Held, State};
 use crate::writer::Writer;
 
-/// What is checked.
+/// The checked configuration.
 #[derive(Clone, Copy, Debug)]
 pub struct Outage {
     /// How many writes there are; each may be made on any instance.
     pub writers: usize,
     /// What happens to the backend, once.
     pub fault: Fault,
-    /// Whether the deletions that are owed are too many to be kept, so that only the new generation
-    /// makes up for them.
+    /// Whether the pending deletions are too many to be kept, so that only the new generation replaces
+    /// them.
     pub overflows: bool,
     /// Whether writes would have to delete too many keys, and so distrust the namespace instead.
     pub distrusts: bool,
     /// How one of the processes ends, once. The next one starts in its place.
     pub ends: Option<End>,
-    /// What is taken away from the protocol.
+    /// The part that is taken away from the protocol.
     pub lacks: Option<Lack>,
 }
 
 /// The end of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// At any moment, with what is pending.
+    /// At any moment, with its pending deletions.
     Dies,
     /// With nothing pending.
     Leaves,
@@ -43,7 +43,7 @@ pub enum End {
 pub enum Fault {
     /// Nothing.
     Healthy,
-    /// Nobody hears from it for a while, on connections that stay open.
+    /// The server is silent for a while, on connections that stay open.
     Silent,
     /// All connections are lost, and for a while none can be made.
     Cut,
@@ -106,11 +106,11 @@ pub enum Action {
     Leave(usize),
     /// `recover`: the probe is answered, and from now on deletions are sent at once.
     Recover(usize),
-    /// `recover`: what was pending is delivered.
+    /// `recover`: the pending deletions were delivered.
     Deliver(usize),
     /// `recover`: a new generation is set.
     SetGeneration(usize),
-    /// `recover` fails, and what was pending is pending again.
+    /// `recover` fails, and its deletions are pending again.
     FailRecovery(usize),
     /// `look`, of a reader that finds no answer and no claim.
     Look(usize),

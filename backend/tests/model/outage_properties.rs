@@ -1,6 +1,8 @@
-//! What holds in an outage in every order of its steps, and what fails when a step is taken away.
+//! Properties of an outage that hold in every order of its steps, and properties that fail when a step
+//! is taken away.
 //!
-//! Come here to add a property of an outage. The steps are in `outage`, `writer`, `instance` and `filler`.
+//! Come here to add a property of an outage. The steps are in `outage`, `writer`, `instance` and
+//! `filler`.
 
 use crate::outage::{End, Fault, Lack, Outage};
 use crate::{fails, holds, soaks};

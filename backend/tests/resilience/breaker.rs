@@ -1,4 +1,4 @@
-//! What a request costs while the breaker is open (C27): what it costs without a cache.
+//! The cost of a request while the breaker is open (C27): the same as without a cache.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -36,12 +36,12 @@ async fn load(cluster: &Arc<Cluster>, instance: usize, path: &str) -> Vec<Durati
 async fn compare(backend: &str, port_variable: &str) {
     let nobody = free_port().to_string();
     let quiet = ("LOG_LEVEL", "error,backend::startup=info");
-    let away = [
+    let unreachable = [
         quiet,
         ("CACHE_BACKEND", backend),
         (port_variable, nobody.as_str()),
     ];
-    let mut cluster = Cluster::start(1, &away).await;
+    let mut cluster = Cluster::start(1, &unreachable).await;
     cluster.add(&[quiet, ("CACHE_ENABLED", "false")]).await;
     let ada = cluster.first().new_user("ada").await;
     let id = cluster.first().new_widget(&ada, "cog").await;
@@ -61,7 +61,7 @@ async fn compare(backend: &str, port_variable: &str) {
             }
         }
     }
-    println!("{backend} away, breaker open: {}", both[0]);
+    println!("{backend} unavailable, breaker open: {}", both[0]);
     println!("CACHE_ENABLED=false: {}", both[1]);
 }
 

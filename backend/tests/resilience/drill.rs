@@ -1,5 +1,5 @@
-//! The load of an outage drill (C43): readers and writers on two instances while the cache is ill, and
-//! what became of every request.
+//! The load of an outage drill (C43): readers and writers on two instances while the cache is
+//! unavailable, and the result of every request.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
@@ -22,7 +22,7 @@ const BUSY: usize = 8;
 const ONCE: usize = 12;
 /// Hits that each instance has to give after the recovery before the drill ends.
 const HITS_AFTERWARDS: u64 = 100;
-/// How long requests may still have to find out that the cache is away.
+/// The longest time that requests may need to recognise that the cache is unavailable.
 const DECIDING: Duration = Duration::from_secs(1);
 
 const HEALTHY: u8 = 0;
@@ -111,12 +111,12 @@ impl Drill {
         tasks
     }
 
-    /// The cache is about to fall ill.
+    /// The cache is about to become unavailable.
     pub fn begin_outage(&self) {
         self.enter(OUTAGE);
     }
 
-    /// The cache is well again.
+    /// The cache is available again.
     pub fn end_outage(&self) {
         self.enter(OVER);
     }
@@ -146,7 +146,7 @@ impl Drill {
         while let Some(ended) = tasks.join_next().await {
             ended.expect("no panic");
         }
-        // Nobody may lag for longer.
+        // No instance may lag for longer.
         tokio::time::sleep(self.lag).await;
         for number in 0..self.widgets.len() {
             for instance in 0..INSTANCES {
@@ -232,7 +232,7 @@ impl Drill {
         }
     }
 
-    /// Reads a widget: it must be there, soon, and no older than what was acknowledged.
+    /// Reads a widget: it must be there, soon, and no older than the last acknowledged write.
     async fn check(&self, number: usize, instance: usize) {
         let widget = &self.widgets[number];
         let phase = self.phase.load(Ordering::SeqCst);

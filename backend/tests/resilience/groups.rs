@@ -1,4 +1,4 @@
-//! What it costs to invalidate the pages of a list among many other keys (C36, C37): as much as among few.
+//! The cost of invalidating the pages of a list among many other keys (C36, C37): the same as among few.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -59,7 +59,7 @@ impl List {
             cache_namespace: cluster.namespace.clone(),
             cache_redis_port: server.port,
             cache_memcached_port: server.port,
-            // What is measured is the invalidation, not the making of connections.
+            // The invalidation is measured, and not the making of connections.
             cache_redis_pool_size: 1,
             ..CacheSettings::default()
         };

@@ -9,7 +9,8 @@ use serde_json::Value;
 use crate::cluster::version_of;
 
 /// How long another instance with a near cache may answer from before a write. Redis's message is there
-/// within milliseconds; where its connection gives no sign of life for half a second, what is near goes.
+/// within milliseconds; where its connection gives no sign of life for half a second, the near cache is
+/// emptied.
 const NEAR_LAG: Duration = Duration::from_secs(1);
 
 /// The environment of instances with near caches.

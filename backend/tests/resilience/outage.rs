@@ -10,7 +10,7 @@ use crate::history::NEAR;
 use crate::support::proxy::{Mode, Proxy};
 use crate::support::server::{Kind, Server};
 
-/// The cache that falls ill.
+/// The cache that becomes unavailable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cache {
     Redis,
@@ -35,9 +35,9 @@ enum Fault {
     Refused,
     /// The process is killed, and started again with nothing in it.
     Killed,
-    /// The process is killed and starts again at once, with what it had stored some time before.
+    /// The process is killed and starts again at once, with an old snapshot.
     RestoredFromOldSnapshot,
-    /// The process does nothing for a while, then goes on with what it was told meanwhile.
+    /// The process is stopped for a while, then goes on with the commands that arrived meanwhile.
     Stopped,
     /// Connections end in the middle of an answer.
     Cut,
@@ -155,7 +155,7 @@ fn fill_up(server: &Server) {
         Kind::Redis => assert_eq!(server.say("CONFIG SET maxmemory 1"), "+OK"),
         Kind::Memcached => {
             // Of the sizes of entries, since the server keeps memory for each size apart. Claims are
-            // smaller and still fit: nobody may wait for those who hold them.
+            // smaller and still fit: no request may wait for their holders.
             for size in [250, 330, 420, 520, 650] {
                 let value = "x".repeat(size);
                 let mut number = 0;

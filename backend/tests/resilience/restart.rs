@@ -1,4 +1,5 @@
-//! Restarts (C20, C58): what a process owes when it ends, and what the next one trusts, with real processes.
+//! Restarts (C20, C58): pending deletions of an ending process, and the trust of the next one, with real
+//! processes.
 //!
 //! Each drill prints how long the next process took until it answered from the cache.
 
@@ -121,8 +122,8 @@ async fn a_deletion_that_died_with_its_process(kind: Kind) {
         .await;
 }
 
-/// The issue's own steps: SIGTERM while the cache is unavailable. It comes back before the shutdown time is
-/// over, so the process delivers, and the next one waits for nobody.
+/// The issue's own steps: SIGTERM while the cache is unavailable. It comes back before the shutdown time
+/// is over, so the process delivers, and the next one waits for no instance.
 async fn a_deletion_is_delivered_at_sigterm(kind: Kind) {
     let mut site = Site::prepare(kind).await;
     site.warm(0, "old").await;

@@ -60,7 +60,7 @@ async fn some_fail(cache: Cache, mode: Mode) {
     };
     let duration = Duration::from_millis(if soaking() { 5000 } else { 1200 });
     tokio::select! { () = failing => {}, () = drill.write_once(duration) => {} }
-    // What was forgotten stays so.
+    // Forgotten connections stay forgotten.
     if mode != Mode::Forget {
         proxy.set(Mode::Pass);
     }
@@ -91,7 +91,7 @@ async fn failover(cache: Cache) {
     Arc::clone(&drill).finish(&name, tasks).await;
 }
 
-/// Nobody asks for longer than the server keeps idle connections.
+/// No request for longer than the server keeps idle connections.
 async fn pause(cache: Cache) {
     let kind = cache.server();
     let server = match kind {

@@ -41,7 +41,7 @@ impl Stampede {
         Self::around(cluster).await
     }
 
-    /// Adds a widget that nobody has read.
+    /// Adds a widget that has not been read.
     async fn around(cluster: Cluster) -> Self {
         let ada = cluster.first().new_user("ada").await;
         let id = cluster.first().new_widget(&ada, "cog").await;
@@ -244,7 +244,7 @@ async fn c34_a_leader_that_loses_its_database_hangs_nobody() {
     for answer in answers("leader's database gone, the other instance", other).await {
         answer.expect(200);
     }
-    // Those that meet one of the pool's dead connections are told the truth.
+    // Requests on the pool's dead connections get the error that fits.
     for answer in answers("leader's database gone, the same instance", same).await {
         assert!([200, 503].contains(&answer.status), "{answer:?}");
     }

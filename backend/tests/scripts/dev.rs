@@ -43,14 +43,14 @@ impl<'a> Dev<'a> {
             let log = self.project.read("log");
             let ended = self.process.try_wait().unwrap();
             assert!(ended.is_none(), "{ended:?}: {log}");
-            // The last of what it says.
+            // The last line of its output.
             log.contains("TOKEN=").then_some(())?;
             let (_, after) = log.split_once("The service answers at ")?;
             Some(after.split_once(';')?.0.to_owned())
         })
     }
 
-    /// Waits until it has ended by itself, and gives what it said.
+    /// Waits until it has ended by itself, and gives its output.
     fn ends(mut self) -> String {
         let status = wait_for("the end of the script", || self.process.try_wait().unwrap());
         let log = self.log();

@@ -73,7 +73,7 @@ impl Drop for Project {
     }
 }
 
-/// How a script ended, and what it said.
+/// The end of a script, and its output.
 #[derive(Debug)]
 pub struct Outcome {
     pub code: Option<i32>,
@@ -82,14 +82,14 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// What it printed; fails unless it succeeded.
+    /// Its standard output; fails unless it succeeded.
     #[track_caller]
     pub fn succeeds(self) -> String {
         assert_eq!(self.code, Some(0), "{self:#?}");
         self.output
     }
 
-    /// What it complained about; fails if it succeeded.
+    /// Its standard error; fails if it succeeded.
     #[track_caller]
     pub fn fails(self) -> String {
         assert_ne!(self.code, Some(0), "{self:#?}");

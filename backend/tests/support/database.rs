@@ -54,7 +54,7 @@ impl TestDatabase {
         PgPool::connect(&self.url()).await.expect("the database")
     }
 
-    /// Locks a table until the transaction ends: nobody else can read or write it.
+    /// Locks a table until the transaction ends: no other transaction can read or write it.
     pub async fn lock(&self, table: &str) -> Transaction<'static, Postgres> {
         let mut transaction = self.pool().await.begin().await.expect("a transaction");
         let lock = format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE");

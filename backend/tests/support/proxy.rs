@@ -26,7 +26,7 @@ pub enum Mode {
     Stall,
     /// Hands on what clients send and holds back what the server answers.
     HoldAnswers,
-    /// Closes what is open and what comes.
+    /// Closes open and new connections.
     Refuse,
     /// Answers with what no server says.
     Garbage,
@@ -102,7 +102,7 @@ impl Proxy {
         }
     }
 
-    /// For all connections, those that come included.
+    /// For all connections, new ones included.
     pub fn set(&self, mode: Mode) {
         let mut shared = self.shared();
         shared.mode = mode;
@@ -111,7 +111,7 @@ impl Proxy {
         }
     }
 
-    /// For the connections that are open now; those that come are as before.
+    /// For the open connections; new ones are as before.
     pub fn set_for_open(&self, mode: Mode) {
         self.set_for_some(mode, |_| true);
     }
@@ -147,7 +147,7 @@ impl Proxy {
         self.shared().made
     }
 
-    /// Waits until an answer is held back: the server has done what it was asked to do.
+    /// Waits until an answer is held back: the server has carried out the command.
     pub async fn answer_is_held(&self) {
         let mut held = self.held.subscribe();
         let waiting = held.wait_for(|held| *held > 0);
@@ -155,7 +155,7 @@ impl Proxy {
         assert!(waited.is_ok(), "waited in vain for an answer");
     }
 
-    /// Closes what is open; new connections are as before.
+    /// Closes open connections; new ones are as before.
     pub fn kill_connections(&self) {
         self.kills.send_replace(());
     }

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use super::proxy::Mode;
 use super::replies::{before, first_reply, replies};
 
-/// Which direction, and what is counted in it.
+/// The direction, and the counter of its bytes.
 pub enum Direction {
     Questions {
         used: Arc<AtomicU64>,
@@ -55,7 +55,7 @@ impl Direction {
     }
 }
 
-/// Hands on what is read until one side ends.
+/// Copies the bytes until one side ends.
 pub async fn copy(
     mut from: OwnedReadHalf,
     to: OwnedWriteHalf,
@@ -119,7 +119,7 @@ pub async fn copy(
     let mut writing = std::pin::pin!(writing);
     tokio::select! {
         () = &mut writing => {}
-        // What was read is handed on to the end.
+        // The bytes that were read are still passed on.
         () = reading => writing.await,
     }
 }

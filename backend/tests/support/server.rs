@@ -155,7 +155,7 @@ impl Drop for Server {
 }
 
 /// A port that nothing listens on, below those that systems give to clients: while the server is
-/// away, a client that tries to reach it must not be given its port.
+/// unavailable, a client that tries to reach it must not get its port.
 pub fn free_port() -> u16 {
     loop {
         let port = rand::random_range(10_000..32_000);

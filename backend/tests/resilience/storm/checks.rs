@@ -9,7 +9,7 @@ use super::{LIST, SEARCH, Storm, WIDGETS};
 use crate::cluster::read;
 use crate::history::Reader;
 
-/// What must be seen after a write.
+/// The expected state after a write.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Expected<'a> {
     /// There are so many widgets.
@@ -89,7 +89,7 @@ impl Storm {
         }
     }
 
-    /// What an instance shows instead of what is expected.
+    /// The difference between an instance's answer and the expected one.
     async fn problem(&self, instance: usize, expected: Expected<'_>) -> Option<String> {
         let (user, id, present) = match expected {
             Expected::Count(count) => {
@@ -108,7 +108,7 @@ impl Storm {
 
     /// What the cache says when all is quiet is what the database says.
     pub(super) async fn check_against_database(&self) {
-        // Nobody may lag for longer.
+        // No instance may lag for longer.
         tokio::time::sleep(self.lag).await;
         let pool = self.cluster.database.pool().await;
         let rows: Vec<(i64, String)> = sqlx::query_as(
