@@ -8,7 +8,7 @@ use crate::support::eventually;
 use crate::support::service::{PASSWORD, TestService};
 
 #[tokio::test]
-async fn c52_no_other_cache_keeps_what_belongs_to_a_caller() {
+async fn c52_no_other_cache_keeps_the_answers_of_a_caller() {
     let service = TestService::start().await;
     let ada = service.new_user("ada").await;
     let admin = service.admin().await;
@@ -38,7 +38,7 @@ async fn c52_no_other_cache_keeps_what_belongs_to_a_caller() {
 }
 
 #[tokio::test]
-async fn c32_the_access_log_names_what_a_write_invalidated_in_production_too() {
+async fn c32_the_access_log_names_the_invalidated_keys_in_production_too() {
     let service = TestService::start_with(&[("ENVIRONMENT", "production")]).await;
     let ada = service.new_user("ada").await;
     let path = format!("/widgets/{}", service.new_widget(&ada, "cog").await);

@@ -146,7 +146,7 @@ async fn a_dropped_transaction_is_rolled_back_and_its_connection_used_again() {
 }
 
 #[tokio::test]
-async fn a_statement_that_nobody_waits_for_keeps_its_place_until_the_server_has_ended_it() {
+async fn an_abandoned_statement_keeps_its_place_until_the_server_has_ended_it() {
     let test = TestDatabase::create().await;
     let database = connect(test.url());
     let before = backend_pid(&database).await;

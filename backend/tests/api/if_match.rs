@@ -110,7 +110,7 @@ async fn a_widget_changes_only_if_a_listed_tag_is_that_of_its_present_representa
 }
 
 #[tokio::test]
-async fn what_would_be_refused_without_a_condition_is_refused_the_same_way_with_one() {
+async fn a_write_that_is_refused_without_a_condition_is_refused_the_same_way_with_one() {
     let service = TestService::start().await;
     let ada = service.new_user("ada").await;
     let bob = service.new_user("bob").await;

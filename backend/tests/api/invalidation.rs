@@ -131,22 +131,22 @@ async fn check_every_write(service: &TestService) {
 }
 
 #[tokio::test]
-async fn c15_every_write_invalidates_what_the_contract_names_on_redis() {
+async fn c15_every_write_invalidates_the_keys_of_the_contract_on_redis() {
     check_every_write(&TestService::start().await).await;
 }
 
 #[tokio::test]
-async fn c15_every_write_invalidates_what_the_contract_names_with_a_near_cache() {
+async fn c15_every_write_invalidates_the_keys_of_the_contract_with_a_near_cache() {
     check_every_write(&TestService::start_with(&[("CACHE_NEAR", "true")]).await).await;
 }
 
 #[tokio::test]
-async fn c15_every_write_invalidates_what_the_contract_names_on_memcached() {
+async fn c15_every_write_invalidates_the_keys_of_the_contract_on_memcached() {
     check_every_write(&TestService::start_with(&[("CACHE_BACKEND", "memcached")]).await).await;
 }
 
 #[tokio::test]
-async fn c15_every_write_invalidates_what_the_contract_names_in_memory() {
+async fn c15_every_write_invalidates_the_keys_of_the_contract_in_memory() {
     check_every_write(&TestService::start_with(&[("CACHE_BACKEND", "memory")]).await).await;
 }
 

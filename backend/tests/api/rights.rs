@@ -32,7 +32,7 @@ async fn c44_a_user_whose_role_is_changed_by_hand_gets_no_answer_from_before() {
 }
 
 #[tokio::test]
-async fn c44_a_password_that_somebody_else_sets_ends_the_answers_of_that_user() {
+async fn c44_a_password_that_another_user_sets_ends_the_answers_of_that_user() {
     let service = TestService::start().await;
     let admin = service.admin().await;
     let ada = service.new_user("ada").await;

@@ -49,7 +49,7 @@ fn refused(output: Output) -> String {
 }
 
 #[test]
-fn settings_prints_what_counts_and_get_prints_one_value() {
+fn settings_prints_effective_values_and_get_prints_one_value() {
     let file =
         "\u{feff}export CACHE_REDIS_PASSWORD = 'hunter \"2\"' # why\r\nSERVER_PORT = 9000\r\n";
     let directory = Directory::with(file.as_bytes());

@@ -114,7 +114,7 @@ async fn each_wrong_field_of_a_widget_is_a_422_that_names_it() {
 }
 
 #[tokio::test]
-async fn a_patch_changes_what_it_names_and_null_clears_the_description() {
+async fn a_patch_changes_the_named_fields_and_null_clears_the_description() {
     let service = TestService::start().await;
     let ada = service.new_user("ada").await;
     let body = json!({"name": "cog", "description": "turns"});
@@ -301,7 +301,7 @@ async fn a_search_finds_text_in_name_and_description_whatever_its_case() {
 }
 
 #[tokio::test]
-async fn rows_that_arrive_while_somebody_pages_make_nobody_skip_one() {
+async fn rows_that_arrive_between_two_pages_hide_no_row() {
     let service = TestService::start().await;
     let ada = service.new_user("ada").await;
     let mut wanted = Vec::new();

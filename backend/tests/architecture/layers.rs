@@ -27,7 +27,7 @@ fn dependencies_go_from_startup_to_interfaces_to_modules_to_infrastructure() {
 }
 
 #[test]
-fn a_module_knows_only_what_another_makes_public_in_its_mod_rs() {
+fn a_module_uses_only_the_public_items_of_another_mod_rs() {
     for (path, text) in files() {
         let Some(own) = path
             .strip_prefix("src/modules/")

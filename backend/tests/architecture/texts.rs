@@ -5,7 +5,7 @@
 use crate::sources::{Source, all_files, files};
 
 #[test]
-fn every_file_opens_with_what_it_is_for() {
+fn every_file_begins_with_a_header() {
     for (path, text) in files() {
         assert!(text.starts_with("//! "), "{path} does not");
     }

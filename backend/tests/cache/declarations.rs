@@ -140,7 +140,7 @@ async fn a_plain_service_stands_beside_declared_ones_and_its_policy_works() {
 }
 
 #[actix_web::test]
-async fn c15_a_declared_write_reads_what_its_handler_bound() {
+async fn c15_a_declared_write_uses_the_arguments_that_its_handler_bound() {
     async fn write(request: HttpRequest) -> HttpResponse {
         bind_argument(&request, "item_id", 7);
         no_content().await

@@ -150,7 +150,7 @@ async fn a_deletion_is_delivered_at_sigterm(kind: Kind) {
 }
 
 /// SIGINT leaves two seconds.
-async fn what_is_not_delivered_is_named(kind: Kind) {
+async fn undelivered_deletions_are_named(kind: Kind) {
     let mut site = Site::prepare(kind).await;
     site.warm(0, "old").await;
     site.proxy.set(Mode::Refuse);
@@ -256,8 +256,8 @@ drills! {
     async fn c58_a_deletion_that_died_with_its_process_is_made_up_for_on_memcached() = a_deletion_that_died_with_its_process Memcached;
     async fn c58_a_pending_deletion_is_delivered_at_sigterm_on_redis() = a_deletion_is_delivered_at_sigterm Redis;
     async fn c58_a_pending_deletion_is_delivered_at_sigterm_on_memcached() = a_deletion_is_delivered_at_sigterm Memcached;
-    async fn c58_a_deletion_that_is_not_delivered_is_named_on_redis() = what_is_not_delivered_is_named Redis;
-    async fn c58_a_deletion_that_is_not_delivered_is_named_on_memcached() = what_is_not_delivered_is_named Memcached;
+    async fn c58_a_deletion_that_is_not_delivered_is_named_on_redis() = undelivered_deletions_are_named Redis;
+    async fn c58_a_deletion_that_is_not_delivered_is_named_on_memcached() = undelivered_deletions_are_named Memcached;
     async fn c20_a_write_without_its_client_is_finished_at_sigterm_on_redis() = a_write_without_its_client_is_finished_at_sigterm Redis;
     async fn c20_a_write_without_its_client_is_finished_at_sigterm_on_memcached() = a_write_without_its_client_is_finished_at_sigterm Memcached;
     async fn c58_an_instance_that_was_frozen_serves_nothing_old_on_redis() = a_frozen_instance_serves_nothing_old Redis;

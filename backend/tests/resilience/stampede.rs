@@ -225,7 +225,7 @@ async fn c34_a_leader_whose_statement_fails_fails_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn c34_a_leader_that_loses_its_database_hangs_nobody() {
+async fn c34_a_leader_that_loses_its_database_leaves_no_request_waiting() {
     let mut cluster = Cluster::start(0, &[]).await;
     let url = reqwest::Url::parse(&cluster.database.url()).unwrap();
     let proxy = Proxy::start(url.port().unwrap()).await;
@@ -251,7 +251,7 @@ async fn c34_a_leader_that_loses_its_database_hangs_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn c34_an_answer_that_may_not_be_stored_hangs_nobody() {
+async fn c34_an_answer_that_may_not_be_stored_leaves_no_request_waiting() {
     for backend in ["redis", "memcached"] {
         let mut stampede = Stampede::prepare(backend).await;
         "/widgets/999999".clone_into(&mut stampede.path);

@@ -185,7 +185,7 @@ async fn dev_starts_memcached_where_that_is_chosen_and_says_when_a_migration_was
 }
 
 #[test]
-fn dev_says_what_is_wrong_with_the_settings_and_starts_nothing() {
+fn dev_reports_mistakes_in_the_settings_and_starts_no_program() {
     let project = Project::copy();
     project.write(".env", "CACHE_REDIS_PASSWORD=hunter two\nSERVER_PORT=x\n");
     let log = Dev::start(&project, &[], &[]).ends();

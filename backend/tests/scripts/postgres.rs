@@ -6,7 +6,7 @@ use crate::project::Project;
 use crate::support::variable;
 
 #[tokio::test]
-async fn the_private_postgres_lets_nobody_in_without_the_password() {
+async fn the_private_postgres_refuses_logins_without_the_password() {
     let right = variable("TEST_DATABASE_URL");
     let mut url = reqwest::Url::parse(&right).unwrap();
     assert!(url.password().is_some_and(|password| password.len() == 32));
@@ -72,7 +72,7 @@ fn a_database_of_an_earlier_version_is_refused_with_the_way_to_go_on() {
 }
 
 #[test]
-fn a_directory_in_a_public_place_that_belongs_to_somebody_else_is_refused() {
+fn a_directory_in_a_public_place_that_belongs_to_another_user_is_refused() {
     if !is_root() {
         // Only root needs such a directory.
         return;

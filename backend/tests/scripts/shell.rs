@@ -101,7 +101,7 @@ fn settings_are_forgotten_by_scripts_that_must_not_depend_on_them() {
 }
 
 #[test]
-fn messages_are_plain_where_nobody_looks_at_a_terminal() {
+fn messages_are_plain_without_a_terminal() {
     let project = Project::copy();
     let outcome = project.shell(&[], "say hello; fail 'no reason'");
     assert_eq!(outcome.fails(), "==> hello\nerror: no reason\n");

@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[actix_web::test]
-    async fn ids_and_texts_in_one_path_are_told_apart_by_their_names() {
+    async fn ids_and_texts_in_one_path_are_distinguished_by_their_names() {
         let request = TestRequest::default()
             .param("code", "a%20b")
             .param("order_id", "7")

@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_covers_what_it_matches_and_nothing_else() {
+    fn a_path_covers_the_paths_that_it_matches_and_no_others() {
         for (earlier, later, expected) in [
             ("/users/{username}", "/users/me", true),
             ("/users/{username}", "/users/{id}", true),

@@ -29,7 +29,7 @@ fn backends() -> Vec<Arc<dyn CacheBackend>> {
 }
 
 #[actix_web::test]
-async fn c21_what_is_set_is_found_until_it_is_deleted() {
+async fn c21_a_value_is_found_until_it_is_deleted() {
     for backend in backends() {
         let (name, key) = (backend.name(), unique("key"));
         assert_eq!(backend.get(&key).await.unwrap(), None, "{name}");
@@ -57,7 +57,7 @@ async fn c21_what_is_set_is_found_until_it_is_deleted() {
 }
 
 #[actix_web::test]
-async fn c21_compare_and_set_stores_only_over_what_was_seen() {
+async fn c21_compare_and_set_stores_only_over_the_expected_value() {
     for backend in backends() {
         let (name, key) = (backend.name(), unique("key"));
         let set = async |expected: &Version, text| {

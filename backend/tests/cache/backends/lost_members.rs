@@ -82,7 +82,7 @@ async fn c37_a_value_whose_entering_was_cut_off_is_no_answer() {
 }
 
 #[actix_web::test]
-async fn c37_what_a_deletion_that_was_cut_off_left_is_found_by_the_next_one() {
+async fn c37_the_next_deletion_finds_the_keys_that_an_interrupted_one_left() {
     // A command of the lost part. The commands before it were carried out.
     for word in ["UNLINK", "SREM"] {
         let (through, proxy, beside) = behind_proxy_and_beside().await;

@@ -176,7 +176,7 @@ async fn c12_more_than_thirty_days_are_kept_by_either_client() {
 }
 
 #[actix_web::test]
-async fn a_value_that_is_too_large_costs_what_is_asked_beside_it_nothing() {
+async fn a_value_that_is_too_large_does_not_disturb_other_commands() {
     let backend = backend(&one_lane());
     let (key, other) = (unique("key"), unique("other"));
     put(&*backend, &key, "here").await;

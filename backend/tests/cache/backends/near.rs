@@ -97,7 +97,7 @@ async fn c33_a_writers_own_instance_never_answers_from_before_the_write() {
 }
 
 #[actix_web::test]
-async fn c33_another_instance_is_told_of_a_write_and_how_long_that_takes_is_printed() {
+async fn c33_another_instance_learns_of_a_write_and_the_delay_is_printed() {
     let harness = Harness::with_settings(near_settings()).await;
     let other = harness.another().await;
     let value = Arc::new(AtomicUsize::new(0));
@@ -239,7 +239,7 @@ async fn the_near_cache_keeps_to_its_bytes() {
 }
 
 #[actix_web::test]
-async fn c33_what_is_near_is_at_hand_until_anybody_changes_it() {
+async fn c33_a_near_value_is_given_until_it_is_changed() {
     let settings = near_settings();
     let (near, other) = (backend(&settings), backend(&settings));
     let key = format!("{}:{}", settings.cache_namespace, unique("key"));

@@ -101,7 +101,7 @@ async fn c57_a_replica_is_no_server_of_the_cache_though_it_answers_look_ups() {
 }
 
 #[actix_web::test]
-async fn c57_connections_to_a_server_that_lets_nobody_in_are_replaced() {
+async fn c57_connections_to_a_server_that_refuses_the_login_are_replaced() {
     let server = Server::start(Kind::Redis);
     for reply in ELSEWHERE {
         for (harness, proxy) in through_proxies(&server).await {

@@ -92,7 +92,7 @@ async fn c37_after_the_first_time_a_deletion_by_pattern_scans_nothing() {
 }
 
 #[actix_web::test]
-async fn c37_the_index_knows_keys_from_before_it_and_what_does_not_match_stays_in_it() {
+async fn c37_the_index_has_earlier_keys_and_keeps_those_that_do_not_match() {
     let harness = Harness::new(CacheBackendKind::Redis).await;
     set_all(&harness, (0..50).map(|number| format!("list:old_{number}"))).await;
     harness.cache.delete_pattern("list:none_*").await.unwrap();

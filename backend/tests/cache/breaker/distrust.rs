@@ -46,8 +46,8 @@ async fn c58_when_the_cache_is_cleared_no_other_instance_trusts_an_entry_from_be
 
 /// Both instances are healthy all the time.
 #[actix_web::test]
-async fn c58_a_deletion_by_pattern_that_failed_is_acknowledged_when_no_instance_trusts_what_it_missed()
- {
+async fn c58_a_failed_deletion_by_pattern_is_acknowledged_when_no_instance_trusts_the_missed_keys()
+{
     let (harness, steered) = Steered::harness().await;
     let other = steered.another(&harness).await;
     let row = Row::default();

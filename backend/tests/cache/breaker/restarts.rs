@@ -78,7 +78,7 @@ async fn c58_deletions_that_died_with_their_process_are_made_up_for_by_the_next_
 }
 
 #[actix_web::test]
-async fn c58_an_instance_that_starts_beside_one_that_owes_deletions_serves_nothing_that_they_are_about()
+async fn c58_an_instance_that_starts_beside_one_with_pending_deletions_serves_none_of_their_entries()
  {
     for kind in KINDS {
         let (harness, proxy, direct) = owing(kind).await;
@@ -92,7 +92,7 @@ async fn c58_an_instance_that_starts_beside_one_that_owes_deletions_serves_nothi
 }
 
 #[actix_web::test]
-async fn c58_at_its_end_an_instance_delivers_what_is_pending() {
+async fn c58_at_its_end_an_instance_delivers_pending_deletions() {
     for kind in KINDS {
         let (harness, proxy, direct) = owing(kind).await;
         proxy.set(Mode::Pass);

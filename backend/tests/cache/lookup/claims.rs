@@ -41,7 +41,7 @@ async fn find_nothing(app: &impl crate::harness::TestApp) {
 }
 
 #[actix_web::test]
-async fn c21_get_or_create_finds_what_stands_or_else_creates() {
+async fn c21_get_or_create_finds_the_value_or_creates_it() {
     for backend in backends() {
         let (name, key) = (backend.name(), unique("key"));
         let (first, second) = (value("one"), value("two"));
@@ -100,7 +100,7 @@ async fn c21_of_many_that_get_or_create_at_once_one_creates_and_the_others_find_
 }
 
 #[actix_web::test]
-async fn what_is_of_another_type_is_found_and_left_alone() {
+async fn a_value_of_another_type_is_found_and_left_unchanged() {
     let backend = backend(&settings(CacheBackendKind::Redis));
     let key = unique("foreign");
     let port = variable("TEST_REDIS_PORT");

@@ -75,7 +75,7 @@ async fn c36_a_group_whose_record_the_server_lost_is_ended_not_revived() {
 }
 
 #[actix_web::test]
-async fn c36_a_claim_from_before_a_write_is_joined_by_nobody_though_the_group_has_no_record() {
+async fn c36_no_request_joins_a_claim_from_before_a_write_though_the_group_has_no_record() {
     for harness in Harness::on_every_backend().await {
         if harness.kind == CacheBackendKind::Memory {
             continue;

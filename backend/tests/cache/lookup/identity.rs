@@ -127,7 +127,7 @@ async fn c63_an_entry_that_was_copied_to_another_key_is_a_miss_and_is_replaced()
 }
 
 #[actix_web::test]
-async fn c63_a_claim_that_was_copied_to_another_key_is_waited_for_by_nobody() {
+async fn c63_no_request_waits_for_a_claim_that_was_copied_to_another_key() {
     for harness in Harness::on_shared_backends().await {
         let row = Row::default();
         let app = Rc::new(harness.app(row.routes()).await);

@@ -10,7 +10,7 @@ use crate::support::eventually;
 use crate::support::proxy::{Mode, Proxy};
 
 #[actix_web::test]
-async fn c33_what_was_read_before_a_write_is_never_stored_after_its_invalidation() {
+async fn c33_a_value_from_before_a_write_is_never_stored_after_its_invalidation() {
     for harness in Harness::on_every_backend().await {
         // In this process, and from another one where the backend is shared.
         let other = if harness.kind == CacheBackendKind::Memory {

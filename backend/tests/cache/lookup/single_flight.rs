@@ -79,7 +79,7 @@ async fn c34_another_instance_waits_for_the_holder_and_gets_its_answer() {
 }
 
 #[actix_web::test]
-async fn c34_whoever_waited_long_enough_for_another_instance_runs_without_storing() {
+async fn c34_a_request_that_waited_long_enough_for_another_instance_runs_without_storing() {
     for kind in [CacheBackendKind::Redis, CacheBackendKind::Memcached] {
         let mut settings = settings(kind);
         settings.cache_collapse_wait_ms = 100;
@@ -207,7 +207,7 @@ async fn check_odd_leader(harness: &Harness, kind: &'static str) -> (usize, Vec<
 }
 
 #[actix_web::test]
-async fn c34_a_leader_that_fails_panics_or_may_not_be_stored_hangs_nobody_and_the_rest_run_in_parallel()
+async fn c34_a_leader_that_fails_panics_or_may_not_be_stored_leaves_none_waiting_and_the_rest_run_in_parallel()
  {
     for harness in Harness::on_every_backend().await {
         for kind in ["fails", "panics", "cookie"] {

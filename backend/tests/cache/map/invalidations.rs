@@ -134,7 +134,7 @@ fn c47_a_write_in_a_collection_has_no_id_to_infer() {
 }
 
 #[test]
-fn c47_what_another_module_exports_is_checked_too() {
+fn c47_exported_invalidations_of_another_module_are_checked_too() {
     const EXPORTED: Invalidation = Invalidation::new()
         .to_invalidate_groups(&["items_of_{owner}", "nothing"])
         .binds(&["owner"]);

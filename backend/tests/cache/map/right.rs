@@ -14,7 +14,7 @@ fn c47_the_map_of_the_template_has_no_mistakes() {
 }
 
 #[test]
-fn c47_writes_that_name_what_is_stored_are_taken() {
+fn c47_writes_that_name_stored_keys_are_accepted() {
     const ALL: Invalidation = ITEM
         .to_invalidate_extra(&[
             ("item_count", "global"),
@@ -67,7 +67,7 @@ fn c47_one_handler_may_be_reached_by_two_paths() {
 }
 
 #[test]
-fn c47_what_services_store_may_be_invalidated() {
+fn c47_keys_that_services_store_may_be_invalidated() {
     const REPORT: CachePolicy = CachePolicy::new("report").resource_id("weekly");
     let write = || {
         resource("/reports")
@@ -101,7 +101,7 @@ fn c07_an_id_is_inferred_from_the_path_of_each_route() {
 }
 
 #[test]
-fn c47_the_map_says_what_was_declared() {
+fn c47_the_map_contains_the_declarations() {
     const WRITE: Invalidation = ITEM
         .to_invalidate_extra(&[("item_count", "global"), ("items_of_{owner}", "owner")])
         .to_invalidate_groups(&["items_of_{owner}"])

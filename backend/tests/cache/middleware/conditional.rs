@@ -16,7 +16,7 @@ const ITEM: CachePolicy = CachePolicy::new("item")
     .shared();
 
 #[actix_web::test]
-async fn c42_a_304_is_given_on_hits_and_misses_alike_and_never_for_what_changed() {
+async fn c42_a_304_is_given_on_hits_and_misses_alike_and_never_after_a_change() {
     for harness in Harness::on_every_backend().await {
         let app = harness
             .app(|config| {

@@ -156,7 +156,7 @@ async fn c52_the_headers_of_a_handler_are_kept_and_decide_over_storing() {
 }
 
 #[actix_web::test]
-async fn c52_what_is_not_stored_because_of_its_caller_is_stored_by_nobody() {
+async fn c52_an_answer_that_is_not_stored_because_of_its_caller_is_stored_by_no_client_cache() {
     const UNSAID: CachePolicy = CachePolicy::new("unsaid")
         .resource_id_name("id")
         .client_max_age(30);

@@ -41,7 +41,7 @@ async fn c38_while_revalidating_the_old_answer_is_given_at_once_and_refreshed_on
 }
 
 #[actix_web::test]
-async fn c38_what_was_invalidated_is_never_given_while_revalidating_nor_stored_by_a_refresh() {
+async fn c38_an_invalidated_answer_is_never_given_while_revalidating_nor_stored_by_a_refresh() {
     for harness in Harness::on_every_backend().await {
         let source = Source::new();
         let app = source

@@ -156,7 +156,7 @@ async fn c48_where_the_group_of_the_policy_is_known_it_and_the_rest_of_the_write
 }
 
 #[actix_web::test]
-async fn c48_what_is_bound_in_time_or_never_needed_is_no_error() {
+async fn c48_an_argument_that_is_bound_in_time_or_never_needed_is_no_error() {
     const WRITE: Invalidation = ITEM.to_invalidate_extra(&[("other", "other_id")]);
     for harness in harnesses().await {
         let app = harness

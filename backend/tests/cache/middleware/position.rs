@@ -36,7 +36,7 @@ fn check_refused(reply: &crate::harness::Reply, what: &str) {
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 #[actix_web::test]
-async fn c46_a_policy_around_a_scope_refuses_what_it_cannot_tell_apart() {
+async fn c46_a_policy_around_a_scope_refuses_paths_that_it_cannot_distinguish() {
     for harness in Harness::on_every_backend().await {
         let runs = Runs::default();
         let app = harness

@@ -79,7 +79,7 @@ async fn answer(request: HttpRequest, runs: web::Data<Runs>) -> HttpResponse {
 }
 
 #[actix_web::test]
-async fn c09_what_may_not_be_stored_passes_through_unharmed() {
+async fn c09_answers_that_may_not_be_stored_pass_through_unchanged() {
     for kind in [
         CacheBackendKind::Redis,
         CacheBackendKind::Memcached,

@@ -20,7 +20,7 @@ fn reads(config: &mut ServiceConfig, path: &str, policy: CachePolicy) {
 }
 
 #[actix_web::test]
-async fn c19_what_a_write_invalidates_is_no_policy_of_a_read() {
+async fn c19_an_invalidation_is_no_policy_of_a_read() {
     const ALSO: Invalidation = Invalidation::of(ITEM).also(&[Invalidation::new()]);
     let harness = Harness::new(CacheBackendKind::Memory).await;
     for wrong in [
@@ -77,7 +77,7 @@ async fn c15_a_write_without_a_resource_of_its_own_invalidates_without_a_warning
 }
 
 #[actix_web::test]
-async fn c16_what_another_module_exports_is_invalidated_too() {
+async fn c16_exported_invalidations_of_another_module_are_carried_out_too() {
     const OF_OWNER: Invalidation = Invalidation::new()
         .to_invalidate_extra(&[("item", "item_id"), ("count", "global")])
         .binds(&["item_id"]);

@@ -62,7 +62,7 @@ async fn superuser(pool: &PgPool) -> i64 {
 }
 
 #[actix_web::test]
-async fn c44_a_superuser_who_is_demoted_gets_no_hit_of_what_only_superusers_may_read() {
+async fn c44_a_demoted_superuser_gets_no_hit_of_answers_for_superusers() {
     for harness in Harness::on_every_backend().await {
         let database = TestDatabase::migrated().await;
         let pool = database.pool().await;

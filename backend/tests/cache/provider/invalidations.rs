@@ -17,7 +17,7 @@ const CHANGE: Invalidation = ITEM
     .binds(&["owner"]);
 
 #[actix_web::test]
-async fn c51_invalidate_ends_what_a_write_by_the_policy_ends() {
+async fn c51_invalidate_ends_the_entries_that_a_write_by_the_policy_ends() {
     for harness in Harness::on_every_backend().await {
         let app = harness
             .app(|config| {

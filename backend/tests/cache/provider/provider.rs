@@ -108,7 +108,7 @@ struct Site {
 }
 
 #[actix_web::test]
-async fn c23_the_provider_keeps_any_value_for_as_long_as_it_is_told() {
+async fn c23_the_provider_keeps_any_value_for_the_given_time() {
     for harness in Harness::on_every_backend().await {
         let cache = &harness.cache;
         let site = Site {
@@ -165,7 +165,7 @@ async fn c23_the_provider_keeps_any_value_for_as_long_as_it_is_told() {
 }
 
 #[actix_web::test]
-async fn c23_what_a_route_stored_is_read_with_get_and_the_other_way_round() {
+async fn c23_an_answer_of_a_route_is_read_with_get_and_the_other_way_round() {
     for harness in Harness::on_every_backend().await {
         let app = harness
             .app(|config| {

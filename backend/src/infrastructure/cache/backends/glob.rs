@@ -100,7 +100,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn c17_globs_mean_what_they_mean_to_redis() {
+    fn c17_globs_have_the_meaning_that_they_have_in_redis() {
         for (glob, text, expected) in [
             ("widget_search:*", "widget_search:abc", true),
             ("widget_search:*", "widget_searches:abc", false),

@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn c58_who_did_not_answer_is_struck_off_and_what_it_may_owe_is_distrusted() {
+    fn c58_an_instance_without_an_answer_is_removed_and_its_pending_deletions_are_covered() {
         let record = after(&recorded(), "run-1", Intent::StrikeOff(&[2]));
         assert_ne!(record.generation, 7);
         assert_eq!(answers(&record), [(1, 4)]);

@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn c34_a_single_flight_that_is_dropped_hangs_nobody() {
+    async fn c34_a_dropped_single_flight_leaves_no_request_waiting() {
         let single_flights = Arc::new(SingleFlights::default());
         let single_flight = single_flights.start(ValueId(1)).unwrap();
         let under_way = single_flights.find(ValueId(1)).unwrap();

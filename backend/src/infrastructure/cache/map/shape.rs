@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn c47_a_glob_matches_what_it_could_delete() {
+    fn c47_a_glob_matches_the_keys_that_it_could_delete() {
         let list = key("user_{username}_widgets:page_{page}", "username").with_variants();
         for (glob, expected) in [
             ("user_{owner}_widgets:*", true),

@@ -275,7 +275,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn c25_what_is_written_is_read_back(
+        fn c25_a_written_entry_is_read_back(
             body in proptest::collection::vec(any::<u8>(), 0..2000), belongs in any::<[bool; 3]>(),
         ) {
             let mut entry = entry(&body);

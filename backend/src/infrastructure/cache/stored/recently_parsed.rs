@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn c25_what_is_no_entry_is_none_however_often_it_is_read() {
+    fn c25_a_value_that_is_no_entry_is_none_however_often_it_is_read() {
         let whole = value("whole");
         assert!(decode(&whole).is_some());
         let truncated = whole.slice(..whole.len() - 1);
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_large_is_not_remembered() {
+    fn a_large_value_is_not_remembered() {
         let large = value(&"x".repeat(LARGEST_BYTES));
         let entry = decode(&large).unwrap();
         assert!(!Arc::ptr_eq(&entry, &decode(&large).unwrap()));

@@ -87,7 +87,7 @@ fn every_default_of_the_table_is_the_default() {
 }
 
 #[test]
-fn every_row_says_what_the_variable_is_for_and_may_hold() {
+fn every_row_states_the_meaning_and_the_values_of_the_variable() {
     for variable in all() {
         assert!(!variable.meaning.is_empty(), "{variable:?}");
         assert!(!variable.meaning.ends_with('.'), "{variable:?}");

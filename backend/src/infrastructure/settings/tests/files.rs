@@ -73,7 +73,7 @@ fn a_secret_and_its_file_are_not_both_set_in_one_place() {
 }
 
 #[test]
-fn what_the_environment_says_of_a_secret_wins_over_what_the_file_says() {
+fn the_environment_takes_precedence_over_the_file_for_a_secret() {
     let secret = Secret::holding(b"from a file");
     let line = format!("CACHE_REDIS_PASSWORD_FILE={}", secret.path());
     let settings = load_both(&[("CACHE_REDIS_PASSWORD", "from the environment")], &line).unwrap();

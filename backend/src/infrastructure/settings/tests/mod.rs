@@ -43,7 +43,7 @@ fn mistakes(environment: &[(&str, &str)]) -> Vec<String> {
 }
 
 #[test]
-fn every_mistake_is_reported_at_once_with_what_would_be_right() {
+fn every_mistake_is_reported_at_once_with_its_cure() {
     let mistakes = mistakes(&[
         ("CACHE_BACKEND", "rediss"),
         ("DEFAULT_CACHE_EXPIRATION", "0"),

@@ -233,7 +233,7 @@ fn c21_the_bound_is_kept_while_many_threads_put_ever_new_keys() {
 }
 
 #[test]
-fn c21_what_is_read_stays_and_what_nobody_reads_makes_room() {
+fn c21_entries_that_are_read_stay_and_others_are_evicted() {
     for max_bytes in [1 << 19, 16 << 20] {
         let store = Store::new(max_bytes);
         let hot: Vec<_> = (0..100).map(|number| format!("hot:{number}")).collect();
@@ -274,7 +274,7 @@ fn c21_a_value_of_half_the_bound_is_kept_and_replaced_however_many_shards_there_
 }
 
 #[test]
-fn c21_what_has_expired_does_not_keep_live_entries_out() {
+fn c21_expired_entries_do_not_keep_live_entries_out() {
     let store = Store::new(8 << 20);
     let put = |key: String, lifetime| store.put_if(&key, &[0; 500], 1, lifetime, |_| true);
     let count = |kind: &str| {

@@ -40,7 +40,7 @@ async fn claim(backend: &MemcachedBackend) -> Result<Option<Version>, BackendErr
 }
 
 #[tokio::test]
-async fn a_number_that_is_not_told_is_asked_for() {
+async fn a_number_that_the_server_leaves_out_is_looked_up() {
     let backend = on_server_that_says(&["HD O1\r\n", "VA 4 c7 O2\r\nours\r\n"]).await;
     assert_eq!(claim(&backend).await.unwrap(), Some(Version::Number(7)));
 }

@@ -61,7 +61,7 @@ fn value(text: &str, number: u64) -> Content {
 }
 
 #[tokio::test]
-async fn what_is_asked_in_one_turn_leaves_in_one_write_and_is_answered_in_order() {
+async fn commands_of_one_turn_leave_in_one_write_and_are_answered_in_order() {
     let mut conversation = Conversation::begin(SOON).await;
     let waiting = ["a", "b", "a"].map(|key| conversation.look_up(key));
     let key = Key::new("c").unwrap();
@@ -123,7 +123,7 @@ async fn a_refusal_leaves_the_connection_as_it_is() {
 }
 
 #[tokio::test]
-async fn after_anything_that_was_not_asked_nobody_waits_and_nobody_asks() {
+async fn after_an_unexpected_answer_no_request_waits_and_no_command_is_accepted() {
     for said in [
         "HD c1 O1\r\n",
         "VA 1 c1 O2\r\n1\r\n",
@@ -150,7 +150,7 @@ async fn after_anything_that_was_not_asked_nobody_waits_and_nobody_asks() {
 }
 
 #[tokio::test]
-async fn cut_in_the_middle_of_an_answer_the_others_are_told() {
+async fn a_connection_that_is_cut_within_an_answer_ends_all_waiting_requests() {
     let mut conversation = Conversation::begin(SOON).await;
     let waiting = ["a", "b", "c"].map(|key| conversation.look_up(key));
     conversation.hear().await;
@@ -194,7 +194,7 @@ async fn a_retired_connection_ends_with_its_last_answer() {
 }
 
 #[test]
-fn when_the_runtime_of_a_connection_ends_all_are_told() {
+fn when_the_runtime_of_a_connection_ends_all_waiting_requests_end() {
     let runtime = || {
         tokio::runtime::Builder::new_current_thread()
             .enable_all()

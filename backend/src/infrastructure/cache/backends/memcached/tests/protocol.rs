@@ -26,7 +26,7 @@ fn a_look_up_asks_for_value_and_number() {
 }
 
 #[test]
-fn a_store_says_what_must_be_there() {
+fn a_store_contains_its_condition() {
     let key = Key::new("item:42").unwrap();
     for (condition, flag) in [
         (Condition::None, ""),
@@ -63,7 +63,7 @@ fn keys_that_do_not_fit_are_none() {
 }
 
 #[test]
-fn c12_a_lifetime_above_thirty_days_is_told_as_a_moment() {
+fn c12_a_lifetime_above_thirty_days_is_sent_as_a_point_in_time() {
     let day = Duration::from_hours(24);
     let now = UNIX_EPOCH + 20_000 * day;
     let told = |expiration| lifetime_on_the_wire(expiration, now);
@@ -92,7 +92,7 @@ fn read_text(text: &str) -> Result<Vec<Answer>, Surprise> {
 }
 
 #[test]
-fn what_no_server_says_is_a_surprise() {
+fn a_line_that_no_server_sends_is_a_surprise() {
     for text in [
         "\r\n",
         "EN\n",
@@ -122,7 +122,7 @@ fn what_no_server_says_is_a_surprise() {
 }
 
 #[test]
-fn a_value_is_a_slice_of_what_was_received() {
+fn a_value_is_a_slice_of_the_received_bytes() {
     let mut received = BytesMut::from(&b"VA 3 c5 O1\r\nabc\r\n"[..]);
     let begin = received.as_ptr() as usize;
     let Ok(Received::Answer(Answer {

@@ -95,7 +95,7 @@ fn of_too_many_who_want_the_same_the_rest_asks_again() {
 }
 
 #[test]
-fn only_what_was_asked_is_an_answer() {
+fn only_an_answer_to_a_sent_command_is_accepted() {
     let mut queue = Queue::default();
     let _waiting = look_up(&mut queue, "a").unwrap();
     let key = Key::new("a").unwrap();
