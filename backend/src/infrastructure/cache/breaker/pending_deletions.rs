@@ -72,8 +72,8 @@ impl PendingDeletions {
     }
 }
 
-/// The pending deletions of one backend. Its state changes to and from *Unavailable* under their lock, so that no deletion
-/// is kept after the last one was delivered.
+/// The pending deletions of one backend. Deletions are kept, and the state leaves *Unavailable*, under their
+/// lock, so that no deletion is kept after the last one was delivered.
 #[derive(Debug, Default)]
 pub(super) struct KeptDeletions(Mutex<PendingDeletions>);
 
