@@ -6,6 +6,7 @@
 pub mod auth;
 pub mod cache;
 pub mod database;
+pub mod database_feed;
 pub mod http;
 pub mod password_rule;
 pub mod resource;

@@ -4,6 +4,7 @@
 //! explained in `docs/modules.md`. Modules may use the infrastructure, and only the public items of
 //! another module's `mod.rs`.
 
+use crate::infrastructure::cache::Changes;
 use crate::infrastructure::resource::Resources;
 
 /// Makes each name a module, and declares its resources. A macro, since no function can declare a
@@ -24,4 +25,10 @@ modules! {
     widgets,
     users,
     auth,
+}
+
+/// The changes that the modules' triggers record, and what each ends: the one place where they are listed.
+#[must_use]
+pub fn changes() -> Vec<Changes> {
+    [users::CHANGES, widgets::CHANGES].concat()
 }

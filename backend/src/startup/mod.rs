@@ -21,12 +21,14 @@ use crate::infrastructure::auth::Passwords;
 use crate::infrastructure::cache::backends::BackendError;
 use crate::infrastructure::cache::{Cache, CacheOptions};
 use crate::infrastructure::database::{self, Database, MigrationError};
+use crate::infrastructure::database_feed::DatabaseFeed;
 use crate::infrastructure::http::{ApiError, RequestTimeout, apply_conventions, close_connections};
 use crate::infrastructure::settings::{
     AdministratorSettings, DatabaseSettings, Environment, ServerSettings, Settings,
 };
 use crate::infrastructure::telemetry::{self, AccessLog};
 use crate::interfaces::{self, Draining};
+use crate::modules;
 use crate::modules::users::{self, UserCreate};
 
 use listeners::Listeners;
@@ -97,7 +99,9 @@ pub async fn serve(settings: Settings, signals: &mut Signals) -> Result<(), Star
         parts = Parts::prepare(&settings) => parts?,
     };
     let database = parts.database.clone();
+    let feed = start_feed(&settings, &parts.cache).await?;
     run_server(&settings.server, parts, signals).await?;
+    drop(feed);
     // The end does not wait longer for a connection that does not come back.
     let _ = timeout(CLOSE, database.close()).await;
     Ok(())
@@ -132,6 +136,16 @@ impl Parts {
             cache,
         })
     }
+}
+
+/// The feed delivers what is still to be delivered before the server listens.
+async fn start_feed(settings: &Settings, cache: &Cache) -> Result<DatabaseFeed, StartError> {
+    let feed = if settings.cache.cache_enabled && settings.cache.cache_database_feed {
+        DatabaseFeed::start(&settings.database, cache, &modules::changes()).await?
+    } else {
+        DatabaseFeed::sweep_only(&settings.database)?
+    };
+    Ok(feed)
 }
 
 async fn run_server(

@@ -16,6 +16,8 @@ mod cluster;
 mod database;
 mod database_drill;
 mod drill;
+mod feed;
+mod feed_faults;
 mod figures;
 mod groups;
 mod history;

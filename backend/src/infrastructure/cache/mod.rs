@@ -23,6 +23,7 @@ pub mod backends;
 
 mod breaker;
 mod cache_status;
+mod change_feed;
 mod clock;
 mod keys;
 mod log_limits;
@@ -35,11 +36,14 @@ mod provider;
 mod stored;
 
 pub use breaker::Unavailable;
+pub use change_feed::{ChangeFeed, FeedUnavailable};
 pub use clock::{Clock, ManualClock};
 pub use keys::{CacheArguments, ResourceIdType, bind_argument, bind_caller, escape};
 pub use map::{CacheMap, DeclaredRoute, MapInvalidations, MapRow, RequiredCaller, RoutePolicy};
 pub use middleware::{CacheMiddleware, CacheOutcome, InvalidRequestError};
 pub use options::{BackendKind, CacheOptions, MemcachedOptions, RedisOptions};
 pub use policy::{CachePolicy, Invalidation};
-pub use provider::{Cache, CacheError, CacheHealth, Computation, Provider};
+pub use provider::{
+    Cache, CacheError, CacheHealth, Change, Changes, Computation, Deliveries, Provider,
+};
 pub use stored::entity_tag;

@@ -43,6 +43,12 @@ pub(super) const SECTION: Section = Section {
             meaning: "Further backends for policies with `backend_name(\"hot\")`; those of one kind use the variables of that kind",
         },
         Variable {
+            name: "CACHE_DATABASE_FEED",
+            kind: Kind::Flag,
+            default: "false",
+            meaning: "Whether changes that the database records are delivered to the cache, whoever made them: see docs/database-feed.md",
+        },
+        Variable {
             name: "DEFAULT_CACHE_EXPIRATION",
             kind: Kind::number("seconds", 1, 315_360_000),
             default: "3600",
@@ -184,6 +190,9 @@ pub struct CacheSettings {
     /// `CACHE_EXTRA_BACKENDS`: `name:kind`, separated by commas; empty for none.
     #[garde(custom(names_and_kinds))]
     pub cache_extra_backends: String,
+    /// `CACHE_DATABASE_FEED`: whether recorded changes are delivered to the cache.
+    #[garde(skip)]
+    pub cache_database_feed: bool,
     /// `DEFAULT_CACHE_EXPIRATION`: seconds, for policies without an expiration; not 0.
     #[garde(range(min = 1, max = 315_360_000))]
     pub default_cache_expiration: u64,
@@ -258,6 +267,7 @@ impl Default for CacheSettings {
             cache_enabled: true,
             cache_backend: CacheBackendKind::Redis,
             cache_extra_backends: String::new(),
+            cache_database_feed: false,
             default_cache_expiration: 3600,
             cache_namespace: String::new(),
             cache_redis_host: "localhost".to_owned(),

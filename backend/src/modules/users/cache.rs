@@ -3,7 +3,7 @@
 //! Come here when an answer about users is stale, or to cache another one. Do not write keys of other
 //! modules here.
 
-use crate::infrastructure::cache::{CachePolicy, Invalidation, ResourceIdType};
+use crate::infrastructure::cache::{CachePolicy, Changes, Invalidation, ResourceIdType};
 use crate::modules::widgets;
 
 /// The part of a user that everybody may see.
@@ -30,3 +30,8 @@ pub const UPDATE: Invalidation = PROFILE
 /// The user's widgets are deleted with the user. The handler binds `user_id`, and the arguments of
 /// [`widgets::CACHE_OF_OWNER`].
 pub const DELETE: Invalidation = UPDATE.also(&[widgets::CACHE_OF_OWNER]);
+
+/// The changes that the triggers of migration 6 record. Widgets record for themselves what a change of a user means for them.
+pub const CHANGES: &[Changes] = &[Changes::of("users")
+    .with(&["user_id", "username"])
+    .ends(&[UPDATE])];

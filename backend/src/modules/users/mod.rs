@@ -11,6 +11,7 @@ mod service;
 
 use crate::infrastructure::resource::{Resources, resource};
 
+pub use cache::CHANGES;
 pub use crud::find_account_to_sign_in;
 pub use schemas::UserCreate;
 pub use service::create_superuser;

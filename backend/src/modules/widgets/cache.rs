@@ -4,7 +4,7 @@
 //! write these keys: they use [`OF_OWNER`].
 
 use super::schemas::WidgetQuery;
-use crate::infrastructure::cache::{CachePolicy, Invalidation};
+use crate::infrastructure::cache::{CachePolicy, Changes, Invalidation};
 use crate::infrastructure::http::PageQuery;
 
 /// One widget, the same for every caller.
@@ -54,3 +54,16 @@ pub const OF_OWNER: Invalidation = Invalidation::new()
     .to_invalidate_extra(&[("widget", "widget_id"), ("widget_count", "global")])
     .to_invalidate_groups(LISTS)
     .binds(&["owner", "widget_id"]);
+
+/// The changes that the triggers of migration 7 record.
+pub const CHANGES: &[Changes] = &[
+    Changes::of("widgets")
+        .with(&["widget_id", "owner"])
+        .ends(&[DELETE]),
+    // The lists of a user whose name or existence changed.
+    Changes::of("widget_owners")
+        .with(&["owner"])
+        .ends(&[Invalidation::new()
+            .to_invalidate_groups(LISTS)
+            .binds(&["owner"])]),
+];

@@ -11,7 +11,7 @@ mod service;
 
 use crate::infrastructure::resource::{Resources, resource};
 
-pub use cache::OF_OWNER as CACHE_OF_OWNER;
+pub use cache::{CHANGES, OF_OWNER as CACHE_OF_OWNER};
 pub use crud::delete_all_of;
 
 /// Declares `/widgets` and `/users/{username}/widgets`.

@@ -60,7 +60,7 @@
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -75,6 +75,7 @@ use super::trust::Trust;
 use crate::infrastructure::cache::backends::{
     BackendError, CacheBackend, Found, GetOrCreateResult, Version,
 };
+use crate::infrastructure::cache::change_feed::ChangeFeed;
 use crate::infrastructure::cache::keys::Key;
 use crate::infrastructure::cache::log_limits::RateLimit;
 use crate::infrastructure::cache::stored::Member;
@@ -100,6 +101,7 @@ pub struct GuardedBackend {
     out_of_step_warning: RateLimit,
     pub(super) pending: KeptDeletions,
     shortfall: Shortfall,
+    feed: OnceLock<Arc<dyn ChangeFeed>>,
 }
 
 impl GuardedBackend {
@@ -125,7 +127,17 @@ impl GuardedBackend {
             out_of_step_warning: RateLimit::new(Duration::from_secs(1)),
             pending: KeptDeletions::default(),
             shortfall: Shortfall::default(),
+            feed: OnceLock::new(),
         }
+    }
+
+    /// The feed that a recovery waits for (C55). The first one stays.
+    pub(in crate::infrastructure::cache) fn attach_feed(&self, feed: &Arc<dyn ChangeFeed>) {
+        let _ = self.feed.set(Arc::clone(feed));
+    }
+
+    pub(super) fn feed(&self) -> Option<&Arc<dyn ChangeFeed>> {
+        self.feed.get()
     }
 
     /// A key of the namespace, in the server's form.

@@ -144,9 +144,13 @@ async fn follow(backend: &GuardedBackend, call: RollCall) {
     };
     match call.progress(&record, backend.membership().id) {
         Progress::Complete => {
-            backend
-                .health
-                .advance(Availability::Recovering, Availability::Ready);
+            if holds_no_older_change(backend).await {
+                backend
+                    .health
+                    .advance(Availability::Recovering, Availability::Ready);
+            } else {
+                sleep(ROLL_CALL_PAUSE).await;
+            }
         }
         Progress::Waiting => sleep(ROLL_CALL_PAUSE).await,
         Progress::Overdue(instances) => {
@@ -158,6 +162,15 @@ async fn follow(backend: &GuardedBackend, call: RollCall) {
             // If it fails, the next round repeats it.
             let _ = visit(backend, Intent::StrikeOff(&instances)).await;
         }
+    }
+}
+
+/// Whether every change from before this moment has been delivered (C55). Without a feed, or while its source does not
+/// answer, the roll call alone decides (C35).
+async fn holds_no_older_change(backend: &GuardedBackend) -> bool {
+    match backend.feed() {
+        None => true,
+        Some(feed) => feed.has_delivered().await.unwrap_or(true),
     }
 }
 

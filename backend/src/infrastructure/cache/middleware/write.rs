@@ -11,10 +11,12 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use actix_web::http::header;
 use actix_web::{Error, HttpRequest, HttpResponse, error, rt};
+use futures_util::future::join;
 use tracing::Instrument as _;
 
 use super::handler::{Handler, finish_write};
 use crate::infrastructure::cache::cache_status::{Bypass, Outcome, invalidated};
+use crate::infrastructure::cache::change_feed::ChangeFeed;
 use crate::infrastructure::cache::policy::{CompiledPolicy, WritePlan};
 use crate::infrastructure::cache::provider::{Cache, Shared, carry_out};
 
@@ -50,7 +52,12 @@ where
                 return Ok(finish_write(shared, response, outcome, None));
             }
             let plan = policy.write(response.request());
-            invalidate(shared, &policy, &plan, response.request()).await;
+            let feed = shared.feed.get();
+            join(
+                invalidate(shared, &policy, &plan, response.request()),
+                deliver_changes(shared, feed),
+            )
+            .await;
             // The process does not end before this line.
             drop(running);
             let outcome = Outcome::Method {
@@ -62,6 +69,18 @@ where
     );
     task.await
         .map_err(|_| error::ErrorInternalServerError("the handler did not finish"))?
+}
+
+/// Waits until the changes of the write have been delivered (C54). Where that cannot be known, everything is distrusted.
+async fn deliver_changes(shared: &Shared, feed: Option<&Arc<dyn ChangeFeed>>) {
+    let Some(feed) = feed else { return };
+    if feed.after_write().await.is_err() {
+        let everything = WritePlan {
+            everything: true,
+            ..WritePlan::default()
+        };
+        carry_out(shared, &everything).await;
+    }
 }
 
 /// The names of all invalidated keys, groups and patterns. A resource whose key has the same name is

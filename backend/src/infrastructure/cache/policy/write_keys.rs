@@ -58,6 +58,15 @@ impl CompiledPolicy {
         self.plan(Source::Named(arguments))
     }
 
+    /// Adds all that one more write with these arguments invalidates; [`WritePlan::settle`] comes last.
+    pub(in crate::infrastructure::cache) fn add_write_with(
+        &self,
+        arguments: &[(&'static str, &str)],
+        plan: &mut WritePlan,
+    ) {
+        self.add_to(plan, Source::Named(arguments));
+    }
+
     fn plan(&self, source: Source<'_>) -> WritePlan {
         let mut plan = WritePlan::default();
         self.add_to(&mut plan, source);
@@ -173,6 +182,23 @@ impl CompiledPolicy {
 }
 
 impl WritePlan {
+    /// Leaves each name once, and all of them out where there are more than are deleted one by one.
+    pub(in crate::infrastructure::cache) fn settle(&mut self) {
+        let lists = [
+            &mut self.keys,
+            &mut self.resources,
+            &mut self.groups,
+            &mut self.patterns,
+        ];
+        let mut names = 0;
+        for list in lists {
+            list.sort_unstable();
+            list.dedup();
+            names += list.len();
+        }
+        self.everything |= names > MAX_INVALIDATED_KEYS;
+    }
+
     fn add_keys(&mut self, prefixes: &[String], ids: &[Cow<'_, str>]) {
         self.everything |= !append(&mut self.keys, prefixes, ids);
     }

@@ -15,7 +15,7 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -110,6 +110,7 @@ impl Cache {
                     options.operation_timeout,
                 )),
                 tasks,
+                feed: OnceLock::new(),
                 unknown_backend: RateLimit::new(Duration::from_secs(1)),
                 backends: registered,
             }),

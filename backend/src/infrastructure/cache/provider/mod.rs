@@ -3,6 +3,7 @@
 //! Come here to add an operation for services. Requests do not pass through here: see `middleware`.
 
 mod cache;
+mod changes;
 mod computation;
 mod error;
 mod invalidate;
@@ -16,6 +17,7 @@ mod shutdown;
 mod verification;
 
 pub use cache::Cache;
+pub use changes::{Change, Changes, Deliveries};
 pub use computation::Computation;
 pub use error::{CacheError, CacheHealth};
 pub use provider::Provider;

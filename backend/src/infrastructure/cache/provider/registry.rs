@@ -3,7 +3,8 @@
 //! Come here to see how a backend is found by its name. The operations of services are in `provider`.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio_util::task::TaskTracker;
@@ -11,6 +12,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::verification::Verification;
 use crate::infrastructure::cache::breaker::{GuardedBackend, Supervisor};
+use crate::infrastructure::cache::change_feed::ChangeFeed;
 use crate::infrastructure::cache::clock::Clock;
 use crate::infrastructure::cache::log_limits::{Once, RateLimit};
 use crate::infrastructure::cache::lookup::SingleFlights;
@@ -19,7 +21,6 @@ use crate::infrastructure::cache::lookup::SingleFlights;
 pub(super) const DEFAULT_BACKEND: &str = "default";
 
 /// The state that all clones share.
-#[derive(Debug)]
 pub(in crate::infrastructure::cache) struct Shared {
     pub(in crate::infrastructure::cache) enabled: bool,
     pub(in crate::infrastructure::cache) expose_keys: bool,
@@ -35,6 +36,8 @@ pub(in crate::infrastructure::cache) struct Shared {
     pub(in crate::infrastructure::cache) verification: Arc<Verification>,
     /// The tasks without a client: writes, refreshes, deletions by pattern.
     pub(in crate::infrastructure::cache) tasks: TaskTracker,
+    /// Delivers changes that were committed (C53).
+    pub(in crate::infrastructure::cache) feed: OnceLock<Arc<dyn ChangeFeed>>,
     pub(super) unknown_backend: RateLimit,
     pub(super) backends: BTreeMap<String, RegisteredBackend>,
 }
@@ -85,5 +88,16 @@ impl Shared {
             );
         }
         registered
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Shared")
+            .field("enabled", &self.enabled)
+            .field("namespace", &self.namespace)
+            .field("backends", &self.backends)
+            .finish_non_exhaustive()
     }
 }

@@ -1,0 +1,28 @@
+//! The hook for a feed of changes: a source outside the cache that delivers what was committed (C53–C55).
+//!
+//! Come here to implement a feed. The cache knows no database: it only waits for the feed after a write, and before it
+//! trusts a backend after an outage.
+
+use async_trait::async_trait;
+
+/// Why the changes of a write are not known to be delivered: the feed's source does not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the feed of changes does not answer")]
+pub struct FeedUnavailable;
+
+/// A feed of changes. It delivers them through [`Deliveries`](super::Deliveries).
+#[async_trait]
+pub trait ChangeFeed: Send + Sync {
+    /// Returns when every change that was committed before the call has been delivered, by this instance or another. Returns
+    /// early where no instance can deliver: none of them serves from the cache then. Takes about a second at most (C54).
+    ///
+    /// # Errors
+    /// Where the source did not answer in that time: the changes may not have been delivered.
+    async fn after_write(&self) -> Result<(), FeedUnavailable>;
+
+    /// Whether every change that was committed before the call has been delivered (C55). Takes about a second at most.
+    ///
+    /// # Errors
+    /// Where the source does not answer.
+    async fn has_delivered(&self) -> Result<bool, FeedUnavailable>;
+}

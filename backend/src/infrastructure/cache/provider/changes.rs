@@ -1,0 +1,199 @@
+//! Changes that come from outside: which invalidations belong to one, and their delivery (C53, C54).
+//!
+//! Come here to see how changes become invalidations. Where changes come from is no matter of the cache: see
+//! `ChangeFeed`. How a plan is carried out stands in `invalidate`.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::cache::Cache;
+use super::error::CacheError;
+use super::invalidate::carry_out;
+use crate::infrastructure::cache::breaker::{Availability, Unavailable};
+use crate::infrastructure::cache::change_feed::ChangeFeed;
+use crate::infrastructure::cache::policy::{CompiledPolicy, Invalidation, WritePlan};
+
+/// One change, as a feed reports it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The kind that a module declares with [`Changes::of`].
+    pub kind: String,
+    /// Names and values, the old ones and the new ones; a name may stand more than once. `None`: everything of the kind
+    /// changed.
+    pub arguments: Option<Vec<(String, String)>>,
+}
+
+/// What the changes of one kind invalidate: declared by a module next to its policies.
+///
+/// ```
+/// # use backend::infrastructure::cache::{CachePolicy, Changes, Invalidation};
+/// const NOTE: CachePolicy = CachePolicy::new("note").resource_id_name("note_id").shared();
+/// const ENDS: Invalidation = NOTE.to_invalidate_groups(&["notes_of_{author}"]);
+/// pub const FEED: &[Changes] = &[Changes::of("notes").with(&["note_id", "author"]).ends(&[ENDS])];
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Changes {
+    kind: &'static str,
+    arguments: &'static [&'static str],
+    ends: &'static [Invalidation],
+}
+
+impl Changes {
+    /// Changes of a kind: the name that the trigger gives.
+    #[must_use]
+    pub const fn of(kind: &'static str) -> Self {
+        Self {
+            kind,
+            arguments: &[],
+            ends: &[],
+        }
+    }
+
+    /// The arguments that a change of this kind carries, by the names that the trigger gives.
+    #[must_use]
+    pub const fn with(self, arguments: &'static [&'static str]) -> Self {
+        Self { arguments, ..self }
+    }
+
+    /// What each change invalidates, as a write with these policies and with the change's arguments.
+    #[must_use]
+    pub const fn ends(self, ends: &'static [Invalidation]) -> Self {
+        Self { ends, ..self }
+    }
+}
+
+/// Delivers changes to the cache. See [`Cache::deliveries`].
+#[derive(Debug)]
+pub struct Deliveries {
+    cache: Cache,
+    kinds: HashMap<&'static str, Kind>,
+}
+
+#[derive(Debug, Default)]
+struct Kind {
+    arguments: Vec<&'static str>,
+    policies: Vec<CompiledPolicy>,
+}
+
+impl Cache {
+    /// The delivery of declared changes. A kind that is declared by several modules ends what all of them name.
+    #[must_use]
+    pub fn deliveries(&self, declared: &[Changes]) -> Deliveries {
+        let mut kinds: HashMap<&'static str, Kind> = HashMap::new();
+        for changes in declared {
+            let kind = kinds.entry(changes.kind).or_default();
+            kind.arguments.extend(changes.arguments);
+            kind.policies
+                .extend(changes.ends.iter().map(CompiledPolicy::new));
+        }
+        Deliveries {
+            cache: self.clone(),
+            kinds,
+        }
+    }
+
+    /// Has every write wait for the feed, and every recovery of a backend. The first feed stays.
+    pub fn attach_feed(&self, feed: &Arc<dyn ChangeFeed>) {
+        for registered in self.shared.backends() {
+            registered.backend.attach_feed(feed);
+        }
+        let _ = self.shared.feed.set(Arc::clone(feed));
+    }
+}
+
+impl Deliveries {
+    /// Invalidates what the changes make stale. When this returns, no instance answers from before. A change of a kind that
+    /// is not declared, or that lacks an argument, is an error in the log, and everything is invalidated.
+    ///
+    /// # Errors
+    /// Where the default backend is unavailable: the changes have to be delivered again. Another registered backend that
+    /// is unavailable keeps its deletions, as after a write (C35).
+    pub async fn deliver(&self, changes: &[Change]) -> Result<(), CacheError> {
+        let mut plan = WritePlan::default();
+        // Each fault of a kind is one line for all changes that are delivered together.
+        let mut reported = HashSet::new();
+        for change in changes {
+            if let Err(fault) = self.add(change, &mut plan)
+                && reported.insert((change.kind.as_str(), fault.clone()))
+            {
+                tracing::error!(kind = change.kind, "{fault}");
+            }
+        }
+        plan.settle();
+        self.carry_out(&plan).await
+    }
+
+    /// Invalidates everything. When this returns, no instance answers from before.
+    ///
+    /// # Errors
+    /// As [`deliver`](Self::deliver).
+    pub async fn deliver_everything(&self) -> Result<(), CacheError> {
+        let plan = WritePlan {
+            everything: true,
+            ..WritePlan::default()
+        };
+        self.carry_out(&plan).await
+    }
+
+    /// Adds what a change invalidates; an error is a fault of the module, in a sentence for the log.
+    fn add(&self, change: &Change, plan: &mut WritePlan) -> Result<(), String> {
+        let Some(arguments) = &change.arguments else {
+            plan.everything = true;
+            return Ok(());
+        };
+        let Some(kind) = self.kinds.get(change.kind.as_str()) else {
+            plan.everything = true;
+            return Err(
+                "a change of a kind that no module declares: everything is invalidated. Declare the kind in the module's \
+                 cache.rs and list it in modules/mod.rs, or drop the trigger that records it"
+                    .to_owned(),
+            );
+        };
+        let known: Vec<(&'static str, &str)> = kind
+            .arguments
+            .iter()
+            .flat_map(|name| {
+                let given = arguments.iter().filter(move |(given, _)| given == name);
+                given.map(move |(_, value)| (*name, value.as_str()))
+            })
+            .collect();
+        for policy in &kind.policies {
+            policy.add_write_with(&known, plan);
+        }
+        if plan.missing.is_empty() {
+            return Ok(());
+        }
+        let missing = std::mem::take(&mut plan.missing).join(", ");
+        Err(format!(
+            "a change lacks an argument that its invalidations need ({missing}): more than necessary is invalidated. The \
+             trigger and the module's declaration do not agree"
+        ))
+    }
+
+    async fn carry_out(&self, plan: &WritePlan) -> Result<(), CacheError> {
+        let shared = &self.cache.shared;
+        let default = shared.backend(None);
+        for (registered, carried) in carry_out(shared, plan).await {
+            let is_default =
+                default.is_some_and(|default| Arc::ptr_eq(&default.backend, &registered.backend));
+            if !is_default {
+                continue;
+            }
+            if let Some(unavailable) = carried.unavailable {
+                return Err(unavailable.into());
+            }
+            // A new generation that could not be set is kept by this process alone.
+            if registered.backend.availability() == Availability::Unavailable {
+                return Err(Unavailable("the breaker is open".to_owned()).into());
+            }
+            for pattern in carried.unsupported {
+                tracing::error!(
+                    pattern,
+                    "PatternMatchingNotSupportedError: {} cannot delete by pattern; use groups or to_invalidate_extra",
+                    carried.kind
+                );
+            }
+        }
+        Ok(())
+    }
+}

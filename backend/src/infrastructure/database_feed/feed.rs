@@ -1,0 +1,127 @@
+//! The feed as the cache and the start of the program see it.
+//!
+//! Come here for how long a write waits. The task that delivers is in `drain`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::drain::{Drain, Outcome, Waiting};
+use super::rows;
+use crate::infrastructure::cache::{Cache, ChangeFeed, Changes, FeedUnavailable};
+use crate::infrastructure::database::Database;
+use crate::infrastructure::settings::DatabaseSettings;
+
+/// How long a write waits for its changes to be delivered (C54), and a recovery for one look.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+/// Before a write asks for another pass after the database failed.
+const RETRY: Duration = Duration::from_millis(50);
+/// Writes that can wait at once; more of them wait to be let in.
+const MOST_WAITING: usize = 10_000;
+/// Between two removals of old rows.
+const SWEEP: Duration = Duration::from_mins(1);
+
+/// The feed of a process, which ends with this value.
+#[derive(Debug)]
+pub struct DatabaseFeed(JoinHandle<()>);
+
+impl DatabaseFeed {
+    /// Starts delivering the changes that the modules declare, and attaches the feed to the cache. Changes from before
+    /// the start are delivered when this returns, unless the cache or the database takes over a second. The feed
+    /// has two connections to the database of its own, so that it never waits for requests.
+    ///
+    /// # Errors
+    /// `DATABASE_URL` cannot be parsed.
+    pub async fn start(
+        settings: &DatabaseSettings,
+        cache: &Cache,
+        declared: &[Changes],
+    ) -> Result<Self, sqlx::Error> {
+        let (requests, waiting) = mpsc::channel(MOST_WAITING);
+        let drain = Drain::new(
+            own_database(settings)?,
+            cache.deliveries(declared),
+            cache.clone(),
+        );
+        let task = Self(tokio::spawn(drain.run(waiting)));
+        let queue = Queue(requests);
+        // Its failure is in the log.
+        let _ = queue.ask(Instant::now() + LONGEST_WAIT).await;
+        let feed: Arc<dyn ChangeFeed> = Arc::new(queue);
+        cache.attach_feed(&feed);
+        Ok(task)
+    }
+
+    /// For an instance that delivers nothing: removes rows that no instance has taken for a day, so that the table does not
+    /// grow without end. Others have distrusted everything by then.
+    ///
+    /// # Errors
+    /// `DATABASE_URL` cannot be parsed.
+    pub fn sweep_only(settings: &DatabaseSettings) -> Result<Self, sqlx::Error> {
+        let database = own_database(settings)?;
+        Ok(Self(tokio::spawn(async move {
+            loop {
+                sleep(SWEEP).await;
+                if let Err(error) = rows::remove_old(&database).await {
+                    tracing::debug!("old rows of cache_changes were not removed: {error}");
+                }
+            }
+        })))
+    }
+}
+
+impl Drop for DatabaseFeed {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// A pass that is held up for longer is given up, so that others can deliver its rows.
+fn own_database(settings: &DatabaseSettings) -> Result<Database, sqlx::Error> {
+    Database::new(&DatabaseSettings {
+        database_pool_size: 2,
+        database_idle_transaction_timeout: settings.database_idle_transaction_timeout.min(3),
+        ..settings.clone()
+    })
+}
+
+/// The way to the task.
+struct Queue(mpsc::Sender<Waiting>);
+
+impl Queue {
+    /// Waits for a pass that begins after this call; `None` where there was none in time.
+    async fn ask(&self, until: Instant) -> Option<Outcome> {
+        let (answer, answered) = oneshot::channel();
+        let waiting = Waiting { answer, until };
+        timeout_at(until, self.0.send(waiting)).await.ok()?.ok()?;
+        timeout_at(until, answered).await.ok()?.ok()
+    }
+}
+
+#[async_trait]
+impl ChangeFeed for Queue {
+    async fn after_write(&self) -> Result<(), FeedUnavailable> {
+        let until = Instant::now() + LONGEST_WAIT;
+        loop {
+            match self.ask(until).await {
+                Some(Outcome::Delivered | Outcome::CacheUnavailable) => return Ok(()),
+                Some(Outcome::DatabaseUnavailable) if Instant::now() + RETRY < until => {
+                    sleep(RETRY).await;
+                }
+                Some(Outcome::DatabaseUnavailable) | None => return Err(FeedUnavailable),
+            }
+        }
+    }
+
+    async fn has_delivered(&self) -> Result<bool, FeedUnavailable> {
+        match self.ask(Instant::now() + LONGEST_WAIT).await {
+            Some(Outcome::Delivered) => Ok(true),
+            Some(Outcome::CacheUnavailable) => Ok(false),
+            Some(Outcome::DatabaseUnavailable) | None => Err(FeedUnavailable),
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The statements of the feed: taking, removing and looking for rows of `cache_changes`.
+//!
+//! Come here to change a statement. When they run is decided in `drain`.
+
+use std::collections::BTreeMap;
+
+use crate::infrastructure::cache::Change;
+use crate::infrastructure::database::{Database, Transaction};
+
+/// Rows that a pass takes at once, at most. Also the bound of a pass's memory.
+pub(super) const BATCH: i64 = 1000;
+/// Rows that are removed at once after everything was invalidated, at most.
+pub(super) const HEAP: i64 = 50_000;
+/// Rows of an instance that delivers nothing are kept for a day, for others that do.
+const KEPT: &str = "1 day";
+
+/// In the order of their numbers, so that two passes never wait for each other. The inner statement waits for rows that
+/// another pass has taken; those that are gone then are left out.
+const TAKE: &str = "DELETE FROM cache_changes
+    WHERE id = ANY (ARRAY(SELECT id FROM cache_changes ORDER BY id LIMIT $1 FOR UPDATE))
+    RETURNING kind, arguments::text";
+
+/// Takes rows: they are gone when the transaction is committed.
+pub(super) async fn take(transaction: &mut Transaction) -> Result<Vec<Change>, sqlx::Error> {
+    let rows: Vec<(String, Option<String>)> = sqlx::query_as(TAKE)
+        .bind(BATCH)
+        .fetch_all(transaction)
+        .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(kind, arguments)| change(kind, arguments.as_deref()))
+        .collect())
+}
+
+/// Takes many rows without their contents, and returns how many.
+pub(super) async fn take_heap(transaction: &mut Transaction) -> Result<u64, sqlx::Error> {
+    const TAKE_HEAP: &str = "DELETE FROM cache_changes
+        WHERE id = ANY (ARRAY(SELECT id FROM cache_changes ORDER BY id LIMIT $1 FOR UPDATE))";
+    let done = sqlx::query(TAKE_HEAP)
+        .bind(HEAP)
+        .execute(transaction)
+        .await?;
+    Ok(done.rows_affected())
+}
+
+/// The smallest and the largest number of a visible row.
+pub(super) async fn ends(database: &Database) -> Result<Option<(i64, i64)>, sqlx::Error> {
+    let ends: (Option<i64>, Option<i64>) =
+        sqlx::query_as("SELECT min(id), max(id) FROM cache_changes")
+            .fetch_one(database)
+            .await?;
+    Ok(ends.0.zip(ends.1))
+}
+
+/// Removes rows that no instance has taken for a day, for an instance that delivers nothing.
+pub(super) async fn remove_old(database: &Database) -> Result<(), sqlx::Error> {
+    const REMOVE: &str = "DELETE FROM cache_changes WHERE id = ANY (ARRAY(
+        SELECT id FROM cache_changes WHERE changed_at < now() - $1::interval ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED))";
+    sqlx::query(REMOVE)
+        .bind(KEPT)
+        .bind(HEAP)
+        .execute(database)
+        .await?;
+    Ok(())
+}
+
+/// A row as a change. Arguments of another form than the triggers write are none at all, so that their lack is reported.
+fn change(kind: String, arguments: Option<&str>) -> Change {
+    let arguments = arguments.map(|text| {
+        let named: BTreeMap<String, Vec<String>> = serde_json::from_str(text).unwrap_or_default();
+        named
+            .into_iter()
+            .flat_map(|(name, values)| values.into_iter().map(move |value| (name.clone(), value)))
+            .collect()
+    });
+    Change { kind, arguments }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c53_a_row_is_a_change_with_each_of_its_values() {
+        let row = change(
+            "widgets".to_owned(),
+            Some(r#"{"owner": ["ada", "grace"], "widget_id": ["7"]}"#),
+        );
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let expected = vec![
+            pair("owner", "ada"),
+            pair("owner", "grace"),
+            pair("widget_id", "7"),
+        ];
+        assert_eq!(row.arguments, Some(expected));
+        assert_eq!(change("widgets".to_owned(), None).arguments, None);
+        for foreign in ["[]", "{\"owner\": 7}", "7"] {
+            let row = change("widgets".to_owned(), Some(foreign));
+            assert_eq!(row.arguments, Some(Vec::new()), "{foreign}");
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Faults around the passes of the database feed: rows nobody understands, too many rows, passes that die (C54, C55).
+//!
+//! Come here for a fault of the database or of a pass. The promises without faults are in `feed`.
+
+use std::time::{Duration, Instant};
+
+use sqlx::{Postgres, Transaction};
+
+use crate::feed::Site;
+use crate::support::eventually;
+use crate::support::proxy::Mode;
+use crate::support::server::Kind;
+
+/// Takes a row and keeps it locked, as an instance in the middle of its pass does.
+const HOLD: &str = "INSERT INTO cache_changes (kind, arguments)
+    VALUES ('widget_owners', '{\"owner\": [\"ada\"]}') RETURNING id";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c54_a_change_of_an_unknown_kind_is_reported_and_ends_everything() {
+    let site = Site::prepare(Kind::Redis).await;
+    site.warm(&site.path()).await;
+    site.execute(
+        "INSERT INTO cache_changes (kind, arguments) VALUES ('gadgets', '{\"id\": [\"7\"]}')",
+    )
+    .await;
+    site.everything_is_delivered().await;
+    assert!(!site.cluster.first().get(&site.path()).await.is_hit());
+    let is_reported = |text: &str| {
+        let mut instances = site.cluster.instances.iter();
+        instances.any(|instance| {
+            let mut lines = instance.log().into_iter();
+            lines.any(|line| {
+                line["level"] == "ERROR"
+                    && line["kind"] == "gadgets"
+                    && line.to_string().contains(text)
+            })
+        })
+    };
+    eventually("the unknown kind is reported", async || {
+        is_reported("no module declares")
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c54_a_change_that_lacks_an_argument_ends_everything() {
+    let site = Site::prepare(Kind::Redis).await;
+    site.warm(&site.path()).await;
+    site.execute(
+        "INSERT INTO cache_changes (kind, arguments) VALUES ('widgets', '{\"widget\": [\"7\"]}')",
+    )
+    .await;
+    site.everything_is_delivered().await;
+    assert!(!site.cluster.first().get(&site.path()).await.is_hit());
+}
+
+async fn a_hundred_thousand_changes(kind: Kind) {
+    let site = Site::prepare(kind).await;
+    site.warm(&site.path()).await;
+    let began = Instant::now();
+    site.execute(
+        "INSERT INTO widgets (owner_id, name) SELECT id, 'many' FROM users, generate_series(1, 100000);
+         UPDATE widgets SET name = 'new' WHERE name = 'old'",
+    )
+    .await;
+    let committed = began.elapsed();
+    site.fits(&site.path(), "the last change is seen", |_, body| {
+        body.contains("\"new\"")
+    })
+    .await;
+    site.everything_is_delivered().await;
+    println!(
+        "{}: 100 000 changes recorded in {committed:.0?}, delivered after {:.0?}",
+        kind.name(),
+        began.elapsed()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c54_a_hundred_thousand_changes_are_delivered_on_redis() {
+    a_hundred_thousand_changes(Kind::Redis).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c54_a_hundred_thousand_changes_are_delivered_on_memcached() {
+    a_hundred_thousand_changes(Kind::Memcached).await;
+}
+
+/// Its rows have smaller numbers than those that are delivered before it commits.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c53_a_transaction_that_commits_late_is_delivered() {
+    let site = Site::prepare(Kind::Redis).await;
+    let other = site.cluster.first().new_widget(&site.token, "other").await;
+    let mut late = site.pool.begin().await.unwrap();
+    sqlx::query("UPDATE widgets SET name = 'late' WHERE id = $1")
+        .bind(site.widget)
+        .execute(&mut *late)
+        .await
+        .unwrap();
+    for round in 0..5 {
+        let name = format!("round {round}");
+        site.execute(&format!(
+            "UPDATE widgets SET name = '{name}' WHERE id = {other}"
+        ))
+        .await;
+        site.fits(
+            &format!("/widgets/{other}"),
+            "others are seen",
+            |_, body| body.contains(&name),
+        )
+        .await;
+    }
+    site.warm(&site.path()).await;
+    late.commit().await.unwrap();
+    site.fits(&site.path(), "the late one is seen", |_, body| {
+        body.contains("\"late\"")
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c54_a_pass_whose_connection_is_terminated_is_made_again() {
+    let site = Site::prepare(Kind::Redis).await;
+    site.warm(&site.path()).await;
+    let held = hold_a_row(&site).await;
+    site.execute("UPDATE widgets SET name = 'new'").await;
+    let terminate = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+        WHERE wait_event_type = 'Lock' AND query LIKE 'DELETE FROM cache_changes%' AND datname = current_database()";
+    eventually("passes wait for the row and are terminated", async || {
+        let ended = sqlx::query_scalar::<_, i64>(terminate);
+        ended.fetch_one(&site.pool).await.unwrap() > 0
+    })
+    .await;
+    held.rollback().await.unwrap();
+    site.fits(&site.path(), "the change is seen", |_, body| {
+        body.contains("\"new\"")
+    })
+    .await;
+    site.everything_is_delivered().await;
+}
+
+/// An instance that stands still in the middle of its pass keeps its rows: the writes of others distrust everything and are
+/// answered.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c54_a_write_whose_pass_cannot_end_distrusts_everything() {
+    let site = Site::prepare(Kind::Redis).await;
+    // The handler of the write knows nothing of the widget that the trigger adds.
+    site.execute(
+        "CREATE FUNCTION add_widget() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             INSERT INTO widgets (owner_id, name) VALUES (NEW.id, 'added'); RETURN NULL; END $$;
+         CREATE TRIGGER add_widget AFTER UPDATE ON users FOR EACH ROW EXECUTE FUNCTION add_widget()",
+    )
+    .await;
+    site.warm("/widgets/count").await;
+    let held = hold_a_row(&site).await;
+    let change = serde_json::json!({"name": "Ada"});
+    let service = site.cluster.first();
+    let answer = service.patch(&site.token, "/users/ada", change).await;
+    answer.expect(200);
+    for instance in &site.cluster.instances {
+        assert_eq!(instance.get("/widgets/count").await.json()["count"], 2);
+    }
+    assert!(site.undelivered().await > 0, "the pass has not ended");
+    held.rollback().await.unwrap();
+    site.everything_is_delivered().await;
+}
+
+/// Locks a row of the table, as an instance in the middle of its pass does.
+async fn hold_a_row(site: &Site) -> Transaction<'static, Postgres> {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        assert!(Instant::now() < deadline, "no row could be locked");
+        let id: i64 = sqlx::query_scalar(HOLD)
+            .fetch_one(&site.pool)
+            .await
+            .unwrap();
+        let mut held = site.pool.begin().await.unwrap();
+        let locked = sqlx::query("SELECT id FROM cache_changes WHERE id = $1 FOR UPDATE");
+        let rows = locked.bind(id).fetch_all(&mut *held).await.unwrap();
+        if !rows.is_empty() {
+            return held;
+        }
+        // A pass was faster.
+    }
+}
+
+/// Neither instance reaches the cache: nobody waits for the other, and nothing is lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c55_changes_during_an_outage_are_delivered_before_the_cache_is_trusted() {
+    let mut site = Site::prepare(Kind::Redis).await;
+    site.warm(&site.path()).await;
+    let mut second = site.cluster.instances.remove(1);
+    second.signal("TERM");
+    second.wait().await;
+    site.add_behind_proxy(&[]).await;
+    site.warm(&site.path()).await;
+    site.proxy.set(Mode::Refuse);
+    for round in 0..10 {
+        assert_eq!(site.rename(round % 2, &format!("round {round}")).await, 200);
+    }
+    site.execute("UPDATE widgets SET name = 'new'").await;
+    let began = Instant::now();
+    assert_eq!(site.rename(0, "new").await, 200);
+    assert!(
+        began.elapsed() < Duration::from_secs(5),
+        "the write was answered"
+    );
+    assert!(site.undelivered().await > 0, "changes wait for the cache");
+    site.proxy.set(Mode::Pass);
+    for instance in &site.cluster.instances {
+        eventually("there are hits again", async || {
+            let answer = instance.get(&site.path()).await;
+            assert_eq!(answer.json()["name"], "new");
+            answer.is_hit()
+        })
+        .await;
+    }
+    site.everything_is_delivered().await;
+}
