@@ -230,6 +230,19 @@ async fn a_write_is_answered_after_its_changes_are_delivered(kind: Kind) {
     }
 }
 
+/// Without a trigger the declared invalidations of the write do the work, as without the feed.
+async fn what_a_write_declares_is_invalidated_too(kind: Kind) {
+    let site = Site::prepare(kind).await;
+    site.everything_is_delivered().await;
+    site.execute("DROP TRIGGER widgets_updated ON widgets")
+        .await;
+    site.warm(&site.path()).await;
+    assert_eq!(site.rename(0, "new").await, 200);
+    for instance in &site.cluster.instances {
+        assert_eq!(instance.get(&site.path()).await.json()["name"], "new");
+    }
+}
+
 /// What the instance wanted to delete does not reach the server. The other one delivers, and the answer waits for it.
 async fn an_instance_that_is_cut_off_leaves_nothing_stale(kind: Kind) {
     let site = Site::prepare(kind).await;
@@ -330,4 +343,6 @@ drills! {
     async fn c54_a_write_is_answered_after_its_changes_are_delivered_on_memcached() = a_write_is_answered_after_its_changes_are_delivered Memcached;
     async fn c54_an_instance_that_is_cut_off_leaves_nothing_stale_on_redis() = an_instance_that_is_cut_off_leaves_nothing_stale Redis;
     async fn c54_an_instance_that_is_cut_off_leaves_nothing_stale_on_memcached() = an_instance_that_is_cut_off_leaves_nothing_stale Memcached;
+    async fn c56_what_a_write_declares_is_invalidated_beside_the_feed_on_redis() = what_a_write_declares_is_invalidated_too Redis;
+    async fn c56_what_a_write_declares_is_invalidated_beside_the_feed_on_memcached() = what_a_write_declares_is_invalidated_too Memcached;
 }

@@ -20,9 +20,10 @@ pub trait ChangeFeed: Send + Sync {
     /// Where the source did not answer in that time: the changes may not have been delivered.
     async fn after_write(&self) -> Result<(), FeedUnavailable>;
 
-    /// Whether every change that was committed before the call has been delivered (C55). Takes about a second at most.
+    /// Whether every change that was committed before the call has been delivered (C55). Takes a fraction of a second at
+    /// most: `false` where that was not enough.
     ///
     /// # Errors
-    /// Where the source does not answer.
+    /// Where the source has not answered for a while.
     async fn has_delivered(&self) -> Result<bool, FeedUnavailable>;
 }

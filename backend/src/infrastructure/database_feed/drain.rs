@@ -2,6 +2,8 @@
 //!
 //! Come here to change when a pass is made and what becomes of one that fails.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -48,19 +50,24 @@ pub(super) struct Drain {
     others: Vec<(i64, Waiting)>,
     /// The largest number at the time when no other instance delivered; until a row up to it is gone nobody waits for others.
     deserted: Option<i64>,
-    /// Whether the last pass failed, so that each failure is one line.
-    is_failing: bool,
+    /// Whether the database did not answer last, for those that do not wait for that to be known.
+    is_failing: Arc<AtomicBool>,
 }
 
 impl Drain {
-    pub(super) fn new(database: Database, deliveries: Deliveries, cache: Cache) -> Self {
+    pub(super) fn new(
+        database: Database,
+        deliveries: Deliveries,
+        cache: Cache,
+        is_failing: Arc<AtomicBool>,
+    ) -> Self {
         Self {
             database,
             deliveries,
             cache,
             others: Vec::new(),
             deserted: None,
-            is_failing: false,
+            is_failing,
         }
     }
 
@@ -151,7 +158,7 @@ impl Drain {
     }
 
     /// Delivers every change that is visible now.
-    async fn pass(&mut self) -> Outcome {
+    async fn pass(&self) -> Outcome {
         if self.cache.health() == CacheHealth::Down {
             return Outcome::CacheUnavailable;
         }
@@ -204,20 +211,18 @@ impl Drain {
         Ok(Some(is_full(usize::try_from(taken).unwrap_or(0), HEAP)))
     }
 
-    fn note_failure(&mut self, error: &sqlx::Error) {
-        if !self.is_failing {
+    fn note_failure(&self, error: &sqlx::Error) {
+        if !self.is_failing.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 "changes cannot be read from the database ({error}): writes distrust the cache until they can"
             );
         }
-        self.is_failing = true;
     }
 
-    fn note_success(&mut self) {
-        if self.is_failing {
+    fn note_success(&self) {
+        if self.is_failing.swap(false, Ordering::Relaxed) {
             tracing::info!("changes can be read from the database again");
         }
-        self.is_failing = false;
     }
 }
 

@@ -3,6 +3,7 @@
 //! Come here for how long a write waits. The task that delivers is in `drain`.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,8 +17,10 @@ use crate::infrastructure::cache::{Cache, ChangeFeed, Changes, FeedUnavailable};
 use crate::infrastructure::database::Database;
 use crate::infrastructure::settings::DatabaseSettings;
 
-/// How long a write waits for its changes to be delivered (C54), and a recovery for one look.
+/// How long a write waits for its changes to be delivered (C54).
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
+/// How long a recovery waits at once (C55). It asks again; in between it answers other instances.
+const LONGEST_LOOK: Duration = Duration::from_millis(200);
 /// Before a write asks for another pass after the database failed.
 const RETRY: Duration = Duration::from_millis(50);
 /// Writes that can wait at once; more of them wait to be let in.
@@ -42,13 +45,18 @@ impl DatabaseFeed {
         declared: &[Changes],
     ) -> Result<Self, sqlx::Error> {
         let (requests, waiting) = mpsc::channel(MOST_WAITING);
+        let is_failing = Arc::new(AtomicBool::new(false));
         let drain = Drain::new(
             own_database(settings)?,
             cache.deliveries(declared),
             cache.clone(),
+            Arc::clone(&is_failing),
         );
         let task = Self(tokio::spawn(drain.run(waiting)));
-        let queue = Queue(requests);
+        let queue = Queue {
+            requests,
+            is_failing,
+        };
         // Its failure is in the log.
         let _ = queue.ask(Instant::now() + LONGEST_WAIT).await;
         let feed: Arc<dyn ChangeFeed> = Arc::new(queue);
@@ -90,14 +98,21 @@ fn own_database(settings: &DatabaseSettings) -> Result<Database, sqlx::Error> {
 }
 
 /// The way to the task.
-struct Queue(mpsc::Sender<Waiting>);
+struct Queue {
+    requests: mpsc::Sender<Waiting>,
+    /// Whether the database did not answer last.
+    is_failing: Arc<AtomicBool>,
+}
 
 impl Queue {
     /// Waits for a pass that begins after this call; `None` where there was none in time.
     async fn ask(&self, until: Instant) -> Option<Outcome> {
         let (answer, answered) = oneshot::channel();
         let waiting = Waiting { answer, until };
-        timeout_at(until, self.0.send(waiting)).await.ok()?.ok()?;
+        timeout_at(until, self.requests.send(waiting))
+            .await
+            .ok()?
+            .ok()?;
         timeout_at(until, answered).await.ok()?.ok()
     }
 }
@@ -118,10 +133,12 @@ impl ChangeFeed for Queue {
     }
 
     async fn has_delivered(&self) -> Result<bool, FeedUnavailable> {
-        match self.ask(Instant::now() + LONGEST_WAIT).await {
+        match self.ask(Instant::now() + LONGEST_LOOK).await {
             Some(Outcome::Delivered) => Ok(true),
-            Some(Outcome::CacheUnavailable) => Ok(false),
-            Some(Outcome::DatabaseUnavailable) | None => Err(FeedUnavailable),
+            Some(Outcome::DatabaseUnavailable) => Err(FeedUnavailable),
+            None if self.is_failing.load(Ordering::Relaxed) => Err(FeedUnavailable),
+            // A pass that takes long goes on.
+            Some(Outcome::CacheUnavailable) | None => Ok(false),
         }
     }
 }
