@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use super::cache::{CacheBackendKind, CacheSettings, extra_backends};
+use super::cache::{CacheBackendKind, CacheSettings};
+use super::extra_backends::extra_backends;
 use crate::infrastructure::cache::{BackendKind, CacheOptions, MemcachedOptions, RedisOptions};
 
 impl From<&CacheSettings> for CacheOptions {

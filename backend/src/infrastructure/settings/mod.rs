@@ -11,6 +11,7 @@ mod cache_options;
 mod database;
 mod document;
 mod dotenv;
+mod extra_backends;
 mod logging;
 mod server;
 mod sources;
