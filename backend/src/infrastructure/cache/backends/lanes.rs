@@ -66,8 +66,7 @@ struct Lane<T> {
 
 struct LaneState<T> {
     connection: Option<Made<T>>,
-    /// The number of the connection, so that a late error of an old connection does not close the new
-    /// one.
+    /// The number of the connection. A late error of an old connection does not close the new one.
     serial: u64,
     /// The beginning of the newest attempt to connect, if one is under way.
     renewing: Option<Instant>,
@@ -151,8 +150,7 @@ impl<C: Connector> Lanes<C> {
     }
 
     /// Closes every connection, unless this one has been replaced: the others are probably dead too, and
-    /// a second attempt must not get a dead connection. Commands that were sent are still answered if
-    /// possible.
+    /// a second attempt must not get a dead connection. Sent commands are still answered if possible.
     pub(super) fn end_all_with(&self, place: Place) {
         let is_current = {
             let state = self.lane(place.lane).state();
@@ -171,8 +169,7 @@ impl<C: Connector> Lanes<C> {
     }
 
     /// Closes every connection, because replies on one of them are out of step. Connections that are
-    /// younger than `patience` stay: an out-of-step answer of this time belongs to a command from before
-    /// they were made.
+    /// younger than `patience` stay: an out-of-step answer belongs to a command from before them.
     pub(super) fn end_out_of_step(&self, patience: Duration) {
         for lane in &self.0.lanes {
             let mut state = lane.state();
