@@ -287,3 +287,52 @@ async fn c21_a_dropped_operation_leaves_no_answer_for_the_next_one() {
         }
     }
 }
+
+#[actix_web::test]
+async fn counters_count_every_one_and_keep_the_end_that_they_began_with() {
+    for backend in backends() {
+        let (name, key) = (backend.name(), unique("counter"));
+        backend.decrement(&key).await.unwrap();
+        let counted = join_all((0..20).map(|_| backend.increment(&key, MINUTE))).await;
+        let mut values: Vec<u64> = counted
+            .into_iter()
+            .map(|count| {
+                let count = count.unwrap();
+                assert!(count.remaining <= MINUTE, "{name}: {count:?}");
+                assert!(count.remaining >= MINUTE / 2, "{name}: {count:?}");
+                count.value
+            })
+            .collect();
+        values.sort_unstable();
+        assert_eq!(values, (1..=20).collect::<Vec<u64>>(), "{name}");
+        backend.decrement(&key).await.unwrap();
+        let later = backend.increment(&key, MINUTE * 60).await.unwrap();
+        assert_eq!(later.value, 20, "{name}");
+        assert!(later.remaining <= MINUTE, "{name}: {later:?}");
+    }
+}
+
+#[actix_web::test]
+async fn a_counter_ends_and_is_never_taken_below_0() {
+    for backend in backends() {
+        let (name, key) = (backend.name(), unique("counter"));
+        let second = Duration::from_secs(1);
+        assert_eq!(backend.increment(&key, second).await.unwrap().value, 1);
+        for _ in 0..3 {
+            backend.decrement(&key).await.unwrap();
+        }
+        assert!(
+            backend.increment(&key, second).await.unwrap().value <= 1,
+            "{name}"
+        );
+        eventually("the counter has ended", async || {
+            backend.get(&key).await.unwrap().is_none()
+        })
+        .await;
+        assert_eq!(
+            backend.increment(&key, second).await.unwrap().value,
+            1,
+            "{name}"
+        );
+    }
+}

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use actix_web::web;
-use backend::infrastructure::cache::backends::{BackendError, CacheBackend, Found, Version};
+use backend::infrastructure::cache::backends::{BackendError, CacheBackend, Count, Found, Version};
 use backend::infrastructure::cache::{CacheHealth, CacheOptions, CachePolicy};
 use backend::infrastructure::settings::{CacheBackendKind, CacheSettings};
 use futures_util::future::join_all;
@@ -203,6 +203,14 @@ impl CacheBackend for Failing {
 
     async fn delete(&self, keys: &[String]) -> Result<(), BackendError> {
         self.inner.delete(keys).await
+    }
+
+    async fn increment(&self, key: &str, expiration: Duration) -> Result<Count, BackendError> {
+        self.inner.increment(key, expiration).await
+    }
+
+    async fn decrement(&self, key: &str) -> Result<(), BackendError> {
+        self.inner.decrement(key).await
     }
 
     async fn delete_pattern(&self, pattern: &str) -> Result<u64, BackendError> {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use backend::infrastructure::cache::backends::{BackendError, CacheBackend, Found, Version};
+use backend::infrastructure::cache::backends::{BackendError, CacheBackend, Count, Found, Version};
 use backend::infrastructure::settings::{CacheBackendKind, CacheSettings};
 use bytes::Bytes;
 use tokio::sync::Semaphore;
@@ -140,6 +140,14 @@ impl CacheBackend for Steered {
 
     async fn delete(&self, keys: &[String]) -> Result<(), BackendError> {
         self.server().delete(keys).await
+    }
+
+    async fn increment(&self, key: &str, expiration: Duration) -> Result<Count, BackendError> {
+        self.server().increment(key, expiration).await
+    }
+
+    async fn decrement(&self, key: &str) -> Result<(), BackendError> {
+        self.server().decrement(key).await
     }
 
     async fn delete_pattern(&self, pattern: &str) -> Result<u64, BackendError> {

@@ -31,6 +31,15 @@ pub enum Version {
     Anything,
 }
 
+/// A counter after [`CacheBackend::increment`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Count {
+    /// How often it was counted since the counter began, the present one included.
+    pub value: u64,
+    /// The time until the counter ends.
+    pub remaining: Duration,
+}
+
 /// The value under a key after [`CacheBackend::get_or_create`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GetOrCreateResult {
@@ -172,6 +181,13 @@ pub trait CacheBackend: Send + Sync + 'static {
     ) -> Result<(), BackendError> {
         self.delete(keys).await
     }
+
+    /// Adds one to the counter under the key, in one round trip and atomically. A counter begins with the first one and ends
+    /// after the expiration, however often it is counted meanwhile.
+    async fn increment(&self, key: &str, expiration: Duration) -> Result<Count, BackendError>;
+
+    /// Takes one back from the counter under the key, but not below 0. An absent counter stays absent.
+    async fn decrement(&self, key: &str) -> Result<(), BackendError>;
 
     /// Deletes the keys that match the Redis glob, and answers their number.
     async fn delete_pattern(&self, pattern: &str) -> Result<u64, BackendError>;

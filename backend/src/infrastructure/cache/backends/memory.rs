@@ -5,13 +5,13 @@
 //! `bounded_store`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::bounded_store::Store;
-use super::contract::{BackendError, CacheBackend, Found, Version};
+use super::contract::{BackendError, CacheBackend, Count, Found, Version};
 use super::glob;
 
 /// Entries in this process's memory. When it is full, entries that are not read are evicted.
@@ -19,6 +19,7 @@ use super::glob;
 pub struct MemoryBackend {
     entries: Store,
     versions: AtomicU64,
+    start: Instant,
 }
 
 impl MemoryBackend {
@@ -28,6 +29,7 @@ impl MemoryBackend {
         Self {
             entries: Store::new(max_bytes),
             versions: AtomicU64::new(1),
+            start: Instant::now(),
         }
     }
 
@@ -49,6 +51,54 @@ impl MemoryBackend {
             .entries
             .put_if(key, value, version, expiration, condition);
         Ok(stored.then_some(Version::Number(version)))
+    }
+
+    /// Replaces the counter under the key by what the change makes of it; `None` leaves it. Tried again only where another
+    /// change came between, so that one of them always goes on.
+    fn change_counter(
+        &self,
+        key: &str,
+        change: impl Fn(Option<Counter>) -> Option<Counter>,
+    ) -> Result<Option<Counter>, BackendError> {
+        loop {
+            let now = self.start.elapsed();
+            let standing = self.entries.get(key);
+            let counter = standing
+                .as_ref()
+                .and_then(|kept| Counter::read(&kept.value))
+                .filter(|counter| counter.ends > now);
+            let Some(changed) = change(counter) else {
+                return Ok(None);
+            };
+            let seen = standing.map(|kept| kept.stamp);
+            let lifetime = changed.ends.saturating_sub(now);
+            let stored =
+                self.put_if(key, &changed.write(), lifetime, |standing| standing == seen)?;
+            if stored.is_some() {
+                return Ok(Some(changed));
+            }
+        }
+    }
+}
+
+/// A counter, and when it ends: the time since the backend was made, in whole milliseconds.
+#[derive(Clone, Copy)]
+struct Counter {
+    value: u64,
+    ends: Duration,
+}
+
+impl Counter {
+    fn read(stored: &[u8]) -> Option<Self> {
+        let (value, ends) = std::str::from_utf8(stored).ok()?.split_once(' ')?;
+        Some(Self {
+            value: value.parse().ok()?,
+            ends: Duration::from_millis(ends.parse().ok()?),
+        })
+    }
+
+    fn write(self) -> Bytes {
+        format!("{} {}", self.value, self.ends.as_millis()).into()
     }
 }
 
@@ -97,6 +147,31 @@ impl CacheBackend for MemoryBackend {
             self.entries.remove(key);
         }
         Ok(())
+    }
+
+    async fn increment(&self, key: &str, expiration: Duration) -> Result<Count, BackendError> {
+        let counted = self.change_counter(key, |counter| {
+            Some(Counter {
+                value: counter.map_or(0, |counter| counter.value).saturating_add(1),
+                ends: counter
+                    .map_or_else(|| self.start.elapsed() + expiration, |counter| counter.ends),
+            })
+        })?;
+        let counted = counted.ok_or_else(|| BackendError::unavailable("nothing was counted"))?;
+        Ok(Count {
+            value: counted.value,
+            remaining: counted.ends.saturating_sub(self.start.elapsed()),
+        })
+    }
+
+    async fn decrement(&self, key: &str) -> Result<(), BackendError> {
+        let taken = self.change_counter(key, |counter| {
+            counter.map(|counter| Counter {
+                value: counter.value.saturating_sub(1),
+                ..counter
+            })
+        });
+        taken.map(drop)
     }
 
     async fn delete_pattern(&self, pattern: &str) -> Result<u64, BackendError> {

@@ -13,7 +13,7 @@ mod memory;
 mod redis;
 mod second_attempt;
 
-pub use contract::{BackendError, CacheBackend, Found, GetOrCreateResult, Version};
+pub use contract::{BackendError, CacheBackend, Count, Found, GetOrCreateResult, Version};
 pub use memcached::MemcachedBackend;
 pub use memory::MemoryBackend;
 pub use redis::{NearBackend, RedisBackend};

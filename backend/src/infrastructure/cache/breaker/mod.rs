@@ -4,6 +4,7 @@
 //! Come here to see the behaviour in an outage. The states are described in `guarded_backend`. Nothing
 //! here knows requests or policies.
 
+mod counters;
 mod deletions;
 mod distrust;
 mod guarded_backend;

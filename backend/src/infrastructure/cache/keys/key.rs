@@ -13,6 +13,9 @@ pub(in crate::infrastructure::cache) const GROUP: &str = "~group:";
 /// The beginning of the key of a resource's record, behind the namespace (C44).
 pub(in crate::infrastructure::cache) const RESOURCE: &str = "~resource:";
 
+/// What the key of a counter begins with, behind the namespace.
+const COUNTER: &str = "~counter:";
+
 /// A key in the application's form and in the server's form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::infrastructure::cache) struct Key {
@@ -68,6 +71,11 @@ impl Key {
 /// The key of a declared group's record.
 pub(in crate::infrastructure::cache) fn group_key(group: &str) -> String {
     format!("{GROUP}{group}")
+}
+
+/// The key of a counter, where no key of a route or a service can be.
+pub(in crate::infrastructure::cache) fn counter_key(name: &str) -> String {
+    format!("{COUNTER}{name}")
 }
 
 /// The key of the record of the resource `{prefix}:{id}`.

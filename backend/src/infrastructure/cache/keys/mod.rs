@@ -16,7 +16,9 @@ pub(in crate::infrastructure::cache) use arguments::{
     Arguments, CALLER, QUERY_HASH, bound_caller, is_id, usual_form,
 };
 pub(in crate::infrastructure::cache) use escape::{is_plain, push_escaped};
-pub(in crate::infrastructure::cache) use key::{GROUP, Key, RESOURCE, group_key, resource_key};
+pub(in crate::infrastructure::cache) use key::{
+    GROUP, Key, RESOURCE, counter_key, group_key, resource_key,
+};
 pub(in crate::infrastructure::cache) use memberships::Memberships;
 pub(in crate::infrastructure::cache) use query::{QueryError, QueryFields, QueryType};
 pub(in crate::infrastructure::cache) use template::{

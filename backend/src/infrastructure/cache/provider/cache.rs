@@ -27,7 +27,7 @@ use super::error::{CacheError, CacheHealth};
 use super::provider::Provider;
 use super::registry::{DEFAULT_BACKEND, RegisteredBackend, Shared};
 use super::verification::Verification;
-use crate::infrastructure::cache::backends::{BackendError, CacheBackend, from_options};
+use crate::infrastructure::cache::backends::{BackendError, CacheBackend, Count, from_options};
 use crate::infrastructure::cache::breaker::{Availability, GuardedBackend, Supervisor};
 use crate::infrastructure::cache::clock::Clock;
 use crate::infrastructure::cache::log_limits::{Once, RateLimit};
@@ -200,6 +200,18 @@ impl Cache {
     /// removal is kept and done at the recovery.
     pub async fn clear(&self) -> Result<(), CacheError> {
         self.default_provider().clear().await
+    }
+
+    /// Adds one to a counter that all instances share, in one round trip and atomically. It begins with the first one and
+    /// ends after the expiration, however often it is counted. Counters and keys have names of their own. While the backend is
+    /// unavailable this is an error at once; a server that needs room may let a counter go before its time.
+    pub async fn increment(&self, name: &str, expiration: Duration) -> Result<Count, CacheError> {
+        self.default_provider().increment(name, expiration).await
+    }
+
+    /// Takes one back from a counter, but not below 0.
+    pub async fn decrement(&self, name: &str) -> Result<(), CacheError> {
+        self.default_provider().decrement(name).await
     }
 
     /// The stored value of the key, or the computed value, which is then stored: see

@@ -16,11 +16,12 @@ use serde::de::DeserializeOwned;
 use super::cache::Cache;
 use super::error::CacheError;
 use super::registry::{RegisteredBackend, Shared};
+use crate::infrastructure::cache::backends::Count;
 use crate::infrastructure::cache::breaker::{
     GuardedBackend, Unavailable, clear, invalidate, invalidate_pattern,
 };
 use crate::infrastructure::cache::clock::saturating_milliseconds;
-use crate::infrastructure::cache::keys::{Key, group_key, resource_key};
+use crate::infrastructure::cache::keys::{Key, counter_key, group_key, resource_key};
 use crate::infrastructure::cache::stored::{
     Belonging, CompleteAnswer, Entry, OfAnotherKey, Provenance, StoredValue, ValueId, entity_tag,
     parse_group_record, read_value, stamp, write_entry,
@@ -101,6 +102,25 @@ impl Provider<'_> {
     pub async fn clear(&self) -> Result<(), CacheError> {
         let backend = self.known()?;
         Ok(clear(backend).await?)
+    }
+
+    /// See [`Cache::increment`].
+    pub async fn increment(&self, name: &str, expiration: Duration) -> Result<Count, CacheError> {
+        check_key(name)?;
+        if expiration.as_millis() == 0 {
+            return Err(CacheError::Expiration);
+        }
+        let backend = self.known()?;
+        let key = backend.key(&counter_key(name));
+        Ok(backend.increment(key.full(), expiration).await?)
+    }
+
+    /// See [`Cache::decrement`].
+    pub async fn decrement(&self, name: &str) -> Result<(), CacheError> {
+        check_key(name)?;
+        let backend = self.known()?;
+        let key = backend.key(&counter_key(name));
+        Ok(backend.decrement(key.full()).await?)
     }
 
     /// The entry under the key, if it is still an answer: of this generation and of the present

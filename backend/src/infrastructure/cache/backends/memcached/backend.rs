@@ -20,7 +20,7 @@ use super::connections::{Lanes, MemcachedConnector, Ticket};
 use super::promise::Waiting;
 use super::protocol::{self, Condition, Content, Key, MAX_KEY_BYTES, MAX_VALUE_BYTES};
 use crate::infrastructure::cache::backends::contract::{
-    BackendError, CacheBackend, Found, GetOrCreateResult, Version,
+    BackendError, CacheBackend, Count, Found, GetOrCreateResult, Version,
 };
 use crate::infrastructure::cache::options::MemcachedOptions;
 
@@ -105,6 +105,24 @@ impl MemcachedBackend {
         Ok(stored
             .filter(|stored| stored.value == value)
             .map(|stored| stored.version))
+    }
+
+    /// Counts. Whether it was done is not known where no answer comes, so it is not repeated.
+    async fn count(
+        &self,
+        question: impl FnOnce(&Connection) -> Result<Waiting, String>,
+    ) -> Result<Option<Count>, BackendError> {
+        let ticket = self.lanes.of_thread().await?;
+        let counted = answer(question(&ticket.connection));
+        let counted = self.lanes.watched(ticket.place, self.deadline / 2, counted);
+        match counted.await? {
+            Content::Counter(value, seconds) => Ok(Some(Count {
+                value,
+                remaining: Duration::from_secs(seconds),
+            })),
+            Content::ConditionFailed => Ok(None),
+            other => Err(unexpected(other)),
+        }
     }
 
     async fn sign_of_life(&self, ticket: Ticket) -> Result<(), BackendError> {
@@ -229,6 +247,21 @@ impl CacheBackend for MemcachedBackend {
         let deletions = client.run_many(keys.map(Delete::new)).await;
         let mut deletions = deletions.map_err(unavailable)?.into_iter();
         deletions.try_for_each(|deleted| deleted.map(|_| ()).map_err(unavailable))
+    }
+
+    async fn increment(&self, key: &str, expiration: Duration) -> Result<Count, BackendError> {
+        let sent_key = storable(key, &[])?;
+        let lifetime = protocol::lifetime_on_the_wire(expiration, SystemTime::now());
+        let counted = self.count(|connection| connection.increment(&sent_key, lifetime));
+        counted
+            .await?
+            .ok_or_else(|| unavailable("nothing was counted"))
+    }
+
+    async fn decrement(&self, key: &str) -> Result<(), BackendError> {
+        let sent_key = storable(key, &[])?;
+        let counted = self.count(|connection| connection.decrement(&sent_key));
+        counted.await.map(drop)
     }
 
     async fn delete_pattern(&self, _: &str) -> Result<u64, BackendError> {

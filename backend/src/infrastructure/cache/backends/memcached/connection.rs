@@ -95,6 +95,16 @@ impl Connection {
         self.ask(|queue| queue.delete(key))
     }
 
+    /// Adds one to a counter that has this lifetime if it begins now.
+    pub(super) fn increment(&self, key: &Key<'_>, lifetime: u64) -> Result<Waiting, String> {
+        self.ask(|queue| queue.increment(key, lifetime))
+    }
+
+    /// Takes one from a counter.
+    pub(super) fn decrement(&self, key: &Key<'_>) -> Result<Waiting, String> {
+        self.ask(|queue| queue.decrement(key))
+    }
+
     /// Asks for a sign of life.
     pub(super) fn sign_of_life(&self) -> Result<Waiting, String> {
         self.ask(Queue::sign_of_life)

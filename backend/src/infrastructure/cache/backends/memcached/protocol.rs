@@ -100,6 +100,24 @@ pub(super) fn write_store(
     commands.extend_from_slice(b"\r\n");
 }
 
+/// Appends the command that adds one to a counter, which begins with 1 and has this lifetime.
+pub(super) fn write_increment(commands: &mut Vec<u8>, key: &Key<'_>, lifetime: u64, opaque: u64) {
+    commands.extend_from_slice(b"ma ");
+    key.write(commands);
+    let _ = write!(commands, " N{lifetime} J1 D1 MI v t O{opaque}");
+    key.write_flag(commands);
+    commands.extend_from_slice(b"\r\n");
+}
+
+/// Appends the command that takes one from a counter that is there; the server stops at 0.
+pub(super) fn write_decrement(commands: &mut Vec<u8>, key: &Key<'_>, opaque: u64) {
+    commands.extend_from_slice(b"ma ");
+    key.write(commands);
+    let _ = write!(commands, " D1 MD v t O{opaque}");
+    key.write_flag(commands);
+    commands.extend_from_slice(b"\r\n");
+}
+
 /// Appends the command that deletes a value.
 pub(super) fn write_delete(commands: &mut Vec<u8>, key: &Key<'_>, opaque: u64) {
     commands.extend_from_slice(b"md ");
@@ -142,6 +160,8 @@ fn since_epoch(now: SystemTime) -> u64 {
 pub(super) enum Content {
     /// A value, and its number if the server sent it.
     Value(Bytes, Option<u64>),
+    /// A counter, and the seconds until it ends.
+    Counter(u64, u64),
     /// The key is absent.
     Absent,
     /// Done. For a stored value, its number if the server sent it.
@@ -205,9 +225,19 @@ pub(super) fn take_answer(received: &mut BytesMut) -> Result<Received, Surprise>
             return Err(Surprise("a value does not end where it should".to_owned()));
         }
         let value = received.split_to(whole).freeze();
+        let value = value.slice(begin..begin + length);
+        // Only counters are asked for with the time that they have left.
+        let content = match tokens.seconds {
+            Some(seconds) => Content::Counter(
+                number(value.trim_ascii())
+                    .ok_or_else(|| Surprise("a counter is no number".to_owned()))?,
+                seconds,
+            ),
+            None => Content::Value(value, tokens.number),
+        };
         return Ok(Received::Answer(Answer {
             opaque: tokens.opaque,
-            content: Content::Value(value.slice(begin..begin + length), tokens.number),
+            content,
         }));
     }
     let answer = if code == b"SERVER_ERROR" {
@@ -237,6 +267,7 @@ pub(super) fn take_answer(received: &mut BytesMut) -> Result<Received, Surprise>
 struct Tokens {
     opaque: Option<u64>,
     number: Option<u64>,
+    seconds: Option<u64>,
 }
 
 impl Tokens {
@@ -248,6 +279,8 @@ impl Tokens {
             match token.split_first() {
                 Some((b'O', digits)) => tokens.opaque = Some(number(digits)?),
                 Some((b'c', digits)) => tokens.number = Some(number(digits)?),
+                // `t-1` is for ever, which no counter of ours is.
+                Some((b't', digits)) => tokens.seconds = Some(number(digits).unwrap_or_default()),
                 _ => {}
             }
             arguments = rest;

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use super::promise::{Promise, Waiting};
 use super::protocol::{
-    Condition, Content, Key, write_delete, write_look_up, write_sign_of_life, write_store,
+    Condition, Content, Key, write_decrement, write_delete, write_increment, write_look_up,
+    write_sign_of_life, write_store,
 };
 
 /// The most commands of a connection that may be without an answer.
@@ -22,6 +23,7 @@ enum Kind {
     LookUp,
     Store,
     Delete,
+    Count,
     SignOfLife,
 }
 
@@ -35,9 +37,10 @@ pub(super) struct Sent {
 impl Sent {
     /// Whether the answer belongs to this command.
     pub(super) fn is_answered_by(&self, opaque: Option<u64>, content: &Content) -> bool {
-        let changes = matches!(self.kind, Kind::Store | Kind::Delete);
+        let changes = matches!(self.kind, Kind::Store | Kind::Delete | Kind::Count);
         let is_fitting = match content {
             Content::Value(..) => self.kind == Kind::LookUp && opaque.is_some(),
+            Content::Counter(..) => self.kind == Kind::Count && opaque.is_some(),
             Content::Absent => self.kind == Kind::LookUp,
             Content::Done(_) | Content::ConditionFailed => changes,
             Content::SignOfLife => self.kind == Kind::SignOfLife,
@@ -101,6 +104,20 @@ impl Queue {
     pub(super) fn delete(&mut self, key: &Key<'_>) -> Result<Waiting, String> {
         self.push(Kind::Delete, |bytes, opaque| {
             write_delete(bytes, key, opaque);
+        })
+    }
+
+    /// Adds one to a counter that has this lifetime if it begins now.
+    pub(super) fn increment(&mut self, key: &Key<'_>, lifetime: u64) -> Result<Waiting, String> {
+        self.push(Kind::Count, |bytes, opaque| {
+            write_increment(bytes, key, lifetime, opaque);
+        })
+    }
+
+    /// Takes one from a counter.
+    pub(super) fn decrement(&mut self, key: &Key<'_>) -> Result<Waiting, String> {
+        self.push(Kind::Count, |bytes, opaque| {
+            write_decrement(bytes, key, opaque);
         })
     }
 

@@ -12,11 +12,12 @@ use bytes::Bytes;
 use super::answers::failed;
 use super::batched_get::Lookups;
 use super::connections::{Lanes, RedisConnector, Ticket};
+use super::counters;
 use super::identity::Identity;
 use super::patterns::PatternDeletions;
 use super::set::Setter;
 use crate::infrastructure::cache::backends::contract::{
-    BackendError, CacheBackend, Found, GetOrCreateResult, Version,
+    BackendError, CacheBackend, Count, Found, GetOrCreateResult, Version,
 };
 use crate::infrastructure::cache::options::CacheOptions;
 
@@ -139,6 +140,14 @@ impl CacheBackend for RedisBackend {
     ) -> Result<(), BackendError> {
         let ticket = self.lanes.for_second_attempt(first_began).await?;
         self.unlink(keys, ticket).await
+    }
+
+    async fn increment(&self, key: &str, expiration: Duration) -> Result<Count, BackendError> {
+        counters::increment(&self.lanes, self.deadline, key, expiration).await
+    }
+
+    async fn decrement(&self, key: &str) -> Result<(), BackendError> {
+        counters::decrement(&self.lanes, self.deadline, key).await
     }
 
     async fn delete_pattern(&self, pattern: &str) -> Result<u64, BackendError> {

@@ -9,6 +9,7 @@ mod answers;
 mod backend;
 mod batched_get;
 mod connections;
+mod counters;
 mod identity;
 mod near;
 mod patterns;

@@ -151,6 +151,7 @@ fn answers() -> impl Strategy<Value = (Answer, Vec<u8>)> {
     let content = prop_oneof![
         (value, any::<u64>())
             .prop_map(|(value, number)| Content::Value(Bytes::from(value), Some(number))),
+        (any::<u64>(), any::<u64>()).prop_map(|(count, seconds)| Content::Counter(count, seconds)),
         Just(Content::Absent),
         proptest::option::of(any::<u64>()).prop_map(Content::Done),
         Just(Content::ConditionFailed),
@@ -165,6 +166,11 @@ fn answers() -> impl Strategy<Value = (Answer, Vec<u8>)> {
                 bytes.extend_from_slice(value);
                 bytes.extend_from_slice(b"\r\n");
                 (bytes, Some(opaque))
+            }
+            Content::Counter(count, seconds) => {
+                let count = count.to_string();
+                let line = format!("VA {} t{seconds} O{opaque}\r\n{count}\r\n", count.len());
+                (line.into_bytes(), Some(opaque))
             }
             Content::Absent => (b"EN\r\n".to_vec(), None),
             Content::Done(number) => {

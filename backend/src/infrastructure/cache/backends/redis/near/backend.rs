@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use super::tracking;
 use super::values::Near;
 use crate::infrastructure::cache::backends::contract::{
-    BackendError, CacheBackend, Found, GetOrCreateResult, Version,
+    BackendError, CacheBackend, Count, Found, GetOrCreateResult, Version,
 };
 use crate::infrastructure::cache::backends::redis::backend::RedisBackend;
 use crate::infrastructure::cache::options::CacheOptions;
@@ -171,6 +171,14 @@ impl CacheBackend for NearBackend {
     ) -> Result<(), BackendError> {
         self.change(keys, self.remote.delete_again(keys, first_began))
             .await
+    }
+
+    async fn increment(&self, key: &str, expiration: Duration) -> Result<Count, BackendError> {
+        self.remote.increment(key, expiration).await
+    }
+
+    async fn decrement(&self, key: &str) -> Result<(), BackendError> {
+        self.remote.decrement(key).await
     }
 
     async fn delete_pattern(&self, pattern: &str) -> Result<u64, BackendError> {

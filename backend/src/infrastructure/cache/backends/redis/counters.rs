@@ -1,0 +1,73 @@
+//! Counters: added to and taken from in one round trip, atomically.
+//!
+//! Come here when attempts are counted wrongly. What is counted, and what the number means, is decided by the caller.
+
+use std::time::Duration;
+
+use redis::Cmd;
+
+use super::answers::{failed, milliseconds};
+use super::connections::Lanes;
+use crate::infrastructure::cache::backends::contract::{BackendError, Count};
+
+/// Adds one. A counter without an end, which a server may be left with, gets one: nobody is refused for ever.
+const INCREMENT: &str = "\
+local count = redis.call('INCR', KEYS[1])
+local remaining = redis.call('PTTL', KEYS[1])
+if remaining < 0 then
+  redis.call('PEXPIRE', KEYS[1], ARGV[1])
+  remaining = tonumber(ARGV[1])
+end
+return {count, remaining}";
+
+/// Takes one back from a counter that is there.
+const DECREMENT: &str = "\
+local count = redis.call('GET', KEYS[1])
+if count and tonumber(count) > 0 then
+  return {redis.call('DECR', KEYS[1]), 0}
+end
+return {0, 0}";
+
+/// Adds one to a counter.
+pub(super) async fn increment(
+    lanes: &Lanes,
+    deadline: Duration,
+    key: &str,
+    expiration: Duration,
+) -> Result<Count, BackendError> {
+    let mut call = script(INCREMENT, key);
+    call.arg(milliseconds(expiration));
+    let (value, remaining) = run(lanes, deadline, &call).await?;
+    Ok(Count {
+        value,
+        remaining: Duration::from_millis(remaining),
+    })
+}
+
+/// Takes one back from a counter.
+pub(super) async fn decrement(
+    lanes: &Lanes,
+    deadline: Duration,
+    key: &str,
+) -> Result<(), BackendError> {
+    run(lanes, deadline, &script(DECREMENT, key))
+        .await
+        .map(drop)
+}
+
+/// The text and not its hash: so short that a second round trip for a server that does not know it costs more.
+fn script(text: &str, key: &str) -> Cmd {
+    let mut call = redis::cmd("EVAL");
+    call.arg(text).arg(1).arg(key);
+    call
+}
+
+async fn run(lanes: &Lanes, deadline: Duration, call: &Cmd) -> Result<(u64, u64), BackendError> {
+    let mut ticket = lanes.of_thread().await?;
+    // Whether it was done is not known where no answer comes, so it is not repeated.
+    let answer = call.query_async::<(u64, u64)>(&mut ticket.connection);
+    let answer = lanes.watched(ticket.place, deadline / 2, answer);
+    answer
+        .await
+        .map_err(|error| failed(lanes, ticket.place, error))
+}
