@@ -5,6 +5,7 @@
 
 pub mod auth;
 pub mod cache;
+pub mod client_address;
 pub mod database;
 pub mod database_feed;
 pub mod http;

@@ -17,9 +17,10 @@ use tokio::time::{timeout, timeout_at};
 use tracing_actix_web::TracingLogger;
 use tracing_subscriber::util::TryInitError;
 
-use crate::infrastructure::auth::Passwords;
+use crate::infrastructure::auth::{Attempts, Passwords};
 use crate::infrastructure::cache::backends::BackendError;
 use crate::infrastructure::cache::{Cache, CacheOptions};
+use crate::infrastructure::client_address::{ClientAddress, TrustedProxies};
 use crate::infrastructure::database::{self, Database, MigrationError};
 use crate::infrastructure::database_feed::DatabaseFeed;
 use crate::infrastructure::http::{ApiError, RequestTimeout, apply_conventions, close_connections};
@@ -112,6 +113,8 @@ pub async fn serve(settings: Settings, signals: &mut Signals) -> Result<(), Star
 struct Parts {
     database: Database,
     passwords: Passwords,
+    attempts: Attempts,
+    trusted_proxies: TrustedProxies,
     cache: Cache,
 }
 
@@ -130,9 +133,13 @@ impl Parts {
         create_administrator(&database, &passwords, &settings.administrator).await?;
         let is_development = settings.server.environment == Environment::Development;
         let cache = Cache::connect(&cache_options, is_development).await?;
+        let protection = &settings.protection;
+        let window = Duration::from_secs(protection.login_window);
         Ok(Self {
             database,
             passwords,
+            attempts: Attempts::new(cache.clone(), protection.login_attempts, window),
+            trusted_proxies: protection.trusted_proxies.clone(),
             cache,
         })
     }
@@ -158,6 +165,8 @@ async fn run_server(
     let database = web::Data::new(parts.database);
     let cache = web::Data::new(parts.cache);
     let passwords = web::Data::new(parts.passwords);
+    let attempts = web::Data::new(parts.attempts);
+    let trusted_proxies = web::Data::new(parts.trusted_proxies);
     let drains = web::Data::new(draining.clone());
     let is_logged = telemetry::writes_requests();
     let limit = Duration::from_secs(settings.server_request_timeout);
@@ -167,6 +176,8 @@ async fn run_server(
             .app_data(web::Data::clone(&database))
             .app_data(web::Data::clone(&cache))
             .app_data(web::Data::clone(&passwords))
+            .app_data(web::Data::clone(&attempts))
+            .app_data(web::Data::clone(&trusted_proxies))
             .app_data(web::Data::clone(&drains))
             // The first to be wrapped is the innermost.
             .wrap(Condition::new(is_logged, TracingLogger::<AccessLog>::new()))
@@ -276,7 +287,7 @@ pub async fn create_superuser(
     let database = Database::new(settings)?;
     database.check_connection(true).await?;
     let passwords = Passwords::new();
-    users::create_superuser(&database, &passwords, new)
+    users::create_superuser(&database, &passwords, ClientAddress::LOCAL, new)
         .await
         .map_err(StartError::Superuser)
 }
@@ -300,7 +311,7 @@ async fn create_administrator(
         password: password.expose_secret().into(),
         name: username.clone(),
     };
-    match users::create_superuser(database, passwords, new).await {
+    match users::create_superuser(database, passwords, ClientAddress::LOCAL, new).await {
         Ok(true) => tracing::info!(username, "created the first superuser"),
         Ok(false) => {}
         // Another instance may have been faster. A taken address does not prevent serving.

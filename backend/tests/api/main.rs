@@ -27,6 +27,7 @@ mod rights;
 mod routes;
 mod secrets;
 mod settings;
+mod sign_in_limits;
 mod sign_up;
 mod starting;
 mod tables;

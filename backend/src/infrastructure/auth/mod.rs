@@ -1,10 +1,13 @@
 //! Authentication: usernames, passwords, access tokens and the caller of a request.
 
+mod attempts;
 mod caller;
 mod password;
+mod password_queue;
 mod token;
 mod username;
 
+pub use attempts::{Attempts, Claimed};
 pub use caller::{Caller, RequireCaller, RequireSuperuser};
 pub use password::Passwords;
 pub use token::{AccessToken, IssuedToken, issue, revoke, revoke_all, revoke_others};

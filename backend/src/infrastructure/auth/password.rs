@@ -1,19 +1,18 @@
 //! Passwords: Argon2id on blocking threads, a few at a time.
-
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+//!
+//! Come here for how passwords are hashed and checked. Who is next is decided in `password_queue`, how often somebody may
+//! be wrong in `attempts`.
 
 use actix_web::web;
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Semaphore;
 
+use super::attempts::{Attempts, Claimed};
+use super::password_queue::{PasswordQueue, Turn};
+use crate::infrastructure::client_address::ClientAddress;
 use crate::infrastructure::http::ApiError;
-
-/// The most requests that may wait for a hash. Further ones are refused with 503.
-const MAX_WAITING: usize = 256;
 
 /// The hash of a password that no user has. It is verified where there is no user, so that both cases
 /// take equally long. A constant, since making a hash would cost every start its memory.
@@ -22,12 +21,9 @@ const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$WJEDkm5lRBNtlgmGoslrVg$S0Jyt
 /// Hashes and verifies passwords.
 ///
 /// Each hash takes some 19 MiB and some 20 ms of a core, so that a burst of logins could stall the
-/// service. At most half of the cores hash at a time, on blocking threads.
+/// service. At most half of the cores hash at a time, on blocking threads, and addresses take turns.
 #[derive(Clone, Debug)]
-pub struct Passwords {
-    turns: Arc<Semaphore>,
-    waiting: Arc<AtomicUsize>,
-}
+pub struct Passwords(PasswordQueue);
 
 impl Default for Passwords {
     fn default() -> Self {
@@ -40,15 +36,16 @@ impl Passwords {
     #[must_use]
     pub fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self {
-            turns: Arc::new(Semaphore::new((cores / 2).max(1))),
-            waiting: Arc::default(),
-        }
+        Self(PasswordQueue::new((cores / 2).max(1)))
     }
 
     /// The hash of a new password, in PHC format.
-    pub async fn hash(&self, password: SecretString) -> Result<String, ApiError> {
-        self.work(move || {
+    pub async fn hash(
+        &self,
+        password: SecretString,
+        address: ClientAddress,
+    ) -> Result<String, ApiError> {
+        work(self.0.turn(address).await?, move || {
             Argon2::default()
                 .hash_password(password.expose_secret().as_bytes())
                 .map(|hash| hash.to_string())
@@ -57,61 +54,59 @@ impl Passwords {
         .await?
     }
 
-    /// Whether the password matches the hash. Without a hash the answer is no, after the same time.
+    /// Whether the password matches the hash. Without a hash the answer is no, after the same time. A wrong
+    /// one counts as an attempt, for the account and for the address.
+    ///
+    /// # Errors
+    /// 429 after too many wrong ones, for the right one too; 503 while too many requests wait.
     pub async fn verify(
         &self,
+        attempts: &Attempts,
+        (claimed, address): (Claimed<'_>, ClientAddress),
         password: SecretString,
         hash: Option<String>,
     ) -> Result<bool, ApiError> {
-        let known = hash.is_some();
-        let hash = hash.unwrap_or_else(|| DECOY.to_owned());
-        self.work(move || {
-            let hash = PasswordHash::new(&hash).map_err(|error| ApiError::internal(&error))?;
-            let matches = Argon2::default()
-                .verify_password(password.expose_secret().as_bytes(), &hash)
-                .is_ok();
-            Ok(known && matches)
-        })
-        .await?
-    }
-
-    async fn work<T: Send + 'static>(
-        &self,
-        job: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, ApiError> {
-        let _place = Place::take(&self.waiting)?;
-        let turn = Arc::clone(&self.turns)
-            .acquire_owned()
-            .await
-            .map_err(|error| ApiError::internal(&error))?;
-        // The permit moves with the job: when a client leaves, no other hash starts beside this one.
-        let job = move || {
-            let _turn = turn;
-            job()
-        };
-        web::block(job)
-            .await
-            .map_err(|error| ApiError::internal(&error))
-    }
-}
-
-/// A place in the queue, given back when it is dropped.
-struct Place<'a>(&'a AtomicUsize);
-
-impl<'a> Place<'a> {
-    fn take(waiting: &'a AtomicUsize) -> Result<Self, ApiError> {
-        if waiting.fetch_add(1, Ordering::Relaxed) >= MAX_WAITING {
-            waiting.fetch_sub(1, Ordering::Relaxed);
-            return Err(ApiError::Unavailable);
+        // The turn comes first, so that no more attempts are undecided than are being hashed: else those who wait would
+        // count as wrong.
+        let turn = self.0.turn(address).await?;
+        let attempt = attempts.begin(claimed, address).await?;
+        let result = matches(turn, password, hash).await;
+        if !matches!(result, Ok(false)) {
+            attempt.give_back().await;
         }
-        Ok(Self(waiting))
+        result
     }
 }
 
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
+async fn matches(
+    turn: Turn,
+    password: SecretString,
+    hash: Option<String>,
+) -> Result<bool, ApiError> {
+    let known = hash.is_some();
+    let hash = hash.unwrap_or_else(|| DECOY.to_owned());
+    work(turn, move || {
+        let hash = PasswordHash::new(&hash).map_err(|error| ApiError::internal(&error))?;
+        let matches = Argon2::default()
+            .verify_password(password.expose_secret().as_bytes(), &hash)
+            .is_ok();
+        Ok(known && matches)
+    })
+    .await?
+}
+
+async fn work<T: Send + 'static>(
+    turn: Turn,
+    job: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, ApiError> {
+    // The turn moves with the job: when a client leaves, no other hash starts beside this one.
+    let job = move || {
+        let _turn = turn;
+        job()
+    };
+    web::block(job)
+        .await
+        .map_err(|error| ApiError::internal(&error))
 }
 
 #[cfg(test)]
@@ -136,7 +131,10 @@ mod tests {
 
     #[actix_web::test]
     async fn without_a_hash_no_password_is_right() {
-        let passwords = Passwords::new();
-        assert!(!passwords.verify("anything".into(), None).await.unwrap());
+        let turn = PasswordQueue::new(1)
+            .turn(ClientAddress::LOCAL)
+            .await
+            .unwrap();
+        assert!(!matches(turn, "anything".into(), None).await.unwrap());
     }
 }

@@ -4,6 +4,8 @@
 //! with the request's id. A 500 shows no cause: the cause is in the log under that id. Come here to add
 //! an error; problem documents are written in `problem`.
 
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
@@ -66,6 +68,9 @@ pub enum ApiError {
     /// 422
     #[error("the request is well-formed, but something in it is wrong")]
     Unprocessable(Vec<FieldError>),
+    /// 429: too many wrong passwords for the account or from the address; the time until there may be another.
+    #[error("too many wrong passwords: try again when the time in `Retry-After` is over")]
+    TooManyAttempts(Duration),
     /// 500
     #[error("something went wrong on our side")]
     Internal,
@@ -118,6 +123,7 @@ impl ResponseError for ApiError {
             Self::PayloadTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooManyAttempts(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -130,6 +136,13 @@ impl ResponseError for ApiError {
                 response
                     .headers_mut()
                     .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            Self::TooManyAttempts(remaining) => {
+                let seconds = remaining.as_millis().div_ceil(1000).max(1);
+                let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
+                response
+                    .headers_mut()
+                    .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
             }
             Self::Unavailable => {
                 response

@@ -10,6 +10,7 @@ use actix_web::{HttpRequest, web};
 
 use crate::infrastructure::auth::{Caller, Username};
 use crate::infrastructure::cache::CacheArguments;
+use crate::infrastructure::client_address::ClientAddress;
 use crate::infrastructure::http::{IfMatch, Json, PathId, PathText, Query};
 
 /// The facts about a handler that the types of its parameters give.
@@ -77,6 +78,7 @@ impl<T: HandlerInput, E> HandlerInput for Result<T, E> {
 }
 
 impl HandlerInput for CacheArguments {}
+impl HandlerInput for ClientAddress {}
 impl HandlerInput for HttpRequest {}
 impl HandlerInput for IfMatch {}
 impl HandlerInput for PathId {}

@@ -13,6 +13,7 @@ mod document;
 mod dotenv;
 mod extra_backends;
 mod logging;
+mod protection;
 mod server;
 mod sources;
 mod variable;
@@ -31,6 +32,7 @@ pub use cache::{CacheBackendKind, CacheSettings};
 pub use database::DatabaseSettings;
 pub use document::{document, example};
 pub use logging::{LogFormat, LoggingSettings};
+pub use protection::ProtectionSettings;
 pub use server::{Environment, ServerSettings};
 pub use variable::{Kind, Section, Variable};
 pub use variables::SECTIONS;
@@ -48,6 +50,8 @@ pub struct Settings {
     pub cache: CacheSettings,
     /// `LOG_*`.
     pub logging: LoggingSettings,
+    /// `LOGIN_*`, `TRUSTED_PROXIES`.
+    pub protection: ProtectionSettings,
     /// `ADMIN_*`.
     pub administrator: AdministratorSettings,
     /// Unusual settings that do not stop the start, to be logged.
@@ -113,6 +117,7 @@ impl Settings {
             database: read(&right, &mut mistakes),
             cache: read(&right, &mut mistakes),
             logging: read(&right, &mut mistakes),
+            protection: read(&right, &mut mistakes),
             administrator: read(&right, &mut mistakes),
             warnings,
             values,

@@ -4,7 +4,7 @@
 //! struct and a row beside it.
 
 use super::variable::{Section, Variable};
-use super::{administrator, cache, database, logging, server};
+use super::{administrator, cache, database, logging, protection, server};
 
 /// All sections, in the order of the settings and of `.env.example`.
 pub const SECTIONS: &[Section] = &[
@@ -12,6 +12,7 @@ pub const SECTIONS: &[Section] = &[
     database::SECTION,
     cache::SECTION,
     logging::SECTION,
+    protection::SECTION,
     administrator::SECTION,
 ];
 
@@ -67,6 +68,8 @@ pub fn has_our_prefix(name: &str) -> bool {
         "DATABASE_",
         "SERVER_",
         "LOG_",
+        "LOGIN_",
+        "TRUSTED_",
         "ADMIN_",
     ]
     .iter()

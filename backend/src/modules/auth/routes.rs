@@ -4,7 +4,8 @@ use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, web};
 
 use super::schemas::{Login, Token};
-use crate::infrastructure::auth::{Caller, Passwords, issue, revoke, revoke_all};
+use crate::infrastructure::auth::{Attempts, Caller, Claimed, Passwords, issue, revoke, revoke_all};
+use crate::infrastructure::client_address::ClientAddress;
 use crate::infrastructure::database::Database;
 use crate::infrastructure::http::{ApiError, Json};
 use crate::modules::users::find_account_to_sign_in;
@@ -13,6 +14,8 @@ use crate::modules::users::find_account_to_sign_in;
 pub async fn login(
     database: web::Data<Database>,
     passwords: web::Data<Passwords>,
+    attempts: web::Data<Attempts>,
+    address: ClientAddress,
     Json(login): Json<Login>,
 ) -> Result<HttpResponse, ApiError> {
     let name = login.username.to_lowercase();
@@ -25,7 +28,12 @@ pub async fn login(
     let hash = account
         .as_ref()
         .map(|account| account.password_hash.clone());
-    if !passwords.verify(login.password, hash).await? {
+    let claimed = match &account {
+        Some(account) => Claimed::Account(account.id),
+        None => Claimed::Unknown(&name),
+    };
+    let verified = passwords.verify(&attempts, (claimed, address), login.password, hash);
+    if !verified.await? {
         return Err(ApiError::WrongCredentials);
     }
     let account = account.ok_or(ApiError::WrongCredentials)?;

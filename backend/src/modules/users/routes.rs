@@ -4,9 +4,11 @@ use actix_web::http::header::LOCATION;
 use actix_web::{HttpResponse, web};
 
 use super::schemas::{UserCreate, UserUpdate};
+use super::service::PasswordChecks;
 use super::{crud, service};
-use crate::infrastructure::auth::{Caller, Passwords, Username};
+use crate::infrastructure::auth::{Attempts, Caller, Passwords, Username};
 use crate::infrastructure::cache::CacheArguments;
+use crate::infrastructure::client_address::ClientAddress;
 use crate::infrastructure::database::Database;
 use crate::infrastructure::http::{ApiError, IfMatch, Json, PageQuery, Query};
 
@@ -14,10 +16,11 @@ use crate::infrastructure::http::{ApiError, IfMatch, Json, PageQuery, Query};
 pub async fn create(
     database: web::Data<Database>,
     passwords: web::Data<Passwords>,
+    address: ClientAddress,
     arguments: CacheArguments,
     Json(new): Json<UserCreate>,
 ) -> Result<HttpResponse, ApiError> {
-    let user = service::create(&database, &passwords, new).await?;
+    let user = service::create(&database, &passwords, address, new).await?;
     arguments.bind("username", &user.username);
     let location = format!("/api/v1/users/{}", user.username);
     Ok(HttpResponse::Created()
@@ -52,15 +55,20 @@ pub async fn read(
 /// `PATCH /users/{username}`
 pub async fn update(
     database: web::Data<Database>,
-    passwords: web::Data<Passwords>,
+    (passwords, attempts, address): (web::Data<Passwords>, web::Data<Attempts>, ClientAddress),
     arguments: CacheArguments,
     caller: Caller,
     if_match: IfMatch,
     Username(username): Username,
     Json(change): Json<UserUpdate>,
 ) -> Result<HttpResponse, ApiError> {
+    let checks = PasswordChecks {
+        passwords: &passwords,
+        attempts: &attempts,
+        address,
+    };
     let user =
-        service::update(&database, &passwords, &caller, &if_match, &username, change).await?;
+        service::update(&database, &checks, &caller, &if_match, &username, change).await?;
     arguments.bind("user_id", user.id);
     Ok(HttpResponse::Ok().json(user))
 }

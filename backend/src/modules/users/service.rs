@@ -5,7 +5,8 @@
 use super::crud::{self, Change, NewUser};
 use super::models::Account;
 use super::schemas::{UserCreate, UserRead, UserUpdate};
-use crate::infrastructure::auth::{Caller, Passwords, revoke_all, revoke_others};
+use crate::infrastructure::auth::{Attempts, Caller, Claimed, Passwords, revoke_all, revoke_others};
+use crate::infrastructure::client_address::ClientAddress;
 use crate::infrastructure::database::{Database, Transaction};
 use crate::infrastructure::http::{ApiError, FieldError, IfMatch};
 use crate::modules::widgets;
@@ -14,9 +15,10 @@ use crate::modules::widgets;
 pub async fn create(
     database: &Database,
     passwords: &Passwords,
+    address: ClientAddress,
     new: UserCreate,
 ) -> Result<UserRead, ApiError> {
-    insert(database, passwords, new, false).await
+    insert(database, passwords, address, new, false).await
 }
 
 /// Creates a superuser, unless there is one of that name. Returns whether it was created. A name or an
@@ -24,6 +26,7 @@ pub async fn create(
 pub async fn create_superuser(
     database: &Database,
     passwords: &Passwords,
+    address: ClientAddress,
     new: UserCreate,
 ) -> Result<bool, ApiError> {
     match crud::is_superuser(database, &new.username).await? {
@@ -35,16 +38,17 @@ pub async fn create_superuser(
         }
         None => {}
     }
-    insert(database, passwords, new, true).await.map(|_| true)
+    insert(database, passwords, address, new, true).await.map(|_| true)
 }
 
 async fn insert(
     database: &Database,
     passwords: &Passwords,
+    address: ClientAddress,
     new: UserCreate,
     is_superuser: bool,
 ) -> Result<UserRead, ApiError> {
-    let password_hash = passwords.hash(new.password).await?;
+    let password_hash = passwords.hash(new.password, address).await?;
     let user = NewUser {
         username: &new.username,
         email: &new.email,
@@ -55,13 +59,23 @@ async fn insert(
     crud::insert(database, &user).await
 }
 
+/// What passwords are checked with while a user is changed.
+pub struct PasswordChecks<'a> {
+    /// Hashes and verifies.
+    pub passwords: &'a Passwords,
+    /// Counts wrong ones.
+    pub attempts: &'a Attempts,
+    /// Where the request came from.
+    pub address: ClientAddress,
+}
+
 /// Changes a user: users may change themselves, superusers may change every user. An empty change does
 /// nothing.
 ///
 /// A new password revokes the user's other tokens, or all of them if a superuser set it.
 pub async fn update(
     database: &Database,
-    passwords: &Passwords,
+    checks: &PasswordChecks<'_>,
     caller: &Caller,
     if_match: &IfMatch,
     username: &str,
@@ -76,10 +90,10 @@ pub async fn update(
     let is_self = account.id == caller.id;
     let needs_password = is_self && (change.email.is_some() || change.password.is_some());
     if needs_password {
-        check_current_password(passwords, &account, change.current_password).await?;
+        check_current_password(checks, &account, change.current_password).await?;
     }
     let password_hash = match change.password {
-        Some(password) => Some(passwords.hash(password).await?),
+        Some(password) => Some(checks.passwords.hash(password, checks.address).await?),
         None => None,
     };
     let stored = Change {
@@ -176,7 +190,7 @@ async fn find_changeable(
 }
 
 async fn check_current_password(
-    passwords: &Passwords,
+    checks: &PasswordChecks<'_>,
     account: &Account,
     given: Option<secrecy::SecretString>,
 ) -> Result<(), ApiError> {
@@ -184,10 +198,10 @@ async fn check_current_password(
         let message = "is needed to change one's own e-mail address or password";
         ApiError::Unprocessable(vec![FieldError::new("current_password", message)])
     })?;
-    if passwords
-        .verify(given, Some(account.password_hash.clone()))
-        .await?
-    {
+    let claim = (Claimed::Account(account.id), checks.address);
+    let hash = Some(account.password_hash.clone());
+    let verified = checks.passwords.verify(checks.attempts, claim, given, hash);
+    if verified.await? {
         Ok(())
     } else {
         Err(ApiError::Forbidden("the current password is wrong"))

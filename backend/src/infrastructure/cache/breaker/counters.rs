@@ -31,7 +31,7 @@ impl GuardedBackend {
     }
 
     fn check_is_reached(&self) -> Result<(), Unavailable> {
-        if self.availability() == Availability::Away {
+        if self.availability() == Availability::Unavailable {
             return Err(Unavailable(format!(
                 "{} is unavailable",
                 self.registered_name

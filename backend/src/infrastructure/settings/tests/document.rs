@@ -38,6 +38,7 @@ fn fields() -> Vec<String> {
     let _ = DatabaseSettings::deserialize(FieldNames(&mut names));
     let _ = CacheSettings::deserialize(FieldNames(&mut names));
     let _ = LoggingSettings::deserialize(FieldNames(&mut names));
+    let _ = ProtectionSettings::deserialize(FieldNames(&mut names));
     let _ = AdministratorSettings::deserialize(FieldNames(&mut names));
     names.iter().map(|name| name.to_uppercase()).collect()
 }
@@ -76,6 +77,10 @@ fn every_default_of_the_table_is_the_default() {
     assert_eq!(
         format!("{:?}", example.logging),
         format!("{:?}", without.logging)
+    );
+    assert_eq!(
+        format!("{:?}", example.protection),
+        format!("{:?}", without.protection)
     );
     assert_eq!(
         format!("{:?}", example.administrator),

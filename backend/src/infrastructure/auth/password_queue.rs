@@ -1,0 +1,213 @@
+//! The queue of those who wait for a hash of a password: fair between addresses, and bounded.
+//!
+//! Come here to change who is next. A hash takes some 20 ms of a core, so that one client with many requests would keep out
+//! all others if they were served in the order in which they came. Nothing is hashed here.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::oneshot;
+
+use crate::infrastructure::client_address::ClientAddress;
+use crate::infrastructure::http::ApiError;
+
+/// How many may wait for their turn. When one more comes, the address with the most of them gives up its last one.
+const MAX_WAITING: usize = 256;
+
+/// Turns, which addresses get one after the other.
+#[derive(Clone, Debug)]
+pub(super) struct PasswordQueue(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    free: usize,
+    /// Those who wait, by address; never an empty list.
+    waiting: HashMap<IpAddr, VecDeque<oneshot::Sender<Turn>>>,
+    /// The addresses with somebody who waits; the first is next.
+    order: VecDeque<IpAddr>,
+    count: usize,
+}
+
+/// The right to use a core for one password. It goes to the next when it is dropped.
+#[derive(Debug)]
+pub(super) struct Turn(Arc<Mutex<State>>);
+
+impl PasswordQueue {
+    /// A queue with so many turns at a time.
+    pub(super) fn new(turns: usize) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            free: turns,
+            waiting: HashMap::new(),
+            order: VecDeque::new(),
+            count: 0,
+        })))
+    }
+
+    /// Waits for a turn. The wait ends with the request: see `SERVER_REQUEST_TIMEOUT`.
+    ///
+    /// # Errors
+    /// 503 where too many wait.
+    pub(super) async fn turn(&self, address: ClientAddress) -> Result<Turn, ApiError> {
+        let waiting = {
+            let mut state = lock(&self.0);
+            if state.free > 0 {
+                state.free -= 1;
+                return Ok(Turn(Arc::clone(&self.0)));
+            }
+            state.join(address.network())?
+        };
+        // The sender goes where the place was given to another address.
+        waiting.await.map_err(|_| ApiError::Unavailable)
+    }
+}
+
+impl State {
+    fn join(&mut self, address: IpAddr) -> Result<oneshot::Receiver<Turn>, ApiError> {
+        if self.count >= MAX_WAITING {
+            self.forget_those_who_left();
+        }
+        if self.count >= MAX_WAITING {
+            self.make_room_for(address)?;
+        }
+        let (sender, receiver) = oneshot::channel();
+        let list = self.waiting.entry(address).or_default();
+        if list.is_empty() {
+            self.order.push_back(address);
+        }
+        list.push_back(sender);
+        self.count += 1;
+        Ok(receiver)
+    }
+
+    fn forget_those_who_left(&mut self) {
+        self.waiting.retain(|_, list| {
+            list.retain(|sender| !sender.is_closed());
+            !list.is_empty()
+        });
+        self.order
+            .retain(|address| self.waiting.contains_key(address));
+        self.count = self.waiting.values().map(VecDeque::len).sum();
+    }
+
+    /// Takes the last place of the address with the most, if that has more than this one would have.
+    fn make_room_for(&mut self, address: IpAddr) -> Result<(), ApiError> {
+        let own = self.waiting.get(&address).map_or(0, VecDeque::len);
+        let longest = self.waiting.values_mut().max_by_key(|list| list.len());
+        match longest {
+            Some(list) if list.len() > own + 1 => {
+                list.pop_back();
+                self.count -= 1;
+                Ok(())
+            }
+            _ => Err(ApiError::Unavailable),
+        }
+    }
+
+    /// The next who still waits: one of each address, and then from the beginning.
+    fn next(&mut self) -> Option<oneshot::Sender<Turn>> {
+        while let Some(address) = self.order.pop_front() {
+            let Some(list) = self.waiting.get_mut(&address) else {
+                continue;
+            };
+            let next = list.pop_front();
+            if list.is_empty() {
+                self.waiting.remove(&address);
+            } else {
+                self.order.push_back(address);
+            }
+            if let Some(sender) = next {
+                self.count -= 1;
+                if !sender.is_closed() {
+                    return Some(sender);
+                }
+            }
+        }
+        None
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let next = {
+            let mut state = lock(&self.0);
+            let next = state.next();
+            if next.is_none() {
+                state.free += 1;
+            }
+            next
+        };
+        if let Some(sender) = next {
+            // One who leaves at this moment hands it on: what comes back here is a turn that is dropped.
+            drop(sender.send(Self(Arc::clone(&self.0))));
+        }
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::rt::{spawn, task::yield_now};
+
+    use super::*;
+
+    fn address(last: u8) -> ClientAddress {
+        ClientAddress::from(IpAddr::from([192, 0, 2, last]))
+    }
+
+    /// Lets so many of an address wait; each writes the address when its turn comes.
+    async fn wait(queue: &PasswordQueue, last: u8, count: usize, served: &Arc<Mutex<Vec<u8>>>) {
+        for _ in 0..count {
+            let (queue, served) = (queue.clone(), Arc::clone(served));
+            spawn(async move {
+                if let Ok(_turn) = queue.turn(address(last)).await {
+                    served.lock().unwrap().push(last);
+                }
+            });
+        }
+        yield_now().await;
+    }
+
+    async fn settle() {
+        for _ in 0..2000 {
+            yield_now().await;
+        }
+    }
+
+    #[actix_web::test]
+    async fn addresses_take_turns_however_many_requests_one_of_them_sends() {
+        let queue = PasswordQueue::new(1);
+        let served = Arc::default();
+        let first = queue.turn(address(1)).await.unwrap();
+        wait(&queue, 1, 400, &served).await;
+        for last in 2..=20 {
+            wait(&queue, last, 1, &served).await;
+        }
+        drop(first);
+        settle().await;
+        let served = served.lock().unwrap();
+        let begin: Vec<u8> = (1..=20).collect();
+        assert_eq!(served[..20], begin[..]);
+        assert_eq!(served.len(), MAX_WAITING, "nobody waits beyond the bound");
+    }
+
+    #[actix_web::test]
+    async fn one_who_leaves_costs_nobody_a_turn_or_a_place() {
+        let queue = PasswordQueue::new(1);
+        let served = Arc::default();
+        let first = queue.turn(address(1)).await.unwrap();
+        for _ in 0..2 * MAX_WAITING {
+            let mut left = Box::pin(queue.turn(address(1)));
+            assert!(futures_util::poll!(&mut left).is_pending());
+        }
+        wait(&queue, 1, 3, &served).await;
+        drop(first);
+        settle().await;
+        assert_eq!(served.lock().unwrap().len(), 3);
+        let again = queue.turn(address(1)).await;
+        assert!(again.is_ok());
+    }
+}
