@@ -63,14 +63,29 @@ impl Proof {
         }
     }
 
-    /// Remembers a GET of a cached route; after a write that succeeded, repeats all that are remembered.
+    /// Remembers a GET of a cached route, and compares a hit at once: it must be the answer for this caller. After a write
+    /// that succeeded, repeats all that are remembered. A write that did not bind what its policy declares fails the test:
+    /// more was invalidated in its place, which would hide that something else is missing.
     pub async fn observe(&self, client: &Client, request: &Request, answer: &Answer) {
         let is_read = *request.method() == Method::GET;
         if is_read && answer.status == 200 && !answer.key().is_empty() {
-            self.remember(read_of(request, answer));
+            let read = read_of(request, answer);
+            if answer.is_hit() {
+                self.check(
+                    client,
+                    &read,
+                    "nothing: this is a hit for another caller, or older than a change",
+                )
+                .await;
+            }
+            self.remember(read);
         } else if !is_read && *request.method() != Method::HEAD && answer.status < 400 {
             let reads = self.reads.lock().expect("the reads").clone();
             let write = format!("{} {}", request.method(), request.url().path());
+            assert!(
+                !answer.header("cache-status").contains("missing-argument"),
+                "{write} did not bind an argument that its policy needs; the log names it"
+            );
             for read in reads {
                 self.check(client, &read, &write).await;
             }

@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 use backend::infrastructure::auth::Caller;
-use backend::infrastructure::cache::CachePolicy;
+use backend::infrastructure::cache::{CachePolicy, Invalidation};
 use backend::infrastructure::http::{PageQuery, Query};
 use backend::infrastructure::resource::{Resources, resource};
 use serde::{Deserialize, Serialize};
@@ -215,4 +215,44 @@ fn a_resource_behind_another_that_matches_its_path_is_refused() {
         &api,
         &["/api/users/me", "never reached", "/api/users/{username}"],
     );
+}
+
+#[test]
+fn c47_a_shared_answer_of_a_handler_that_knows_its_caller_is_refused() {
+    let mut api = Resources::under("");
+    api.add(
+        resource("/items/{item_id}")
+            .get(of_caller)
+            .signed_in()
+            .cached(ITEM),
+    );
+    expect_one(
+        &api,
+        &["GET /items/{item_id}", "takes a caller", "per_caller()"],
+    );
+    // The same for all callers that are signed in: the handler does not know which.
+    let mut api = Resources::under("");
+    api.add(
+        resource("/items/{item_id}")
+            .get(read)
+            .signed_in()
+            .cached(ITEM),
+    );
+    assert_eq!(mistakes(&api), Vec::<String>::new());
+}
+
+#[test]
+fn c47_a_write_beside_a_cached_read_says_what_it_ends() {
+    let path = || resource("/items/{item_id}").get(read).cached(ITEM);
+    let mut api = Resources::under("");
+    api.add(path().delete(write).signed_in());
+    let found = mistakes(&api);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(
+        found[0].starts_with("DELETE /items/{item_id}: it ends nothing"),
+        "{found:#?}"
+    );
+    let mut api = Resources::under("");
+    api.add(path().delete(write).signed_in().ends(Invalidation::new()));
+    assert_eq!(mistakes(&api), Vec::<String>::new());
 }

@@ -25,7 +25,7 @@ pub(super) fn find(
     let mut found = Vec::new();
     for route in routes {
         match &route.policy {
-            RoutePolicy::None => {}
+            RoutePolicy::None => found.extend(check_silent_write(route, routes)),
             RoutePolicy::Reads(policy) => {
                 let place = Place::of_read(route, policy);
                 found.extend(
@@ -46,4 +46,19 @@ pub(super) fn find(
     }
     found.extend(reads::check_pairs(routes));
     found
+}
+
+/// A write must say what it ends where answers of the same path are cached (C47).
+fn check_silent_write(route: &DeclaredRoute, routes: &[DeclaredRoute]) -> Option<String> {
+    let is_write = ["POST", "PUT", "PATCH", "DELETE"].contains(&route.method.as_str());
+    let has_cached_read = routes
+        .iter()
+        .any(|other| other.path == route.path && matches!(other.policy, RoutePolicy::Reads(_)));
+    (is_write && has_cached_read).then(|| {
+        format!(
+            "{} {}: it ends nothing, although answers of this path are cached: say ends(…), with Invalidation::new() if it \
+             changes none of them",
+            route.method, route.path
+        )
+    })
 }

@@ -68,6 +68,13 @@ fn check_caller(route: &DeclaredRoute, policy: &CachePolicy) -> Option<String> {
     let places_caller = arguments(policy, route)
         .iter()
         .any(|(name, _)| *name == CALLER);
+    if policy.audience == Audience::Shared && !places_caller && route.handler_authenticates {
+        return Some(
+            "its handler takes a caller, and shared() gives the answer for one caller to all others: say per_caller(), or take the \
+             caller out of the handler"
+                .to_owned(),
+        );
+    }
     (policy.audience == Audience::Unspecified && !places_caller).then(|| {
         "it is never cached, because its callers are signed in and the policy does not say who may share an answer: say shared() \
          or per_caller()"
