@@ -82,7 +82,7 @@ fn c45_a_handler_that_takes_a_caller_needs_one_before_the_cache() {
         resource("/items/{item_id}")
             .get(of_caller)
             .signed_in()
-            .cached(ITEM),
+            .cached(ITEM.per_caller()),
     );
     assert_eq!(mistakes(&api), Vec::<String>::new());
 }
