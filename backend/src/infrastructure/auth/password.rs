@@ -66,7 +66,7 @@ impl Passwords {
         password: SecretString,
         hash: Option<String>,
     ) -> Result<bool, ApiError> {
-        // The turn comes first, so that no more attempts are undecided than are being hashed: else those who wait would
+        // The turn comes first, so that no more attempts are undecided than are being hashed: else waiting requests would
         // count as wrong.
         let turn = self.0.turn(address).await?;
         let attempt = attempts.begin(claimed, address).await?;

@@ -1,4 +1,4 @@
-//! The queue of those who wait for a hash of a password: fair between addresses, and bounded.
+//! The queue of requests that wait for a hash of a password: fair between addresses, and bounded.
 //!
 //! Come here to change who is next. A hash takes some 20 ms of a core, so that one client with many requests would keep out
 //! all others if they were served in the order in which they came. Nothing is hashed here.
@@ -22,7 +22,7 @@ pub(super) struct PasswordQueue(Arc<Mutex<State>>);
 #[derive(Debug)]
 struct State {
     free: usize,
-    /// Those who wait, by address; never an empty list.
+    /// The waiting requests by address; no list is empty.
     waiting: HashMap<IpAddr, VecDeque<oneshot::Sender<Turn>>>,
     /// The addresses with somebody who waits; the first is next.
     order: VecDeque<IpAddr>,
@@ -138,7 +138,7 @@ impl Drop for Turn {
             next
         };
         if let Some(sender) = next {
-            // One who leaves at this moment hands it on: what comes back here is a turn that is dropped.
+            // A request that ends at this moment passes its turn on; the turn that comes back here is dropped.
             drop(sender.send(Self(Arc::clone(&self.0))));
         }
     }

@@ -1,6 +1,6 @@
 //! The shape of a key: what a template can give, without any values.
 //!
-//! Come here for when two templates are the same, may give the same key, or are met by a glob. Which templates exist is told by
+//! Come here to change when two templates are the same, may give the same key, or match a glob. The templates are listed by
 //! `stored`.
 
 use std::collections::HashSet;
