@@ -62,7 +62,7 @@ impl Draining {
 
 /// The database decides. The cache is only reported, since the service answers without it.
 async fn ready(
-    database: web::Data<Database>,
+    database: Database,
     cache: web::Data<Cache>,
     draining: web::Data<Draining>,
 ) -> HttpResponse {

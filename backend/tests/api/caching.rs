@@ -73,7 +73,9 @@ async fn every_cached_route_has_the_key_of_the_contract() {
 async fn c08_a_hit_is_byte_for_byte_the_stored_answer() {
     let service = TestService::start().await;
     let ada = service.new_user("ada").await;
-    let path = format!("/widgets/{}", service.new_widget(&ada, "cog").await);
+    let path = service
+        .create(&ada, "/widgets", json!({"name": "cog"}))
+        .await;
     let (miss, hit) = (
         service.get(&path).await.expect(200),
         service.get(&path).await.expect(200),
@@ -90,7 +92,9 @@ async fn c08_a_hit_is_byte_for_byte_the_stored_answer() {
 async fn c11_head_is_answered_from_the_entry_of_get_and_stores_nothing() {
     let service = TestService::start().await;
     let ada = service.new_user("ada").await;
-    let path = format!("/widgets/{}", service.new_widget(&ada, "cog").await);
+    let path = service
+        .create(&ada, "/widgets", json!({"name": "cog"}))
+        .await;
     let head = async || {
         service
             .send(service.api(Method::HEAD, &path, ""))
@@ -134,7 +138,9 @@ async fn c13_a_profile_is_never_another_persons() {
 async fn c13_a_shared_hit_does_not_look_at_the_token() {
     let service = TestService::start().await;
     let ada = service.new_user("ada").await;
-    let path = format!("/widgets/{}", service.new_widget(&ada, "cog").await);
+    let path = service
+        .create(&ada, "/widgets", json!({"name": "cog"}))
+        .await;
     service.get(&path).await.expect(200);
     for token in ["", "nonsense", ada.as_str()] {
         assert!(
@@ -150,7 +156,9 @@ async fn c28_without_the_cache_every_request_is_answered_by_its_handler() {
     let service =
         TestService::start_with(&[("CACHE_ENABLED", "false"), ("CACHE_REDIS_PORT", "1")]).await;
     let ada = service.new_user("ada").await;
-    let path = format!("/widgets/{}", service.new_widget(&ada, "cog").await);
+    let path = service
+        .create(&ada, "/widgets", json!({"name": "cog"}))
+        .await;
     for _ in 0..2 {
         let answer = service.get(&path).await.expect(200);
         assert_eq!(
@@ -255,7 +263,9 @@ async fn c32_the_log_has_one_line_for_a_request_with_outcome_and_key_and_no_secr
 async fn c42_a_304_answers_who_has_the_answer_already_and_never_after_a_change() {
     let service = TestService::start().await;
     let ada = service.new_user("ada").await;
-    let path = format!("/widgets/{}", service.new_widget(&ada, "cog").await);
+    let path = service
+        .create(&ada, "/widgets", json!({"name": "cog"}))
+        .await;
     let etag = service
         .get(&path)
         .await

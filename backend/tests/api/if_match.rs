@@ -28,7 +28,9 @@ async fn write_if(
 async fn a_widget_changes_only_if_a_listed_tag_is_that_of_its_present_representation() {
     let service = TestService::start().await;
     let ada = service.new_user("ada").await;
-    let path = format!("/widgets/{}", service.new_widget(&ada, "cog").await);
+    let path = service
+        .create(&ada, "/widgets", json!({"name": "cog"}))
+        .await;
     // The tag of a miss, of a hit and of the handler without a cache is the same.
     let old = service
         .get(&path)
@@ -114,7 +116,9 @@ async fn a_write_that_is_refused_without_a_condition_is_refused_the_same_way_wit
     let service = TestService::start().await;
     let ada = service.new_user("ada").await;
     let bob = service.new_user("bob").await;
-    let widget = format!("/widgets/{}", service.new_widget(&ada, "cog").await);
+    let widget = service
+        .create(&ada, "/widgets", json!({"name": "cog"}))
+        .await;
     for path in [widget.as_str(), "/users/ada"] {
         for method in [Method::PATCH, Method::DELETE] {
             for (token, status) in [("", 401), (bob.as_str(), 403)] {
@@ -171,7 +175,9 @@ async fn of_many_writes_that_name_the_same_tag_exactly_one_happens() {
     const CLIENTS: usize = 16;
     let service = TestService::start().await;
     let ada = service.new_user("ada").await;
-    let widget = format!("/widgets/{}", service.new_widget(&ada, "cog").await);
+    let widget = service
+        .create(&ada, "/widgets", json!({"name": "cog"}))
+        .await;
     for path in [widget.as_str(), "/users/ada"] {
         for round in 0..8 {
             let tag = service.get(path).await.header("etag").to_owned();

@@ -142,6 +142,14 @@ impl Service {
         self.send(self.api(Method::GET, path, token)).await
     }
 
+    /// The second of two equal reads, which must come from the cache.
+    pub async fn get_cached(&self, token: &str, path: &str) -> Answer {
+        self.get_as(token, path).await.expect(200);
+        let answer = self.get_as(token, path).await;
+        assert!(answer.is_hit(), "GET {path} is not cached: {answer:#?}");
+        answer
+    }
+
     pub async fn post(&self, token: &str, path: &str, body: Value) -> Answer {
         self.send(self.api(Method::POST, path, token).json(&body))
             .await
@@ -159,6 +167,13 @@ impl Service {
 
     pub async fn delete(&self, token: &str, path: &str) -> Answer {
         self.send(self.api(Method::DELETE, path, token)).await
+    }
+
+    /// Creates a resource in a collection, and returns its path in the API, from `Location`.
+    pub async fn create(&self, token: &str, collection: &str, body: Value) -> String {
+        let answer = self.post(token, collection, body).await.expect(201);
+        let path = answer.header("location").strip_prefix("/api/v1");
+        path.expect("a path of the API").to_owned()
     }
 
     /// Signs a user up.

@@ -7,9 +7,11 @@
 mod connecting;
 mod errors;
 mod executor;
+mod extractor;
 mod lease;
 mod migrations;
 mod outage;
+mod page;
 mod pool;
 mod probe;
 mod statement;

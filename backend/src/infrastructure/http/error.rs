@@ -32,6 +32,9 @@ impl FieldError {
     }
 }
 
+/// A value, or the error that the request is answered with.
+pub type ApiResult<T> = Result<T, ApiError>;
+
 /// The reason that a request gets an error.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {

@@ -1,7 +1,8 @@
-//! The form of HTTP answers: errors, request ids, extractors and pages.
+//! The form of HTTP requests and answers: answers, errors, request ids, extractors and pages.
 //!
 //! Come here to change a rule of the API as a whole. Nothing here knows a feature.
 
+mod answer;
 mod conventions;
 mod error;
 mod extract;
@@ -13,8 +14,9 @@ mod request_id;
 mod request_timeout;
 mod route;
 
+pub use answer::{Answer, Success, created, no_content, ok};
 pub use conventions::{apply_conventions, close_connections};
-pub use error::{ApiError, FieldError};
+pub use error::{ApiError, ApiResult, FieldError};
 pub use extract::{Json, Query, nullable, present, without_nul};
 pub use if_match::IfMatch;
 pub use page::{Page, PageQuery};

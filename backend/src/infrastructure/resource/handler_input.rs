@@ -11,6 +11,7 @@ use actix_web::{HttpRequest, web};
 use crate::infrastructure::auth::{Caller, Username};
 use crate::infrastructure::cache::CacheArguments;
 use crate::infrastructure::client_address::ClientAddress;
+use crate::infrastructure::database::Database;
 use crate::infrastructure::http::{IfMatch, Json, PathId, PathText, Query};
 
 /// The facts about a handler that the types of its parameters give.
@@ -79,6 +80,7 @@ impl<T: HandlerInput, E> HandlerInput for Result<T, E> {
 
 impl HandlerInput for CacheArguments {}
 impl HandlerInput for ClientAddress {}
+impl HandlerInput for Database {}
 impl HandlerInput for HttpRequest {}
 impl HandlerInput for IfMatch {}
 impl HandlerInput for PathId {}

@@ -7,17 +7,17 @@ use super::schemas::{Login, Token};
 use crate::infrastructure::auth::{Attempts, Caller, Claimed, Passwords, issue, revoke, revoke_all};
 use crate::infrastructure::client_address::ClientAddress;
 use crate::infrastructure::database::Database;
-use crate::infrastructure::http::{ApiError, Json};
+use crate::infrastructure::http::{Answer, ApiError, ApiResult, Json, no_content};
 use crate::modules::users::find_account_to_sign_in;
 
 /// `POST /auth/login`: takes as long for an unknown name as for a wrong password.
 pub async fn login(
-    database: web::Data<Database>,
+    database: Database,
     passwords: web::Data<Passwords>,
     attempts: web::Data<Attempts>,
     address: ClientAddress,
     Json(login): Json<Login>,
-) -> Result<HttpResponse, ApiError> {
+) -> ApiResult<HttpResponse> {
     let name = login.username.to_lowercase();
     // Text in PostgreSQL cannot contain NUL, so no user has such a name.
     let account = if name.contains('\0') {
@@ -50,19 +50,13 @@ pub async fn login(
 }
 
 /// `POST /auth/logout`: revokes the token of the request.
-pub async fn logout(
-    database: web::Data<Database>,
-    caller: Caller,
-) -> Result<HttpResponse, ApiError> {
-    revoke(database.get_ref(), &caller.token).await?;
-    Ok(HttpResponse::NoContent().finish())
+pub async fn logout(database: Database, caller: Caller) -> Answer {
+    revoke(&database, &caller.token).await?;
+    no_content()
 }
 
 /// `POST /auth/logout-all`: revokes every token of the caller.
-pub async fn logout_all(
-    database: web::Data<Database>,
-    caller: Caller,
-) -> Result<HttpResponse, ApiError> {
-    revoke_all(database.get_ref(), caller.id).await?;
-    Ok(HttpResponse::NoContent().finish())
+pub async fn logout_all(database: Database, caller: Caller) -> Answer {
+    revoke_all(&database, caller.id).await?;
+    no_content()
 }

@@ -7,7 +7,7 @@ use sqlx::PgExecutor;
 use super::models::Account;
 use super::schemas::{UserProfile, UserRead};
 use crate::infrastructure::database::{Database, Transaction};
-use crate::infrastructure::http::{ApiError, Page, PageQuery};
+use crate::infrastructure::http::{ApiError, ApiResult, Page, PageQuery};
 
 /// A user to be inserted.
 pub struct NewUser<'a> {
@@ -34,7 +34,7 @@ pub struct Change<'a> {
 }
 
 /// Inserts a user.
-pub async fn insert(database: &Database, user: &NewUser<'_>) -> Result<UserRead, ApiError> {
+pub async fn insert(database: &Database, user: &NewUser<'_>) -> ApiResult<UserRead> {
     Ok(sqlx::query_as!(
         UserRead,
         "INSERT INTO users (username, email, name, password_hash, is_superuser) VALUES ($1, $2, $3, $4, $5)
@@ -50,7 +50,7 @@ pub async fn insert(database: &Database, user: &NewUser<'_>) -> Result<UserRead,
 }
 
 /// Whether that username was ever taken, and whether by a superuser who still exists.
-pub async fn is_superuser(database: &Database, username: &str) -> Result<Option<bool>, ApiError> {
+pub async fn is_superuser(database: &Database, username: &str) -> ApiResult<Option<bool>> {
     let query = sqlx::query_scalar!(
         r#"SELECT is_superuser AND deleted_at IS NULL AS "is_superuser!" FROM users WHERE username = $1"#,
         username,
@@ -62,7 +62,7 @@ pub async fn is_superuser(database: &Database, username: &str) -> Result<Option<
 pub async fn find_profile(
     database: impl PgExecutor<'_>,
     username: &str,
-) -> Result<UserProfile, ApiError> {
+) -> ApiResult<UserProfile> {
     Ok(sqlx::query_as!(
         UserProfile,
         "SELECT id, username, name, created_at FROM users WHERE username = $1 AND deleted_at IS NULL",
@@ -73,7 +73,7 @@ pub async fn find_profile(
 }
 
 /// Locks a user: no other transaction can change the row until this one ends.
-pub async fn lock(transaction: &mut Transaction, id: i64) -> Result<(), ApiError> {
+pub async fn lock(transaction: &mut Transaction, id: i64) -> ApiResult<()> {
     sqlx::query_scalar!(
         "SELECT id FROM users WHERE id = $1 AND deleted_at IS NULL FOR UPDATE",
         id
@@ -84,7 +84,7 @@ pub async fn lock(transaction: &mut Transaction, id: i64) -> Result<(), ApiError
 }
 
 /// A whole user.
-pub async fn find(database: impl PgExecutor<'_>, id: i64) -> Result<UserRead, ApiError> {
+pub async fn find(database: impl PgExecutor<'_>, id: i64) -> ApiResult<UserRead> {
     Ok(sqlx::query_as!(
         UserRead,
         "SELECT id, username, email, name, is_superuser, created_at, updated_at
@@ -96,7 +96,7 @@ pub async fn find(database: impl PgExecutor<'_>, id: i64) -> Result<UserRead, Ap
 }
 
 /// The data that are checked before a user is changed.
-pub async fn find_account(database: &Database, username: &str) -> Result<Account, ApiError> {
+pub async fn find_account(database: &Database, username: &str) -> ApiResult<Account> {
     Ok(sqlx::query_as!(
         Account,
         "SELECT id, password_hash FROM users WHERE username = $1 AND deleted_at IS NULL",
@@ -110,7 +110,7 @@ pub async fn find_account(database: &Database, username: &str) -> Result<Account
 pub async fn find_account_to_sign_in(
     database: &Database,
     username_or_email: &str,
-) -> Result<Option<Account>, ApiError> {
+) -> ApiResult<Option<Account>> {
     // A name contains no `@` and an address does, so neither can be mistaken for the other.
     Ok(sqlx::query_as!(
         Account,
@@ -121,22 +121,18 @@ pub async fn find_account_to_sign_in(
     .await?)
 }
 
-/// All users, newest first: one page and the total. Two statements, since the answer is cached.
-pub async fn list(database: &Database, query: PageQuery) -> Result<Page<UserRead>, ApiError> {
-    let page = sqlx::query_as!(
+/// All users, newest first.
+pub async fn list(database: &Database, query: PageQuery) -> ApiResult<Page<UserRead>> {
+    let users = sqlx::query_as!(
         UserRead,
         "SELECT id, username, email, name, is_superuser, created_at, updated_at FROM users
          WHERE deleted_at IS NULL ORDER BY created_at DESC, id DESC LIMIT $1 OFFSET $2",
         query.items_per_page,
         query.offset(),
     );
-    let count =
+    let total =
         sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM users WHERE deleted_at IS NULL"#);
-    let (users, total) = (
-        page.fetch_all(database.scans()).await?,
-        count.fetch_one(database.scans()).await?,
-    );
-    Ok(Page::new(users, total, query))
+    database.page(query, users, total).await
 }
 
 /// Changes the given fields. With `known_password_hash`, only while that is still the user's password.
@@ -145,7 +141,7 @@ pub async fn update(
     id: i64,
     change: &Change<'_>,
     known_password_hash: Option<&str>,
-) -> Result<Option<UserRead>, ApiError> {
+) -> ApiResult<Option<UserRead>> {
     Ok(sqlx::query_as!(
         UserRead,
         "UPDATE users
@@ -165,7 +161,7 @@ pub async fn update(
 
 /// Locks a user that will be deleted, and all superusers if the user is one: their number stays the same
 /// until the transaction ends. Returns whether the user is the last superuser.
-pub async fn lock_for_deletion(transaction: &mut Transaction, id: i64) -> Result<bool, ApiError> {
+pub async fn lock_for_deletion(transaction: &mut Transaction, id: i64) -> ApiResult<bool> {
     // One statement in the order of ids, so that two deletions never wait for each other.
     let locked = sqlx::query!(
         "SELECT id, is_superuser FROM users
@@ -183,7 +179,7 @@ pub async fn lock_for_deletion(transaction: &mut Transaction, id: i64) -> Result
 }
 
 /// Deletes a user; the row stays.
-pub async fn delete(transaction: &mut Transaction, id: i64) -> Result<(), ApiError> {
+pub async fn delete(transaction: &mut Transaction, id: i64) -> ApiResult<()> {
     sqlx::query_scalar!(
         "UPDATE users SET deleted_at = now() WHERE id = $1 AND deleted_at IS NULL RETURNING id",
         id

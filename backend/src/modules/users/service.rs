@@ -8,7 +8,7 @@ use super::schemas::{UserCreate, UserRead, UserUpdate};
 use crate::infrastructure::auth::{Attempts, Caller, Claimed, Passwords, revoke_all, revoke_others};
 use crate::infrastructure::client_address::ClientAddress;
 use crate::infrastructure::database::{Database, Transaction};
-use crate::infrastructure::http::{ApiError, FieldError, IfMatch};
+use crate::infrastructure::http::{ApiError, ApiResult, FieldError, IfMatch};
 use crate::modules::widgets;
 
 /// Signs a user up.
@@ -17,7 +17,7 @@ pub async fn create(
     passwords: &Passwords,
     address: ClientAddress,
     new: UserCreate,
-) -> Result<UserRead, ApiError> {
+) -> ApiResult<UserRead> {
     insert(database, passwords, address, new, false).await
 }
 
@@ -28,7 +28,7 @@ pub async fn create_superuser(
     passwords: &Passwords,
     address: ClientAddress,
     new: UserCreate,
-) -> Result<bool, ApiError> {
+) -> ApiResult<bool> {
     match crud::is_superuser(database, &new.username).await? {
         Some(true) => return Ok(false),
         Some(false) => {
@@ -47,7 +47,7 @@ async fn insert(
     address: ClientAddress,
     new: UserCreate,
     is_superuser: bool,
-) -> Result<UserRead, ApiError> {
+) -> ApiResult<UserRead> {
     let password_hash = passwords.hash(new.password, address).await?;
     let user = NewUser {
         username: &new.username,
@@ -80,7 +80,7 @@ pub async fn update(
     if_match: &IfMatch,
     username: &str,
     change: UserUpdate,
-) -> Result<UserRead, ApiError> {
+) -> ApiResult<UserRead> {
     let account = find_changeable(database, caller, username).await?;
     if change.name.is_none() && change.email.is_none() && change.password.is_none() {
         let mut transaction = database.begin().await?;
@@ -138,7 +138,7 @@ pub async fn delete(
     caller: &Caller,
     if_match: &IfMatch,
     username: &str,
-) -> Result<Deleted, ApiError> {
+) -> ApiResult<Deleted> {
     let user_id = find_changeable(database, caller, username).await?.id;
     let mut transaction = database.begin().await?;
     let is_last_superuser = crud::lock_for_deletion(&mut transaction, user_id).await?;
@@ -165,7 +165,7 @@ async fn check_precondition(
     if_match: &IfMatch,
     user_id: i64,
     username: &str,
-) -> Result<(), ApiError> {
+) -> ApiResult<()> {
     if if_match.is_given() {
         crud::lock(transaction, user_id).await?;
         if_match.check(&crud::find_profile(transaction, username).await?)?;
@@ -179,7 +179,7 @@ async fn find_changeable(
     database: &Database,
     caller: &Caller,
     username: &str,
-) -> Result<Account, ApiError> {
+) -> ApiResult<Account> {
     match crud::find_account(database, username).await {
         Ok(account) if caller.may_change(account.id) => Ok(account),
         Err(error) if caller.is_superuser || !matches!(error, ApiError::NotFound) => Err(error),
@@ -193,7 +193,7 @@ async fn check_current_password(
     checks: &PasswordChecks<'_>,
     account: &Account,
     given: Option<secrecy::SecretString>,
-) -> Result<(), ApiError> {
+) -> ApiResult<()> {
     let given = given.ok_or_else(|| {
         let message = "is needed to change one's own e-mail address or password";
         ApiError::Unprocessable(vec![FieldError::new("current_password", message)])

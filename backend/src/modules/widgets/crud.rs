@@ -7,7 +7,7 @@ use sqlx::PgExecutor;
 use super::models::Ownership;
 use super::schemas::{WidgetCreate, WidgetRead, WidgetUpdate};
 use crate::infrastructure::database::{Database, Transaction};
-use crate::infrastructure::http::{ApiError, Page, PageQuery};
+use crate::infrastructure::http::{ApiError, ApiResult, Page, PageQuery};
 
 /// Inserts a widget. [`ApiError::Unauthorized`] if the owner has just been deleted: the lock on the
 /// owner's row orders the two.
@@ -15,7 +15,7 @@ pub async fn insert(
     database: &Database,
     owner_id: i64,
     widget: &WidgetCreate,
-) -> Result<WidgetRead, ApiError> {
+) -> ApiResult<WidgetRead> {
     sqlx::query_as!(
         WidgetRead,
         r#"WITH owner AS (SELECT id, username FROM users WHERE id = $1 AND deleted_at IS NULL FOR SHARE)
@@ -31,7 +31,7 @@ pub async fn insert(
 }
 
 /// One widget.
-pub async fn find(database: impl PgExecutor<'_>, id: i64) -> Result<WidgetRead, ApiError> {
+pub async fn find(database: impl PgExecutor<'_>, id: i64) -> ApiResult<WidgetRead> {
     Ok(sqlx::query_as!(
         WidgetRead,
         "SELECT widgets.id, username AS owner, widgets.name, description, widgets.created_at, widgets.updated_at
@@ -44,7 +44,7 @@ pub async fn find(database: impl PgExecutor<'_>, id: i64) -> Result<WidgetRead, 
 }
 
 /// Locks a widget: no other transaction can change it until this one ends.
-pub async fn lock(transaction: &mut Transaction, id: i64) -> Result<(), ApiError> {
+pub async fn lock(transaction: &mut Transaction, id: i64) -> ApiResult<()> {
     sqlx::query_scalar!(
         "SELECT id FROM widgets WHERE id = $1 AND deleted_at IS NULL FOR UPDATE",
         id
@@ -55,7 +55,7 @@ pub async fn lock(transaction: &mut Transaction, id: i64) -> Result<(), ApiError
 }
 
 /// The owner of a widget.
-pub async fn find_ownership(database: &Database, id: i64) -> Result<Ownership, ApiError> {
+pub async fn find_ownership(database: &Database, id: i64) -> ApiResult<Ownership> {
     Ok(sqlx::query_as!(
         Ownership,
         "SELECT owner_id, username AS owner FROM widgets JOIN users ON users.id = owner_id
@@ -67,7 +67,7 @@ pub async fn find_ownership(database: &Database, id: i64) -> Result<Ownership, A
 }
 
 /// All widgets, newest first.
-pub async fn list(database: &Database, query: PageQuery) -> Result<Page<WidgetRead>, ApiError> {
+pub async fn list(database: &Database, query: PageQuery) -> ApiResult<Page<WidgetRead>> {
     // Limited before the join: a page far back joins its own rows only.
     let page = sqlx::query_as!(
         WidgetRead,
@@ -90,7 +90,7 @@ pub async fn search(
     database: &Database,
     text: &str,
     query: PageQuery,
-) -> Result<Page<WidgetRead>, ApiError> {
+) -> ApiResult<Page<WidgetRead>> {
     // The search is the costly part: it runs once and answers the total and the ids of the page.
     let found = sqlx::query!(
         r#"WITH found AS MATERIALIZED (
@@ -121,7 +121,7 @@ pub async fn list_of_user(
     database: &Database,
     username: &str,
     query: PageQuery,
-) -> Result<Page<WidgetRead>, ApiError> {
+) -> ApiResult<Page<WidgetRead>> {
     let owner = sqlx::query!(
         r#"SELECT id, (
                SELECT count(*) FROM widgets WHERE owner_id = users.id AND widgets.deleted_at IS NULL
@@ -145,7 +145,7 @@ pub async fn list_of_user(
 }
 
 /// The number of widgets.
-pub async fn count(database: &Database) -> Result<i64, ApiError> {
+pub async fn count(database: &Database) -> ApiResult<i64> {
     let query =
         sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM widgets WHERE deleted_at IS NULL"#);
     Ok(query.fetch_one(database.scans()).await?)
@@ -156,7 +156,7 @@ pub async fn update(
     database: impl PgExecutor<'_>,
     id: i64,
     change: &WidgetUpdate,
-) -> Result<WidgetRead, ApiError> {
+) -> ApiResult<WidgetRead> {
     Ok(sqlx::query_as!(
         WidgetRead,
         "UPDATE widgets
@@ -176,7 +176,7 @@ pub async fn update(
 }
 
 /// Marks a widget as deleted; the row stays.
-pub async fn delete(database: impl PgExecutor<'_>, id: i64) -> Result<(), ApiError> {
+pub async fn delete(database: impl PgExecutor<'_>, id: i64) -> ApiResult<()> {
     sqlx::query_scalar!(
         "UPDATE widgets SET deleted_at = now() WHERE id = $1 AND deleted_at IS NULL RETURNING id",
         id
@@ -190,7 +190,7 @@ pub async fn delete(database: impl PgExecutor<'_>, id: i64) -> Result<(), ApiErr
 pub async fn delete_all_of(
     transaction: impl PgExecutor<'_>,
     owner_id: i64,
-) -> Result<Vec<i64>, ApiError> {
+) -> ApiResult<Vec<i64>> {
     Ok(sqlx::query_scalar!(
         "UPDATE widgets SET deleted_at = now() WHERE owner_id = $1 AND deleted_at IS NULL RETURNING id",
         owner_id,

@@ -7,7 +7,7 @@ use super::models::Ownership;
 use super::schemas::{WidgetRead, WidgetUpdate};
 use crate::infrastructure::auth::Caller;
 use crate::infrastructure::database::Database;
-use crate::infrastructure::http::{ApiError, IfMatch};
+use crate::infrastructure::http::{ApiError, ApiResult, IfMatch};
 
 /// Changes a widget: owners may change their own, superusers may change all. An empty change does
 /// nothing.
@@ -17,7 +17,7 @@ pub async fn update(
     if_match: &IfMatch,
     id: i64,
     change: &WidgetUpdate,
-) -> Result<WidgetRead, ApiError> {
+) -> ApiResult<WidgetRead> {
     check_may_change(database, caller, id).await?;
     if !if_match.is_given() {
         return if change.is_empty() {
@@ -44,7 +44,7 @@ pub async fn delete(
     caller: &Caller,
     if_match: &IfMatch,
     id: i64,
-) -> Result<String, ApiError> {
+) -> ApiResult<String> {
     let ownership = check_may_change(database, caller, id).await?;
     if if_match.is_given() {
         let mut transaction = database.begin().await?;
@@ -62,7 +62,7 @@ async fn check_may_change(
     database: &Database,
     caller: &Caller,
     id: i64,
-) -> Result<Ownership, ApiError> {
+) -> ApiResult<Ownership> {
     let ownership = crud::find_ownership(database, id).await?;
     if caller.may_change(ownership.owner_id) {
         Ok(ownership)
