@@ -12,6 +12,7 @@
 
 mod clauses;
 mod commands;
+mod example_module;
 mod links;
 mod pages;
 mod variables;
