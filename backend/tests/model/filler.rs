@@ -7,18 +7,18 @@ use crate::instance::Availability;
 use crate::outage::Action;
 use crate::outage_state::{State, Stored};
 
-/// How far the reader is.
+/// The progress of the reader.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 pub enum Filler {
     Idle,
-    Claiming(Lead),
-    Running(Lead),
-    Filling(Lead, u8),
+    Claiming(FillPermit),
+    Running(FillPermit),
+    Filling(FillPermit, u8),
 }
 
-/// What must still be there, and the generation of before the look-up.
+/// The right to fill: the id that must still stand under the key, and the generation from before the look-up.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
-pub struct Lead {
+pub struct FillPermit {
     pub expected: Option<Id>,
     pub generation: Id,
 }
@@ -42,34 +42,34 @@ pub fn fill(state: &mut State, action: Action) -> Option<()> {
                 && instance.availability == Availability::Ready
                 && found.is_none_or(|stored| stored.generation != instance.generation) =>
         {
-            Filler::Claiming(Lead {
+            Filler::Claiming(FillPermit {
                 expected: found.map(|stored| stored.id),
                 generation: instance.generation,
             })
         }
-        (Action::Claim(_), Filler::Claiming(lead)) if works => {
-            if found.map(|stored| stored.id) == lead.expected {
+        (Action::Claim(_), Filler::Claiming(permit)) if works => {
+            if found.map(|stored| stored.id) == permit.expected {
                 let id = state.fresh();
                 state.held.key = Some(Stored {
                     id,
-                    generation: lead.generation,
+                    generation: permit.generation,
                     value: None,
                 });
-                Filler::Running(Lead {
+                Filler::Running(FillPermit {
                     expected: Some(id),
-                    ..lead
+                    ..permit
                 })
             } else {
                 Filler::Idle
             }
         }
-        (Action::Read(_), Filler::Running(lead)) => Filler::Filling(lead, state.database),
-        // Not only while the instance is ready: the command may have been under way for long.
-        (Action::Fill(_), Filler::Filling(lead, value)) if state.reachable => {
-            if found.map(|stored| stored.id) == lead.expected {
+        (Action::Read(_), Filler::Running(permit)) => Filler::Filling(permit, state.database),
+        // Also while the instance is not ready: the command may have been on the way for long.
+        (Action::Fill(_), Filler::Filling(permit, value)) if state.reachable => {
+            if found.map(|stored| stored.id) == permit.expected {
                 state.held.key = Some(Stored {
                     id: state.fresh(),
-                    generation: lead.generation,
+                    generation: permit.generation,
                     value: Some(value),
                 });
             }

@@ -11,27 +11,27 @@ use crate::outage_state::State;
 /// A process.
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "a state has many facets, most of which are yes or no"
+    reason = "most parts of the state are yes or no"
 )]
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 pub struct Instance {
     pub availability: Availability,
     /// The generation that it trusts.
     pub generation: Id,
-    /// Whether its connections are lost, which its next operation finds out.
+    /// Whether its connections are lost. Its next operation fails then.
     pub broken: bool,
-    /// Whether it has met the outage: an operation of it failed, or it started since.
+    /// Whether it has seen the outage: an operation of it failed, or it started afterwards.
     pub met: bool,
-    /// Whether its process is listed in the record, as far as it knows.
+    /// Whether it has put its process on the list of the record.
     pub joined: bool,
     /// Whether the lease of its generation lasts.
     pub leased: bool,
-    /// Whether it has a deletion to deliver, or one that only a new generation replaces.
-    pub owes: bool,
+    /// Whether it has a deletion to deliver, or one that only a new generation makes up for.
+    pub has_pending_deletions: bool,
     pub recovery: Recovery,
-    /// Whether the other instance has yet to answer this one's roll call.
+    /// Whether this instance waits for the other instance's answer to its roll call.
     pub awaits_other: bool,
-    /// Whether a dead instance has.
+    /// Whether it waits for the answer of a killed instance.
     pub awaits_dead: bool,
     /// A reader that fills.
     pub filler: Filler,
@@ -40,23 +40,23 @@ pub struct Instance {
 /// As in `health.rs`.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 pub enum Availability {
-    Away,
+    Unavailable,
     Recovering,
     Doubtful,
     Ready,
 }
 
-/// How far `recover` is, which keeps the supervisor from anything else.
+/// The progress of `recover`. The supervisor does nothing else meanwhile.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 pub enum Recovery {
     Idle,
     /// Holds the pending deletions, if there are any.
     Taken {
-        owed: bool,
+        pending: bool,
     },
     /// Has set the new generation, and holds the pending deletions until their delivery.
     Begun {
-        owed: bool,
+        pending: bool,
     },
 }
 
@@ -69,7 +69,7 @@ impl Instance {
             met: false,
             joined: true,
             leased: true,
-            owes: false,
+            has_pending_deletions: false,
             recovery: Recovery::Idle,
             awaits_other: false,
             awaits_dead: false,
@@ -77,7 +77,7 @@ impl Instance {
         }
     }
 
-    /// What `observe` makes of an error.
+    /// The effect of an error on the availability, as in `observe`.
     pub fn fail(&mut self) {
         self.met = true;
         if matches!(
@@ -91,7 +91,7 @@ impl Instance {
     /// A process that has just started.
     fn started(generation: Id, met: bool) -> Self {
         Self {
-            availability: Availability::Away,
+            availability: Availability::Unavailable,
             met,
             joined: false,
             leased: false,
@@ -101,22 +101,22 @@ impl Instance {
 
     pub fn open_breaker(&mut self) {
         self.met = true;
-        self.availability = Availability::Away;
+        self.availability = Availability::Unavailable;
     }
 
     pub fn each_id(&mut self, visit: &mut impl FnMut(&mut Id)) {
         visit(&mut self.generation);
-        if let Filler::Claiming(lead) | Filler::Running(lead) | Filler::Filling(lead, _) =
+        if let Filler::Claiming(permit) | Filler::Running(permit) | Filler::Filling(permit, _) =
             &mut self.filler
         {
-            visit(&mut lead.generation);
-            lead.expected.as_mut().map(visit);
+            visit(&mut permit.generation);
+            permit.expected.as_mut().map(visit);
         }
     }
 }
 
 impl Outage {
-    /// One step of an instance; `None` where it cannot be taken.
+    /// One step of an instance; `None` where it is impossible.
     pub fn step(self, state: &mut State, action: Action) -> Option<()> {
         match action {
             Action::FailOperation(number) => {
@@ -125,7 +125,7 @@ impl Outage {
                 }
                 let instance = &mut state.instances[number];
                 instance.fail();
-                // While the server is unreachable, new connections are no better.
+                // While the server is unreachable, new connections fail too.
                 instance.broken &= !state.reachable;
             }
             Action::OpenBreaker(number) => {
@@ -143,7 +143,7 @@ impl Outage {
                     return None;
                 }
                 instance.leased = self.lacks(Lack::Lease);
-                // Others have waited for its grace, which is longer.
+                // Other instances waited for the grace, which is longer than the lease.
                 state.acknowledge_distrust(number);
             }
             Action::Recover(number) => self.recover(state, number)?,
@@ -152,12 +152,12 @@ impl Outage {
             }
             Action::FailRecovery(number) if !state.works(number) => {
                 let instance = &mut state.instances[number];
-                let (Recovery::Taken { owed } | Recovery::Begun { owed }) = instance.recovery
+                let (Recovery::Taken { pending } | Recovery::Begun { pending }) = instance.recovery
                 else {
                     return None;
                 };
                 instance.recovery = Recovery::Idle;
-                instance.owes |= owed;
+                instance.has_pending_deletions |= pending;
                 instance.open_breaker();
             }
             _ => fill(state, action)?,
@@ -185,7 +185,7 @@ impl Outage {
         Some(())
     }
 
-    /// Whoever is listed has to answer.
+    /// Begins a roll call, which every listed instance has to answer.
     fn call_roll(self, state: &mut State, number: usize) {
         let called = !self.lacks(Lack::RollCall);
         let instance = &mut state.instances[number];
@@ -198,7 +198,7 @@ impl Outage {
         let instance = state.instances[number];
         if !state.works(number)
             || instance.recovery != Recovery::Idle
-            || instance.availability == Availability::Away
+            || instance.availability == Availability::Unavailable
         {
             return None;
         }
@@ -221,7 +221,8 @@ impl Outage {
         Some(())
     }
 
-    /// Time is not modelled: a dead instance may be struck off at any time, a living one never is.
+    /// Removes a killed instance from the record. Time is not modelled: this happens at any time, and never to a
+    /// running instance.
     fn strike_off(self, state: &mut State, number: usize) -> Option<()> {
         let instance = state.instances[number];
         if !state.works(number)
@@ -243,18 +244,18 @@ impl Outage {
         Some(())
     }
 
-    /// The first half of `recover`, up to where the lock is given back.
+    /// The first half of `recover`, until the lock is released.
     fn recover(self, state: &mut State, number: usize) -> Option<()> {
         let works = state.works(number);
         let instance = &mut state.instances[number];
-        let away = instance.availability == Availability::Away && instance.joined;
-        if !works || !away || instance.recovery != Recovery::Idle {
+        let is_unavailable = instance.availability == Availability::Unavailable && instance.joined;
+        if !works || !is_unavailable || instance.recovery != Recovery::Idle {
             return None;
         }
         instance.recovery = Recovery::Taken {
-            owed: instance.owes,
+            pending: instance.has_pending_deletions,
         };
-        instance.owes = false;
+        instance.has_pending_deletions = false;
         if !self.lacks(Lack::DeletionsWhileDelivering) {
             instance.availability = Availability::Recovering;
         }
@@ -263,25 +264,26 @@ impl Outage {
 
     fn settle(self, state: &mut State, number: usize, action: Action) -> Option<()> {
         match (action, state.instances[number].recovery) {
-            (Action::SetGeneration(_), Recovery::Taken { owed }) => {
+            (Action::SetGeneration(_), Recovery::Taken { pending }) => {
                 if !self.lacks(Lack::NewGeneration) {
                     state.held.generation = state.fresh();
                 }
                 state.held.identity = state.identity;
-                state.instances[number].recovery = Recovery::Begun { owed };
+                state.instances[number].recovery = Recovery::Begun { pending };
                 self.call_roll(state, number);
-                // `settle` gives those that an old snapshot does not list the time to come back.
+                // After an outage the roll call lasts until instances that an old snapshot does not list have come
+                // back.
                 state.instances[number].awaits_other |=
                     state.instances[1 - number].joined && !self.lacks(Lack::RollCall);
                 visit(state, number);
             }
-            (Action::Deliver(_), Recovery::Begun { owed }) => {
-                if owed && !self.overflows {
+            (Action::Deliver(_), Recovery::Begun { pending }) => {
+                if pending && !self.overflows {
                     state.held.key = None;
                 }
                 let instance = &mut state.instances[number];
                 instance.recovery = Recovery::Idle;
-                if self.lacks(Lack::DeletionsWhileDelivering) && !instance.owes {
+                if self.lacks(Lack::DeletionsWhileDelivering) && !instance.has_pending_deletions {
                     instance.availability = Availability::Recovering;
                 }
             }
@@ -292,7 +294,7 @@ impl Outage {
 
     /// The end of a process, and the start of the next one in its place.
     pub fn end(self, state: &mut State, action: Action) -> Option<()> {
-        let (Action::Die(number) | Action::Leave(number)) = action else {
+        let (Action::Kill(number) | Action::Leave(number)) = action else {
             return None;
         };
         let instance = state.instances[number];
@@ -303,13 +305,13 @@ impl Outage {
         match action {
             Action::Leave(_) if self.ends == Some(End::Leaves) => {
                 let idle = instance.recovery == Recovery::Idle && instance.filler == Filler::Idle;
-                if !idle || instance.owes || !state.works(number) {
+                if !idle || instance.has_pending_deletions || !state.works(number) {
                     return None;
                 }
                 state.held.listed[number] = false;
                 state.instances[1 - number].awaits_other = false;
             }
-            Action::Die(_) if self.ends == Some(End::Dies) => {
+            Action::Kill(_) if self.ends == Some(End::Killed) => {
                 state.held.dead |= state.held.listed[number];
                 state.held.listed[number] = false;
                 let other = &mut state.instances[1 - number];
@@ -323,7 +325,7 @@ impl Outage {
     }
 }
 
-/// What every visit does: it answers the other instance's roll call and takes over the generation.
+/// The effect of every visit: it answers the other instance's roll call and takes over the generation.
 fn visit(state: &mut State, number: usize) {
     state.held.listed[number] = true;
     state.instances[1 - number].awaits_other = false;

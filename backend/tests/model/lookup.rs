@@ -1,26 +1,28 @@
-//! The model of one key, alone or in a group: look-ups, claims, flights, fills and deletions.
+//! The model of one key, alone or in a group: look-ups, claims, single flights, fills and deletions.
+//!
+//! Come here when the protocol of `cache::lookup` changes. The steps of a reader are in `reader_steps`.
 
 use stateright::{Model, Property};
 
 use crate::ids::{Id, Ids};
-use crate::reader::{How, Reader, Step};
+use crate::reader::{Reader, Source, Step};
 use crate::stored::{Stamp, Stored, Value};
 
 /// The checked configuration: numbers of processes, and the protocol.
 #[derive(Clone, Debug)]
 pub struct Lookup {
-    /// The process that each reader runs in; readers of one process share flights.
+    /// The process of each reader. Readers of one process share single flights.
     pub processes: &'static [u8],
-    /// How many writes there are, all of which may overlap.
+    /// The number of writes, all of which may overlap.
     pub writers: usize,
-    /// How many records the entry belongs to: a write ends the generation of one of them and leaves the key. With
-    /// none, it deletes the key.
+    /// The number of records that the entry belongs to: a write ends the generation of one of them and leaves the
+    /// key. Without records it deletes the key.
     pub records: usize,
     /// Whether the entry is one caller's, whose rights change once.
     pub has_rights: bool,
-    /// Whether anything vanishes by itself: by expiry, by eviction, or by hand.
+    /// Whether values vanish without a write: by expiry, by eviction, or by hand.
     pub vanishes: bool,
-    /// Whether a reader that meets an entry may refresh it, and fall back on it (C38, C39).
+    /// Whether a reader that finds an entry may refresh it, and answer from it if the refresh fails (C38, C39).
     pub refreshes: bool,
     /// The protocol.
     pub variant: Variant,
@@ -29,21 +31,21 @@ pub struct Lookup {
 /// The protocol, or the protocol without one of its steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Variant {
-    /// As told at the top of `lookup.rs`.
-    Told,
+    /// All steps, as `cache::lookup` describes them.
+    Complete,
     /// The fill is a plain set.
     FillUnconditionally,
     /// Without claims: the fill is a set of a key that is absent.
     FillIfAbsent,
-    /// A refresh replaces whatever is there.
+    /// A refresh replaces any value.
     RefreshUnconditionally,
-    /// A request joins any flight of its process, whether or not it saw the claim.
+    /// A request joins any single flight of its process, whether or not it saw the claim.
     JoinUnseen,
     /// The writer deletes, then commits.
     DeleteBeforeCommit,
-    /// The entry carries the group's generation of when it is stored.
+    /// The entry contains the group's generation of the moment when it is stored.
     StampWhenStoring,
-    /// Claims do not carry the group's generation.
+    /// Claims do not contain the group's generation.
     ClaimWithoutGeneration,
     /// A claim that was made without a generation stands while the group has none.
     AbsentGenerationsMatch,
@@ -53,20 +55,20 @@ pub enum Variant {
     StampWithoutRights,
 }
 
-/// The backend, the database and everybody at work.
+/// The backend, the database, the readers and the writers.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 pub struct State {
-    /// Commits so far, which is the value that a handler reads.
+    /// Commits so far: the value that a handler reads.
     pub database: u8,
-    /// The newest write that was acknowledged.
+    /// The newest acknowledged write.
     pub acknowledged: u8,
-    /// What stands under the key.
+    /// The value under the key.
     pub key: Option<Stored>,
-    /// What stands under the keys of the records: their generations.
+    /// The generations under the keys of the records.
     pub records: [Option<Id>; 2],
     /// The version of the caller's rights.
     pub rights: u8,
-    /// One request after another, without end. Those that the model has no process for stay idle.
+    /// The readers, each of which makes one request after another without end. Readers without a process stay idle.
     pub readers: [Reader; 3],
     writers: [Writer; 2],
 }
@@ -85,13 +87,13 @@ enum Writer {
 pub enum Action {
     /// A request begins.
     Begin(usize),
-    /// A request begins by joining a flight that it knows nothing of.
+    /// A request begins by joining a single flight whose claim it did not see.
     JoinUnseen(usize),
     /// The part of `look` that gets the key.
     LookAtKey(usize),
     /// The part of `look` that gets a record.
     LookAtRecord(usize, usize),
-    /// `find` and `join` of a flight whose claim was seen, or `wait_for_other_instance`.
+    /// `find` and `join` of a single flight whose claim was seen, or `wait_for_other_instance`.
     JoinOrWait(usize),
     /// Answers from the entry.
     Hit(usize),
@@ -103,15 +105,15 @@ pub enum Action {
     ReadRecord(usize, usize),
     /// `claim`.
     Claim(usize),
-    /// The handler reads the database, and the flight lands with that.
+    /// The handler reads the database, and the single flight lands with its answer.
     Read(usize),
     /// `store`: the compare-and-set.
     Fill(usize),
     /// `give_up` and `release`: the handler failed, or its answer may not be stored.
     GiveUp(usize),
-    /// `cover`: the refresh failed, and the old answer serves if it `still_holds`.
+    /// `cover`: the refresh failed, and the old answer is used if it `still_holds`.
     Cover(usize),
-    /// A wait is over: the request runs alone.
+    /// A wait ends, and the request runs its handler alone.
     RunAlone(usize),
     /// The process of the request dies, or its task.
     Crash(usize),
@@ -127,7 +129,7 @@ pub enum Action {
     ChangeRights,
 }
 
-/// What `look` makes of the key.
+/// The state of the key for a reader, as at the end of `look`.
 pub enum Judged {
     Filled(Id, Value),
     Claimed(Id),
@@ -269,14 +271,14 @@ impl Model for Lookup {
                     _ => true,
                 },
             ),
-            Property::always("nobody is given an old answer", |_, state: &State| {
+            Property::always("no reader gets an old answer", |_, state: &State| {
                 state.readers.iter().all(|reader| match reader.step {
                     Step::Answered(_, value) => value.written >= reader.floor,
                     _ => true,
                 })
             }),
             Property::always(
-                "nobody is given an answer of other rights",
+                "no reader gets an answer of other rights",
                 |_, state: &State| {
                     state.readers.iter().all(|reader| match reader.step {
                         Step::Answered(_, value) => value.rights == reader.rights,
@@ -284,28 +286,37 @@ impl Model for Lookup {
                     })
                 },
             ),
-            Property::sometimes("a request hits what a write left", |_, state: &State| {
-                state.answered(|how, value| how == How::Hit && value.written > 0)
-            }),
-            Property::sometimes("a fill finds its claim gone", |_, state: &State| {
-                state.answered(|how, _| how == How::Refused)
+            Property::sometimes(
+                "a request hits a value of after a write",
+                |_, state: &State| {
+                    state.answered(|source, value| source == Source::Hit && value.written > 0)
+                },
+            ),
+            Property::sometimes("a fill does not find its claim", |_, state: &State| {
+                state.answered(|source, _| source == Source::Refused)
             }),
         ];
         let shares = |left: usize| self.processes[..left].contains(&self.processes[left]);
         if (0..self.processes.len()).any(shares) {
-            let joined = |_: &Self, state: &State| state.answered(|how, _| how == How::Joined);
-            properties.push(Property::sometimes("a request joins a flight", joined));
+            let joined =
+                |_: &Self, state: &State| state.answered(|source, _| source == Source::Joined);
+            properties.push(Property::sometimes(
+                "a request joins a single flight",
+                joined,
+            ));
         } else {
-            let waited = |_: &Self, state: &State| state.answered(|how, _| how == How::Waited);
+            let waited =
+                |_: &Self, state: &State| state.answered(|source, _| source == Source::Waited);
             properties.push(Property::sometimes(
                 "a request waits for another instance",
                 waited,
             ));
         }
         if self.refreshes {
-            let covered = |_: &Self, state: &State| state.answered(|how, _| how == How::Covered);
+            let covered =
+                |_: &Self, state: &State| state.answered(|source, _| source == Source::Covered);
             properties.push(Property::sometimes(
-                "an old answer covers a failure",
+                "an old answer replaces a failure",
                 covered,
             ));
         }
@@ -314,10 +325,10 @@ impl Model for Lookup {
 }
 
 impl State {
-    fn answered(&self, matches: impl Fn(How, Value) -> bool) -> bool {
-        self.readers
-            .iter()
-            .any(|reader| matches!(reader.step, Step::Answered(how, value) if matches(how, value)))
+    fn answered(&self, matches: impl Fn(Source, Value) -> bool) -> bool {
+        self.readers.iter().any(
+            |reader| matches!(reader.step, Step::Answered(source, value) if matches(source, value)),
+        )
     }
 }
 

@@ -1,5 +1,5 @@
 //! Properties of look-ups that hold in every order of their steps, and properties that fail when a step
-//! is taken away.
+//! is removed.
 //!
 //! Come here to add a property of one key. The steps are in `lookup` and `reader_steps`.
 
@@ -7,7 +7,7 @@ use crate::lookup::{Lookup, Variant};
 use crate::{fails, holds, soaks};
 
 pub const OLD_ENTRY: &str = "no entry that is an answer is old";
-const OLD_ANSWER: &str = "nobody is given an old answer";
+const OLD_ANSWER: &str = "no reader gets an old answer";
 
 pub const SAME_PROCESS: &[u8] = &[0, 0];
 pub const TWO_PROCESSES: &[u8] = &[0, 1];
@@ -20,7 +20,7 @@ pub fn key(processes: &'static [u8]) -> Lookup {
         has_rights: false,
         vanishes: true,
         refreshes: true,
-        variant: Variant::Told,
+        variant: Variant::Complete,
     }
 }
 
@@ -62,7 +62,7 @@ fn c33_no_interleaving_of_three_readers_and_two_writers_serves_an_old_value() {
 }
 
 #[test]
-fn c33_a_fill_that_does_not_ask_for_its_claim_stores_old_values() {
+fn c33_a_fill_without_a_comparison_with_its_claim_stores_old_values() {
     for variant in [Variant::FillUnconditionally, Variant::FillIfAbsent] {
         let model = Lookup {
             refreshes: false,
@@ -83,7 +83,7 @@ fn c33_a_writer_that_deletes_before_it_commits_leaves_old_values() {
 }
 
 #[test]
-fn c38_a_refresh_that_does_not_ask_for_the_entry_it_saw_brings_back_what_was_deleted() {
+fn c38_a_refresh_without_a_comparison_with_its_entry_brings_back_a_deleted_value() {
     let model = Lookup {
         variant: Variant::RefreshUnconditionally,
         ..key(SAME_PROCESS)
@@ -92,7 +92,7 @@ fn c38_a_refresh_that_does_not_ask_for_the_entry_it_saw_brings_back_what_was_del
 }
 
 #[test]
-fn c34_a_request_that_joins_a_flight_whose_claim_it_did_not_see_is_given_an_old_value() {
+fn c34_a_request_that_joins_a_single_flight_whose_claim_it_did_not_see_gets_an_old_value() {
     let model = Lookup {
         variant: Variant::JoinUnseen,
         ..key(SAME_PROCESS)
@@ -128,7 +128,8 @@ fn c36_a_generation_that_is_read_when_storing_makes_old_values_answers() {
 }
 
 #[test]
-fn c36_a_claim_without_the_groups_generation_lets_requests_join_a_flight_from_before_a_write() {
+fn c36_a_claim_without_the_groups_generation_lets_requests_join_a_single_flight_from_before_a_write()
+ {
     let model = Lookup {
         variant: Variant::ClaimWithoutGeneration,
         ..group(SAME_PROCESS)
@@ -136,9 +137,8 @@ fn c36_a_claim_without_the_groups_generation_lets_requests_join_a_flight_from_be
     fails(model, OLD_ANSWER);
 }
 
-/// The group's record may vanish between the two steps of `group_stamp`, and the claim is then made
-/// without a generation. It must not stand for those who find no record either: a write may have
-/// been what ended it.
+/// The group's record may vanish between the two steps of `begin_record`, and the claim is then made without a
+/// generation. Readers that find no record either must not accept it: a write may have ended the record.
 #[test]
 fn c36_a_claim_without_a_generation_must_not_stand_while_the_group_has_none() {
     let model = Lookup {

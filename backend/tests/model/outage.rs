@@ -1,8 +1,8 @@
 //! The model of an outage: two instances, deletions that fail, the namespace's record, recovery, roll calls,
 //! leases, and the end of a process.
 //!
-//! Come here when the protocol of `breaker` changes. What the model knows is in `outage_state`, the steps of a write are in
-//! `writer`, those of one instance in `instance` and `filler`.
+//! Come here when the protocol of `breaker` changes. The state is in `outage_state`, the steps of a write are in `writer`,
+//! those of one instance in `instance` and `filler`.
 
 use stateright::{Model, Property};
 
@@ -14,44 +14,44 @@ use crate::writer::Writer;
 /// The checked configuration.
 #[derive(Clone, Copy, Debug)]
 pub struct Outage {
-    /// How many writes there are; each may be made on any instance.
+    /// The number of writes. Each happens on any instance.
     pub writers: usize,
-    /// What happens to the backend, once.
+    /// The fault of the backend, once.
     pub fault: Fault,
     /// Whether the pending deletions are too many to be kept, so that only the new generation replaces
     /// them.
     pub overflows: bool,
     /// Whether writes would have to delete too many keys, and so distrust the namespace instead.
     pub distrusts: bool,
-    /// How one of the processes ends, once. The next one starts in its place.
+    /// The end of one of the processes, once. Another process starts in its place.
     pub ends: Option<End>,
-    /// The part that is taken away from the protocol.
+    /// The step that is removed from the protocol.
     pub lacks: Option<Lack>,
 }
 
 /// The end of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// At any moment, with its pending deletions.
-    Dies,
-    /// With nothing pending.
+    /// It is killed at any moment, with its pending deletions.
+    Killed,
+    /// It leaves the namespace, with no deletion pending.
     Leaves,
 }
 
-/// What happens to the backend.
+/// A fault of the backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing.
+    /// None.
     Healthy,
-    /// The server is silent for a while, on connections that stay open.
+    /// The server does not answer for a while, on connections that stay open.
     Silent,
-    /// All connections are lost, and for a while none can be made.
+    /// All connections are lost, and for a while no new one succeeds.
     Cut,
-    /// It dies and is back at once, with an older snapshot and without the connections.
+    /// The server restarts with an older snapshot. All connections are lost.
     Restart,
 }
 
-/// A piece of the protocol that is taken away.
+/// A step that is removed from the protocol. Each variant says what happens instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lack {
     /// A single failure is no outage: *Doubtful* leads straight back to *Ready*.
@@ -60,20 +60,19 @@ pub enum Lack {
     RollCall,
     /// A process that starts trusts the backend at once.
     RollCallAtStart,
-    /// An instance that does not answer is struck off, and the generation stays.
+    /// An instance that does not answer is removed from the record, and the generation stays.
     NewGenerationForTheDead,
     /// A generation is trusted until another one is read.
     Lease,
-    /// Deletions are kept until all that were owed are delivered, and such late ones wait for the next
-    /// probe.
+    /// While pending deletions are delivered, new ones are kept too, until the next probe.
     DeletionsWhileDelivering,
     /// Recovery leaves the generation as it is.
     NewGeneration,
-    /// A deletion that failed is forgotten, and the breaker stays closed.
+    /// A failed deletion is dropped, and the breaker stays closed.
     Undelivered,
     /// The server's identity is not compared.
     Identity,
-    /// A write that distrusts the namespace is acknowledged before the other instance has heard of it.
+    /// A write that distrusts the namespace is acknowledged before the other instance has confirmed the new generation.
     WaitAfterDistrust,
 }
 
@@ -86,7 +85,7 @@ pub enum Action {
     Break,
     /// The fault ends.
     Mend,
-    /// Expiry, eviction, another's deletion.
+    /// Expiry, eviction, a deletion by another program.
     KeyVanishes,
     /// An operation fails: `observe` says *Doubtful*.
     FailOperation(usize),
@@ -96,12 +95,12 @@ pub enum Action {
     Join(usize),
     /// `confirm`, and `call_roll` where the instance is doubtful.
     Confirm(usize),
-    /// `visit` to strike off a dead instance.
+    /// `visit`, which removes a killed instance from the record.
     StrikeOff(usize),
     /// The lease ends: the instance is frozen, or its visits fail.
     LeaseEnds(usize),
     /// The process is killed, and another one starts.
-    Die(usize),
+    Kill(usize),
     /// `leave`, and another process starts.
     Leave(usize),
     /// `recover`: the probe is answered, and from now on deletions are sent at once.
@@ -112,7 +111,7 @@ pub enum Action {
     SetGeneration(usize),
     /// `recover` fails, and its deletions are pending again.
     FailRecovery(usize),
-    /// `look`, of a reader that finds no answer and no claim.
+    /// `look`; the reader finds neither an answer nor a claim.
     Look(usize),
     /// `claim`.
     Claim(usize),
@@ -120,15 +119,15 @@ pub enum Action {
     Read(usize),
     /// `store`.
     Fill(usize),
-    /// The reader dies.
+    /// The reader ends without filling.
     Crash(usize),
     /// The transaction of a write.
     Commit(usize),
-    /// `invalidate` succeeds on that instance, and the write of that number is acknowledged.
+    /// `invalidate` succeeds on the instance, and the write with the second number is acknowledged.
     Delete(usize, usize),
-    /// `invalidate` keeps the deletion, and the write is acknowledged all the same.
+    /// `invalidate` keeps the deletion as pending, and the write is acknowledged too.
     Keep(usize, usize),
-    /// `distrust_everything`, up to where it waits.
+    /// `distrust_everything`, until it waits.
     Distrust(usize, usize),
 }
 
@@ -211,7 +210,7 @@ impl Model for Outage {
                     Action::Confirm,
                     Action::StrikeOff,
                     Action::LeaseEnds,
-                    Action::Die,
+                    Action::Kill,
                     Action::Leave,
                     Action::Recover,
                     Action::Deliver,
@@ -251,7 +250,7 @@ impl Model for Outage {
             Action::Delete(..) | Action::Keep(..) | Action::Distrust(..) => {
                 self.write(&mut state, action)?;
             }
-            Action::Die(_) | Action::Leave(_) => self.end(&mut state, action)?,
+            Action::Kill(_) | Action::Leave(_) => self.end(&mut state, action)?,
             _ => self.step(&mut state, action)?,
         }
         state.renumber();
@@ -261,29 +260,32 @@ impl Model for Outage {
     fn properties(&self) -> Vec<Property<Self>> {
         let mut properties = vec![
             Property::always(
-                "no instance that met the outage gives an old answer",
+                "no instance that saw the outage gives an old answer",
                 |_, state: &State| {
                     (0..2).all(|number| !state.instances[number].met || !state.serves_old(number))
                 },
             ),
             Property::always(
-                "nobody gives an old answer once all is delivered",
+                "no instance gives an old answer after all deletions are delivered",
                 |_, state: &State| {
                     let settled = state.instances.iter().all(|instance| {
                         instance.availability == Availability::Ready
-                            && !instance.owes
+                            && !instance.has_pending_deletions
                             && instance.generation == state.held.generation
                     });
                     !settled || (0..2).all(|number| !state.serves_old(number))
                 },
             ),
-            Property::sometimes("what a write left is hit again", |_, state: &State| {
-                (0..2).all(|number| state.serves(number).is_some_and(|value| value > 0))
-            }),
+            Property::sometimes(
+                "values of after a write are hits again",
+                |_, state: &State| {
+                    (0..2).all(|number| state.serves(number).is_some_and(|value| value > 0))
+                },
+            ),
         ];
         if self.fault == Fault::Healthy {
             properties.push(Property::always(
-                "nobody gives an old answer while all is well",
+                "no instance gives an old answer without a fault",
                 |_, state: &State| (0..2).all(|number| !state.serves_old(number)),
             ));
         } else {

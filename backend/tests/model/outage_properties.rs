@@ -1,5 +1,5 @@
 //! Properties of an outage that hold in every order of its steps, and properties that fail when a step
-//! is taken away.
+//! is removed.
 //!
 //! Come here to add a property of an outage. The steps are in `outage`, `writer`, `instance` and
 //! `filler`.
@@ -7,9 +7,10 @@
 use crate::outage::{End, Fault, Lack, Outage};
 use crate::{fails, holds, soaks};
 
-const OLD_AFTER_OUTAGE: &str = "no instance that met the outage gives an old answer";
-const OLD_WHEN_DELIVERED: &str = "nobody gives an old answer once all is delivered";
-const OLD_THOUGH_WELL: &str = "nobody gives an old answer while all is well";
+const OLD_AFTER_OUTAGE: &str = "no instance that saw the outage gives an old answer";
+const OLD_WHEN_DELIVERED: &str =
+    "no instance gives an old answer after all deletions are delivered";
+const OLD_WITHOUT_FAULT: &str = "no instance gives an old answer without a fault";
 
 fn outage(fault: Fault) -> Outage {
     Outage {
@@ -23,7 +24,7 @@ fn outage(fault: Fault) -> Outage {
 }
 
 #[test]
-fn c33_no_instance_serves_an_old_value_while_the_backend_is_well() {
+fn c33_no_instance_serves_an_old_value_without_a_fault() {
     holds(Outage {
         writers: 2,
         ..outage(Fault::Healthy)
@@ -31,13 +32,13 @@ fn c33_no_instance_serves_an_old_value_while_the_backend_is_well() {
 }
 
 #[test]
-fn c35_no_instance_that_met_an_outage_serves_what_another_could_not_delete() {
+fn c35_no_instance_that_saw_an_outage_serves_a_value_that_another_could_not_delete() {
     holds(outage(Fault::Silent));
     holds(outage(Fault::Cut));
 }
 
 #[test]
-fn c35_no_instance_serves_what_another_could_not_even_keep() {
+fn c35_no_instance_serves_a_value_whose_deletion_another_could_not_keep() {
     let overflows = true;
     holds(Outage {
         overflows,
@@ -55,7 +56,8 @@ fn c35_no_instance_serves_the_snapshot_of_a_restarted_server() {
 }
 
 #[test]
-fn c35_without_a_roll_call_a_recovered_instance_serves_what_another_still_owes() {
+fn c35_without_a_roll_call_a_recovered_instance_serves_a_value_whose_deletion_is_pending_elsewhere()
+{
     let model = Outage {
         lacks: Some(Lack::RollCall),
         ..outage(Fault::Silent)
@@ -74,7 +76,7 @@ fn c35_without_a_new_generation_deletions_that_could_not_be_kept_are_lost() {
 }
 
 #[test]
-fn c35_deletions_that_are_forgotten_leave_old_values_for_good() {
+fn c35_dropped_deletions_leave_old_values_forever() {
     let model = Outage {
         lacks: Some(Lack::Undelivered),
         ..outage(Fault::Silent)
@@ -91,8 +93,8 @@ fn c35_without_the_servers_identity_its_old_snapshot_is_served() {
     fails(model, OLD_WHEN_DELIVERED);
 }
 
-/// An instance that goes on keeping deletions when it has delivered the others does so for longer
-/// than another waits for.
+/// An instance that keeps deletions while it delivers the others keeps them for longer than another instance
+/// waits.
 #[test]
 fn c35_deletions_that_are_kept_while_others_are_delivered_come_too_late() {
     let model = Outage {
@@ -104,7 +106,8 @@ fn c35_deletions_that_are_kept_while_others_are_delivered_come_too_late() {
 }
 
 #[test]
-fn c35_without_a_roll_call_after_a_single_failure_an_instance_serves_what_another_still_owes() {
+fn c35_without_a_roll_call_after_one_failure_an_instance_serves_a_value_whose_deletion_is_pending_elsewhere()
+ {
     let model = Outage {
         lacks: Some(Lack::RollCallAfterDoubt),
         ..outage(Fault::Cut)
@@ -113,8 +116,8 @@ fn c35_without_a_roll_call_after_a_single_failure_an_instance_serves_what_anothe
 }
 
 #[test]
-fn c58_a_process_that_starts_serves_nothing_that_the_one_before_it_owed() {
-    for ends in [End::Dies, End::Leaves] {
+fn c58_a_process_that_starts_serves_no_value_whose_deletion_was_pending_in_the_process_before_it() {
+    for ends in [End::Killed, End::Leaves] {
         for fault in [Fault::Cut, Fault::Silent, Fault::Restart] {
             if fault == Fault::Cut || soaks() {
                 holds(Outage {
@@ -128,10 +131,10 @@ fn c58_a_process_that_starts_serves_nothing_that_the_one_before_it_owed() {
 }
 
 #[test]
-fn c58_a_process_that_trusts_the_backend_at_its_start_serves_what_the_one_before_it_owed() {
+fn c58_a_process_that_trusts_the_backend_at_its_start_serves_values_whose_deletions_were_pending() {
     for lacks in [Lack::RollCallAtStart, Lack::NewGenerationForTheDead] {
         let model = Outage {
-            ends: Some(End::Dies),
+            ends: Some(End::Killed),
             lacks: Some(lacks),
             ..outage(Fault::Cut)
         };
@@ -139,19 +142,19 @@ fn c58_a_process_that_trusts_the_backend_at_its_start_serves_what_the_one_before
     }
 }
 
-/// A frozen instance: the others go on without it, and it wakes up with what it trusted.
+/// A frozen instance: the others continue without it, and afterwards it has the generation from before.
 #[test]
-fn c58_without_a_lease_a_frozen_instance_serves_what_was_distrusted_meanwhile() {
+fn c58_without_a_lease_a_frozen_instance_serves_values_that_were_distrusted_meanwhile() {
     let model = Outage {
         distrusts: true,
         lacks: Some(Lack::Lease),
         ..outage(Fault::Healthy)
     };
-    fails(model, OLD_THOUGH_WELL);
+    fails(model, OLD_WITHOUT_FAULT);
 }
 
-/// A write that would have to delete more keys than are deleted one by one waits for the others, who
-/// hear of the new generation when they next confirm it.
+/// A write with more keys than are deleted one by one sets a new generation instead, and waits until the other
+/// instances have confirmed it.
 #[test]
 fn c33_distrusting_the_namespace_instead_of_deleting_leaves_no_old_value_on_any_instance() {
     let model = Outage {
@@ -165,6 +168,6 @@ fn c33_distrusting_the_namespace_instead_of_deleting_leaves_no_old_value_on_any_
             lacks: Some(Lack::WaitAfterDistrust),
             ..model
         },
-        OLD_THOUGH_WELL,
+        OLD_WITHOUT_FAULT,
     );
 }

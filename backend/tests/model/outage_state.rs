@@ -1,26 +1,27 @@
 //! The state of the model of an outage: the backend, the database, the instances and the writers.
 //!
-//! Come here for what a reader that begins now would be given. The steps that change the state are in `outage`.
+//! Come here to see how the answer for a request that begins now is computed. The steps that change the state
+//! are in `outage`.
 
 use crate::filler::Filler;
 use crate::ids::{Id, Ids};
 use crate::instance::{Availability, Instance};
 use crate::writer::Writer;
 
-/// The backend, the database and everybody at work.
+/// The backend, the database, the instances and the writers.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 pub struct State {
     /// Commits so far.
     pub database: u8,
-    /// The newest write that was acknowledged.
+    /// The newest acknowledged write.
     pub acknowledged: u8,
     /// Whether the backend answers.
     pub reachable: bool,
-    /// What it holds.
+    /// The backend's content.
     pub held: Held,
-    /// Who it is.
+    /// The backend's identity: another one after each restart.
     pub identity: Id,
-    /// What it would come back with.
+    /// The content that a restart brings back.
     pub snapshot: Option<Held>,
     /// Whether one of the processes has ended.
     pub ended: bool,
@@ -31,16 +32,18 @@ pub struct State {
     pub writers: [Writer; 3],
 }
 
-/// What a backend holds.
+/// The content of a backend.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 pub struct Held {
     /// The namespace's generation and the identity recorded with it.
     pub generation: Id,
     pub identity: Id,
-    /// Whether the record lists each instance, and a dead one.
+    /// Whether the record lists each instance.
     pub listed: [bool; 2],
+    /// Whether it lists a killed instance.
+    /// Whether it lists a killed instance.
     pub dead: bool,
-    /// What stands under the key.
+    /// The value under the key.
     pub key: Option<Stored>,
 }
 
@@ -59,8 +62,8 @@ impl State {
         self.reachable && !self.instances[number].broken
     }
 
-    /// What a request that began now on the instance would be given from the cache: the entry, or
-    /// the answer of the flight whose claim it would see.
+    /// The cache's answer for a request that begins now on the instance: the entry, or the answer of the single
+    /// flight whose claim the request sees.
     pub fn serves(&self, number: usize) -> Option<u8> {
         let instance = &self.instances[number];
         let trusts = instance.availability == Availability::Ready && instance.leased;
@@ -72,7 +75,7 @@ impl State {
             return None;
         }
         stored.value.or(match instance.filler {
-            Filler::Filling(lead, value) if lead.expected == Some(stored.id) => Some(value),
+            Filler::Filling(permit, value) if permit.expected == Some(stored.id) => Some(value),
             _ => None,
         })
     }
@@ -89,6 +92,8 @@ impl State {
         }
     }
 
+    /// Whether that answer is older than an acknowledged write.
+    /// Whether that answer is older than an acknowledged write.
     pub fn serves_old(&self, number: usize) -> bool {
         self.serves(number)
             .is_some_and(|value| value < self.acknowledged)

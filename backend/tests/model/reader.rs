@@ -1,4 +1,6 @@
-//! The reader of the model of one key: how far a request is. Its steps are in `reader_steps`.
+//! The reader of the model of one key: the progress of its request.
+//!
+//! Come here when a look-up gets another state. The steps from one state to the next are in `reader_steps`.
 
 use crate::ids::Id;
 use crate::stored::{Stamp, Stored, Value};
@@ -10,59 +12,59 @@ pub struct Reader {
     pub floor: u8,
     /// The caller's rights when the request was authenticated.
     pub rights: u8,
-    /// How far it is.
+    /// The progress.
     pub step: Step,
 }
 
-/// How far a request is.
+/// The progress of a request.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 pub enum Step {
-    /// None is under way.
+    /// No request is under way.
     Idle,
-    /// Some parts of the answer are not there yet.
+    /// Some parts of the look-up have not been answered.
     Looking(Look),
-    /// Saw a claim.
+    /// The look-up found a claim.
     Met(Id),
-    /// Saw an entry that is an answer, and may be refreshed.
-    Found(Lead),
-    /// Saw no answer, and finds out the generations of the records.
+    /// The look-up found an entry that is an answer, and may be refreshed.
+    Found(FillPermit),
+    /// The look-up found no answer, and the generations of the records are read or begun.
     Stamping(Option<Id>, [Generation; 2]),
-    /// Saw a vacant key, and has a stamp unless a record vanished.
+    /// The key is vacant. The stamp is known, unless a record vanished.
     Claiming(Option<Id>, Option<Stamp>),
     /// The handler runs.
-    Running(Lead),
+    Running(FillPermit),
     /// The handler has read the database.
-    Filling(Lead, Value),
-    /// Waits for a flight, with an old answer to fall back on where it refreshes.
+    Filling(FillPermit, Value),
+    /// The request waits for a single flight. With a refresh it has an old answer in case that fails.
     Joined(Id, Option<Value>),
     /// The refresh failed.
     Covering(Id, Value),
-    /// The answer, which is no longer the handler's own affair.
-    Answered(How, Value),
+    /// The request is answered.
+    Answered(Source, Value),
 }
 
 /// A look-up under way.
 #[derive(Clone, Copy, Debug, Default, Hash, PartialEq, Eq)]
 pub struct Look {
-    /// The claim of another instance that is waited for.
+    /// The claim of another instance for which the request waits.
     pub waits_for: Option<Id>,
     pub key: Half<Stored>,
     pub records: [Half<Id>; 2],
 }
 
-/// What a request that is about to claim knows of a record's generation.
+/// The knowledge about a record's generation before a claim.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 pub enum Generation {
     /// There was no record.
     Missing,
-    /// Another request was the one who set it.
+    /// Another request set it first.
     Raced,
     Known(Id),
     /// The record vanished again, or the key has none.
     None,
 }
 
-/// What a look-up knows of one key.
+/// The answer to one part of a look-up.
 #[derive(Clone, Copy, Debug, Default, Hash, PartialEq, Eq)]
 pub enum Half<T> {
     #[default]
@@ -72,18 +74,18 @@ pub enum Half<T> {
 
 /// The right to fill.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
-pub struct Lead {
-    /// The claim, or the entry that is refreshed; the flight's id too.
+pub struct FillPermit {
+    /// The id of the claim or of the entry that is refreshed, and of the single flight.
     pub id: Id,
     pub stamp: Option<Stamp>,
     /// The value of the entry that is refreshed.
     pub refreshed: Option<Value>,
 }
 
-/// Where an answer came from. Answers of a handler that the request ran itself are never old, so
-/// they are shown only where their fill was refused.
+/// The source of an answer. The answers of a request's own handler are never old, so they count only where
+/// their fill was refused.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
-pub enum How {
+pub enum Source {
     Hit,
     Joined,
     Waited,
@@ -140,9 +142,9 @@ impl Step {
                     stamp.each_id(visit);
                 }
             }
-            Self::Found(lead) | Self::Running(lead) | Self::Filling(lead, _) => {
-                visit(&mut lead.id);
-                if let Some(stamp) = &mut lead.stamp {
+            Self::Found(permit) | Self::Running(permit) | Self::Filling(permit, _) => {
+                visit(&mut permit.id);
+                if let Some(stamp) = &mut permit.stamp {
                     stamp.each_id(visit);
                 }
             }

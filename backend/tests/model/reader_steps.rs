@@ -1,12 +1,14 @@
-//! What a request does in the model of one key, step by step.
+//! The steps of a request in the model of one key.
+//!
+//! Come here when `look`, `claim`, `decide` or a refresh changes.
 
 use crate::ids::{Id, Ids as _};
 use crate::lookup::{Action, Judged, Lookup, State, Variant};
-use crate::reader::{Generation, Half, How, Lead, Look, Reader, Step};
+use crate::reader::{FillPermit, Generation, Half, Look, Reader, Source, Step};
 use crate::stored::{Stored, Value};
 
 impl Lookup {
-    /// What the reader may do next; what turns out to be impossible leaves the state as it is.
+    /// The possible next actions of the reader. An action that proves impossible changes nothing.
     pub fn reader_actions(&self, state: &State, number: usize, actions: &mut Vec<Action>) {
         match state.readers[number].step {
             Step::Idle | Step::Answered(..) => {
@@ -56,7 +58,7 @@ impl Lookup {
         }
     }
 
-    /// One step of a reader; `None` where it cannot be taken.
+    /// One step of a reader; `None` where it is impossible.
     pub fn read(&self, state: &mut State, action: Action) -> Option<()> {
         let (number, next) = match action {
             Action::Begin(number) => {
@@ -85,7 +87,7 @@ impl Lookup {
             }
             Action::JoinOrWait(number) => (number, self.join_or_wait(state, number)?),
             Action::Hit(number) => match state.readers[number].step {
-                Step::Found(lead) => (number, Step::Answered(How::Hit, lead.refreshed?)),
+                Step::Found(permit) => (number, Step::Answered(Source::Hit, permit.refreshed?)),
                 _ => return None,
             },
             Action::Refresh(number) => (number, self.refresh(state, number)?),
@@ -94,13 +96,13 @@ impl Lookup {
             }
             Action::Claim(number) => (number, self.claim(state, number)?),
             Action::Read(number) => match state.readers[number].step {
-                Step::Running(lead) => {
+                Step::Running(permit) => {
                     let value = Value {
                         written: state.database,
                         rights: state.readers[number].rights,
                     };
-                    self.land(state, number, lead, Some(value));
-                    (number, Step::Filling(lead, value))
+                    self.land(state, number, permit, Some(value));
+                    (number, Step::Filling(permit, value))
                 }
                 _ => return None,
             },
@@ -111,7 +113,7 @@ impl Lookup {
                     let rights = state.readers[number].rights;
                     match self.judge(state.key, state.records, rights) {
                         Judged::Filled(id, _) if id == entry => {
-                            (number, Step::Answered(How::Covered, value))
+                            (number, Step::Answered(Source::Covered, value))
                         }
                         _ => (number, Step::Looking(Look::default())),
                     }
@@ -120,8 +122,8 @@ impl Lookup {
             },
             Action::RunAlone(number) => (number, Step::Idle),
             Action::Crash(number) => {
-                if let Step::Running(lead) = state.readers[number].step {
-                    self.land(state, number, lead, None);
+                if let Step::Running(permit) = state.readers[number].step {
+                    self.land(state, number, permit, None);
                 }
                 (number, Step::Idle)
             }
@@ -134,7 +136,7 @@ impl Lookup {
         Some(())
     }
 
-    /// Part of a `look`; with the last part, what `decide` or `wait_for_other_instance` makes of it.
+    /// Part of a `look`; after the last part, the decision of `decide` or `wait_for_other_instance`.
     fn look(&self, state: &State, number: usize, part: impl FnOnce(Look) -> Look) -> Option<Step> {
         let Step::Looking(look) = state.readers[number].step else {
             return None;
@@ -159,11 +161,11 @@ impl Lookup {
         let rights = state.readers[number].rights;
         let stamp = self.stamp(records, rights);
         Some(match (self.judge(key, records, rights), look.waits_for) {
-            (Judged::Filled(_, value), Some(_)) => Step::Answered(How::Waited, value),
+            (Judged::Filled(_, value), Some(_)) => Step::Answered(Source::Waited, value),
             (Judged::Claimed(claim), Some(awaited)) if claim == awaited => again(Some(claim)),
             (_, Some(_)) => again(None),
-            // The entry's own stamp is that of the records, or it were no answer.
-            (Judged::Filled(entry, value), None) => Step::Found(Lead {
+            // The stamp of an answer is that of the records.
+            (Judged::Filled(entry, value), None) => Step::Found(FillPermit {
                 id: entry,
                 stamp,
                 refreshed: Some(value),
@@ -182,7 +184,7 @@ impl Lookup {
         })
     }
 
-    /// One half of `begin_record`: sets the record if there is none, or reads what another has set.
+    /// One half of `begin_record`: sets the record if there is none, or reads the one that another reader set.
     fn stamp_record(&self, state: &mut State, number: usize, which: usize) -> Option<Step> {
         let Step::Stamping(seen, mut generations) = state.readers[number].step else {
             return None;
@@ -216,15 +218,15 @@ impl Lookup {
             return None;
         };
         let joined = self.join(state, number, Some(claim), None);
-        // The flight of an own process's claim may have ended since the claim was seen.
+        // The single flight of a claim of the same process may have ended since the claim was seen.
         Some(joined.unwrap_or(Step::Looking(Look {
             waits_for: Some(claim),
             ..Look::default()
         })))
     }
 
-    /// Joins the flight of that id, if the reader's process has it. A flight that has landed is there
-    /// until it has tried to fill.
+    /// Joins the single flight of that id, if the reader's process has it. It stays registered until its fill was
+    /// tried.
     fn join(
         &self,
         state: &State,
@@ -236,59 +238,59 @@ impl Lookup {
         (0..self.processes.len())
             .filter(|other| *other != number && self.processes[*other] == process)
             .find_map(|other| match state.readers[other].step {
-                Step::Running(lead) if wanted.is_none_or(|id| id == lead.id) => {
-                    Some(Step::Joined(lead.id, refreshed))
+                Step::Running(permit) if wanted.is_none_or(|id| id == permit.id) => {
+                    Some(Step::Joined(permit.id, refreshed))
                 }
-                Step::Filling(lead, value) if wanted.is_none_or(|id| id == lead.id) => {
-                    Some(Step::Answered(How::Joined, value))
+                Step::Filling(permit, value) if wanted.is_none_or(|id| id == permit.id) => {
+                    Some(Step::Answered(Source::Joined, value))
                 }
                 _ => None,
             })
     }
 
     fn refresh(&self, state: &State, number: usize) -> Option<Step> {
-        let Step::Found(lead) = state.readers[number].step else {
+        let Step::Found(permit) = state.readers[number].step else {
             return None;
         };
-        let joined = self.join(state, number, Some(lead.id), lead.refreshed);
-        Some(joined.unwrap_or(Step::Running(lead)))
+        let joined = self.join(state, number, Some(permit.id), permit.refreshed);
+        Some(joined.unwrap_or(Step::Running(permit)))
     }
 
     fn claim(&self, state: &mut State, number: usize) -> Option<Step> {
         let Step::Claiming(seen, stamp) = state.readers[number].step else {
             return None;
         };
-        let lead = Lead {
+        let permit = FillPermit {
             id: state.fresh(),
             stamp,
             refreshed: None,
         };
         if self.variant == Variant::FillIfAbsent {
-            return Some(Step::Running(lead));
+            return Some(Step::Running(permit));
         }
         if state.key.map(|stored| stored.id) != seen {
             return Some(Step::Looking(Look::default()));
         }
         state.key = Some(Stored {
-            id: lead.id,
+            id: permit.id,
             stamp,
             value: None,
         });
-        Some(Step::Running(lead))
+        Some(Step::Running(permit))
     }
 
-    /// Ends a flight: those that joined have its answer, or go on without.
-    fn land(&self, state: &mut State, leader: usize, lead: Lead, landed: Option<Value>) {
+    /// Ends a single flight: the requests that joined get its answer, or continue without one.
+    fn land(&self, state: &mut State, leader: usize, permit: FillPermit, landed: Option<Value>) {
         for (number, process) in self.processes.iter().enumerate() {
             let reader = &mut state.readers[number];
             let Step::Joined(id, refreshed) = reader.step else {
                 continue;
             };
-            if id != lead.id || *process != self.processes[leader] {
+            if id != permit.id || *process != self.processes[leader] {
                 continue;
             }
             reader.step = match (landed, refreshed) {
-                (Some(value), _) => Step::Answered(How::Joined, value),
+                (Some(value), _) => Step::Answered(Source::Joined, value),
                 (None, Some(value)) => Step::Covering(id, value),
                 (None, None) => {
                     *reader = Reader::IDLE;
@@ -299,17 +301,17 @@ impl Lookup {
     }
 
     fn fill(&self, state: &mut State, number: usize) -> Option<Step> {
-        let Step::Filling(lead, value) = state.readers[number].step else {
+        let Step::Filling(permit, value) = state.readers[number].step else {
             return None;
         };
         let stands = match self.variant {
             Variant::FillUnconditionally => true,
-            Variant::RefreshUnconditionally if lead.refreshed.is_some() => true,
+            Variant::RefreshUnconditionally if permit.refreshed.is_some() => true,
             Variant::FillIfAbsent => state.key.is_none(),
-            _ => state.key.is_some_and(|stored| stored.id == lead.id),
+            _ => state.key.is_some_and(|stored| stored.id == permit.id),
         };
         if !stands {
-            return Some(Step::Answered(How::Refused, value));
+            return Some(Step::Answered(Source::Refused, value));
         }
         let late = self.variant == Variant::StampWhenStoring;
         state.key = Some(Stored {
@@ -317,7 +319,7 @@ impl Lookup {
             stamp: if late {
                 self.stamp(state.records, state.readers[number].rights)
             } else {
-                lead.stamp
+                permit.stamp
             },
             value: Some(value),
         });
@@ -325,12 +327,12 @@ impl Lookup {
     }
 
     fn give_up(&self, state: &mut State, number: usize) -> Option<Step> {
-        let Step::Running(lead) = state.readers[number].step else {
+        let Step::Running(permit) = state.readers[number].step else {
             return None;
         };
-        self.land(state, number, lead, None);
-        Some(if let Some(value) = lead.refreshed {
-            Step::Covering(lead.id, value)
+        self.land(state, number, permit, None);
+        Some(if let Some(value) = permit.refreshed {
+            Step::Covering(permit.id, value)
         } else {
             state.key = None;
             Step::Idle

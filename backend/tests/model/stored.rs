@@ -1,15 +1,15 @@
-//! What stands under the key in the model of one key.
+//! The value under the key in the model of one key.
 //!
-//! Come here when claims or entries carry something new. What a look-up makes of it is in `lookup`.
+//! Come here when claims or entries contain something new. The look-up judges them in `lookup`.
 
 use crate::ids::Id;
 
 /// A claim or an entry.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 pub struct Stored {
-    /// Which value this is: what compare-and-set compares.
+    /// The id, which compare-and-set compares.
     pub id: Id,
-    /// What it belongs to; none where a record vanished before it was made.
+    /// The generations and rights that it belongs to; none where a record vanished before.
     pub stamp: Option<Stamp>,
     /// The entry's value; a claim has none.
     pub value: Option<Value>,
@@ -22,12 +22,12 @@ pub struct Stamp {
     pub rights: u8,
 }
 
-/// What a handler answers.
+/// The answer of a handler.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 pub struct Value {
-    /// How many writes it has seen.
+    /// The number of writes that the handler saw.
     pub written: u8,
-    /// The rights of the caller that it answered.
+    /// The rights of the caller of the handler.
     pub rights: u8,
 }
 

@@ -6,10 +6,10 @@ use crate::lookup::{Lookup, Variant};
 use crate::lookup_properties::{OLD_ENTRY, SAME_PROCESS, TWO_PROCESSES, group, key};
 use crate::{fails, holds, soaks};
 
-const OTHER_RIGHTS: &str = "nobody is given an answer of other rights";
+const OTHER_RIGHTS: &str = "no reader gets an answer of other rights";
 
-/// One variant of a resource that belongs to a group too: two records, one of which each write ends. Where nothing
-/// soaks, records end by writes alone: with all that may vanish there are twenty times as many states.
+/// One variant of a resource that belongs to a group too: two records, one of which each write ends. Records vanish
+/// without a write only where `SOAK` is set, since there are twenty times as many states then.
 fn variant(processes: &'static [u8]) -> Lookup {
     Lookup {
         records: 2,
@@ -45,7 +45,7 @@ fn c44_no_interleaving_of_two_readers_and_two_writers_serves_an_old_variant() {
 }
 
 #[test]
-fn c44_a_stamp_of_one_record_makes_what_another_write_ended_an_answer() {
+fn c44_with_a_stamp_of_one_record_a_value_that_another_write_ended_is_an_answer() {
     let model = Lookup {
         writers: 2,
         variant: Variant::StampOfOneRecord,
@@ -55,7 +55,7 @@ fn c44_a_stamp_of_one_record_makes_what_another_write_ended_an_answer() {
 }
 
 #[test]
-fn c44_no_interleaving_gives_anybody_an_answer_of_other_rights() {
+fn c44_no_interleaving_gives_a_caller_an_answer_of_other_rights() {
     holds(of_caller(SAME_PROCESS));
     holds(of_caller(TWO_PROCESSES));
     if soaks() {

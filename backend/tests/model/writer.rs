@@ -1,4 +1,4 @@
-//! Writes in the model of an outage: delivered, kept, or made up for by a new generation.
+//! Writes in the model of an outage: their deletions are delivered, kept as pending, or replaced by a new generation.
 //!
 //! Come here when `breaker/deletions.rs` or `breaker/distrust.rs` changes. The commit of a write is in `outage`.
 
@@ -7,18 +7,18 @@ use crate::instance::Availability;
 use crate::outage::{Action, Lack, Outage};
 use crate::outage_state::State;
 
-/// How far a write is.
+/// The progress of a write.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 pub enum Writer {
     Idle,
     Committed(u8),
-    /// Has set a new generation, and waits for this instance to confirm it.
+    /// A new generation is set; the write waits for this instance to confirm it.
     Distrusted(u8, usize),
     Acknowledged,
 }
 
 impl Outage {
-    /// One step of a write on an instance; `None` where it cannot be taken.
+    /// One step of a write on an instance; `None` where it is impossible.
     pub fn write(self, state: &mut State, action: Action) -> Option<()> {
         let (Action::Delete(number, writer)
         | Action::Keep(number, writer)
@@ -31,22 +31,22 @@ impl Outage {
         };
         let works = state.works(number);
         let instance = &mut state.instances[number];
-        let away = instance.availability == Availability::Away;
+        let is_unavailable = instance.availability == Availability::Unavailable;
         match action {
             // A lost connection costs the first attempt, and the second succeeds.
-            Action::Delete(..) if state.reachable && !away && !self.distrusts => {
+            Action::Delete(..) if state.reachable && !is_unavailable && !self.distrusts => {
                 state.held.key = None;
                 if instance.broken {
                     instance.broken = false;
                     instance.fail();
                 }
             }
-            Action::Keep(..) if instance.joined && (away || !works) => {
+            Action::Keep(..) if instance.joined && (is_unavailable || !works) => {
                 instance.broken &= !state.reachable;
                 if self.lacks(Lack::Undelivered) {
                     instance.fail();
                 } else {
-                    instance.owes = true;
+                    instance.has_pending_deletions = true;
                     instance.open_breaker();
                 }
             }
