@@ -1,9 +1,9 @@
-//! Micro-benchmarks of the cache, through what it shows to others: the provider, and the middleware in a
-//! service without sockets. Run with `cargo bench --bench micro`.
+//! Micro-benchmarks of the cache through its public interface: the provider, and the middleware in a service without
+//! sockets. Run with `cargo bench --bench micro`.
 //!
-//! How to read them: *entry* is a look-up in the memory backend alone, and the same with the entry
-//! checked and parsed; *middleware* is a whole request, so what the cache costs is what a line has over
-//! `handler alone`, and what formatting a longer key costs is what its line has over `hit`.
+//! *entry* is a look-up in the memory backend, without and with parsing of the entry. *middleware* is a whole request:
+//! the cost of the cache is the difference from `handler alone`, and the cost of a longer key is the difference from
+//! `hit`.
 
 #![expect(
     clippy::expect_used,
@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
-/// The answers of `scripts/bench` have as many bytes.
+/// A body of the same size as the answers of `scripts/bench`.
 const BODY: &str = match str::from_utf8(&[b'x'; 348]) {
     Ok(body) => body,
     Err(_) => "",
@@ -71,7 +71,7 @@ async fn cache(enabled: bool) -> Cache {
         .expect("the memory backend needs nothing")
 }
 
-/// Runs the operation as often as criterion wants and takes the time.
+/// The time of this many runs of the operation.
 fn repeat<F: Future>(
     system: &SystemRunner,
     iterations: u64,
@@ -158,7 +158,7 @@ fn middleware(criterion: &mut Criterion) {
             init_service(App::new().app_data(cache).service(resource.route(route))).await
         });
         let next_id = Cell::new(0_u64);
-        // The first fills the cache.
+        // The first request fills the cache.
         let etag = system.block_on(async {
             let response = service
                 .call(TestRequest::with_uri(uri).to_request())

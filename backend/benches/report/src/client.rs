@@ -1,4 +1,5 @@
-//! A small HTTP client for what is not measured: is a program up, is its cache warm, does it answer right?
+//! A small HTTP client for requests that are not measured: to wait for a program, to fill its cache, and to check its
+//! answers. wrk makes the measured requests.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -9,7 +10,7 @@ pub struct Client {
     stream: BufReader<TcpStream>,
 }
 
-/// What was answered.
+/// An HTTP answer.
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
@@ -61,7 +62,7 @@ impl Client {
         self.receive()
     }
 
-    /// Sends PATCH with a JSON body in somebody's name and reads the answer.
+    /// Sends PATCH with a JSON body and an access token, and reads the answer.
     pub fn patch(&mut self, path: &str, token: &str, body: &str) -> io::Result<Answer> {
         let length = body.len();
         self.send(&format!(

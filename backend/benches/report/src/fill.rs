@@ -6,10 +6,10 @@ use crate::client::Client;
 use crate::running::Running;
 use crate::{Result, Settings, path};
 
-/// Connections that fill it.
+/// The number of connections that fill the cache.
 const FILLERS: i64 = 4;
 
-/// Reads every widget, and makes sure that all of them are then in the cache.
+/// Reads every widget, and then checks a sample for hits.
 pub fn fill(settings: &Settings, program: &Running) -> Result<()> {
     let read = |ids: Vec<i64>, expected: &str| -> std::result::Result<(), String> {
         let mut client = Client::connect(program.port).map_err(|error| error.to_string())?;
@@ -34,6 +34,5 @@ pub fn fill(settings: &Settings, program: &Running) -> Result<()> {
             .into_iter()
             .try_for_each(|filler| filler.join().map_err(|_| "a filler panicked".to_owned())?)
     })?;
-    // A sample of them is enough.
     Ok(read(ids.step_by(97).collect(), "; hit;")?)
 }

@@ -1,4 +1,4 @@
-//! What the service takes besides time for requests: memory, and the time to start.
+//! The memory of the service, and the time that it takes to start.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -11,16 +11,16 @@ use crate::summary::median;
 use crate::workload::Requests;
 use crate::{Result, progress};
 
-/// Starts whose time is taken.
+/// The number of measured starts.
 const STARTS: usize = 5;
-/// The bound of the memory backend that ever new keys are put to.
+/// The bound of the memory backend in the measurement of its growth.
 const BOUND_BYTES: u32 = 16 * 1024 * 1024;
-/// No entry there takes less.
+/// The least size of an entry in the memory backend.
 const LEAST_ENTRY_BYTES: u32 = 300;
-/// How long new keys come at a time until the bound is reached.
+/// The seconds of one run of new keys; runs are repeated until the bound is reached.
 const FILLING_SECONDS: u64 = 2;
 
-/// What was found.
+/// The measured memory and times.
 pub struct Footprint {
     /// Megabytes of the service that has just started.
     pub idle_megabytes: f64,
@@ -28,31 +28,31 @@ pub struct Footprint {
     pub filled_megabytes: f64,
     /// Milliseconds from the start to the first answer.
     pub start_milliseconds: f64,
-    /// What ever new keys do to a memory backend that is full.
+    /// The growth of a full memory backend under new keys.
     pub growth: Growth,
 }
 
-/// The memory in use of a service whose memory backend is at its bound, while ever new keys come.
+/// The memory of a service whose memory backend is full, before and after a run of new keys.
 pub struct Growth {
-    /// Megabytes when the bound had just been passed.
+    /// Megabytes just after the bound was reached.
     pub megabytes_before: f64,
     /// Megabytes at the end.
     pub megabytes_after: f64,
-    /// How many keys came between.
+    /// The number of new keys in between.
     pub keys: f64,
-    /// In how many seconds.
+    /// The seconds in between.
     pub seconds: u64,
 }
 
 impl Growth {
-    /// By how much the memory in use has grown.
+    /// The growth of the memory, in percent.
     pub fn percent(&self) -> f64 {
         (self.megabytes_after / self.megabytes_before - 1.0) * 100.0
     }
 }
 
 impl Footprint {
-    /// Measures. The program that is given has all entries in its memory.
+    /// Measures. `filled` is a service with all entries in its memory backend.
     pub fn measure(
         launcher: &Launcher<'_>,
         generator: &Generator<'_>,
@@ -79,7 +79,7 @@ impl Footprint {
 fn grow(launcher: &Launcher<'_>, generator: &Generator<'_>) -> Result<Growth> {
     let seconds = launcher.settings.growth_seconds;
     progress(&format!(
-        "ever new keys at the bound of the memory backend: {seconds} s"
+        "new keys at the bound of the memory backend: {seconds} s"
     ));
     let bound = BOUND_BYTES.to_string();
     let service = launcher.start_with(

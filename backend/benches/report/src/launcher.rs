@@ -1,4 +1,6 @@
-//! How the programs are started.
+//! The start of the programs that are measured.
+//!
+//! Come here to change a program's command line or environment.
 
 use std::fs::{self, OpenOptions};
 use std::net::TcpListener;
@@ -12,34 +14,34 @@ use crate::program::{Program, Reference, Service, ServiceCache};
 use crate::running::Running;
 use crate::{Result, Settings, path};
 
-/// How long a program may take until it answers as it should.
+/// The longest time until a program answers correctly.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Starts programs.
 pub struct Launcher<'a> {
-    /// Where the programs and servers are.
+    /// The paths of the programs and the ports of the servers.
     pub settings: &'a Settings,
-    /// The body that the reference programs answer with.
+    /// The body of the reference programs' answers.
     pub body: String,
-    /// The port of the service that nginx asks.
+    /// The port of the service behind nginx.
     pub upstream: u16,
 }
 
 impl Launcher<'_> {
-    /// Starts a program and waits until it answers as it should.
+    /// Starts a program and waits until it answers correctly.
     pub fn start(&self, program: Program) -> Result<Running> {
         self.start_with(program, &[])
     }
 
-    /// The same with variables of the environment that a service is to have besides.
+    /// The same with further variables in the environment of the service.
     pub fn start_with(&self, program: Program, environment: &[(&str, &str)]) -> Result<Running> {
         let running = self.launch(program, environment)?;
         self.wait_for_right_answer(program, &running)?;
         Ok(running)
     }
 
-    /// Waits until a program answers as it should: it may have just been started, and what it was told
-    /// last may be under way.
+    /// Waits until a program answers correctly: it may have just been started, or may still be at work on the last
+    /// requests of a run.
     pub fn wait_for_right_answer(&self, program: Program, running: &Running) -> Result<()> {
         let path = path(self.settings.first_id);
         let began = Instant::now();
@@ -53,13 +55,13 @@ impl Launcher<'_> {
                 Err(error) => error.to_string(),
             };
             if began.elapsed() > PATIENCE {
-                return Err(format!("{program} does not answer as it should: {problem}").into());
+                return Err(format!("{program} does not answer correctly: {problem}").into());
             }
             sleep(Duration::from_millis(20));
         }
     }
 
-    /// Starts a program and answers how many milliseconds pass until its first answer.
+    /// The milliseconds from the start of a program to its first answer.
     pub fn time_first_answer(&self, program: Program) -> Result<f64> {
         let path = path(self.settings.first_id);
         let started = Instant::now();
@@ -142,7 +144,7 @@ impl Launcher<'_> {
             | ServiceCache::Down => "redis",
         };
         let redis_port = match service.cache {
-            // Where nothing listens.
+            // Nothing listens there.
             ServiceCache::Down => free_port()?,
             _ => settings.redis_port,
         };
@@ -172,7 +174,7 @@ impl Launcher<'_> {
             command.env("PGPASSWORD", password);
         }
         if near {
-            // Of its own, or Redis would tell the near caches of what the others write, at their cost.
+            // A namespace of its own: Redis would send the near caches the changes of the other programs too.
             command.env("CACHE_NAMESPACE", "near");
         }
         Ok(command)
@@ -186,7 +188,7 @@ impl Launcher<'_> {
         let upstream = self.upstream;
         let user = if nginx_wants_user() { "user root;" } else { "" };
         let access_log = match log {
-            // Its default: a line of the format `combined`, written at once.
+            // The default: a line in the format `combined`, written at once.
             Some(path) => format!("\"{}\"", path.display()),
             None => "off".to_owned(),
         };
@@ -224,7 +226,7 @@ impl Launcher<'_> {
     }
 }
 
-/// nginx started by root lets its workers become somebody else, who may not enter the directory.
+/// Whether nginx must be given a user: its workers leave root, and another user may not enter the directory.
 fn nginx_wants_user() -> bool {
     fs::read_to_string("/proc/self/status")
         .is_ok_and(|status| status.lines().any(|line| line.starts_with("Uid:\t0\t")))
@@ -239,7 +241,7 @@ fn free_port() -> Result<u16> {
 pub fn is_installed(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
-        // Debian keeps servers where an ordinary user's PATH does not look.
+        // The PATH of an ordinary user does not contain the directory of Debian's servers.
         .chain([PathBuf::from("/usr/sbin")])
         .any(|directory| directory.join(program).is_file())
 }

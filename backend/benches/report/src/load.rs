@@ -1,4 +1,4 @@
-//! Load: the request lists, and one run of wrk with what it cost.
+//! Load: the lists of requests, and one run of wrk with its cost.
 
 use std::cell::Cell;
 use std::fmt::Write as _;
@@ -13,29 +13,29 @@ use crate::running::Running;
 use crate::workload::Requests;
 use crate::{Result, Settings, path};
 
-/// The exponent of the Zipf distribution: that of the usual key-value benchmarks.
+/// The exponent of the Zipf distribution, as in the usual key-value benchmarks (YCSB).
 const EXPONENT: f64 = 0.99;
-/// Requests in a list, which is begun again when it ends.
+/// The number of requests in a list. A list is repeated.
 const SAMPLES: usize = 200_000;
-/// One request in so many writes.
+/// One request in this many is a write.
 const WRITE_EVERY: usize = 20;
 /// Threads of wrk; `requests.lua` counts on two.
 const THREADS: usize = 2;
-/// New keys begin this far from those of the last run: more than a run can ask for.
+/// The distance between the new keys of two runs: more than a run can request.
 const NEW_KEYS: u64 = 20_000_000;
-/// With a number behind it, a search that finds nothing, so that it costs the database little.
+/// The path of a search, before its number. It finds nothing, so it costs the database little.
 const SEARCH: &str = "/api/v1/widgets?q=qj";
-/// What all scripts do at the end.
+/// The end of all scripts.
 const REPORT: &str = include_str!("report.lua");
-/// What those scripts do that have a list of requests.
+/// The part of the scripts with a list of requests.
 const REQUESTS: &str = include_str!("requests.lua");
-/// What the script does whose keys are new.
+/// The part of the script with new keys.
 const SEARCHES: &str = include_str!("searches.lua");
 
-/// What one run showed.
+/// The figures of one run.
 #[derive(Clone, Copy)]
 pub struct Sample {
-    /// How many requests were answered.
+    /// The number of answered requests.
     pub answers: f64,
     /// Requests per second.
     pub rate: f64,
@@ -43,7 +43,7 @@ pub struct Sample {
     pub processor: f64,
     /// Median latency in milliseconds.
     pub p50: f64,
-    /// The latency in milliseconds that one in a hundred exceeds.
+    /// The 99th percentile of the latency, in milliseconds.
     pub p99: f64,
 }
 
@@ -56,7 +56,7 @@ pub struct Generator<'a> {
 }
 
 impl<'a> Generator<'a> {
-    /// Writes the scripts and lists. The token is that of somebody who may change every widget.
+    /// Writes the scripts and lists. The token is a superuser's, who may change every widget.
     pub fn new(settings: &'a Settings, token: String) -> Result<Self> {
         let ticks = Command::new("getconf").arg("CLK_TCK").output()?.stdout;
         let generator = Self {
@@ -89,11 +89,11 @@ impl<'a> Generator<'a> {
             .join(format!("{}.txt", name(requests)))
     }
 
-    /// A method and an id a line.
+    /// The list: a method and an id on each line.
     fn lines(&self, requests: Requests) -> String {
         let first = self.settings.first_id;
         if requests == Requests::Once {
-            // The first is what the start of a program asks for.
+            // The start of a program reads the first one.
             let mut lines = String::new();
             for id in first + 1..first + self.settings.entries {
                 let _ = writeln!(lines, "GET {id}");
@@ -113,7 +113,7 @@ impl<'a> Generator<'a> {
             let point = random.random_range(0.0..sum);
             let rank = cumulated.partition_point(|cumulated| *cumulated < point);
             let id = first + i64::try_from(rank).unwrap_or_default();
-            // The threads of wrk share the list line by line, and each is to write.
+            // The threads of wrk take the lines in turn, and each of them must write.
             let writes = requests == Requests::ZipfWithWrites
                 && (number / THREADS).is_multiple_of(WRITE_EVERY);
             let method = if writes { "PATCH" } else { "GET" };
@@ -172,7 +172,9 @@ impl<'a> Generator<'a> {
             return Err(format!("{errors} of {answers} requests failed: {text}").into());
         }
         if exhausted > 0.0 {
-            return Err("there are too few rows to miss for so long: take fewer --seconds".into());
+            return Err(
+                "there are too few widgets for so many misses: take fewer --seconds".into(),
+            );
         }
         Ok(Sample {
             answers,

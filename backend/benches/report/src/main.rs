@@ -1,5 +1,7 @@
-//! The report of `scripts/bench`: starts the programs, has wrk put load on them in turn, and writes what
-//! came of it as tables and a picture. Linux only: processor time comes from `/proc`.
+//! The report of `scripts/bench`: starts the programs, puts load on them in turn with wrk, and writes the results as
+//! tables and a picture. Linux only: processor time comes from `/proc`.
+//!
+//! Come here for the order of a measurement. Workloads and goals are in `workload`.
 
 mod client;
 mod fill;
@@ -33,7 +35,7 @@ use workload::{Requests, WORKLOADS, Workload};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// Where the programs and servers are, and how long to measure. The database is migrated and filled.
+/// The programs and servers, and the length of the measurement. The database is migrated and filled before.
 #[derive(Debug, Parser)]
 pub struct Settings {
     /// The service
@@ -57,34 +59,34 @@ pub struct Settings {
     /// Id of the first widget
     #[arg(long)]
     first_id: i64,
-    /// How many widgets there are
+    /// The number of widgets
     #[arg(long)]
     entries: i64,
-    /// How many bytes the answer to the first widget has
+    /// The size of the answer with the first widget, in bytes
     #[arg(long)]
     body_bytes: usize,
-    /// Somebody who may change all widgets
+    /// A user who may change all widgets
     #[arg(long)]
     username: String,
-    /// The password
+    /// The password of that user
     #[arg(long)]
     password: String,
-    /// How often each program is measured
+    /// The number of rounds
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// For how long
+    /// The seconds of each program in a round
     #[arg(long, default_value_t = 2)]
     seconds: u64,
-    /// For how many seconds ever new keys come
+    /// The seconds of the load with new keys
     #[arg(long, default_value_t = 20)]
     growth_seconds: u64,
-    /// After how many writes the lag of near caches is measured
+    /// The number of writes in the measurement of near caches
     #[arg(long, default_value_t = 10_000)]
     near_writes: usize,
     /// Connections of the load generator
     #[arg(long, default_value_t = 64)]
     connections: u32,
-    /// Where to write performance.md and performance.svg; without it, the tables are only printed
+    /// The directory for performance.md and performance.svg; without it, the tables are only printed
     #[arg(long)]
     output: Option<PathBuf>,
 }
@@ -152,14 +154,14 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Whether a program is asked for all keys, and has to have them all.
+/// Whether all keys are requested from a program, so that its cache must be filled first.
 fn needs_filling(program: Program) -> bool {
-    let is_asked_for_all = WORKLOADS
+    let reads_all_keys = WORKLOADS
         .iter()
         .filter(|workload| matches!(workload.requests, Requests::Zipf | Requests::ZipfWithWrites))
         .flat_map(|workload| workload.subjects)
         .any(|subject| subject.program == program);
-    is_asked_for_all && program.has_cache()
+    reads_all_keys && program.has_cache()
 }
 
 /// Runs all rounds of a workload.
@@ -185,21 +187,21 @@ fn measure(
             workload.title, settings.rounds
         ));
         let mut order: Vec<&mut Series> = series.iter_mut().collect();
-        // So that none always comes after the same other.
+        // So that no program always follows the same one.
         if round % 2 == 0 {
             order.reverse();
         }
         for series in order {
             let program = series.subject.program;
             let running = &programs[&program];
-            // Afterwards it is to do still what was measured.
+            // The program must still answer correctly, or the figures are of something else.
             let run = |running: &Running| {
                 let sample = generator.run(running, workload.requests, settings.seconds)?;
                 launcher.wait_for_right_answer(program, running)?;
                 Ok(sample)
             };
             let sample = if workload.requests == Requests::Once && program.has_cache() {
-                // Whatever was read before would not be missed: another namespace, another process.
+                // A new namespace and a new process: keys that were read before are no misses.
                 let namespace = format!("misses-{round}");
                 let fresh = launcher.start_with(program, &[("CACHE_NAMESPACE", &namespace)])?;
                 run(&fresh)

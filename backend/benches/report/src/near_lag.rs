@@ -1,4 +1,5 @@
-//! For how long another instance's near cache may answer from before a write; the writer's own never does.
+//! The lag of a near cache: the time after a write in which another instance may give an old answer. The instance of the
+//! write never does.
 
 use std::time::{Duration, Instant};
 
@@ -9,10 +10,10 @@ use crate::{Result, path, progress};
 
 /// Reads before each write, so that both instances answer from their near caches.
 const WARMING_READS: usize = 5;
-/// An instance that has not been told by then never will be.
+/// The longest lag. After that the invalidation of the instance is lost.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How far the other instance lagged behind.
+/// The lag of the other instance.
 pub struct Lag {
     /// In milliseconds from the acknowledgement of each write to the last old answer of the other
     /// instance, in ascending order; 0 where there was no old answer.
@@ -20,18 +21,18 @@ pub struct Lag {
 }
 
 impl Lag {
-    /// How many writes were made.
+    /// The number of writes.
     pub fn writes(&self) -> usize {
         self.milliseconds.len()
     }
 
-    /// After how many of them the other instance gave an old answer at all.
+    /// The number of writes after which the other instance gave an old answer.
     pub fn late(&self) -> usize {
-        let told = self.milliseconds.partition_point(|lag| *lag <= 0.0);
-        self.writes() - told
+        let without_lag = self.milliseconds.partition_point(|lag| *lag <= 0.0);
+        self.writes() - without_lag
     }
 
-    /// The milliseconds that this many percent of the writes stayed within.
+    /// This percentile of the lag, in milliseconds.
     pub fn percentile(&self, percent: usize) -> f64 {
         self.milliseconds[(self.writes() - 1) * percent / 100]
     }
@@ -42,14 +43,14 @@ pub fn measure(launcher: &Launcher<'_>, token: &str) -> Result<Lag> {
     let settings = launcher.settings;
     let count = settings.near_writes;
     progress(&format!("the lag of near caches: {count} writes"));
-    // A namespace of their own, since what they write is not what the others have in their caches.
+    // A namespace of their own: the other programs have other values in their caches.
     let start = || {
         let near = Program::service(ServiceCache::Near);
         launcher.start_with(near, &[("CACHE_NAMESPACE", "lag")])
     };
     let (writer, other) = (start()?, start()?);
     let (mut writer, mut other) = (Client::connect(writer.port)?, Client::connect(other.port)?);
-    // Not the first, whose answers are measured.
+    // Not the first widget, whose answers are measured.
     let path = path(settings.first_id + settings.entries - 1);
     let mut milliseconds = Vec::with_capacity(count);
     for version in 0..count {
@@ -64,18 +65,20 @@ pub fn measure(launcher: &Launcher<'_>, token: &str) -> Result<Lag> {
         if written.status != 200 || !is_new(&written) {
             return Err(format!("PATCH {path}: {} {}", written.status, written.body).into());
         }
-        // Asked at once, but not waited for: the other instance is asked at once too.
+        // Sent before the first read of the other instance, and read after its last.
         writer.send_get(&path)?;
         let mut lag = Duration::ZERO;
         while !is_new(&other.get(&path)?) {
             lag = acknowledged.elapsed();
             if lag > PATIENCE {
-                return Err("a near cache was not told of a write".into());
+                return Err("a near cache did not receive the invalidation of a write".into());
             }
         }
         let own = writer.receive()?;
         if !is_new(&own) {
-            return Err(format!("the writer's own instance answered the old {}", own.body).into());
+            return Err(
+                format!("the instance of the write gave an old answer: {}", own.body).into(),
+            );
         }
         milliseconds.push(lag.as_secs_f64() * 1000.0);
     }

@@ -51,10 +51,10 @@ impl Table {
     }
 }
 
-/// Why the figures are what they are: written by hand, and part of every page.
+/// The explanation of the figures: written by hand, and part of every page.
 const REASONS: &str = include_str!("reasons.md");
 
-/// What was found, without what explains it.
+/// The goals and the tables, without the explanation.
 pub fn findings(outcomes: &[Outcome], verdicts: &[Verdict], growth: &Growth, lag: &Lag) -> String {
     let mut text = String::from("## Goals\n\n");
     let mut table = Table::new(&["Goal", "Bound", "Measured", "Reached"]);
@@ -115,10 +115,10 @@ fn describe_growth(text: &mut String, growth: &Growth) {
     let _ = write!(
         text,
         "
-## Ever new keys
+## New keys without end
 
-A memory backend of 16 MiB that is full, and for {} s keys that nobody asked for before, {} of them: memory in
-use went from {:.1} to {:.1} MB.
+A full memory backend of 16 MiB, and {} s of requests with a new key each, {} in all: the memory in use went from
+{:.1} to {:.1} MB.
 ",
         growth.seconds,
         thousands(growth.keys),
@@ -131,11 +131,11 @@ fn describe_lag(text: &mut String, lag: &Lag) {
     let _ = write!(
         text,
         "
-## How far a near cache lags
+## The lag of a near cache
 
-Two instances with near caches, one key that is hot in both. After each of {writes} writes through the first, both
-are asked at once and again: the first never gave an old answer. The other gave old answers after {late} of the
-writes; from the acknowledgement of the write to the last of them:
+Two instances with near caches, one key that is hot in both. After each of {writes} writes through the first, the key is
+read through both, repeatedly: the first never gave an old answer. The other gave old answers after {late} of the writes;
+from the acknowledgement of the write to the last old answer:
 
 ",
         writes = thousands(count(lag.writes())),
@@ -155,7 +155,7 @@ writes; from the acknowledgement of the write to the last of them:
 pub fn page(settings: &Settings, body_bytes: usize, findings: &str) -> String {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     format!(
-        "<!-- What the service costs beside programs that do the least. Written by scripts/bench. -->
+        "<!-- The cost of the service beside its reference programs. Written by scripts/bench. -->
 # Performance
 
 `scripts/bench` measures the service and its *reference programs*, which do one thing and nothing
@@ -180,7 +180,7 @@ from the slowest round to the fastest; a red mark is a goal.
     )
 }
 
-/// A number in groups of three digits.
+/// The number, with a space between groups of three digits.
 pub fn thousands(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut text = String::new();

@@ -7,15 +7,15 @@ use crate::summary::{Outcome, Series};
 use crate::workload::Measure;
 
 const WIDTH: f64 = 960.0;
-/// Where the bars begin.
+/// The left end of the bars.
 const LEFT: f64 = 220.0;
-/// How long the longest bar of a workload is.
+/// The length of the longest bar of a workload.
 const LONGEST: f64 = 420.0;
 const ROW: f64 = 24.0;
 const TITLE: f64 = 40.0;
 const HEAD: f64 = 64.0;
 
-/// Draws everything.
+/// The picture of all workloads, as SVG.
 pub fn plot(outcomes: &[Outcome]) -> String {
     let rows: usize = outcomes.iter().map(|outcome| outcome.series.len()).sum();
     let height = HEAD + TITLE * count(outcomes.len()) + ROW * count(rows) + 16.0;
@@ -77,7 +77,7 @@ fn draw_bar(picture: &mut String, outcome: &Outcome, series: &Series, y: f64, sc
         rate * scale,
         middle = y + 8.0,
     );
-    // Where the text begins: past everything that is drawn.
+    // The text begins to the right of the bar and its marks.
     let mut end = to.max(LEFT + rate * scale);
     for goal in series.subject.goals {
         if goal.measure != Measure::Rate {

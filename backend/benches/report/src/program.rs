@@ -1,44 +1,44 @@
-//! The programs that can be measured: which there are, what each is called, and what its answers say.
+//! The programs that can be measured, their names, and the check of their answers.
 
 use std::fmt;
 
 use crate::client::Answer;
 
-/// A program that load can be put on.
+/// A program that can be measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Program {
-    /// One that does the least.
+    /// A reference program, which does the least.
     Reference(Reference),
     /// This service.
     Service(Service),
-    /// nginx, whose `proxy_cache` stands before the service without a cache.
+    /// nginx with its `proxy_cache`, in front of the service without a cache.
     Nginx {
-        /// Whether it writes an access log, in its default format and way.
+        /// Whether it writes an access log, in its default format.
         access_log: bool,
     },
 }
 
-/// What a reference program does for an answer.
+/// The work of a reference program for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reference {
     /// Nothing.
     StaticBytes,
     /// A look-up in moka.
     Moka,
-    /// One GET.
+    /// One GET in Redis.
     Redis,
-    /// One get.
+    /// One get in Memcached.
     Memcached,
     /// One row of PostgreSQL.
     Row,
 }
 
-/// How the service is set up. The rest is as in production by default.
+/// The configuration of the service. All other settings are the defaults of production.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Service {
     /// Its cache.
     pub cache: ServiceCache,
-    /// Whether it writes an access log, as it does by default. It writes no log at all otherwise.
+    /// Whether it writes an access log, as by default. Without it, it writes no log.
     pub access_log: bool,
 }
 
@@ -55,7 +55,7 @@ pub enum ServiceCache {
     Memcached,
     /// `CACHE_ENABLED=false`.
     Disabled,
-    /// A Redis that is not there.
+    /// `CACHE_BACKEND=redis`, without a server.
     Down,
 }
 
@@ -76,7 +76,7 @@ impl Program {
         })
     }
 
-    /// Whether it is the service, rather than something to compare it with.
+    /// Whether it is the service, and not a program to compare it with.
     pub const fn is_service(self) -> bool {
         matches!(self, Self::Service(_))
     }
@@ -92,7 +92,7 @@ impl Program {
         )
     }
 
-    /// Whether it keeps answers, which have to be there before its hits are measured.
+    /// Whether it has a cache, which must be filled before its hits are measured.
     pub const fn has_cache(self) -> bool {
         match self {
             Self::Service(service) => {
@@ -102,8 +102,7 @@ impl Program {
         }
     }
 
-    /// What is wrong with an answer to a key that was asked for before: nobody is to be measured at
-    /// something else than is believed.
+    /// The fault of an answer with a key that was read before, such as a miss where hits are measured.
     pub fn problem(self, answer: &Answer) -> Option<String> {
         let Self::Service(service) = self else {
             return None;

@@ -1,4 +1,4 @@
--- What every wrk script does at the end: one line that the report reads.
+-- The end of every wrk script: prints one line, which the report reads.
 local all = {}
 
 function setup(thread)

@@ -1,5 +1,5 @@
 
--- Requests from a list, made before the load begins, so that wrk itself costs as little as may be.
+-- Requests from a list, formatted before the load begins, so that wrk takes little time itself.
 -- Arguments: the file of the list, an access token, and `once` or `again`.
 function init(arguments)
     requests = {}
@@ -11,7 +11,7 @@ function init(arguments)
     }
     local line_number = 0
     for line in io.lines(arguments[1]) do
-        -- There are two threads; each has every second request.
+        -- Two threads; each sends every second request.
         if line_number % 2 == number then
             local method, id = line:match("(%u+) (%d+)")
             local path = "/api/v1/widgets/" .. id

@@ -1,4 +1,4 @@
-//! A program that runs, and what the kernel says of it.
+//! A running program, and its processor time and memory.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -10,17 +10,17 @@ use crate::Result;
 pub struct Running {
     /// The process.
     pub child: Child,
-    /// Where it listens.
+    /// The port on which it listens.
     pub port: u16,
     /// Its access log.
     pub log: Option<File>,
-    /// Whether it works in processes of its own.
+    /// Whether it has worker processes.
     pub has_children: bool,
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // A master that is killed leaves its workers behind; asked to end, it ends them first.
+        // A killed master process leaves its workers behind. With SIGTERM it ends them first.
         let asked = self.has_children
             && Command::new("kill")
                 .arg(self.child.id().to_string())
@@ -70,7 +70,7 @@ impl Running {
     }
 }
 
-/// What `/proc/<pid>/stat` says.
+/// A part of `/proc/<pid>/stat`.
 struct Stat {
     process: u32,
     parent: u32,

@@ -1,11 +1,11 @@
-//! What the samples say: medians, ratios, and whether the goals are reached.
+//! The evaluation of the samples: medians, shares, and the goals.
 
 use crate::footprint::Footprint;
 use crate::load::Sample;
 use crate::program::Program;
 use crate::workload::{Measure, Subject, Workload};
 
-/// The middle one of the values; of an even number, the mean of the middle two.
+/// The median; of an even number of values, the mean of the middle two.
 pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);
@@ -17,19 +17,19 @@ pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     }
 }
 
-/// A workload that was run, with what came of it.
+/// A workload and its samples.
 pub struct Outcome {
-    /// Which workload.
+    /// The workload.
     pub workload: &'static Workload,
-    /// Those of its programs that could be measured.
+    /// Its programs, without those that are not installed.
     pub series: Vec<Series>,
 }
 
-/// A program in a workload, with a sample a round.
+/// A program in a workload, with one sample for each round.
 pub struct Series {
     /// The program.
     pub subject: &'static Subject,
-    /// One a round, in order.
+    /// The samples, in the order of the rounds.
     pub samples: Vec<Sample>,
 }
 
@@ -41,8 +41,8 @@ impl Series {
 }
 
 impl Outcome {
-    /// The share that a program reaches of another, where that could be measured: the median over the
-    /// rounds of the share in each, since what disturbs a round disturbs both.
+    /// The share of another program's figure that a program reaches: the median of the shares in each round, since a
+    /// disturbance of a round disturbs both. `None` where the other program was not measured.
     pub fn share(&self, series: &Series, against: Program, measure: Measure) -> Option<f64> {
         let other = self
             .series
@@ -51,21 +51,21 @@ impl Outcome {
         let shares = series.samples.iter().zip(&other.samples);
         Some(median(shares.map(|(own, other)| match measure {
             Measure::Rate => own.rate / other.rate,
-            // Less is better.
+            // Less time is better.
             Measure::ProcessorTime => other.processor / own.processor,
         })))
     }
 }
 
-/// A goal and what was reached.
+/// A goal and its result.
 pub struct Verdict {
     /// The goal, in words.
     pub goal: String,
-    /// What was to be reached.
+    /// The bound.
     pub bound: String,
-    /// What was reached.
+    /// The measured figure.
     pub measured: String,
-    /// Whether that is enough.
+    /// Whether the goal is reached.
     pub reached: bool,
 }
 
@@ -93,7 +93,7 @@ pub fn verdicts(outcomes: &[Outcome], footprint: &Footprint) -> Vec<Verdict> {
                     goal: goal.text.to_owned(),
                     bound: format!("≥ {:.2}", goal.share),
                     measured: format!("{share:.2}"),
-                    // As it is shown: the third digit is noise.
+                    // Compared as printed: the third digit is noise.
                     reached: (share * 100.0).round() >= (goal.share * 100.0).round(),
                 });
             }
@@ -114,7 +114,7 @@ pub fn verdicts(outcomes: &[Outcome], footprint: &Footprint) -> Vec<Verdict> {
             footprint.filled_megabytes,
         ),
         Verdict {
-            goal: "growth of the memory in use over ever new keys at the bound".to_owned(),
+            goal: "growth of the memory in use under new keys at the bound".to_owned(),
             bound: "≤ 5 %".to_owned(),
             measured: format!("{:.1} %", growth.percent()),
             reached: growth.percent() <= 5.0,

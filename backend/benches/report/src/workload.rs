@@ -1,41 +1,43 @@
-//! What is measured: the workloads, the programs that each is put to, and the goals.
+//! The workloads, the programs of each, and the goals.
+//!
+//! Come here to add a workload or to change a goal.
 
 use crate::program::{Program, Reference, ServiceCache};
 
-/// What the requests of a workload are.
+/// The requests of a workload.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Requests {
-    /// The same read again and again.
+    /// Reads of one widget.
     OneKey,
-    /// Reads of all keys, a few of them much more often than the others.
+    /// Reads of all widgets, in a Zipf distribution.
     Zipf,
-    /// The same, and every twentieth request changes what it names.
+    /// The same, but every twentieth request changes its widget.
     ZipfWithWrites,
-    /// Every widget once.
+    /// One read of every widget.
     Once,
-    /// A key that there has never been before, without end.
+    /// Reads with a new key each.
     NewKeys,
 }
 
-/// By which figure a program is held against another.
+/// The figure by which two programs are compared.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Measure {
     /// Requests per second.
     Rate,
-    /// Processor time per request. The only fair one where the load generator is the bottleneck.
+    /// Processor time per request, for workloads in which the load generator is the bottleneck.
     ProcessorTime,
 }
 
-/// The share of another program's figure that is to be reached.
+/// A goal: a share of another program's figure.
 #[derive(Clone, Copy)]
 pub struct Goal {
-    /// In words.
+    /// The goal in words.
     pub text: &'static str,
-    /// The other program, which is in the same workload.
+    /// The other program, in the same workload.
     pub against: Program,
-    /// Which figure.
+    /// The compared figure.
     pub measure: Measure,
-    /// The share.
+    /// The least share.
     pub share: f64,
 }
 
@@ -59,13 +61,13 @@ impl Goal {
     }
 }
 
-/// A program that is put to a workload.
+/// A program in a workload.
 pub struct Subject {
-    /// Which.
+    /// The program.
     pub program: Program,
-    /// What the table compares it with: another of the same workload.
+    /// The program with which the table compares it, in the same workload.
     pub against: Option<Program>,
-    /// What it is to reach.
+    /// Its goals.
     pub goals: &'static [Goal],
 }
 
@@ -89,16 +91,16 @@ impl Subject {
     }
 }
 
-/// One kind of load, and who is put to it.
+/// One kind of load, and its programs.
 pub struct Workload {
     /// Its name.
     pub title: &'static str,
-    /// What it is, for a person.
+    /// The description on the page.
     pub description: &'static str,
     /// The requests.
     pub requests: Requests,
-    /// The programs, those that are compared next to each other, so that they are measured soon after
-    /// each other.
+    /// The programs. Those that are compared stand next to each other, so that they are measured shortly one after the
+    /// other.
     pub subjects: &'static [Subject],
 }
 
@@ -119,7 +121,7 @@ const MEMCACHED: Program = Program::service(ServiceCache::Memcached);
 const DISABLED: Program = Program::service(ServiceCache::Disabled);
 const DOWN: Program = Program::service(ServiceCache::Down);
 
-/// Everything that load is put on.
+/// All workloads.
 pub const WORKLOADS: &[Workload] = &[
     Workload {
         title: "One hot key",

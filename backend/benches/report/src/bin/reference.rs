@@ -1,8 +1,8 @@
-//! The reference programs: what the service is measured against, each as small as can be.
+//! The reference programs with which the service is compared, each as small as possible.
 //!
-//! Every mode answers `GET /api/v1/widgets/{id}` with the same body as the service, by one way only and
-//! with no middleware, so that what the service costs beyond that way is its own. The allocator is the
-//! service's, so that it does not enter the comparison.
+//! Every mode answers `GET /api/v1/widgets/{id}` with the same body as the service, from one source and without
+//! middleware, so the difference is the service's own cost. The allocator is the service's, so that it makes no
+//! difference.
 
 use std::error::Error;
 use std::time::Duration;
@@ -26,18 +26,18 @@ use sqlx::postgres::PgPoolOptions;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 const ROUTE: &str = "/api/v1/widgets/{id}";
-/// Connections to Memcached and PostgreSQL: what the service has by default.
+/// Connections to Memcached and PostgreSQL: the default of the service.
 const CONNECTIONS: u8 = 10;
 /// Entries that are stored in one round trip before the program listens.
 const BATCH: usize = 1000;
 
-/// Serves one body by one way.
+/// Serves one body from one source.
 #[derive(Debug, Parser)]
 struct CommandLine {
-    /// How the body is come by
+    /// The source of the body
     #[arg(value_enum)]
     mode: Mode,
-    /// Where to listen on 127.0.0.1
+    /// The port on 127.0.0.1
     #[arg(long)]
     port: u16,
     /// URL of Redis or PostgreSQL, `host:port` of Memcached
@@ -49,7 +49,7 @@ struct CommandLine {
     /// The first id that is stored
     #[arg(long, default_value_t = 1)]
     first_id: i64,
-    /// How many ids are stored
+    /// The number of ids that are stored
     #[arg(long, default_value_t = 1)]
     entries: i64,
 }
@@ -101,7 +101,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
         Mode::Redis => {
             let client = redis::Client::open(settings.server)?;
-            // Half a second by default, which a busy machine may exceed; a run that fails says nothing.
+            // The default is half a second, which a busy machine may exceed.
             let configuration =
                 AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(5)));
             let mut connection = client
@@ -115,7 +115,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 pipeline.query_async::<()>(&mut connection).await?;
             }
             let app = move || {
-                // One a worker is faster than one for all: fewer hand-overs between threads.
+                // One connection for each worker is faster than one for all: fewer switches between threads.
                 let (client, configuration) = (client.clone(), configuration.clone());
                 let connect = move || {
                     let (client, configuration) = (client.clone(), configuration.clone());
@@ -217,7 +217,7 @@ async fn from_memcached(
     Ok(answer(body.into()))
 }
 
-/// The row as the service answers it.
+/// The row, in the form of the service's answer.
 #[derive(Serialize, sqlx::FromRow)]
 struct Widget {
     id: i64,
@@ -228,7 +228,7 @@ struct Widget {
     updated_at: DateTime<Utc>,
 }
 
-/// The service's own statement, so that what is compared is what stands around it.
+/// The statement of the service, so that the rest of the service is compared.
 const SELECT: &str = "SELECT widgets.id, username AS owner, widgets.name, description, widgets.created_at, widgets.updated_at
      FROM widgets JOIN users ON users.id = owner_id
      WHERE widgets.id = $1 AND widgets.deleted_at IS NULL";
