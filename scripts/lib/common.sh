@@ -1,18 +1,18 @@
-# What the scripts share: a shell without surprises, messages, and the tools that have to be there. Sourced
-# first, not run. It goes to the root of the project, which is then in $root.
+# Common to the scripts: the options of the shell, messages, and the required tools. Sourced first, not run. Changes to
+# the root of the project, and sets $root to it.
 
-# A shell can hand down functions, options and variables that change what commands do.
+# Functions, options and variables that the shell exports can change commands.
 while read -r _ _ name; do unset -f "$name"; done <<EXPORTED
 $(declare -Fx)
 EXPORTED
 set +o posix +o noclobber +o noglob +o allexport
 shopt -u nullglob failglob dotglob nocaseglob nocasematch
 unset CDPATH GLOBIGNORE BASH_ENV ENV POSIXLY_CORRECT GREP_OPTIONS REDISCLI_AUTH LANGUAGE
-# psql and sqlx would connect elsewhere, and the build would ask a database.
+# With these psql and sqlx would use another database, and the build would connect to one.
 unset "${!PG@}" "${!SQLX_@}"
 export LC_ALL=C
 umask 022
-# Where runuser and other programs of the system are, and where a short PATH does not lead.
+# The directories of runuser and other system programs, which a short PATH does not contain.
 PATH="$PATH:/usr/local/bin:/usr/sbin:/sbin"
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -41,9 +41,9 @@ forget_settings() {
 # Random letters and digits, for a password.
 random_password() { od -An -N16 -tx1 /dev/urandom | tr -d ' \n'; }
 
-# Fails with the command that brings a missing tool.
+# Fails with the command that installs a missing tool.
 require_build_tools() {
-    # A shell that was opened before Rust was installed does not know where it is.
+    # A shell that was opened before the installation of Rust has no PATH to it.
     has cargo || PATH="${CARGO_HOME:-${HOME:-}/.cargo}/bin:$PATH"
     has cargo || fail "cargo is missing. Install Rust: curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh"
     if ! has cc; then
@@ -54,7 +54,7 @@ require_build_tools() {
     fi
 }
 
-# Builds the service, and prints where the binary is: only cargo knows the target directory.
+# Builds the service, and prints the path of the binary: only cargo knows the target directory.
 build_service() {
     cargo build --locked --bin backend --message-format=json-render-diagnostics |
         sed -n 's/.*"name":"backend".*"executable":"\([^"]*\)".*/\1/p' | tail -n 1
@@ -65,7 +65,7 @@ as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
 
-# May packages be installed? Asks on a terminal unless ASSUME_YES is set.
+# Whether packages may be installed. Asks on a terminal unless ASSUME_YES is set.
 may_install() {
     if [ "$(uname)" != Darwin ] && [ "$(id -u)" != 0 ] && ! has sudo; then
         return 1
@@ -79,7 +79,7 @@ may_install() {
     case "$answer" in '' | y | Y | yes) return 0 ;; *) return 1 ;; esac
 }
 
-# Installs packages without starting the servers that they bring.
+# Installs packages without starting the servers in them.
 install_packages() {
     say "installing $*"
     if [ "$(uname)" = Darwin ]; then
@@ -87,8 +87,8 @@ install_packages() {
         return
     fi
     has apt-get || return 1
-    # Debian starts a server as soon as it is installed unless this file says no. A private instance is
-    # all that is wanted, and the usual ports are left alone.
+    # Debian starts a server when it is installed, unless this file forbids it. Only private instances are needed, and
+    # the usual ports stay free.
     policy=/usr/sbin/policy-rc.d
     made_policy=
     if [ ! -e "$policy" ]; then

@@ -1,13 +1,12 @@
 # A private PostgreSQL. Sourced by servers.sh, not run.
 #
-# It listens on 127.0.0.1 alone, without a socket, and asks for a password, so that no other user of the
-# machine gets in. Its locale is UTF-8, like that of the image: upper and lower case are matched in every
-# alphabet.
+# It listens on 127.0.0.1 only, without a socket, and requires a password, so that other users of the machine have no
+# access. Its locale is UTF-8, like that of the image: upper and lower case match in every alphabet.
 
 POSTGRES_DATA=
 
-# The directory of PostgreSQL's programs: one that has them all, since links to some may be on the PATH.
-# Debian and Homebrew keep them where the PATH does not lead.
+# The directory that contains all of PostgreSQL's programs. The PATH may contain links to some of them only, and the
+# directories of Debian and Homebrew are not on it.
 postgres_bin() {
     local on_path directory
     on_path=$(command -v pg_ctl || true)
@@ -26,8 +25,8 @@ as_postgres() {
     if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi
 }
 
-# Where the files of PostgreSQL really go, for a directory: as root they belong to another user, and the
-# directories above a project in a private home do not let that user through.
+# The directory that PostgreSQL really uses, for a wanted one: as root its files belong to another user, who cannot enter
+# a project below a private home.
 postgres_directory() {
     local directory=$1
     (umask 077 && mkdir -p "$directory")
@@ -35,7 +34,7 @@ postgres_directory() {
         chown postgres "$directory"
         if ! as_postgres test -w "$directory" 2>/dev/null; then
             directory="/var/tmp/backend-postgres-$(printf '%s' "$directory" | cksum | cut -d ' ' -f 1)"
-            # Anybody may make a directory there. One that PostgreSQL's user does not own is not ours.
+            # Every user may make a directory there. One of another owner is not used.
             if mkdir -m 700 "$directory" 2>/dev/null; then
                 chown postgres "$directory"
             elif [ -L "$directory" ] || [ "$(stat -c %U "$directory")" != postgres ]; then
@@ -53,7 +52,7 @@ forget_postgres() {
     rm -rf "${directory:?}/data" "$directory/password"
 }
 
-# Sets a directory up with a random password, in the first UTF-8 locale that this machine has.
+# Creates a database in a directory, with a random password, in the first UTF-8 locale of this machine.
 create_postgres() {
     local directory=$1 bin=$2 options
     (umask 077 && random_password >"$directory/password")
@@ -87,7 +86,7 @@ start_postgres() {
         fail "the database in $directory is open to other users of this machine, since an earlier version of this script made it: ./scripts/dev --reset begins with an empty one"
     fi
     POSTGRES_PASSWORD=$(cat "$directory/password")
-    # One that a killed script left running.
+    # A killed script may have left a server running.
     (cd / && as_postgres "$bin/pg_ctl" -D "$POSTGRES_DATA" -m fast -w stop >/dev/null 2>&1) || true
     for attempt in 1 2 3; do
         POSTGRES_PORT=$(choose_port postgres "$attempt")
@@ -104,17 +103,17 @@ start_postgres() {
     fail "PostgreSQL did not start; its log is above. If it says that the files are of another version, ./scripts/dev --reset begins with an empty database"
 }
 
-# Runs psql on the private PostgreSQL, quietly, until the first error. The password is in no argument, since
-# other users see those.
+# Runs psql on the private PostgreSQL, quietly, until the first error. The password is not an argument: other users can
+# see arguments.
 private_psql() {
     PGPASSWORD=$POSTGRES_PASSWORD "$(postgres_bin)/psql" -X -q -v ON_ERROR_STOP=1 \
         -h 127.0.0.1 -p "$POSTGRES_PORT" -U postgres "$@"
 }
 
-# Fails unless the locale knows letters beyond ASCII.
+# Fails unless the locale has letters beyond ASCII.
 require_letters() {
     [ "$(private_psql -d postgres -At -c "SELECT U&'\\00C4' ILIKE U&'\\00E4'")" = t ] ||
-        fail "this PostgreSQL has no locale that knows letters beyond ASCII: install the locale en_US.UTF-8"
+        fail "this PostgreSQL has no locale with letters beyond ASCII: install the locale en_US.UTF-8"
 }
 
 stop_postgres() {

@@ -1,8 +1,8 @@
 # Private Redis and Memcached servers, and the ports of all private servers. Sourced after common.sh, not run.
 #
 # Each start_… function takes the directory for the server's files and sets POSTGRES_PORT, REDIS_PORT or
-# MEMCACHED_PORT. stop_servers stops all that were started. With KEPT_PORTS naming a file, servers get the
-# ports that they had last time.
+# MEMCACHED_PORT. stop_servers stops all of them. If KEPT_PORTS is the name of a file, servers get the ports of the last
+# time.
 
 STARTED_PIDS=
 KEPT_PORTS=${KEPT_PORTS:-}
@@ -11,11 +11,11 @@ KEPT_PORTS=${KEPT_PORTS:-}
 
 has_redis() { has redis-server; }
 has_memcached() { has memcached; }
-# Debian keeps it where the PATH of a user may not lead.
+# The PATH of a user may not contain Debian's directory.
 pgbouncer_program() { command -v pgbouncer || printf '%s\n' /usr/sbin/pgbouncer; }
 has_pgbouncer() { [ -x "$(pgbouncer_program)" ]; }
 
-# Installs what is missing of the servers that are named; fails with the command where it may not.
+# Installs the named servers where they are missing; fails where installing is not allowed or does not help.
 ensure_servers() {
     local missing= server
     for server in "$@"; do
@@ -35,10 +35,10 @@ ensure_servers() {
     for server in "$@"; do "has_$server" || return 1; done
 }
 
-# Whether something listens on a port of this machine, or of the host that is named second.
+# Whether a program listens on a port of this machine, or of the host that is the second argument.
 is_taken() { (exec 3<>"/dev/tcp/${2:-127.0.0.1}/$1") 2>/dev/null; }
 
-# A port that nothing listens on.
+# A free port.
 free_port() {
     local port
     while :; do
@@ -50,13 +50,13 @@ free_port() {
     done
 }
 
-# The port that a server had last time; empty for none.
+# The port of a server at the last start; empty for none.
 kept_port() {
     [ -n "$KEPT_PORTS" ] && [ -e "$KEPT_PORTS" ] || return 0
     sed -n "s/^$1=\([0-9][0-9]*\)\$/\1/p" "$KEPT_PORTS" | tail -n 1
 }
 
-# Keeps the port of a server for the next time.
+# Keeps the port of a server for the next start.
 keep_port() {
     [ -n "$KEPT_PORTS" ] || return 0
     {
@@ -66,19 +66,18 @@ keep_port() {
     mv "$KEPT_PORTS.new" "$KEPT_PORTS"
 }
 
-# The port for a server, at an attempt to start it: at the first one the port that it had last time, if
-# that is free.
+# The port for a server, at an attempt to start it: at the first attempt the port of the last start, if it is free.
 choose_port() {
     local port=
     [ "$2" != 1 ] || port=$(kept_port "$1")
     if [ -n "$port" ] && is_taken "$port"; then
-        say "port $port, which $1 had last time, is taken by another program: it gets another"
+        say "port $port, which $1 had last time, is taken by another program: another port is used"
         port=
     fi
     if [ -n "$port" ]; then printf '%s\n' "$port"; else free_port; fi
 }
 
-# Waits until something listens on the port; fails when the process has ended or after 20 seconds.
+# Waits until a program listens on the port; fails when the process has ended or after 20 seconds.
 wait_for_port() {
     local tries=0
     until is_taken "$1" "${3:-}"; do
@@ -89,7 +88,7 @@ wait_for_port() {
     done
 }
 
-# Starts Redis, with the password that is given second unless it is empty.
+# Starts Redis, with the second argument as its password unless that is empty.
 start_redis() {
     local password=${2:-} attempt
     mkdir -p "$1"
@@ -114,7 +113,7 @@ start_redis() {
 start_memcached() {
     mkdir -p "$1"
     local user attempt
-    # As root it wants to know whom to become.
+    # As root it must be given a user to run as.
     if [ "$(id -u)" = 0 ]; then user='-u nobody'; else user=; fi
     for attempt in 1 2 3; do
         MEMCACHED_PORT=$(choose_port memcached "$attempt")

@@ -1,18 +1,18 @@
-# What scripts/dev decides for the service: its cache server, its tables and its port. Sourced after
-# servers.sh, not run. The binary is in $binary, and says what the settings are.
+# The decisions of scripts/dev for the service: its cache server, its tables and its port. Sourced after servers.sh, not
+# run. $binary is the path of the service, which prints the settings.
 
 # The value of a setting, from the environment, .env or the default; empty where there is no such setting.
 setting() { "$binary" settings --get "$1" 2>/dev/null || true; }
 
-# Sets $cache to the server that is to be started, redis or memcached, or else to where the cache is:
-# elsewhere, memory or nowhere.
+# Sets $cache to the server that is started, redis or memcached, or else to the place of the cache: elsewhere, memory or
+# nowhere.
 choose_cache() {
     local name names
     cache=nowhere
     [ "$(setting CACHE_ENABLED)" = true ] || return 0
     cache=$(setting CACHE_BACKEND)
     [ "$cache" != memory ] || return 0
-    # Addresses that stand for more than a host and a port are meant.
+    # An address of several servers, or a whole URL, is the user's own server.
     case "$cache" in
         redis) names='CACHE_REDIS_URL CACHE_REDIS_SENTINELS CACHE_REDIS_NODES' ;;
         *) names=CACHE_MEMCACHED_SERVERS ;;
@@ -37,7 +37,7 @@ start_cache() {
         redis)
             start_redis "$1/redis" "$(setting CACHE_REDIS_PASSWORD)"
             export CACHE_REDIS_HOST=127.0.0.1 CACHE_REDIS_PORT=$REDIS_PORT
-            # The one that has the password.
+            # Redis gives its password to the user `default`.
             [ -z "$(setting CACHE_REDIS_USERNAME)" ] || export CACHE_REDIS_USERNAME=default
             ;;
         memcached)
@@ -47,7 +47,7 @@ start_cache() {
     esac
 }
 
-# Says where the cache is, and sets $to_expect to the answers that a first and a second request get.
+# Prints the place of the cache, and sets $to_expect to the answers of a first and a second request.
 describe_cache() {
     to_expect="twice: a miss, then a hit (see Cache-Status)"
     case "$cache" in
@@ -67,8 +67,8 @@ describe_cache() {
     esac
 }
 
-# Brings the tables up to date. Says how to go on where they do not fit the sources, such as after a
-# migration was changed or the module of one was removed.
+# Migrates the tables. Prints what to do where they do not fit the sources, such as after a migration was changed or
+# removed.
 migrate() {
     local version
     "$binary" migrate ||
@@ -80,8 +80,8 @@ migrate() {
     done
 }
 
-# Exports SERVER_PORT: the one that the settings name, or the usual one, or the next one that is free. Sets
-# $reachable_host and $url_host to where the service can be reached from here.
+# Exports SERVER_PORT: the one of the settings, or the usual one, or the next free one. Sets $reachable_host and $url_host
+# to the address at which the service can be reached from here.
 choose_service_port() {
     local usual=8000 port origin
     reachable_host=$(setting SERVER_HOST)
