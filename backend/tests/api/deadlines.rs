@@ -1,4 +1,4 @@
-//! Deadlines of requests, statements, connections and of the end of the program (http-api.md,
+//! Deadlines of requests, statements, connections and of the end of the program (docs/production.md,
 //! "Deadlines").
 //!
 //! Come here for a wait that might never end. Faults of the way to the database are in

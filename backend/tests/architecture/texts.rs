@@ -1,6 +1,6 @@
 //! Required and forbidden text of files.
 //!
-//! Come here for a rule about headers, sizes, secrets or clauses.
+//! Come here for a rule about headers, sizes or secrets. Clauses are checked in `documentation`.
 
 use crate::sources::{Source, all_files, files};
 
@@ -47,29 +47,6 @@ fn no_type_that_holds_a_token_or_a_hash_derives_debug() {
     }
     assert!(seen >= 3, "the types were found");
 }
-
-#[test]
-fn every_clause_of_the_cache_has_a_test_that_carries_its_number() {
-    let names: Vec<String> = files()
-        .iter()
-        .flat_map(|(_, text)| {
-            text.lines()
-                .map(str::trim)
-                .map(str::to_owned)
-                .collect::<Vec<_>>()
-        })
-        .filter(|line| line.starts_with("fn ") || line.starts_with("async fn "))
-        .collect();
-    for number in 1..=CLAUSES {
-        let carried = names
-            .iter()
-            .any(|name| name.contains(&format!("c{number:02}_")));
-        assert!(carried, "no test carries c{number:02}");
-    }
-}
-
-/// How many clauses the cache's contract has, as the README lists them.
-const CLAUSES: u32 = 43;
 
 /// The longest allowed file. A longer one has two subjects.
 const MAX_LINES: usize = 350;

@@ -13,7 +13,7 @@ use crate::support::server::free_port;
 const READERS: usize = 8;
 const ROUNDS: usize = 4;
 
-/// What reading one widget costs on an instance under load.
+/// The latencies of reads of one widget on an instance under load.
 async fn load(cluster: &Arc<Cluster>, instance: usize, path: &str) -> Vec<Duration> {
     let ends = Instant::now() + Duration::from_millis(if soaking() { 2000 } else { 250 });
     let mut readers = JoinSet::new();
@@ -52,7 +52,7 @@ async fn compare(backend: &str, port_variable: &str) {
         outcome.is_ok_and(|answer| answer.header("cache-status").contains("unavailable"))
     })
     .await;
-    // In turns, so that whatever else the machine does burdens both.
+    // In turns, so that other load on the machine affects both.
     let mut both = [Latencies::default(), Latencies::default()];
     for _ in 0..ROUNDS {
         for (instance, latencies) in both.iter_mut().enumerate() {

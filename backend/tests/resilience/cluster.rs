@@ -9,7 +9,7 @@ use crate::support::database::TestDatabase;
 use crate::support::service::Service;
 use crate::support::unique;
 
-/// Longer than any promise, shorter than a hang.
+/// The deadline of a request: longer than every deadline of the service.
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Instances with one database and one namespace, stopped with this value.
@@ -21,7 +21,7 @@ pub struct Cluster {
     pub namespace: String,
 }
 
-/// What a request came to.
+/// The result of a request: an answer, or an error.
 pub type Outcome = Result<Answer, String>;
 
 impl Cluster {
@@ -43,7 +43,7 @@ impl Cluster {
         self.add_on(&url, environment).await;
     }
 
-    /// Starts one more instance that reaches the database by another way.
+    /// Starts one more instance with another URL of the database.
     pub async fn add_on(&mut self, database_url: &str, environment: &[(&str, &str)]) {
         let own = [
             ("CACHE_NAMESPACE", self.namespace.as_str()),

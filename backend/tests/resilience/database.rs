@@ -1,5 +1,5 @@
-//! The database drill: every fault that a database or the way to it can have, under load. Each test
-//! prints a row: requests that failed, that hung, the slowest one, and the time until all succeed again.
+//! The database drill: faults of a database, and of the network on the way to it, under load. Each test prints a row:
+//! requests that failed, requests that hung, the slowest request, and the time until all succeed again.
 //!
 //! Come here for a new fault. `./scripts/test resilience database --no-capture` shows the table.
 
@@ -14,7 +14,7 @@ use crate::support::postgres::Postgres;
 use crate::support::proxy::{Mode, Proxy};
 use crate::support::{eventually, unique, variable};
 
-/// How long a fault lasts: longer than a statement may take.
+/// The duration of a fault: longer than the deadline of a statement.
 fn duration() -> Duration {
     Duration::from_millis(if soaking() { 10_000 } else { 2500 })
 }
@@ -31,8 +31,8 @@ async fn execute(database: Option<&TestDatabase>, sql: String) {
     connection.execute(sqlx::AssertSqlSafe(sql)).await.unwrap();
 }
 
-/// A fault of the way to the database. Readiness has to notice it where `is_noticed`.
-async fn drill_the_way(name: &str, mode: Mode, is_noticed: bool) -> Outcome {
+/// A fault of the network on the way to the database. With `is_noticed` readiness must report it.
+async fn drill_network(name: &str, mode: Mode, is_noticed: bool) -> Outcome {
     let database = TestDatabase::create().await;
     let proxy = Proxy::start(server_port()).await;
     let (drill, tasks) = Drill::start(&database.url_through(Some(proxy.port))).await;
@@ -50,31 +50,31 @@ async fn drill_the_way(name: &str, mode: Mode, is_noticed: bool) -> Outcome {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_request_hangs_when_the_database_stops_responding() {
-    let outcome = drill_the_way("silent", Mode::Stall, true).await;
+    let outcome = drill_network("silent", Mode::Stall, true).await;
     assert!(outcome.reads_failed > 0, "{outcome:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_request_hangs_when_the_network_drops_everything() {
-    let outcome = drill_the_way("dropped", Mode::Forget, true).await;
+async fn no_request_hangs_when_the_network_drops_all_packets() {
+    let outcome = drill_network("dropped", Mode::Forget, true).await;
     assert!(outcome.reads_failed > 0, "{outcome:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_request_hangs_when_connections_are_refused() {
-    let outcome = drill_the_way("refused", Mode::Refuse, true).await;
+    let outcome = drill_network("refused", Mode::Refuse, true).await;
     assert!(outcome.reads_failed > 0, "{outcome:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_request_hangs_when_answers_are_cut() {
-    drill_the_way("cut", Mode::CutAnswers, true).await;
+    drill_network("cut", Mode::CutAnswers, true).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_request_fails_when_answers_are_late() {
     let delay = Mode::Delay(Duration::from_millis(50));
-    let outcome = drill_the_way("late by 50 ms", delay, false).await;
+    let outcome = drill_network("late by 50 ms", delay, false).await;
     assert_eq!(
         outcome.reads_failed + outcome.writes_failed,
         0,
@@ -88,10 +88,10 @@ async fn dead_connections_leave_the_pool() {
     let proxy = Proxy::start(server_port()).await;
     let (drill, tasks) = Drill::start(&database.url_through(Some(proxy.port))).await;
     let began = Instant::now();
-    // New connections are as good as ever: only those there are have died, and nothing says so.
+    // New connections work. The open ones are dead, without any sign of it.
     proxy.set_for_open(Mode::Forget);
     let outcome = drill.finish(tasks, began, began).await;
-    outcome.check("connections forgotten");
+    outcome.check("open connections dropped");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -122,7 +122,7 @@ async fn no_read_fails_when_the_server_restarts() {
     })
     .await
     .unwrap();
-    // Readiness is right at once.
+    // Readiness is correct at once.
     assert_eq!(drill.readiness().await, 200);
     let outcome = drill.finish(tasks, began, Instant::now()).await;
     outcome.check("restarted");
@@ -137,13 +137,13 @@ async fn a_failover_to_a_read_only_server_fails_writes_and_leaves_no_such_connec
     let (drill, tasks) = Drill::start(&database.url_through(Some(proxy.port))).await;
     let name = database.name();
     let began = Instant::now();
-    // Of connections that are made from now on.
+    // For connections that are opened from now on.
     let read_only = format!("ALTER DATABASE {name} SET default_transaction_read_only = on");
     execute(None, read_only).await;
     proxy.kill_connections();
     eventually("readiness is 503", async || drill.readiness().await == 503).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    // Connections from before stay read-only: nobody but the service can end them.
+    // Earlier connections stay read-only until the service closes them.
     let reset = format!("ALTER DATABASE {name} RESET default_transaction_read_only");
     execute(None, reset).await;
     let outcome = drill.finish(tasks, began, Instant::now()).await;

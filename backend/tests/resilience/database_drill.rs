@@ -16,15 +16,15 @@ use crate::support::{eventually, unique};
 
 /// `DATABASE_STATEMENT_TIMEOUT` of the drill, in seconds.
 pub const STATEMENT_TIMEOUT: u64 = 1;
-/// A request that takes longer hangs (http-api.md, "Deadlines").
+/// A request that takes longer counts as hanging (docs/production.md, "Deadlines").
 const LIMIT: Duration = Duration::from_secs(STATEMENT_TIMEOUT + 2);
-/// Requests succeed again so soon after the fault (http-api.md, "Deadlines").
+/// The longest time after the fault until requests succeed again (docs/production.md, "Deadlines").
 const RECOVERY: Duration = Duration::from_secs(5);
-/// More requests at a time than the pool has connections.
+/// The number of requests at a time: more than the pool has connections.
 const READERS: usize = 6;
 const SIGNED_IN: usize = 3;
 const WRITERS: usize = 3;
-/// Requests of each kind that succeed before the fault, and after it before the drill ends.
+/// The number of requests of each kind that must succeed before the fault, and again after it.
 const ENOUGH: usize = 60;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,17 +34,17 @@ enum Kind {
     Write,
 }
 
-/// A request that has ended.
+/// A finished request.
 #[derive(Debug)]
 struct Ended {
     kind: Kind,
     began: Instant,
     took: Duration,
-    /// 0 without an answer.
+    /// The status; 0 without an answer.
     status: u16,
 }
 
-/// What the drill came to.
+/// The result of the drill.
 #[derive(Debug)]
 pub struct Outcome {
     pub reads_failed: usize,
@@ -106,7 +106,7 @@ impl Drill {
         self.service.send(request).await.status
     }
 
-    /// Waits until requests of every kind succeed again, and sums up.
+    /// Waits until requests of every kind succeed again, and returns the result.
     pub async fn finish(&self, mut tasks: JoinSet<()>, began: Instant, over: Instant) -> Outcome {
         self.wait_for_success(over).await;
         eventually("readiness is 200 again", async || {
@@ -156,7 +156,7 @@ impl Drill {
     async fn load(self: Arc<Self>, kind: Kind) {
         while !self.is_over.load(Ordering::SeqCst) {
             let began = Instant::now();
-            // Longer than a request may take: to hang is an outcome, too.
+            // Longer than the deadline of a request, so that a request that hangs is recorded.
             let request = self.request(kind).timeout(LIMIT * 3);
             let status = match request.send().await {
                 Ok(answer) => {
@@ -173,7 +173,7 @@ impl Drill {
                 took,
                 status,
             });
-            // Load, not exhaustion.
+            // A pause: the load must not exhaust the machine.
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }

@@ -16,13 +16,13 @@ use crate::support::eventually;
 
 const INSTANCES: usize = 2;
 const READERS: usize = 8;
-/// Widgets that are written all the time, by one writer for each instance.
+/// The number of widgets that are written all the time, by one writer for each instance.
 const BUSY: usize = 8;
-/// Widgets that are written once, during the outage: nothing but that one deletion makes them fresh.
+/// The number of widgets that are written once, during the outage: only that deletion makes them fresh.
 const ONCE: usize = 12;
-/// Hits that each instance has to give after the recovery before the drill ends.
+/// The number of hits that each instance must give after the recovery.
 const HITS_AFTERWARDS: u64 = 100;
-/// The longest time that requests may need to recognise that the cache is unavailable.
+/// The longest time until requests recognise that the cache is unavailable.
 const DECIDING: Duration = Duration::from_secs(1);
 
 const HEALTHY: u8 = 0;
@@ -31,21 +31,21 @@ const OVER: u8 = 2;
 
 struct Widget {
     id: i64,
-    /// The instance that writes it.
+    /// The instance that writes the widget.
     home: usize,
     history: History,
 }
 
-/// What the requests of one phase came to.
+/// The results of the requests of one phase.
 #[derive(Default)]
 struct Tally {
     hits: [u64; INSTANCES],
     latencies: Latencies,
-    /// Of the first second.
+    /// The latencies of the first second.
     deciding: Latencies,
-    /// The longest that an instance did not know of the other's write.
+    /// The longest time in which an instance gave an answer from before the other's write.
     longest_lag: Duration,
-    /// Stale answers of the instance that had written, and of the other.
+    /// Stale answers of the instance of the write, and of the other instance.
     stale: [Vec<String>; 2],
 }
 
@@ -54,7 +54,7 @@ pub struct Drill {
     cluster: Cluster,
     token: String,
     widgets: Vec<Widget>,
-    /// For how long an instance may not know of the other's write.
+    /// The time after a write in which the other instance may give an answer from before it.
     lag: Duration,
     phase: AtomicU8,
     since: Mutex<Instant>,
@@ -111,12 +111,12 @@ impl Drill {
         tasks
     }
 
-    /// The cache is about to become unavailable.
+    /// Begins the phase of the outage, just before the cache becomes unavailable.
     pub fn begin_outage(&self) {
         self.enter(OUTAGE);
     }
 
-    /// The cache is available again.
+    /// Begins the phase after the outage: the cache is available again.
     pub fn end_outage(&self) {
         self.enter(OVER);
     }
@@ -126,7 +126,7 @@ impl Drill {
         self.phase.store(phase, Ordering::SeqCst);
     }
 
-    /// Writes the widgets that are written once, spread over this time.
+    /// Writes each of the widgets that are written once, spread over this time.
     pub async fn write_once(&self, during: Duration) {
         let mut pace = tokio::time::interval(during / u32::try_from(ONCE).unwrap());
         for number in BUSY..BUSY + ONCE {
@@ -136,7 +136,7 @@ impl Drill {
         pace.tick().await;
     }
 
-    /// Waits until both instances answer from the cache again, ends the load and judges.
+    /// Waits until both instances answer from the cache again, ends the load and checks the results.
     pub async fn finish(self: Arc<Self>, name: &str, mut tasks: JoinSet<()>) {
         eventually("both instances answer from the cache again", async || {
             self.has_hits(OVER, HITS_AFTERWARDS)
@@ -146,7 +146,7 @@ impl Drill {
         while let Some(ended) = tasks.join_next().await {
             ended.expect("no panic");
         }
-        // No instance may lag for longer.
+        // The longest allowed lag.
         tokio::time::sleep(self.lag).await;
         for number in 0..self.widgets.len() {
             for instance in 0..INSTANCES {
@@ -195,7 +195,7 @@ impl Drill {
         while !self.ends.load(Ordering::SeqCst) {
             let number = rand::random_range(0..self.widgets.len());
             self.check(number, instance).await;
-            // Load, not exhaustion: the deadlines are those of a machine that keeps up.
+            // A pause: the load must not exhaust the machine.
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
@@ -232,7 +232,7 @@ impl Drill {
         }
     }
 
-    /// Reads a widget: it must be there, soon, and no older than the last acknowledged write.
+    /// Reads a widget: it must be answered in time, and be no older than the last acknowledged write.
     async fn check(&self, number: usize, instance: usize) {
         let widget = &self.widgets[number];
         let phase = self.phase.load(Ordering::SeqCst);

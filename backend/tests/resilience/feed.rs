@@ -1,7 +1,6 @@
-//! The database feed with real processes: changes by hand, processes that die, instances that are cut off (C53, C54).
+//! The database feed with real processes: changes by hand, killed processes, instances without a connection (C53, C54).
 //!
-//! Come here for anything that the feed promises in normal operation; faults of passes and of the database are in
-//! `feed_faults`.
+//! Come here for the feed in normal operation. Faults of passes and of the database are in `feed_faults`.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +16,7 @@ use crate::support::server::{Kind, Server};
 
 const QUIET: (&str, &str) = ("LOG_LEVEL", "warn,backend::startup=info");
 const FEED: (&str, &str) = ("CACHE_DATABASE_FEED", "true");
-/// A busy machine is no outage.
+/// Long deadlines: a busy machine is no outage.
 const PATIENT: (&str, &str) = ("CACHE_OPERATION_TIMEOUT_MS", "2000");
 
 /// Two instances with a feed: the first reaches the cache server through a proxy, the second directly.
@@ -28,7 +27,7 @@ pub struct Site {
     pub token: String,
     pub widget: i64,
     kind: Kind,
-    // The last to go.
+    // Dropped last.
     server: Server,
 }
 
@@ -89,7 +88,7 @@ impl Site {
         }
     }
 
-    /// Waits until the answer of every instance fits, and returns how long the slowest took.
+    /// Waits until the answer of every instance fits, and returns the time of the slowest.
     pub async fn fits(&self, path: &str, what: &str, fits: impl Fn(u16, &str) -> bool) -> Duration {
         let began = Instant::now();
         for instance in &self.cluster.instances {
@@ -194,7 +193,7 @@ async fn a_change_that_is_rolled_back_ends_nothing(kind: Kind) {
         site.widget
     );
     site.execute(&format!("BEGIN; {rename}; ROLLBACK")).await;
-    // A change that is delivered after the other one would have been.
+    // A later change. When it has been delivered, the other one would have been.
     site.execute("UPDATE widgets SET name = 'after' WHERE name = 'other'")
         .await;
     site.fits(&other, "the later change is seen", |_, body| {
@@ -206,8 +205,8 @@ async fn a_change_that_is_rolled_back_ends_nothing(kind: Kind) {
     }
 }
 
-/// A trigger of the test changes the widget with every change of the user: the handler knows nothing of it, and binds nothing
-/// for it.
+/// A trigger of the test changes the widget with every change of the user. The handler does not know it, and binds
+/// nothing for it.
 async fn a_write_is_answered_after_its_changes_are_delivered(kind: Kind) {
     let site = Site::prepare(kind).await;
     site.execute(
@@ -231,7 +230,7 @@ async fn a_write_is_answered_after_its_changes_are_delivered(kind: Kind) {
 }
 
 /// Without a trigger the declared invalidations of the write do the work, as without the feed.
-async fn what_a_write_declares_is_invalidated_too(kind: Kind) {
+async fn the_declared_invalidations_of_a_write_are_done_too(kind: Kind) {
     let site = Site::prepare(kind).await;
     site.everything_is_delivered().await;
     site.execute("DROP TRIGGER widgets_updated ON widgets")
@@ -243,7 +242,7 @@ async fn what_a_write_declares_is_invalidated_too(kind: Kind) {
     }
 }
 
-/// What the instance wanted to delete does not reach the server. The other one delivers, and the answer waits for it.
+/// The deletions of the instance do not reach the server. The other instance delivers, and the answer waits for it.
 async fn an_instance_that_is_cut_off_leaves_nothing_stale(kind: Kind) {
     let site = Site::prepare(kind).await;
     site.warm(&site.path()).await;
@@ -260,7 +259,7 @@ async fn an_instance_that_is_cut_off_leaves_nothing_stale(kind: Kind) {
     site.everything_is_delivered().await;
 }
 
-/// While the deletion is on its way to a server that does not answer, the process dies.
+/// The process is killed while its deletion is on the way to a server that does not answer.
 async fn killed_between_commit_and_deletion(kind: Kind) {
     let mut site = Site::prepare(kind).await;
     site.warm(&site.path()).await;
@@ -307,7 +306,7 @@ async fn killed_at_random_moments(kind: Kind) {
         victim.signal("KILL");
         victim.wait().await;
         let _ = sent.await;
-        // The database has finished with the process that died before the widget is read from it.
+        // The database must have ended the sessions of the killed process before the widget is read.
         site.everything_is_delivered().await;
         let stored: String = sqlx::query_scalar("SELECT name FROM widgets")
             .fetch_one(&site.pool)
@@ -343,6 +342,6 @@ drills! {
     async fn c54_a_write_is_answered_after_its_changes_are_delivered_on_memcached() = a_write_is_answered_after_its_changes_are_delivered Memcached;
     async fn c54_an_instance_that_is_cut_off_leaves_nothing_stale_on_redis() = an_instance_that_is_cut_off_leaves_nothing_stale Redis;
     async fn c54_an_instance_that_is_cut_off_leaves_nothing_stale_on_memcached() = an_instance_that_is_cut_off_leaves_nothing_stale Memcached;
-    async fn c56_what_a_write_declares_is_invalidated_beside_the_feed_on_redis() = what_a_write_declares_is_invalidated_too Redis;
-    async fn c56_what_a_write_declares_is_invalidated_beside_the_feed_on_memcached() = what_a_write_declares_is_invalidated_too Memcached;
+    async fn c56_the_declared_invalidations_of_a_write_are_done_beside_the_feed_on_redis() = the_declared_invalidations_of_a_write_are_done_too Redis;
+    async fn c56_the_declared_invalidations_of_a_write_are_done_beside_the_feed_on_memcached() = the_declared_invalidations_of_a_write_are_done_too Memcached;
 }

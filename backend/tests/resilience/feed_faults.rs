@@ -1,6 +1,6 @@
-//! Faults around the passes of the database feed: rows nobody understands, too many rows, passes that die (C54, C55).
+//! Faults of the passes of the database feed: rows of an unknown kind, too many rows, terminated passes (C54, C55).
 //!
-//! Come here for a fault of the database or of a pass. The promises without faults are in `feed`.
+//! Come here for a fault of the database or of a pass. The feed without faults is in `feed`.
 
 use std::time::{Duration, Instant};
 
@@ -86,7 +86,7 @@ async fn c54_a_hundred_thousand_changes_are_delivered_on_memcached() {
     a_hundred_thousand_changes(Kind::Memcached).await;
 }
 
-/// Its rows have smaller numbers than those that are delivered before it commits.
+/// The rows of the transaction have smaller numbers than rows that are delivered before its commit.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn c53_a_transaction_that_commits_late_is_delivered() {
     let site = Site::prepare(Kind::Redis).await;
@@ -105,16 +105,18 @@ async fn c53_a_transaction_that_commits_late_is_delivered() {
         .await;
         site.fits(
             &format!("/widgets/{other}"),
-            "others are seen",
+            "later changes are seen",
             |_, body| body.contains(&name),
         )
         .await;
     }
     site.warm(&site.path()).await;
     late.commit().await.unwrap();
-    site.fits(&site.path(), "the late one is seen", |_, body| {
-        body.contains("\"late\"")
-    })
+    site.fits(
+        &site.path(),
+        "the change of the late transaction is seen",
+        |_, body| body.contains("\"late\""),
+    )
     .await;
 }
 
@@ -139,12 +141,12 @@ async fn c54_a_pass_whose_connection_is_terminated_is_made_again() {
     site.everything_is_delivered().await;
 }
 
-/// An instance that stands still in the middle of its pass keeps its rows: the writes of others distrust everything and are
+/// An instance that is frozen in its pass keeps its rows: the writes of other instances distrust everything and are
 /// answered.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn c54_a_write_whose_pass_cannot_end_distrusts_everything() {
     let site = Site::prepare(Kind::Redis).await;
-    // The handler of the write knows nothing of the widget that the trigger adds.
+    // The handler of the write does not know the widget that the trigger adds.
     site.execute(
         "CREATE FUNCTION add_widget() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
              INSERT INTO widgets (owner_id, name) VALUES (NEW.id, 'added'); RETURN NULL; END $$;
@@ -180,11 +182,11 @@ async fn hold_a_row(site: &Site) -> Transaction<'static, Postgres> {
         if !rows.is_empty() {
             return held;
         }
-        // A pass was faster.
+        // A pass took the row first.
     }
 }
 
-/// Neither instance reaches the cache: nobody waits for the other, and nothing is lost.
+/// Neither instance reaches the cache: no instance waits for the other, and nothing is lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn c55_changes_during_an_outage_are_delivered_before_the_cache_is_trusted() {
     let mut site = Site::prepare(Kind::Redis).await;

@@ -1,14 +1,14 @@
-//! Figures that a test prints: how long requests took, and whether the long forms are wanted.
+//! The figures that a test prints, and whether the long forms of the tests run.
 
 use std::fmt;
 use std::time::Duration;
 
-/// Whether the long forms of the tests are wanted.
+/// Whether the long forms of the tests run (`SOAK`).
 pub fn soaking() -> bool {
     std::env::var_os("SOAK").is_some()
 }
 
-/// How long requests took.
+/// The latencies of requests.
 #[derive(Clone, Debug, Default)]
 pub struct Latencies(Vec<Duration>);
 
@@ -17,7 +17,7 @@ impl Latencies {
         self.0.push(latency);
     }
 
-    /// The time that this share of the requests stayed below.
+    /// The latency that this share of the requests did not exceed.
     pub fn quantile(&self, share: f64) -> Duration {
         let mut sorted = self.0.clone();
         sorted.sort_unstable();

@@ -15,7 +15,7 @@ const PAGES: usize = 20;
 const PAGE_SIZE: usize = 5;
 const FEW: usize = 1000;
 const ROUNDS: u64 = 10;
-/// Keys that are written at once.
+/// The number of keys in one command.
 const BATCH: usize = 1000;
 
 struct List {
@@ -59,7 +59,7 @@ impl List {
             cache_namespace: cluster.namespace.clone(),
             cache_redis_port: server.port,
             cache_memcached_port: server.port,
-            // The invalidation is measured, and not the making of connections.
+            // Opens the connections first: only the invalidation is measured.
             cache_redis_pool_size: 1,
             ..CacheSettings::default()
         };
@@ -75,7 +75,7 @@ impl List {
         }
     }
 
-    /// Has the server hold this many keys that have nothing to do with the list.
+    /// Stores this many keys that do not belong to the list.
     fn fill(&mut self, keys: usize) {
         let namespace = &self.cluster.namespace;
         while self.unrelated < keys {
@@ -100,7 +100,7 @@ impl List {
         }
     }
 
-    /// Reads all pages; each must show the version that the database has. Answers how many were hits.
+    /// Reads all pages, each of which must have the version in the database. Returns the number of hits.
     async fn read_pages(&self) -> usize {
         let mut hits = 0;
         for page in 1..=PAGES {
@@ -116,8 +116,8 @@ impl List {
         hits
     }
 
-    /// Changes all widgets behind the cache's back, has `invalidate` tell the cache, and checks that
-    /// every page is fresh. Answers how long the telling took.
+    /// Changes all widgets in the database, runs `invalidate`, and checks that every page is fresh. Returns the time
+    /// of the invalidation.
     async fn round(&mut self, invalidate: impl AsyncFnOnce(&Cache)) -> Duration {
         self.read_pages().await;
         assert_eq!(self.read_pages().await, PAGES, "all pages are cached");
@@ -138,7 +138,7 @@ impl List {
             let invalidate =
                 async |cache: &Cache| cache.invalidate_group("user_ada_widgets").await.unwrap();
             let took = self.round(invalidate).await;
-            // The first one makes a connection.
+            // The first invalidation opens a connection.
             if round > 0 {
                 latencies.add(took);
             }

@@ -1,5 +1,7 @@
-//! What readers of a widget may see: the last acknowledged write, and for how long another instance's
-//! near cache may answer from before it (C33).
+//! The versions of a widget that a reader may see: the last acknowledged one, and for a short time the one before it
+//! from another instance's near cache (C33).
+//!
+//! Come here when a storm or a drill judges an answer wrongly.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -8,15 +10,14 @@ use serde_json::Value;
 
 use crate::cluster::version_of;
 
-/// How long another instance with a near cache may answer from before a write. Redis's message is there
-/// within milliseconds; where its connection gives no sign of life for half a second, the near cache is
-/// emptied.
+/// The longest time in which another instance's near cache may answer from before a write. Redis's message arrives
+/// within milliseconds; after half a second without any message on its connection, the near cache is emptied.
 const NEAR_LAG: Duration = Duration::from_secs(1);
 
 /// The environment of instances with near caches.
 pub const NEAR: (&str, &str) = ("CACHE_NEAR", "true");
 
-/// For how long an instance in this environment may not know of another's write.
+/// The longest time in which an instance in this environment may answer from before another instance's write.
 pub fn lag(environment: &[(&str, &str)]) -> Duration {
     if environment.contains(&NEAR) {
         NEAR_LAG
@@ -35,7 +36,7 @@ struct Write {
     acknowledged: Instant,
 }
 
-/// A reader, as it begins to read.
+/// The moment at which a reader begins, and its instance.
 #[derive(Clone, Copy, Debug)]
 pub struct Reader {
     instance: usize,
@@ -43,7 +44,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// One who reads through this instance from now on.
+    /// A reader that begins now, through this instance.
     pub fn of(instance: usize) -> Self {
         Self {
             instance,
@@ -51,9 +52,8 @@ impl Reader {
         }
     }
 
-    /// Whether somebody who began to read then may not know of a write through an instance, acknowledged
-    /// at a time: those through its own it must know, others when they are as old as `lag`. Where that is
-    /// nothing, it must know all.
+    /// Whether the reader may get an answer from before a write that an instance acknowledged at a time. Writes of the
+    /// reader's own instance must be seen, writes of another instance after `lag`; with a `lag` of zero, all.
     pub fn may_miss(self, instance: usize, acknowledged: Instant, lag: Duration) -> bool {
         match self.began.checked_duration_since(acknowledged) {
             None => true,
@@ -63,12 +63,12 @@ impl Reader {
 }
 
 impl History {
-    /// The version that the last acknowledged write gave the widget; it begins with 0.
+    /// The version of the last acknowledged write; 0 before the first.
     pub fn version(&self) -> u64 {
         self.writes().len() as u64
     }
 
-    /// The next version has been written and acknowledged.
+    /// Records that the next version was acknowledged.
     pub fn acknowledge(&self, instance: usize) {
         self.writes().push(Write {
             instance,
@@ -76,7 +76,7 @@ impl History {
         });
     }
 
-    /// Judges what a reader saw. Answers how old the oldest write was that it did not know of.
+    /// Judges a reader's answer. Returns the age of the oldest write that the answer does not contain.
     pub fn judge(&self, reader: Reader, widget: &Value, lag: Duration) -> Result<Duration, String> {
         let writes = self.writes();
         let seen = usize::try_from(version_of(widget)).expect("a small number");

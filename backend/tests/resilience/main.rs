@@ -1,6 +1,6 @@
-//! Storms, stampedes and outages: the promises that only load and real processes can put to the test.
+//! Storms, stampedes and outages: clauses that need load and real processes for a test.
 //!
-//! With `SOAK` set the tests run long.
+//! With `SOAK` set the long forms of the tests run.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,6 @@
-//! The outage drill (C43): every illness a cache server can have, under load, on Redis and Memcached.
+//! The outage drill (C43): faults of a cache server under load, on Redis and Memcached.
+//!
+//! Come here for a new fault. A fault of some of the connections is in `some_connections`.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -28,33 +30,33 @@ impl Cache {
     }
 }
 
-/// What befalls the cache server.
+/// A fault of the cache server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
-    /// Connections are closed as soon as they are made.
+    /// Connections are closed as soon as they are open.
     Refused,
-    /// The process is killed, and started again with nothing in it.
+    /// The process is killed, and started again empty.
     Killed,
     /// The process is killed and starts again at once, with an old snapshot.
     RestoredFromOldSnapshot,
-    /// The process is stopped for a while, then goes on with the commands that arrived meanwhile.
+    /// The process is stopped for a while, then executes the commands that arrived meanwhile.
     Stopped,
     /// Connections end in the middle of an answer.
     Cut,
-    /// Nothing more can be stored.
+    /// The server refuses to store more.
     Full,
     /// Every answer takes longer than the deadline.
     Slow,
-    /// The answers are those of no cache server.
+    /// The answers follow no protocol.
     Garbage,
-    /// Connections live for 50 ms.
+    /// Each connection is closed after 50 ms.
     ConnectionsKilled,
-    /// The network forgets the connections that there were; new ones are as good as ever.
-    Forgotten,
+    /// The network drops the packets of the open connections; new connections work.
+    Dropped,
 }
 
 impl Fault {
-    /// What the proxy does, where the fault is one of the way to the server.
+    /// The mode of the proxy; `None` for a fault of the server itself.
     fn mode(self) -> Option<Mode> {
         match self {
             Self::Refused => Some(Mode::Refuse),
@@ -62,7 +64,7 @@ impl Fault {
             Self::Slow => Some(Mode::Delay(Duration::from_millis(300))),
             Self::Garbage => Some(Mode::Garbage),
             Self::ConnectionsKilled => Some(Mode::Pass),
-            Self::Forgotten => Some(Mode::Forget),
+            Self::Dropped => Some(Mode::Forget),
             Self::Killed | Self::RestoredFromOldSnapshot | Self::Stopped | Self::Full => None,
         }
     }
@@ -79,12 +81,12 @@ impl Fault {
 async fn drill(cache: Cache, fault: Fault) {
     let kind = cache.server();
     let mut server = match (kind, fault) {
-        // Told not to make room.
+        // No eviction.
         (Kind::Memcached, Fault::Full) => Server::start_with(kind, &["-m", "4", "-M"]),
         _ => Server::start(kind),
     };
     let proxy = Proxy::start(server.port).await;
-    // A fault of the server itself is met without anything between.
+    // A fault of the server itself needs no proxy.
     let port = if fault.mode().is_some() {
         proxy.port
     } else {
@@ -133,7 +135,7 @@ async fn drill(cache: Cache, fault: Fault) {
             };
             tokio::select! { () = killing => {}, () = drill.write_once(duration) => {} }
         }
-        Fault::Forgotten => {
+        Fault::Dropped => {
             proxy.set(Mode::Forget);
             drill.write_once(Duration::from_millis(300)).await;
             proxy.set(Mode::Pass);
@@ -149,12 +151,12 @@ async fn drill(cache: Cache, fault: Fault) {
     Arc::clone(&drill).finish(&name, tasks).await;
 }
 
-/// Leaves no room for another entry.
+/// Fills the server, so that no further entry fits.
 fn fill_up(server: &Server) {
     match server.kind {
         Kind::Redis => assert_eq!(server.say("CONFIG SET maxmemory 1"), "+OK"),
         Kind::Memcached => {
-            // Of the sizes of entries, since the server keeps memory for each size apart. Claims are
+            // Values of the sizes of entries: the server has separate memory for each size. Claims are
             // smaller and still fit: no request may wait for their holders.
             for size in [250, 330, 420, 520, 650] {
                 let value = "x".repeat(size);
@@ -202,22 +204,22 @@ drills! {
     async fn c43_nothing_fails_and_nothing_is_stale_when_redis_is_cut_in_the_middle_of_an_answer() = Redis Cut;
     async fn c43_nothing_fails_and_nothing_is_stale_when_redis_is_full() = Redis Full;
     async fn c43_nothing_fails_and_nothing_is_stale_when_redis_is_slow() = Redis Slow;
-    async fn c43_nothing_fails_and_nothing_is_stale_when_redis_talks_garbage() = Redis Garbage;
+    async fn c43_nothing_fails_and_nothing_is_stale_when_redis_sends_garbage() = Redis Garbage;
     async fn c43_nothing_fails_and_nothing_is_stale_when_connections_to_redis_are_killed() = Redis ConnectionsKilled;
-    async fn c43_nothing_fails_and_nothing_is_stale_when_connections_to_redis_are_forgotten() = Redis Forgotten;
+    async fn c43_nothing_fails_and_nothing_is_stale_when_connections_to_redis_are_dropped() = Redis Dropped;
     async fn c43_nothing_fails_and_nothing_is_stale_with_near_caches_when_redis_is_killed() = Near Killed;
     async fn c43_nothing_fails_and_nothing_is_stale_with_near_caches_when_redis_is_restored_from_an_old_snapshot() = Near RestoredFromOldSnapshot;
     async fn c43_nothing_fails_and_nothing_is_stale_with_near_caches_when_redis_is_stopped() = Near Stopped;
     async fn c43_nothing_fails_and_nothing_is_stale_with_near_caches_when_redis_is_slow() = Near Slow;
     async fn c43_nothing_fails_and_nothing_is_stale_with_near_caches_when_connections_are_killed() = Near ConnectionsKilled;
-    async fn c43_nothing_fails_and_nothing_is_stale_with_near_caches_when_connections_are_forgotten() = Near Forgotten;
-    async fn c43_nothing_fails_and_nothing_is_stale_when_connections_to_memcached_are_forgotten() = Memcached Forgotten;
+    async fn c43_nothing_fails_and_nothing_is_stale_with_near_caches_when_connections_are_dropped() = Near Dropped;
+    async fn c43_nothing_fails_and_nothing_is_stale_when_connections_to_memcached_are_dropped() = Memcached Dropped;
     async fn c43_nothing_fails_and_nothing_is_stale_when_memcached_refuses_connections() = Memcached Refused;
     async fn c43_nothing_fails_and_nothing_is_stale_when_memcached_is_killed() = Memcached Killed;
     async fn c43_nothing_fails_and_nothing_is_stale_when_memcached_is_stopped() = Memcached Stopped;
     async fn c43_nothing_fails_and_nothing_is_stale_when_memcached_is_cut_in_the_middle_of_an_answer() = Memcached Cut;
     async fn c43_nothing_fails_and_nothing_is_stale_when_memcached_is_full() = Memcached Full;
     async fn c43_nothing_fails_and_nothing_is_stale_when_memcached_is_slow() = Memcached Slow;
-    async fn c43_nothing_fails_and_nothing_is_stale_when_memcached_talks_garbage() = Memcached Garbage;
+    async fn c43_nothing_fails_and_nothing_is_stale_when_memcached_sends_garbage() = Memcached Garbage;
     async fn c43_nothing_fails_and_nothing_is_stale_when_connections_to_memcached_are_killed() = Memcached ConnectionsKilled;
 }

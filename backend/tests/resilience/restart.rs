@@ -1,7 +1,7 @@
 //! Restarts (C20, C58): pending deletions of an ending process, and the trust of the next one, with real
 //! processes.
 //!
-//! Each drill prints how long the next process took until it answered from the cache.
+//! Each drill prints the time until the next process answers from the cache.
 
 use std::time::{Duration, Instant};
 
@@ -109,7 +109,7 @@ async fn hits_survive_a_clean_restart(kind: Kind) {
     assert!(site.read(next, "old").await, "the first read is a hit");
 }
 
-async fn a_deletion_that_died_with_its_process(kind: Kind) {
+async fn a_pending_deletion_of_a_killed_process(kind: Kind) {
     let mut site = Site::prepare(kind).await;
     site.warm(0, "old").await;
     site.proxy.set(Mode::Refuse);
@@ -118,19 +118,19 @@ async fn a_deletion_that_died_with_its_process(kind: Kind) {
     site.cluster.instances[0].wait().await;
     site.proxy.set(Mode::Pass);
     let next = site.start_instance().await;
-    site.hits_come_back(next, "new", "killed while it owed a deletion")
+    site.hits_come_back(next, "new", "killed with a pending deletion")
         .await;
 }
 
-/// The issue's own steps: SIGTERM while the cache is unavailable. It comes back before the shutdown time
-/// is over, so the process delivers, and the next one waits for no instance.
+/// SIGTERM while the cache is unavailable. The cache is available again before the end of the shutdown timeout, so the
+/// process delivers its deletions, and the next process waits for no instance.
 async fn a_deletion_is_delivered_at_sigterm(kind: Kind) {
     let mut site = Site::prepare(kind).await;
     site.warm(0, "old").await;
     site.proxy.set(Mode::Refuse);
     site.rename(0, "new").await;
     site.cluster.instances[0].signal("TERM");
-    // It has begun to stop, and cannot deliver yet.
+    // The process is stopping and cannot deliver yet.
     eventually("the first instance has stopped listening", async || {
         let service = &site.cluster.instances[0];
         let request = service.api(Method::GET, &site.path, "");
@@ -149,7 +149,7 @@ async fn a_deletion_is_delivered_at_sigterm(kind: Kind) {
         .await;
 }
 
-/// SIGINT leaves two seconds.
+/// SIGINT: two seconds until the process ends.
 async fn undelivered_deletions_are_named(kind: Kind) {
     let mut site = Site::prepare(kind).await;
     site.warm(0, "old").await;
@@ -164,11 +164,11 @@ async fn undelivered_deletions_are_named(kind: Kind) {
     );
     site.proxy.set(Mode::Pass);
     let next = site.start_instance().await;
-    site.hits_come_back(next, "new", "ended while it owed a deletion")
+    site.hits_come_back(next, "new", "ended with a pending deletion")
         .await;
 }
 
-/// The write waits for a lock when its client leaves and SIGTERM comes. The lock is given back afterwards.
+/// The write waits for a lock while its client disconnects and SIGTERM arrives. The lock is released afterwards.
 async fn a_write_without_its_client_is_finished_at_sigterm(kind: Kind) {
     let mut site = Site::prepare(kind).await;
     site.warm(0, "old").await;
@@ -193,21 +193,21 @@ async fn a_write_without_its_client_is_finished_at_sigterm(kind: Kind) {
         waiting.fetch_one(&pool).await.unwrap() > 0
     })
     .await;
-    // Reset: the server does not wait to answer a client that is gone.
+    // A reset: the server does not wait to answer the client.
     client.set_zero_linger().unwrap();
     drop(client);
     service.signal("TERM");
-    // Longer than a worker without connections takes to end, shorter than the lock's deadline.
+    // Longer than the end of a worker without connections, shorter than the lock's deadline.
     tokio::time::sleep(Duration::from_millis(1300)).await;
     lock.commit().await.unwrap();
     site.cluster.instances[0].wait().await;
     let next = site.start_instance().await;
-    site.hits_come_back(next, "new", "a write that had lost its client")
+    site.hits_come_back(next, "new", "a write without its client")
         .await;
 }
 
-/// Everything is distrusted while an instance is frozen. When that is acknowledged and the instance goes on, its
-/// first answer is not from before.
+/// A write distrusts everything while an instance is frozen. After the acknowledgement the instance continues, and its
+/// first answer is not from before the write.
 async fn a_frozen_instance_serves_nothing_old(kind: Kind) {
     let mut site = Site::prepare(kind).await;
     let other = site.start_instance().await;
@@ -228,7 +228,7 @@ async fn a_frozen_instance_serves_nothing_old(kind: Kind) {
     site.cluster.instances[other].signal("STOP");
     site.rename(0, "new").await;
     cache.clear().await.unwrap();
-    // They are there when the instance goes on, and meet what it trusted.
+    // These requests are waiting when the instance continues with its old generation.
     let reads = (0..16).map(|_| site.read(other, "new"));
     let going_on = async {
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -252,8 +252,8 @@ macro_rules! drills {
 drills! {
     async fn c58_hits_survive_a_clean_restart_on_redis() = hits_survive_a_clean_restart Redis;
     async fn c58_hits_survive_a_clean_restart_on_memcached() = hits_survive_a_clean_restart Memcached;
-    async fn c58_a_deletion_that_died_with_its_process_is_made_up_for_on_redis() = a_deletion_that_died_with_its_process Redis;
-    async fn c58_a_deletion_that_died_with_its_process_is_made_up_for_on_memcached() = a_deletion_that_died_with_its_process Memcached;
+    async fn c58_a_pending_deletion_of_a_killed_process_leaves_nothing_stale_on_redis() = a_pending_deletion_of_a_killed_process Redis;
+    async fn c58_a_pending_deletion_of_a_killed_process_leaves_nothing_stale_on_memcached() = a_pending_deletion_of_a_killed_process Memcached;
     async fn c58_a_pending_deletion_is_delivered_at_sigterm_on_redis() = a_deletion_is_delivered_at_sigterm Redis;
     async fn c58_a_pending_deletion_is_delivered_at_sigterm_on_memcached() = a_deletion_is_delivered_at_sigterm Memcached;
     async fn c58_a_deletion_that_is_not_delivered_is_named_on_redis() = undelivered_deletions_are_named Redis;

@@ -1,5 +1,5 @@
-//! Faults of some of the connections to a cache that is available (C57), with real processes under load: what
-//! firewalls, proxies and failovers cause. Each drill prints a line as those of `outage` do.
+//! Faults of some of the connections to an available cache (C57), with real processes under load, as firewalls, proxies
+//! and failovers cause them. Each drill prints a line like those of `outage`.
 //!
 //! Come here for a fault that does not concern every connection. A fault of the whole cache is in `outage`.
 
@@ -14,7 +14,7 @@ use crate::support::eventually;
 use crate::support::proxy::{Mode, Proxy};
 use crate::support::server::{Kind, Server};
 
-/// Where the entries are.
+/// The place of the entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cache {
     Redis,
@@ -45,7 +45,7 @@ impl Cache {
     }
 }
 
-/// Every second one of the open connections fails in this way, again and again.
+/// Every second open connection fails in this way, repeatedly.
 async fn some_fail(cache: Cache, mode: Mode) {
     let server = Server::start(cache.server());
     let proxy = Proxy::start(server.port).await;
@@ -60,7 +60,7 @@ async fn some_fail(cache: Cache, mode: Mode) {
     };
     let duration = Duration::from_millis(if soaking() { 5000 } else { 1200 });
     tokio::select! { () = failing => {}, () = drill.write_once(duration) => {} }
-    // Forgotten connections stay forgotten.
+    // Dropped connections stay dropped.
     if mode != Mode::Forget {
         proxy.set(Mode::Pass);
     }
@@ -69,7 +69,7 @@ async fn some_fail(cache: Cache, mode: Mode) {
     Arc::clone(&drill).finish(&name, tasks).await;
 }
 
-/// The master is demoted, and its replica stands behind the same name.
+/// The master becomes a replica, and its replica the master under the same name.
 async fn failover(cache: Cache) {
     let first = Server::start(Kind::Redis);
     let second = Server::start(Kind::Redis);
@@ -83,7 +83,7 @@ async fn failover(cache: Cache) {
     assert_eq!(second.say("REPLICAOF NO ONE"), "+OK");
     let demotion = format!("REPLICAOF 127.0.0.1 {}", second.port);
     assert_eq!(first.say(&demotion), "+OK");
-    // The name follows a little later.
+    // The name leads to the new master a little later.
     drill.write_once(Duration::from_millis(300)).await;
     proxy.lead_to(second.port);
     drill.end_outage();
@@ -91,7 +91,7 @@ async fn failover(cache: Cache) {
     Arc::clone(&drill).finish(&name, tasks).await;
 }
 
-/// No request for longer than the server keeps idle connections.
+/// No request for longer than the server's timeout of idle connections.
 async fn pause(cache: Cache) {
     let kind = cache.server();
     let server = match kind {
@@ -121,7 +121,7 @@ async fn pause(cache: Cache) {
         })
         .await;
     }
-    // The pause is the case, not a guess at how long something takes.
+    // The test is about this pause; it is no guess of a duration.
     tokio::time::sleep(Duration::from_secs(4)).await;
     for instance in &cluster.instances {
         for _ in 0..20 {
@@ -144,21 +144,21 @@ macro_rules! drills {
 const SLOW: Mode = Mode::Delay(Duration::from_millis(300));
 
 drills! {
-    async fn c57_nothing_fails_and_nothing_is_stale_when_some_connections_to_redis_are_forgotten() = some_fail(Cache::Redis, Mode::Forget);
+    async fn c57_nothing_fails_and_nothing_is_stale_when_some_connections_to_redis_are_dropped() = some_fail(Cache::Redis, Mode::Forget);
     async fn c57_nothing_fails_and_nothing_is_stale_when_some_connections_to_redis_stall() = some_fail(Cache::Redis, Mode::Stall);
     async fn c57_nothing_fails_and_nothing_is_stale_when_some_connections_to_redis_are_closed() = some_fail(Cache::Redis, Mode::Refuse);
     async fn c57_nothing_fails_and_nothing_is_stale_when_some_connections_to_redis_are_cut() = some_fail(Cache::Redis, Mode::CutAnswers);
     async fn c57_nothing_fails_and_nothing_is_stale_when_some_connections_to_redis_are_slow() = some_fail(Cache::Redis, SLOW);
     async fn c57_nothing_fails_and_nothing_is_stale_when_some_connections_to_redis_carry_garbage() = some_fail(Cache::Redis, Mode::Garbage);
     async fn c57_nothing_fails_and_nothing_is_stale_when_some_connections_to_redis_lose_single_replies() = some_fail(Cache::Redis, Mode::SwallowReplies(20));
-    async fn c57_nothing_fails_and_nothing_is_stale_when_some_connections_to_memcached_are_forgotten() = some_fail(Cache::Memcached, Mode::Forget);
+    async fn c57_nothing_fails_and_nothing_is_stale_when_some_connections_to_memcached_are_dropped() = some_fail(Cache::Memcached, Mode::Forget);
     async fn c57_nothing_fails_and_nothing_is_stale_when_some_connections_to_memcached_stall() = some_fail(Cache::Memcached, Mode::Stall);
     async fn c57_nothing_fails_and_nothing_is_stale_when_some_connections_to_memcached_are_closed() = some_fail(Cache::Memcached, Mode::Refuse);
     async fn c57_nothing_fails_and_nothing_is_stale_when_some_connections_to_memcached_are_cut() = some_fail(Cache::Memcached, Mode::CutAnswers);
     async fn c57_nothing_fails_and_nothing_is_stale_when_some_connections_to_memcached_are_slow() = some_fail(Cache::Memcached, SLOW);
     async fn c57_nothing_fails_and_nothing_is_stale_when_some_connections_to_memcached_carry_garbage() = some_fail(Cache::Memcached, Mode::Garbage);
     async fn c57_nothing_fails_and_nothing_is_stale_when_some_connections_to_memcached_lose_single_replies() = some_fail(Cache::Memcached, Mode::SwallowReplies(20));
-    async fn c57_nothing_fails_and_nothing_is_stale_with_near_caches_when_some_connections_are_forgotten() = some_fail(Cache::Near, Mode::Forget);
+    async fn c57_nothing_fails_and_nothing_is_stale_with_near_caches_when_some_connections_are_dropped() = some_fail(Cache::Near, Mode::Forget);
     async fn c57_nothing_fails_and_nothing_is_stale_with_near_caches_when_some_connections_stall() = some_fail(Cache::Near, Mode::Stall);
     async fn c57_nothing_fails_and_nothing_is_stale_with_near_caches_when_some_connections_are_cut() = some_fail(Cache::Near, Mode::CutAnswers);
     async fn c57_nothing_fails_and_nothing_is_stale_when_redis_is_demoted() = failover(Cache::Redis);

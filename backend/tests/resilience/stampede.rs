@@ -1,7 +1,7 @@
-//! The stampede (C34): a crowd wants a key that is not there, and whatever becomes of the one that
-//! runs the handler, everybody is answered.
+//! The stampede (C34): many requests read an absent key at once. All are answered, even if the request that runs the
+//! handler fails, is killed or loses its client.
 //!
-//! The handler is as slow as the table is locked.
+//! A lock on the table makes the handler slow.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,10 +18,10 @@ use crate::support::eventually;
 use crate::support::proxy::Proxy;
 use crate::support::service::Service;
 
-/// How long the handler takes.
+/// The duration of the handler.
 const HANDLER: Duration = Duration::from_millis(300);
 const CROWD: usize = 200;
-/// No more than one run of the handler in each process.
+/// The most runs of the handler: one in each process.
 const RUNS: usize = 2;
 
 struct Stampede {
@@ -53,7 +53,7 @@ impl Stampede {
         }
     }
 
-    /// Makes every handler wait until the lock is given up.
+    /// Makes every handler wait until the lock is released.
     async fn lock(&self) -> Transaction<'static, Postgres> {
         let mut lock = self.pool.begin().await.unwrap();
         let statement = "LOCK TABLE widgets IN ACCESS EXCLUSIVE MODE";
@@ -61,7 +61,7 @@ impl Stampede {
         lock
     }
 
-    /// Gives the lock up when the handler has taken its time.
+    /// Releases the lock after the duration of the handler.
     async fn unlock(&self, lock: Transaction<'static, Postgres>) {
         tokio::time::sleep(HANDLER).await;
         lock.commit().await.unwrap();
@@ -94,7 +94,7 @@ impl Stampede {
         crowd
     }
 
-    /// How often the handler ran, by the access log of the instances.
+    /// The number of runs of the handler, from the access logs of the instances.
     fn runs(&self) -> usize {
         let lines = self.cluster.instances.iter().flat_map(Service::log);
         lines
@@ -104,7 +104,7 @@ impl Stampede {
             .count()
     }
 
-    /// How many requests the access logs tell of.
+    /// The number of requests in the access logs.
     fn logged(&self) -> usize {
         let lines = self.cluster.instances.iter().flat_map(Service::log);
         lines
@@ -113,7 +113,7 @@ impl Stampede {
     }
 }
 
-/// The answers of a crowd, every one of which came in time.
+/// The answers of a crowd. Fails unless each came in time.
 async fn answers(name: &str, mut crowd: JoinSet<(Outcome, Duration)>) -> Vec<Answer> {
     let started = Instant::now();
     let mut answers = Vec::new();
@@ -244,7 +244,7 @@ async fn c34_a_leader_that_loses_its_database_leaves_no_request_waiting() {
     for answer in answers("leader's database gone, the other instance", other).await {
         answer.expect(200);
     }
-    // Requests on the pool's dead connections get the error that fits.
+    // Requests on the pool's dead connections get a 503.
     for answer in answers("leader's database gone, the same instance", same).await {
         assert!([200, 503].contains(&answer.status), "{answer:?}");
     }

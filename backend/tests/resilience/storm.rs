@@ -1,5 +1,5 @@
-//! The storm (C33): many writers and readers over two instances, and not one stale answer, but for what
-//! another instance's near cache may lag behind.
+//! The storm (C33): many writers and readers on two instances, and no stale answer, except within the allowed lag of
+//! another instance's near cache.
 
 mod checks;
 
@@ -17,15 +17,16 @@ use crate::support::service::Service;
 use checks::Expected;
 
 const WIDGETS: usize = 20;
-/// Writers that change widgets.
+/// The number of writers that change widgets.
 const CHANGERS: usize = 6;
-/// Writers that make and delete widgets.
+/// The number of writers that create and delete widgets.
 const MAKERS: usize = 2;
 const READERS: usize = 24;
 const READS_OF_A_SOAK: u64 = 50_000;
-/// How many reads of a soak are enough to trust that comparing entries with their handlers raises no false alarm.
+/// The number of reads in a soak after which the comparison of entries with their handlers counts as free of false
+/// alarms.
 const VERIFIED_READS_OF_A_SOAK: u64 = 100_000;
-/// All of the changed widgets on one page.
+/// A page with all changed widgets.
 const LIST: &str = "/users/ada/widgets?items_per_page=50";
 const SEARCH: &str = "/widgets?q=widget&items_per_page=50";
 
@@ -38,7 +39,7 @@ struct Storm {
     cluster: Cluster,
     ada: String,
     widgets: Vec<Widget>,
-    /// How many widgets there are; held while one is made or deleted and the count is read.
+    /// The number of widgets. Locked while a widget is created or deleted and the count is read.
     count: tokio::sync::Mutex<i64>,
     ends: Instant,
     reads: AtomicU64,
@@ -46,9 +47,9 @@ struct Storm {
     writes: AtomicU64,
     reads_of_a_soak: u64,
     wrong: Mutex<Vec<String>>,
-    /// For how long an instance may not know of another's write.
+    /// The longest allowed time of an answer from before another instance's write.
     lag: Duration,
-    /// The longest that one did not.
+    /// The longest such time that was seen.
     longest_lag: Mutex<Duration>,
 }
 
@@ -123,7 +124,7 @@ impl Storm {
         }
     }
 
-    /// Makes and deletes widgets and looks for them in the list and in the count.
+    /// Creates and deletes widgets and checks the list and the count.
     async fn make(self: Arc<Self>, user: String) {
         let token = self.cluster.first().new_user(&user).await;
         while self.goes_on() {
@@ -202,7 +203,7 @@ async fn run(storm: &Arc<Storm>, environment: &[(&str, &str)]) {
         storm.longest_lag.lock().unwrap()
     );
     assert!(wrong.is_empty(), "{:#?}", &wrong[..wrong.len().min(10)]);
-    assert!(hits > 0, "a storm without hits proves nothing");
+    assert!(hits > 0, "a storm needs hits");
     storm.check_against_database().await;
 }
 
@@ -231,7 +232,7 @@ async fn c33_only_another_instances_near_cache_lags_and_not_for_long_in_a_storm(
     storm(&[NEAR], 2).await;
 }
 
-/// Every hit may be compared with its handler. No entry is found stale, but for the one that is planted at the end.
+/// Every hit may be compared with its handler. No entry is found stale, except the one that is planted at the end.
 async fn check_that_only_a_planted_entry_is_found_stale(backend: &str, instances: usize) {
     let environment = [("CACHE_BACKEND", backend), ("CACHE_VERIFY_PERCENT", "100")];
     let storm = Storm::prepare(&environment, instances, VERIFIED_READS_OF_A_SOAK).await;
@@ -244,7 +245,7 @@ async fn check_that_only_a_planted_entry_is_found_stale(backend: &str, instances
         };
         logs.flatten().filter(is_stale).collect()
     };
-    // By the time that it is found, every difference from before it would have been reported.
+    // When it is found, every earlier difference would have been reported.
     let planted = storm.widgets[0].id;
     let path = format!("/widgets/{planted}");
     let pool = storm.cluster.database.pool().await;

@@ -1,4 +1,4 @@
-//! The private PostgreSQL: closed to others, and with a locale that knows letters beyond ASCII.
+//! The private PostgreSQL: no access for other users, and a locale with letters beyond ASCII.
 
 use sqlx::{Connection, PgConnection};
 

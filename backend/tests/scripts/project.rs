@@ -39,8 +39,7 @@ impl Project {
         fs::read_to_string(self.root.join(name)).expect("the file")
     }
 
-    /// A shell that has sourced what the scripts share, with none of this process's variables but the
-    /// PATH.
+    /// A shell that has sourced `scripts/lib/common.sh`, with the PATH of this process and no other variable.
     pub fn shell(&self, environment: &[(&str, &str)], script: &str) -> Outcome {
         let script = format!(
             "set -euo pipefail\n. scripts/lib/common.sh\n. scripts/lib/servers.sh\n{script}"
@@ -97,7 +96,7 @@ impl Outcome {
     }
 }
 
-/// Waits until something is there; panics with `what` after a minute.
+/// Waits until the function returns a value; panics with `what` after a minute.
 pub fn wait_for<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + Duration::from_mins(1);
     loop {

@@ -1,4 +1,4 @@
-//! That a shell hands nothing down that changes what the scripts do.
+//! Functions, options and variables that a shell exports do not change the scripts.
 
 use crate::project::Project;
 

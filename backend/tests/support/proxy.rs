@@ -15,31 +15,30 @@ use tokio::task::JoinHandle;
 
 use super::relay::{Direction, copy};
 
-/// What the proxy does with a connection.
+/// The treatment of a connection by the proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Hands everything on.
+    /// Forwards everything.
     Pass,
-    /// Hands everything on, after a while.
+    /// Forwards everything, after a delay.
     Delay(Duration),
     /// Holds everything back.
     Stall,
-    /// Hands on what clients send and holds back what the server answers.
+    /// Forwards commands and holds back the answers.
     HoldAnswers,
     /// Closes open and new connections.
     Refuse,
-    /// Answers with what no server says.
+    /// Answers with bytes that follow no protocol.
     Garbage,
     /// Closes the connection in the middle of the server's next answer.
     CutAnswers,
-    /// Drops everything without a sign.
+    /// Drops everything; the connection stays open.
     Forget,
-    /// Drops one reply out of every so many; the connection stays open.
+    /// Drops one reply in this many; the connection stays open.
     SwallowReplies(u64),
     /// Answers each command with this instead of the server's reply.
     Say(&'static str),
-    /// Closes the connection before the first command in which this word stands; what the client sent
-    /// before it is handed on.
+    /// Closes the connection before the first command with this word. Earlier bytes of the client are forwarded.
     CutBefore(&'static str),
 }
 
@@ -47,14 +46,14 @@ pub enum Mode {
 #[derive(Debug)]
 struct Open {
     mode: watch::Sender<Mode>,
-    /// When it was used last, in the order of all pieces that clients sent.
+    /// The time of its last use, as a position in the order of all pieces from clients.
     used: Arc<AtomicU64>,
 }
 
 #[derive(Debug)]
 struct Shared {
     target: u16,
-    /// Of connections that are made from now on.
+    /// The mode of connections that are opened from now on.
     mode: Mode,
     open: BTreeMap<u64, Open>,
     made: u64,
@@ -65,7 +64,7 @@ struct Shared {
 pub struct Proxy {
     pub port: u16,
     shared: Arc<Mutex<Shared>>,
-    /// How many pieces of answers have been held back so far.
+    /// The number of pieces of answers that were held back.
     held: watch::Sender<usize>,
     kills: watch::Sender<()>,
     accepting: JoinHandle<()>,
@@ -87,7 +86,7 @@ impl Proxy {
         let accepting = tokio::spawn(async move {
             let clock = Arc::new(AtomicU64::new(0));
             while let Ok((client, _)) = listener.accept().await {
-                // Only what comes from now on is about this connection.
+                // Only later changes of the mode concern this connection.
                 killed.mark_unchanged();
                 let accepted = Accepted::new(&known, Arc::clone(&clock));
                 tokio::spawn(accepted.run(client, holding.clone(), killed.clone()));
@@ -102,7 +101,7 @@ impl Proxy {
         }
     }
 
-    /// For all connections, new ones included.
+    /// Sets the mode of all connections, including new ones.
     pub fn set(&self, mode: Mode) {
         let mut shared = self.shared();
         shared.mode = mode;
@@ -111,13 +110,13 @@ impl Proxy {
         }
     }
 
-    /// For the open connections; new ones are as before.
+    /// Sets the mode of the open connections. That of new ones stays.
     pub fn set_for_open(&self, mode: Mode) {
         self.set_for_some(mode, |_| true);
     }
 
-    /// For those of the open connections that are chosen by their place in the order of their last use: 0
-    /// for the one that was used last. Answers how many that were.
+    /// Sets the mode of the open connections that are chosen by their position in the order of last use: 0 is the one
+    /// that was used last. Returns the number of chosen connections.
     pub fn set_for_some(&self, mode: Mode, chosen: impl Fn(usize) -> bool) -> usize {
         let shared = self.shared();
         let mut open: Vec<&Open> = shared.open.values().collect();
@@ -132,17 +131,17 @@ impl Proxy {
         count
     }
 
-    /// Leads connections that are made from now on to another port.
+    /// Connects new connections to another port.
     pub fn lead_to(&self, target: u16) {
         self.shared().target = target;
     }
 
-    /// How many connections are open.
+    /// The number of open connections.
     pub fn open(&self) -> usize {
         self.shared().open.len()
     }
 
-    /// How many connections were ever made.
+    /// The number of all connections so far.
     pub fn made(&self) -> u64 {
         self.shared().made
     }
@@ -155,7 +154,7 @@ impl Proxy {
         assert!(waited.is_ok(), "waited in vain for an answer");
     }
 
-    /// Closes open connections; new ones are as before.
+    /// Closes the open connections. New ones work.
     pub fn kill_connections(&self) {
         self.kills.send_replace(());
     }

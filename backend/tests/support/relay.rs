@@ -1,4 +1,4 @@
-//! One direction of a proxied connection, with the fault that its mode says.
+//! One direction of a proxied connection, with the fault of its mode.
 //!
 //! Come here for how a fault is made. Which connection has which fault is in `proxy`.
 
@@ -19,7 +19,7 @@ pub enum Direction {
         clock: Arc<AtomicU64>,
     },
     Answers {
-        /// Where pieces that are held back are counted.
+        /// The counter of pieces that are held back.
         held: watch::Sender<usize>,
         replies: u64,
     },
@@ -42,7 +42,7 @@ impl Direction {
         matches!(self, Self::Answers { .. })
     }
 
-    /// Removes one reply out of every so many that begin a piece.
+    /// Removes one reply in this many, of those that begin a piece.
     fn swallow(&mut self, piece: &mut Vec<u8>, one_of: u64) {
         if let Self::Answers { replies, .. } = self {
             *replies += 1;
@@ -119,7 +119,7 @@ pub async fn copy(
     let mut writing = std::pin::pin!(writing);
     tokio::select! {
         () = &mut writing => {}
-        // The bytes that were read are still passed on.
+        // The bytes that were read are still forwarded.
         () = reading => writing.await,
     }
 }

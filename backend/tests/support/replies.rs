@@ -1,9 +1,9 @@
-//! Where a reply of a cache server ends: for faults that concern single replies.
+//! The end of a reply of a cache server, for faults of single replies.
 //!
-//! Come here when a proxy has to drop or to change one reply. It understands as much of the protocols of
-//! Redis and Memcached as that takes, and is no client.
+//! Come here when a proxy has to drop or to change one reply. It is no client: it understands only as much
+//! of the protocols of Redis and Memcached as that needs.
 
-/// How long the first reply is, where these bytes begin with a whole one.
+/// The length of the first reply; `None` if the bytes do not begin with a whole one.
 pub fn first_reply(bytes: &[u8]) -> Option<usize> {
     let end = line_end(bytes)?;
     let line = std::str::from_utf8(&bytes[..end - 2]).ok()?;
@@ -23,7 +23,7 @@ pub fn first_reply(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// How many replies these bytes hold.
+/// The number of whole replies in these bytes.
 pub fn replies(mut bytes: &[u8]) -> usize {
     let mut count = 0;
     while let Some(length) = first_reply(bytes) {
@@ -33,8 +33,7 @@ pub fn replies(mut bytes: &[u8]) -> usize {
     count
 }
 
-/// The length of what stands before the first command with this word. Commands of Redis have the form of
-/// its replies.
+/// The number of bytes before the first command with this word. Commands of Redis have the form of its replies.
 pub fn before(commands: &[u8], word: &str) -> Option<usize> {
     let mut begin = 0;
     while let Some(length) = first_reply(&commands[begin..]) {

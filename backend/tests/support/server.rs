@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::unique;
 
-/// Which server.
+/// The kind of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Redis,
@@ -63,7 +63,7 @@ impl Server {
         server
     }
 
-    /// Starts the process again, on the same port and with the same files.
+    /// Starts the process again on the same port, with the same files.
     pub fn restart(&mut self) {
         self.kill();
         let port = self.port.to_string();
@@ -79,7 +79,7 @@ impl Server {
                 let mut command = Command::new("memcached");
                 command.args(["-p", &port, "-l", "127.0.0.1", "-U", "0"]);
                 if is_root() {
-                    // It refuses to stay root.
+                    // Memcached refuses to run as root.
                     command.args(["-u", "nobody"]);
                 }
                 command
@@ -103,7 +103,7 @@ impl Server {
         }
     }
 
-    /// Ends the process without giving it a chance to say goodbye.
+    /// Kills the process.
     pub fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
             let _ = process.kill();
@@ -120,7 +120,7 @@ impl Server {
         assert!(sent.expect("kill").success(), "SIG{name} was not sent");
     }
 
-    /// Sends a line on a connection of its own and answers the first line that comes back.
+    /// Sends a line on a new connection, and returns the first line of the answer.
     pub fn say(&self, line: &str) -> String {
         self.converse(line)
             .unwrap_or_else(|error| panic!("{line}: {error}"))
@@ -154,8 +154,8 @@ impl Drop for Server {
     }
 }
 
-/// A port that nothing listens on, below those that systems give to clients: while the server is
-/// unavailable, a client that tries to reach it must not get its port.
+/// A free port, below the range that systems give to clients: while the server is unavailable, no client may be given
+/// its port.
 pub fn free_port() -> u16 {
     loop {
         let port = rand::random_range(10_000..32_000);

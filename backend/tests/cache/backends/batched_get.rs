@@ -1,4 +1,6 @@
-//! Look-ups that leave together (C33): the saved commands, and answers that must not be shared.
+//! Look-ups that are sent together (C33): the saved commands, and answers that must not be shared.
+//!
+//! Come here when a look-up gets the answer of another one, or when look-ups become more commands.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +28,7 @@ async fn redis(port: &str) -> redis::aio::MultiplexedConnection {
 }
 
 #[actix_web::test]
-async fn c33_a_look_up_never_joins_one_that_has_left() {
+async fn c33_a_look_up_never_joins_one_that_was_sent_before() {
     for kind in [CacheBackendKind::Redis, CacheBackendKind::Memcached] {
         let direct = settings(kind);
         let mut behind = direct.clone();
@@ -41,7 +43,7 @@ async fn c33_a_look_up_never_joins_one_that_has_left() {
         let key = unique("key");
         let (old, new) = (value("old"), value("new"));
         direct.set(&key, old.clone(), MINUTE).await.unwrap();
-        // Connects.
+        // Opens the connection.
         behind.get(&key).await.unwrap();
 
         proxy.set(Mode::HoldAnswers);
@@ -53,7 +55,7 @@ async fn c33_a_look_up_never_joins_one_that_has_left() {
         proxy.answer_is_held().await;
         direct.set(&key, new.clone(), MINUTE).await.unwrap();
         let after = get(&behind);
-        // It has asked, and the answer to the first is not there yet.
+        // The second look-up was sent before the answer to the first arrived.
         rt::task::yield_now().await;
         proxy.set(Mode::Pass);
         assert_eq!(before.await.unwrap(), old, "{}", direct.name());
@@ -62,7 +64,7 @@ async fn c33_a_look_up_never_joins_one_that_has_left() {
 }
 
 #[actix_web::test]
-async fn look_ups_of_one_key_that_come_together_are_one_command() {
+async fn look_ups_of_one_key_at_the_same_time_are_one_command() {
     let server = Server::start(Kind::Redis);
     let mut settings = settings(CacheBackendKind::Redis);
     settings.cache_redis_port = server.port;
@@ -81,7 +83,7 @@ async fn look_ups_of_one_key_that_come_together_are_one_command() {
 }
 
 #[actix_web::test]
-async fn look_ups_of_many_keys_that_come_together_each_get_their_own_answer() {
+async fn look_ups_of_many_keys_at_the_same_time_each_get_their_own_answer() {
     let backend = backend(&settings(CacheBackendKind::Redis));
     let keys: Vec<_> = (0..500)
         .map(|number| unique(&format!("key:{number}")))

@@ -1,4 +1,6 @@
-//! The small trait behind the cache: one suite for its three implementations (C21).
+//! The trait of the backends: one suite for its three implementations (C21).
+//!
+//! Come here for an operation that every backend has.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -108,7 +110,7 @@ async fn c21_of_many_that_compare_and_set_at_once_one_succeeds() {
 }
 
 #[actix_web::test]
-async fn c21_a_value_ends_with_its_time() {
+async fn c21_a_value_expires() {
     for backend in backends() {
         let key = unique("key");
         backend
@@ -135,7 +137,7 @@ async fn c21_a_value_ends_with_its_time() {
 }
 
 #[actix_web::test]
-async fn c21_large_values_and_odd_bytes_come_back_whole() {
+async fn c21_large_values_and_unusual_bytes_are_read_as_they_were_stored() {
     for backend in backends() {
         let key = unique("key:with%20odd~@+characters");
         let mut large = value("").to_vec();
@@ -191,7 +193,7 @@ async fn c21_the_memory_backend_keeps_to_its_bytes() {
             .await
             .unwrap();
     }
-    eventually("the oldest make room", async || {
+    eventually("the oldest values are evicted", async || {
         let mut kept = 0;
         for number in 0..2000 {
             kept += usize::from(
@@ -289,7 +291,7 @@ async fn c21_a_dropped_operation_leaves_no_answer_for_the_next_one() {
 }
 
 #[actix_web::test]
-async fn counters_count_every_one_and_keep_the_end_that_they_began_with() {
+async fn counters_count_every_increment_and_keep_their_first_expiration() {
     for backend in backends() {
         let (name, key) = (backend.name(), unique("counter"));
         backend.decrement(&key).await.unwrap();
@@ -313,7 +315,7 @@ async fn counters_count_every_one_and_keep_the_end_that_they_began_with() {
 }
 
 #[actix_web::test]
-async fn a_counter_ends_and_is_never_taken_below_0() {
+async fn a_counter_expires_and_is_never_decremented_below_0() {
     for backend in backends() {
         let (name, key) = (backend.name(), unique("counter"));
         let second = Duration::from_secs(1);

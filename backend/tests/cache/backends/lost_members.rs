@@ -1,4 +1,4 @@
-//! The index of a pattern misses no key (C37), whichever step of a client is its last one.
+//! The index of a pattern misses no key (C37), even if a client stops after any step.
 //!
 //! Come here after a change of `redis::patterns` or `redis::set`. The cost of a deletion is in
 //! `patterns`.
@@ -15,14 +15,14 @@ use crate::support::proxy::{Mode, Proxy};
 
 const SEGMENT: CachePolicy = CachePolicy::new("seg").resource_id_name("id").shared();
 
-/// A connection past the cache, for commands of the test.
+/// A connection for the test's own commands, without the cache.
 async fn raw(settings: &CacheSettings) -> redis::aio::MultiplexedConnection {
     let url = format!("redis://127.0.0.1:{}", settings.cache_redis_port);
     let client = redis::Client::open(url).unwrap();
     client.get_multiplexed_async_connection().await.unwrap()
 }
 
-/// A cache whose commands pass a proxy, and another on the same server past it.
+/// A cache behind a proxy, and a cache on the same server without the proxy.
 async fn behind_proxy_and_beside() -> (Harness, Proxy, Harness) {
     let direct = settings(CacheBackendKind::Redis);
     let proxy = Proxy::start(direct.cache_redis_port).await;
@@ -36,7 +36,7 @@ async fn behind_proxy_and_beside() -> (Harness, Proxy, Harness) {
 }
 
 #[actix_web::test]
-async fn c37_a_claim_over_a_damaged_value_is_entered() {
+async fn c37_a_claim_over_a_damaged_value_is_added_to_the_index() {
     let harness = Harness::new(CacheBackendKind::Redis).await;
     let app = harness.numbered_app(SEGMENT).await;
     let mut server = raw(&harness.settings).await;
@@ -44,7 +44,7 @@ async fn c37_a_claim_over_a_damaged_value_is_entered() {
     let key = harness.full_key("seg:1");
     let entry: Vec<u8> = server.get(&key).await.unwrap();
     harness.cache.delete_pattern("seg:*").await.unwrap();
-    // Beginning like an entry, it is compared by its head.
+    // The value begins like an entry, so it is compared by its head.
     for damaged in [entry[..entry.len() - 1].to_vec(), b"foreign".to_vec()] {
         let () = server.set_ex(&key, damaged, 60).await.unwrap();
         for _ in 0..2 {
@@ -58,7 +58,7 @@ async fn c37_a_claim_over_a_damaged_value_is_entered() {
 }
 
 #[actix_web::test]
-async fn c37_a_value_whose_entering_was_cut_off_is_no_answer() {
+async fn c37_a_value_that_may_be_missing_in_the_index_is_no_answer() {
     for word in ["EVAL", "~index:seg", "SET"] {
         let (through, proxy, beside) = behind_proxy_and_beside().await;
         beside.cache.delete_pattern("seg:*").await.unwrap();
@@ -83,7 +83,7 @@ async fn c37_a_value_whose_entering_was_cut_off_is_no_answer() {
 
 #[actix_web::test]
 async fn c37_the_next_deletion_finds_the_keys_that_an_interrupted_one_left() {
-    // A command of the lost part. The commands before it were carried out.
+    // The commands before this one were executed; this one and the later ones are lost.
     for word in ["UNLINK", "SREM"] {
         let (through, proxy, beside) = behind_proxy_and_beside().await;
         beside.cache.delete_pattern("seg:*").await.unwrap();
@@ -98,7 +98,7 @@ async fn c37_the_next_deletion_finds_the_keys_that_an_interrupted_one_left() {
             "{word}"
         );
         proxy.set(Mode::Refuse);
-        // Past the breakers: the deletion that failed has made the generation worthless.
+        // Without the breakers: the failed deletion has made the generation worthless.
         let backend = backend(&beside.settings);
         backend
             .delete_pattern(&beside.full_key("seg:*"))

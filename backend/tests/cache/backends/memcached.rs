@@ -1,4 +1,6 @@
-//! What only the Memcached backend has: connections that many share, and two clients for one server.
+//! The particular parts of the Memcached backend: shared connections, and two clients for one server.
+//!
+//! Come here when one of its two clients changes.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -18,7 +20,7 @@ use crate::support::{eventually, unique};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// Everything goes over one connection.
+/// Settings with a single connection.
 fn one_lane() -> CacheSettings {
     CacheSettings {
         cache_memcached_pool_size: 1,
@@ -26,7 +28,7 @@ fn one_lane() -> CacheSettings {
     }
 }
 
-/// A line to the server itself, and the line that it answers.
+/// Sends a line to the server, and returns the first line of its answer.
 fn say(port: u16, line: &str) -> String {
     let mut connection = TcpStream::connect(("127.0.0.1", port)).unwrap();
     connection
@@ -48,7 +50,7 @@ async fn read(backend: &dyn CacheBackend, key: &str) -> Option<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn c33_a_look_up_that_begins_after_a_write_was_acknowledged_sees_it_however_many_share_it() {
+async fn c33_a_shared_look_up_that_begins_after_an_acknowledged_write_sees_it() {
     for settings in [one_lane(), settings(CacheBackendKind::Memcached)] {
         let (backend, key) = (backend(&settings), Arc::new(unique("key")));
         let acknowledged = Arc::new(AtomicU64::new(0));
@@ -90,7 +92,7 @@ async fn c33_a_look_up_that_begins_after_a_write_was_acknowledged_sees_it_howeve
 }
 
 #[actix_web::test]
-async fn look_ups_that_are_given_up_leave_no_answer_for_others() {
+async fn dropped_look_ups_leave_no_answer_for_others() {
     let backend = backend(&one_lane());
     let keys: Vec<String> = (0..8).map(|_| unique("key")).collect();
     for key in &keys {
@@ -101,7 +103,7 @@ async fn look_ups_that_are_given_up_leave_no_answer_for_others() {
         actix_web::rt::spawn(async move {
             for round in 0..50_usize {
                 let key = &keys[(task + round) % keys.len()];
-                // From not polled at all to answered.
+                // Dropped at every stage: from not polled to answered.
                 let patience = Duration::from_micros(u64::try_from(task * 7 % 200).unwrap());
                 if let Ok(found) = timeout(patience, read(&*backend, key)).await {
                     assert_eq!(found.as_ref(), Some(key));
@@ -125,7 +127,7 @@ async fn look_ups_that_are_given_up_leave_no_answer_for_others() {
 }
 
 #[actix_web::test]
-async fn both_clients_mean_the_same_by_a_key_that_has_to_be_encoded() {
+async fn both_clients_encode_a_key_in_the_same_way() {
     let settings = one_lane();
     let backend = backend(&settings);
     let key = format!("{} with blanks, \t tabs and ünïcode", unique("key"));
@@ -141,7 +143,7 @@ async fn both_clients_mean_the_same_by_a_key_that_has_to_be_encoded() {
 }
 
 #[actix_web::test]
-async fn a_key_that_the_server_does_not_take_is_no_outage() {
+async fn a_key_that_the_server_refuses_is_no_outage() {
     let backend = backend(&one_lane());
     for key in [String::new(), " ".repeat(240), "x".repeat(251)] {
         let value = Bytes::from_static(b"x");
@@ -197,7 +199,7 @@ async fn a_value_that_is_too_large_does_not_disturb_other_commands() {
 }
 
 #[test]
-fn a_connection_whose_runtime_has_ended_is_made_anew() {
+fn a_connection_whose_runtime_has_ended_is_replaced() {
     let (settings, key) = (one_lane(), unique("key"));
     let backend = backend(&settings);
     for round in 0..5 {
@@ -218,7 +220,7 @@ fn a_connection_whose_runtime_has_ended_is_made_anew() {
 }
 
 #[actix_web::test]
-async fn cut_in_the_middle_of_an_answer_each_gets_its_own_or_an_error() {
+async fn after_a_cut_answer_each_look_up_gets_its_own_answer_or_an_error() {
     let mut settings = one_lane();
     let proxy = Proxy::start(settings.cache_memcached_port).await;
     settings.cache_memcached_port = proxy.port;

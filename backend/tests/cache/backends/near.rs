@@ -66,7 +66,7 @@ async fn behind_proxy() -> (Harness, Proxy) {
 }
 
 #[actix_web::test]
-async fn a_near_hit_asks_the_server_nothing_unless_the_policy_opts_out() {
+async fn a_near_hit_sends_no_command_unless_the_policy_opts_out() {
     let value = Arc::new(AtomicUsize::new(1));
     let (harness, proxy) = behind_proxy().await;
     let app = counter(&harness, &value, ITEM).await;
@@ -97,7 +97,7 @@ async fn c33_a_writers_own_instance_never_answers_from_before_the_write() {
 }
 
 #[actix_web::test]
-async fn c33_another_instance_learns_of_a_write_and_the_delay_is_printed() {
+async fn c33_another_instance_receives_the_invalidation_and_the_delay_is_printed() {
     let harness = Harness::with_settings(near_settings()).await;
     let other = harness.another().await;
     let value = Arc::new(AtomicUsize::new(0));
@@ -121,7 +121,7 @@ async fn c33_another_instance_learns_of_a_write_and_the_delay_is_printed() {
         while read(&beside).await != wanted {
             assert!(
                 written.elapsed() < Duration::from_secs(5),
-                "the instance was not told"
+                "the instance received no invalidation"
             );
             tokio::task::yield_now().await;
         }
@@ -212,7 +212,7 @@ async fn c35_after_a_restart_of_the_server_no_near_hit_is_from_before_it() {
 }
 
 #[actix_web::test]
-async fn the_near_cache_keeps_to_its_bytes() {
+async fn the_near_cache_does_not_exceed_its_bytes() {
     let settings = CacheSettings {
         cache_near_max_bytes: 65_536,
         ..near_settings()
@@ -226,7 +226,7 @@ async fn the_near_cache_keeps_to_its_bytes() {
         let minute = Duration::from_mins(1);
         near.set(key, value.clone(), minute).await.unwrap();
     }
-    eventually("most of what there is room for is near", async || {
+    eventually("most of the room is used", async || {
         for key in &keys {
             near.get(key).await.unwrap();
         }
@@ -239,7 +239,7 @@ async fn the_near_cache_keeps_to_its_bytes() {
 }
 
 #[actix_web::test]
-async fn c33_a_near_value_is_given_until_it_is_changed() {
+async fn c33_a_near_value_is_an_answer_until_it_is_changed() {
     let settings = near_settings();
     let (near, other) = (backend(&settings), backend(&settings));
     let key = format!("{}:{}", settings.cache_namespace, unique("key"));
@@ -248,7 +248,7 @@ async fn c33_a_near_value_is_given_until_it_is_changed() {
         backend.set(&key, value(text), minute).await.unwrap();
     };
     let comes_near = async || {
-        eventually("it comes near", async || {
+        eventually("the value is in the near cache", async || {
             near.get(&key).await.unwrap();
             let at_hand = near.at_hand(&key);
             if at_hand.is_some() {
@@ -260,13 +260,13 @@ async fn c33_a_near_value_is_given_until_it_is_changed() {
     };
     assert_eq!(near.at_hand(&key), None);
     set(&*near, "one").await;
-    assert_eq!(near.at_hand(&key), None, "nobody has asked the server yet");
+    assert_eq!(near.at_hand(&key), None, "no look-up has been sent");
     comes_near().await;
     set(&*near, "two").await;
     assert_eq!(near.at_hand(&key), None, "changed by this process");
     comes_near().await;
     set(&*other, "three").await;
-    eventually("the server tells of the change", async || {
+    eventually("the invalidation of the change arrives", async || {
         near.at_hand(&key).is_none()
     })
     .await;

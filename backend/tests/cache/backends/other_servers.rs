@@ -1,7 +1,6 @@
-//! A host name that leads to another server than before, or to one in another state (field cases 6 and
-//! 8).
+//! A host name that leads to another server than before, or to a server in another state.
 //!
-//! Come here for failovers as a single client sees them. Whole failovers with real processes are in
+//! Come here for failovers from the view of a single client. Whole failovers with real processes are in
 //! `resilience`.
 
 use backend::infrastructure::cache::CachePolicy;
@@ -19,7 +18,7 @@ const ITEM: CachePolicy = CachePolicy::new("item").resource_id_name("id").shared
 
 async fn hits_come(app: &impl TestApp, what: &str) {
     eventually(what, async || {
-        // Misses too: only they write, and find that the server does not let them.
+        // Misses too: only they write, and find that the server refuses writes.
         get(app, &format!("/{}", rand::random_range(2..1000))).await;
         get(app, "/1").await.is_hit()
     })
@@ -87,7 +86,7 @@ async fn c57_a_look_up_that_such_a_server_refuses_closes_its_connection() {
 }
 
 #[actix_web::test]
-async fn c57_a_replica_is_no_server_of_the_cache_though_it_answers_look_ups() {
+async fn c57_a_replica_that_answers_look_ups_is_not_used() {
     let (first, second) = (Server::start(Kind::Redis), Server::start(Kind::Redis));
     let backend = backend(&CacheSettings {
         cache_redis_port: first.port,
@@ -156,7 +155,7 @@ async fn c59_a_server_is_the_same_for_all_until_it_restarts() {
     let all: Vec<_> = (0..5).map(|_| backend(&settings)).collect();
     let identities = async || {
         let identities = join_all(all.iter().map(|backend| identity(&**backend))).await;
-        // The first ones may have been asked before another instance was faster.
+        // The first answers may be from before another instance stored the identity.
         let settled = identity(&*all[0]).await;
         for backend in &all {
             assert_eq!(identity(&**backend).await, settled, "{identities:?}");

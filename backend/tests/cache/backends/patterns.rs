@@ -1,4 +1,6 @@
 //! The cost of a deletion by pattern on Redis (C37), and the completeness of its index.
+//!
+//! Come here when `redis::patterns` changes.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,7 +13,7 @@ use tokio::net::TcpStream;
 use crate::harness::{Harness, backend};
 use crate::support::variable;
 
-/// The commands that a server gets while a future runs, as far as they name a namespace.
+/// The commands with keys of a namespace that a server receives while a future runs.
 async fn commands_during(namespace: &str, work: impl Future<Output = ()>) -> Vec<String> {
     let address = format!("127.0.0.1:{}", variable("TEST_REDIS_PORT"));
     let mut connection = BufReader::new(TcpStream::connect(address).await.unwrap());
@@ -87,7 +89,7 @@ async fn c37_after_the_first_time_a_deletion_by_pattern_scans_nothing() {
         assert_eq!(scans, 0, "{pattern}");
         assert!(reads > 0, "{pattern}");
     }
-    // A head that names no whole segment.
+    // A head that ends within a segment.
     assert!(scans("list_a*").await.0 > 0);
 }
 
@@ -118,11 +120,11 @@ async fn c37_the_index_has_earlier_keys_and_keeps_those_that_do_not_match() {
 }
 
 #[actix_web::test]
-async fn c37_an_index_that_the_server_lost_is_made_anew() {
+async fn c37_an_index_that_the_server_lost_is_rebuilt() {
     let harness = Harness::new(CacheBackendKind::Redis).await;
     harness.cache.delete_pattern("list:*").await.unwrap();
     set_all(&harness, (0..20).map(|number| format!("list:{number}"))).await;
-    // As expiry and a full server do it.
+    // As by expiry and by the eviction of a full server.
     backend(&harness.settings)
         .delete(&[harness.full_key("~index:list")])
         .await

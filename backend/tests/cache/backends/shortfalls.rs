@@ -1,5 +1,6 @@
-//! Available servers that lack something: full, without CAS, without `CLIENT` (field cases 9, 16 and
-//! 17). Each is reported.
+//! Available servers that lack something: room, CAS, or the command `CLIENT`. Each lack is reported.
+//!
+//! Come here for a limitation of a server that is no outage.
 
 use backend::infrastructure::cache::{CacheHealth, CachePolicy};
 use backend::infrastructure::settings::{CacheBackendKind, CacheSettings};
@@ -79,7 +80,7 @@ async fn a_memcached_without_cas_is_reported_at_start() {
 }
 
 #[actix_web::test]
-async fn c59_a_near_cache_that_the_server_refuses_is_reported_and_comes_when_it_is_allowed() {
+async fn c59_a_near_cache_that_the_server_refuses_is_reported_and_begins_when_it_is_allowed() {
     let server = Server::start(Kind::Redis);
     let user = "ACL SETUSER default on nopass ~* &* +@all -client";
     assert_eq!(server.say(user), "+OK");

@@ -74,7 +74,7 @@ async fn c57_a_look_up_on_a_silent_connection_is_answered_on_a_new_one() {
         let (backend, key) = (backend(&settings), unique("key"));
         backend.set(&key, value("here"), MINUTE).await.unwrap();
         open_several(&backend, &key, &proxy).await;
-        // All but the one that was used last, as a firewall does; then all.
+        // All except the one that was used last, as a firewall does; then all.
         for least in [1, 0] {
             assert!(proxy.set_for_some(Mode::Forget, |place| place >= least) > 1);
             open_several(&backend, &key, &proxy).await;

@@ -25,14 +25,14 @@ async fn check_lost_deletion(kind: CacheBackendKind, mode: Mode, read: &str, wri
         harness.app(row.routes()).await,
         other.app(row.routes()).await,
     );
-    // A busy machine may exceed the short deadline, which is an outage of its own.
+    // A busy machine may exceed the short deadline, which begins an outage too.
     eventually("there are hits on both", async || {
         get(&app, read).await.is_hit() && get(&beside, read).await.is_hit()
     })
     .await;
     proxy.set(mode);
     assert_eq!(post(&app, write).await.status, 204);
-    // It meets the outage too.
+    // The other instance sees the outage too.
     assert_eq!(get(&beside, read).await.status, 200);
     proxy.set(Mode::Pass);
     eventually("hits are back on both", async || {
@@ -54,7 +54,7 @@ async fn c35_a_deletion_that_failed_is_delivered_before_anything_is_trusted_agai
     for kind in [CacheBackendKind::Redis, CacheBackendKind::Memcached] {
         for (read, write) in WAYS {
             if works_on(kind, write) {
-                // Together, since each waits for its recovery.
+                // At the same time, since each waits for its recovery.
                 let modes = [Mode::Refuse, Mode::Stall, Mode::Garbage, Mode::CutAnswers];
                 let checks = modes.map(|mode| check_lost_deletion(kind, mode, read, write));
                 join_all(checks).await;

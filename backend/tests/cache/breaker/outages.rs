@@ -120,22 +120,22 @@ async fn c27_after_three_failures_requests_go_straight_to_the_handler_until_a_pr
     }
 }
 
-/// A backend that counts its calls, and fails when the test wants.
+/// A backend that counts its calls, and fails on demand.
 struct Failing {
     inner: Arc<dyn CacheBackend>,
     limits_look_ups: bool,
     fails: AtomicBool,
-    /// Look-ups of items; the namespace's own key is read besides.
+    /// The number of look-ups of items, without those of the namespace's record.
     look_ups: AtomicUsize,
     stores: AtomicUsize,
-    /// The times of the questions for its identity.
+    /// The times of the requests for its identity.
     probes: Mutex<Vec<Instant>>,
 }
 
 impl Failing {
-    fn told_to_fail(&self) -> Result<(), BackendError> {
+    fn fail_on_demand(&self) -> Result<(), BackendError> {
         if self.fails.load(Ordering::SeqCst) {
-            return Err(BackendError::Unavailable("told to fail".to_owned()));
+            return Err(BackendError::Unavailable("failed on demand".to_owned()));
         }
         Ok(())
     }
@@ -175,7 +175,7 @@ impl CacheBackend for Failing {
         if key.contains("item:") {
             self.look_ups.fetch_add(1, Ordering::SeqCst);
         }
-        self.told_to_fail()?;
+        self.fail_on_demand()?;
         self.inner.get(key).await
     }
 
@@ -223,13 +223,13 @@ impl CacheBackend for Failing {
 
     async fn server_identity(&self) -> Result<String, BackendError> {
         self.probes.lock().unwrap().push(Instant::now());
-        self.told_to_fail()?;
+        self.fail_on_demand()?;
         self.inner.server_identity().await
     }
 }
 
 #[actix_web::test]
-async fn c27_after_a_failed_look_up_neither_that_request_stores_nor_the_next_one_asks() {
+async fn c27_after_a_failed_look_up_that_request_stores_nothing_and_the_next_one_sends_none() {
     for limits_look_ups in [false, true] {
         let (harness, failing) = on_failing(limits_look_ups).await;
         let app = harness.numbered_app(ITEM).await;
@@ -259,7 +259,7 @@ async fn c27_after_a_failed_look_up_neither_that_request_stores_nor_the_next_one
 }
 
 #[actix_web::test]
-async fn c35_a_probe_that_fails_is_repeated_at_once_as_others_wait_no_longer_than_the_grace() {
+async fn c35_a_failed_probe_is_repeated_at_once_because_other_instances_wait_only_for_the_grace() {
     let (harness, failing) = on_failing(false).await;
     let app = harness.numbered_app(ITEM).await;
     failing.fails.store(true, Ordering::SeqCst);

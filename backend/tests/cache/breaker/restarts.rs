@@ -15,7 +15,7 @@ const KEY: &str = "item:1";
 
 /// An instance behind a proxy with a stored entry and its pending deletion, and settings for others that
 /// reach the server directly.
-async fn owing(kind: CacheBackendKind) -> (Harness, Proxy, CacheSettings) {
+async fn with_pending_deletion(kind: CacheBackendKind) -> (Harness, Proxy, CacheSettings) {
     let mut direct = settings(kind);
     direct.cache_operation_timeout_ms = 250;
     let mut proxied = direct.clone();
@@ -68,9 +68,9 @@ async fn c58_hits_survive_a_clean_restart() {
 }
 
 #[actix_web::test]
-async fn c58_deletions_that_died_with_their_process_are_made_up_for_by_the_next_one() {
+async fn c58_pending_deletions_of_a_killed_process_leave_nothing_stale_in_the_next_one() {
     for kind in KINDS {
-        let (harness, _proxy, direct) = owing(kind).await;
+        let (harness, _proxy, direct) = with_pending_deletion(kind).await;
         drop(harness);
         let next = Harness::with_settings(direct).await;
         trusts_and_never_serves_the_old_entry(&next).await;
@@ -81,7 +81,7 @@ async fn c58_deletions_that_died_with_their_process_are_made_up_for_by_the_next_
 async fn c58_an_instance_that_starts_beside_one_with_pending_deletions_serves_none_of_their_entries()
  {
     for kind in KINDS {
-        let (harness, proxy, direct) = owing(kind).await;
+        let (harness, proxy, direct) = with_pending_deletion(kind).await;
         let next = Harness::with_settings(direct).await;
         let old: Option<String> = next.cache.get(KEY).await.unwrap_or_default();
         assert_eq!(old, None, "{kind:?}");
@@ -94,7 +94,7 @@ async fn c58_an_instance_that_starts_beside_one_with_pending_deletions_serves_no
 #[actix_web::test]
 async fn c58_at_its_end_an_instance_delivers_pending_deletions() {
     for kind in KINDS {
-        let (harness, proxy, direct) = owing(kind).await;
+        let (harness, proxy, direct) = with_pending_deletion(kind).await;
         proxy.set(Mode::Pass);
         let log = Log::collect();
         harness.cache.leave(soon(10)).await;
@@ -112,7 +112,7 @@ async fn c58_at_its_end_an_instance_delivers_pending_deletions() {
 #[actix_web::test]
 async fn c58_at_its_end_an_instance_names_the_deletions_that_it_could_not_deliver() {
     for kind in KINDS {
-        let (harness, _proxy, direct) = owing(kind).await;
+        let (harness, _proxy, direct) = with_pending_deletion(kind).await;
         let log = Log::collect();
         harness.cache.leave(soon(1)).await;
         let key = harness.full_key(KEY);

@@ -1,4 +1,4 @@
-//! A backend that the test steers: its server can be exchanged, and its answers can be held back.
+//! A backend under the control of the test: its server can be replaced, and its answers can be held back.
 //!
 //! Come here for interleavings that a real server cannot be forced into. It keeps what it stores in memory.
 
@@ -30,7 +30,7 @@ pub struct Steered {
 impl Steered {
     /// A cache on a steered backend.
     pub async fn harness() -> (Harness, Arc<Self>) {
-        // Its deadline is longer than a recovery takes, so that a look-up can wait through one.
+        // The deadline is longer than a recovery, so that a look-up can wait during one.
         let settings = settings(CacheBackendKind::Memory);
         let steered = Arc::new(Self {
             server: Mutex::new((1, backend(&settings))),
@@ -57,7 +57,7 @@ impl Steered {
         self.fails_pattern.store(true, Ordering::SeqCst);
     }
 
-    /// What the server holds under these full keys.
+    /// The server's values under these full keys.
     pub async fn snapshot(&self, keys: &[String]) -> Vec<(String, Bytes)> {
         let server = self.server();
         let mut snapshot = Vec::new();
@@ -69,7 +69,7 @@ impl Steered {
         snapshot
     }
 
-    /// Puts another server with a snapshot in the place of the present one.
+    /// Replaces the server by another one with a snapshot.
     pub async fn restart_with(&self, snapshot: Vec<(String, Bytes)>) {
         let server = backend(&self.settings);
         for (key, value) in snapshot {
@@ -91,7 +91,7 @@ impl Steered {
         held.expect("an answer within 20 s").unwrap().forget();
     }
 
-    /// Lets the answers that are held back go, and holds none any more.
+    /// Releases the answers that are held back, and holds no further ones.
     pub fn release(&self) {
         self.holds.store(false, Ordering::SeqCst);
         self.released.add_permits(1);
@@ -152,7 +152,7 @@ impl CacheBackend for Steered {
 
     async fn delete_pattern(&self, pattern: &str) -> Result<u64, BackendError> {
         if self.fails_pattern.swap(false, Ordering::SeqCst) {
-            return Err(BackendError::Unavailable("told to fail".to_owned()));
+            return Err(BackendError::Unavailable("failed on demand".to_owned()));
         }
         self.server().delete_pattern(pattern).await
     }

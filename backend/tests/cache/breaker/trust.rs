@@ -1,4 +1,6 @@
 //! Trust while a look-up waits, and in a process that was frozen (C35, C58).
+//!
+//! Come here when an entry is an answer although it was stored before an outage.
 
 use std::time::Duration;
 

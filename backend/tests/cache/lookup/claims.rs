@@ -71,7 +71,7 @@ async fn c21_get_or_create_finds_the_value_or_creates_it() {
 }
 
 #[actix_web::test]
-async fn c21_of_many_that_get_or_create_at_once_one_creates_and_the_others_find_it() {
+async fn c21_of_many_get_or_create_at_once_one_creates_and_the_others_find_the_value() {
     for backend in backends() {
         let (name, key) = (backend.name(), unique("key"));
         let all = join_all((0..50).map(|_| {
@@ -89,7 +89,7 @@ async fn c21_of_many_that_get_or_create_at_once_one_creates_and_the_others_find_
             match answer.unwrap() {
                 (own, GetOrCreateResult::Created(_)) => created.push(own),
                 (_, GetOrCreateResult::Found(seen)) => found.push(seen.value),
-                // It looked before, and created after, the one that was first.
+                // Its look-up came before the first one's creation, and its own creation after it.
                 (_, GetOrCreateResult::Contested) => {}
             }
         }
@@ -126,7 +126,7 @@ async fn a_value_of_another_type_is_found_and_left_unchanged() {
 }
 
 #[actix_web::test]
-async fn a_look_up_after_one_that_found_nothing_brings_its_claim_along() {
+async fn a_look_up_after_one_that_found_nothing_sends_its_claim_in_the_same_round_trip() {
     for kind in [CacheBackendKind::Redis, CacheBackendKind::Memcached] {
         let mut settings = settings(kind);
         let direct = backend(&settings);
@@ -159,7 +159,7 @@ async fn a_look_up_after_one_that_found_nothing_brings_its_claim_along() {
 }
 
 #[actix_web::test]
-async fn c33_a_write_ends_a_claim_that_was_brought_along() {
+async fn c33_a_write_ends_a_claim_of_the_same_round_trip() {
     for harness in Harness::on_every_backend().await {
         let row = Row::default();
         let app = Rc::new(harness.app(row.routes()).await);
@@ -183,7 +183,7 @@ async fn c33_a_write_ends_a_claim_that_was_brought_along() {
 }
 
 #[actix_web::test]
-async fn c34_many_that_bring_their_claim_along_run_the_handler_once() {
+async fn c34_many_look_ups_with_a_claim_run_the_handler_once() {
     for harness in Harness::on_every_backend().await {
         let row = Row::default();
         let app = Rc::new(harness.app(row.routes()).await);
@@ -197,7 +197,7 @@ async fn c34_many_that_bring_their_claim_along_run_the_handler_once() {
 }
 
 #[actix_web::test]
-async fn c33_a_claim_brought_along_to_an_entry_changes_nothing() {
+async fn c33_a_claim_that_is_sent_to_an_entry_changes_nothing() {
     for harness in Harness::on_every_backend().await {
         if harness.kind == CacheBackendKind::Memory {
             continue;
@@ -224,7 +224,7 @@ async fn c33_a_claim_brought_along_to_an_entry_changes_nothing() {
 }
 
 #[actix_web::test]
-async fn c37_a_claim_that_was_brought_along_is_in_the_index() {
+async fn c37_a_claim_of_the_same_round_trip_is_in_the_index() {
     let harness = Harness::new(CacheBackendKind::Redis).await;
     // The first deletion starts the index.
     harness.cache.delete_pattern("item:*").await.unwrap();

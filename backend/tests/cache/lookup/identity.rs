@@ -1,4 +1,4 @@
-//! Identity (C63): a value of another key is never an answer, however it came under the key.
+//! Identity (C63): a value of another key is never an answer.
 //!
 //! Come here when the format of stored values changes, or when answers of a server may be out of step.
 
@@ -30,7 +30,7 @@ fn echoes(config: &mut ServiceConfig) {
 }
 
 #[actix_web::test]
-async fn c63_single_replies_that_are_lost_never_give_an_answer_of_another_key() {
+async fn c63_lost_replies_never_give_an_answer_of_another_key() {
     let memcached = settings(CacheBackendKind::Memcached);
     for mut settings in [
         settings(CacheBackendKind::Redis),

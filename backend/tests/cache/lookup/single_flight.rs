@@ -107,7 +107,7 @@ async fn c34_a_request_that_waited_long_enough_for_another_instance_runs_without
 }
 
 #[actix_web::test]
-async fn c34_a_read_after_a_write_never_joins_a_flight_from_before_it() {
+async fn c34_a_read_after_a_write_never_joins_a_single_flight_from_before_it() {
     for harness in Harness::on_every_backend().await {
         let other = if harness.kind == CacheBackendKind::Memory {
             None
@@ -144,8 +144,8 @@ async fn c34_a_read_after_a_write_never_joins_a_flight_from_before_it() {
     }
 }
 
-/// What becomes of ten requests whose leader does something odd while nine wait.
-async fn check_odd_leader(harness: &Harness, kind: &'static str) -> (usize, Vec<Reply>) {
+/// The answers to ten requests of which the first runs the handler and fails in this way, while nine wait.
+async fn check_failing_leader(harness: &Harness, kind: &'static str) -> (usize, Vec<Reply>) {
     let runs = Runs::default();
     let (entered, released) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
     let together = Arc::new(tokio::sync::Barrier::new(9));
@@ -212,7 +212,7 @@ async fn c34_a_leader_that_fails_panics_or_may_not_be_stored_leaves_none_waiting
     for harness in Harness::on_every_backend().await {
         for kind in ["fails", "panics", "cookie"] {
             harness.cache.delete("item:1").await.unwrap();
-            let (runs, replies) = check_odd_leader(&harness, kind).await;
+            let (runs, replies) = check_failing_leader(&harness, kind).await;
             assert_eq!(runs, 10, "{kind} on {:?}", harness.kind);
             assert!(
                 replies.iter().all(|reply| reply.status == 200),

@@ -102,7 +102,7 @@ async fn c44_a_variant_that_was_read_before_a_write_is_no_answer_after_it() {
 }
 
 #[actix_web::test]
-async fn c44_a_read_after_a_write_never_joins_a_variants_flight_from_before_it() {
+async fn c44_a_read_after_a_write_never_joins_a_variants_single_flight_from_before_it() {
     for harness in Harness::on_every_backend().await {
         let other = if harness.kind == CacheBackendKind::Memory {
             None

@@ -263,7 +263,7 @@ async fn c45_an_old_answer_is_not_refreshed_with_one_of_a_caller() {
 }
 
 #[actix_web::test]
-async fn c45_in_a_stampede_everybody_gets_an_answer_of_their_own() {
+async fn c45_in_a_stampede_each_caller_gets_an_own_answer() {
     for harness in Harness::on_every_backend().await {
         for policy in [SHARED, MINE, PLACED, UNSAID] {
             for path in INSIDE {

@@ -70,7 +70,7 @@ async fn c42_a_304_is_given_on_hits_and_misses_alike_and_never_after_a_change() 
 }
 
 #[actix_web::test]
-async fn c42_a_hit_tells_its_age() {
+async fn c42_a_hit_has_its_age() {
     for harness in Harness::on_every_backend().await {
         let app = harness.numbered_app(ITEM).await;
         assert_eq!(

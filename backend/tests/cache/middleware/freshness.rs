@@ -33,7 +33,7 @@ async fn c38_while_revalidating_the_old_answer_is_given_at_once_and_refreshed_on
         })
         .await;
         assert_eq!(source.runs(), 2, "one refresh for all");
-        // After its time it is never given.
+        // After its time the old answer is never used.
         source.set(3);
         harness.clock.advance(Duration::from_secs(91));
         assert_eq!(get(&app, "/1").await.text(), "3", "{:?}", harness.kind);
@@ -143,9 +143,9 @@ async fn c39_a_hot_entry_is_refreshed_before_it_expires_and_never_missed() {
         let app = source.app(&harness, ITEM.early_refresh()).await;
         get(&app, "/1").await;
         source.set(2);
-        // A millisecond before its end an entry that cost at least one is refreshed by almost everyone.
+        // A millisecond before its end almost every request refreshes an entry that took a millisecond or more.
         harness.clock.advance(Duration::from_millis(59_999));
-        eventually("somebody refreshes it", async || {
+        eventually("a request refreshes it", async || {
             assert!(get(&app, "/1").await.is_hit(), "{:?}", harness.kind);
             source.runs() > 1
         })

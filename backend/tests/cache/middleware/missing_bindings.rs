@@ -77,10 +77,7 @@ async fn check_that_everything_ends(policy: impl Into<Invalidation>) {
         fill(&app).await;
         let log = Log::collect();
         let reply = post(&app, "/write").await;
-        assert_eq!(
-            reply.status, 204,
-            "a fault of the cache is not the writer's"
-        );
+        assert_eq!(reply.status, 204, "the write succeeds");
         assert_eq!(
             reply.outcome(),
             "backend; fwd=method; detail=missing-argument",

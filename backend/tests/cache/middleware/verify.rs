@@ -44,7 +44,7 @@ fn verifying(settings: CacheSettings) -> CacheSettings {
     }
 }
 
-/// The "database": one row for every id, and how often it was read.
+/// The database of the test: one row for every id, and the number of reads.
 #[derive(Clone, Default)]
 struct Table {
     row: Arc<AtomicUsize>,
@@ -158,7 +158,7 @@ async fn c50_an_answer_that_differs_every_time_is_found_and_the_log_says_so() {
 }
 
 #[actix_web::test]
-async fn c50_a_handler_that_fails_proves_nothing() {
+async fn c50_a_failed_handler_is_not_compared() {
     const CONTROL: CachePolicy = CachePolicy::new("control").resource_id_name("id").shared();
     for harness in harnesses().await {
         let table = Table::default();

@@ -17,7 +17,7 @@ async fn numbered(cache: &Cache, key: &str, runs: &Runs) -> usize {
     cache.get_or_compute(key, None, run).await.unwrap()
 }
 
-/// A computation that says when it has begun and waits until it is let go.
+/// A computation that reports its beginning and waits until it is released.
 struct Held {
     begun: oneshot::Receiver<()>,
     go: oneshot::Sender<()>,
@@ -31,10 +31,10 @@ impl Held {
         impl Future<Output = Result<String, String>> + Send + 'static,
         Self,
     ) {
-        let (tell, begun) = oneshot::channel();
+        let (report, begun) = oneshot::channel();
         let (go, wait) = oneshot::channel();
         let computation = async move {
-            let _ = tell.send(());
+            let _ = report.send(());
             let _ = wait.await;
             Ok(value.to_owned())
         };
@@ -160,7 +160,7 @@ async fn c51_a_failure_is_given_to_its_caller_and_not_stored() {
         let failing = async { Err::<usize, _>("no report today".to_owned()) };
         let failed = harness.cache.get_or_compute("report:7", None, failing);
         assert_eq!(failed.await.unwrap_err(), "no report today");
-        // Nobody waits for the claim of the failed computation.
+        // No reader waits for the claim of the failed computation.
         assert_eq!(
             numbered(&harness.cache, "report:7", &Runs::default()).await,
             1
@@ -225,14 +225,14 @@ async fn c51_a_stored_value_of_another_type_is_computed_anew_with_a_warning() {
 }
 
 #[actix_web::test]
-async fn c51_a_key_that_is_no_key_is_refused_with_a_sentence() {
+async fn c51_an_invalid_key_is_refused_with_a_sentence() {
     let harness = Harness::new(CacheBackendKind::Memory).await;
     for key in ["", "two words", "line\nbreak", "~group:lists", "ünïcode"] {
         let refused = harness.cache.set(key, "x", None).await.unwrap_err();
         assert!(matches!(refused, CacheError::Key(_)), "{key}: {refused}");
         assert!(harness.cache.get::<String>(key).await.is_err(), "{key}");
         assert!(harness.cache.delete(key).await.is_err(), "{key}");
-        // A computation has no error of the cache to give: it runs, and nothing is stored.
+        // A computation returns no error of the cache: it runs, and nothing is stored.
         assert_eq!(numbered(&harness.cache, key, &Runs::default()).await, 1);
     }
     let escaped = backend::infrastructure::cache::escape("two words/ünïcode");

@@ -1,4 +1,4 @@
-//! What the storm checks at every read, and when it is over.
+//! The checks of the storm: at every read, and at its end.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -12,11 +12,11 @@ use crate::history::Reader;
 /// The expected state after a write.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Expected<'a> {
-    /// There are so many widgets.
+    /// The number of widgets.
     Count(i64),
-    /// The widget is there and in its owner's list.
+    /// The widget exists, and is in its owner's list.
     Present { user: &'a str, id: i64 },
-    /// It is in neither place.
+    /// The widget does not exist, and is not in the list.
     Absent { user: &'a str, id: i64 },
 }
 
@@ -69,8 +69,7 @@ impl Storm {
         *longest = lag.max(*longest);
     }
 
-    /// Has every instance show what has just been written through one of them: that one at once, the
-    /// others before they may not lag any longer.
+    /// Checks that every instance shows a write: the instance of the write at once, the others within the allowed lag.
     pub(super) async fn check_everywhere(&self, writer: usize, expected: Expected<'_>) {
         let acknowledged = Instant::now();
         for instance in 0..self.cluster.instances.len() {
@@ -106,9 +105,9 @@ impl Storm {
         (!is_right).then(|| format!("{expected:?}: {status}, {page}"))
     }
 
-    /// What the cache says when all is quiet is what the database says.
+    /// Without load, the answers of the cache are those of the database.
     pub(super) async fn check_against_database(&self) {
-        // No instance may lag for longer.
+        // The longest allowed lag.
         tokio::time::sleep(self.lag).await;
         let pool = self.cluster.database.pool().await;
         let rows: Vec<(i64, String)> = sqlx::query_as(
