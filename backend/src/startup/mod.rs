@@ -4,6 +4,7 @@
 
 mod declarations;
 mod listeners;
+mod server;
 mod signals;
 
 use std::io;
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::{Condition, from_fn};
-use actix_web::{App, HttpServer, web};
+use actix_web::{App, web};
 use secrecy::ExposeSecret;
 use tokio::time::{timeout, timeout_at};
 use tracing_actix_web::TracingLogger;
@@ -189,28 +190,13 @@ async fn run_server(
     // An impossible policy stops the program here, and not a worker thread of a running one.
     drop(app());
 
-    let workers = settings
-        .server_workers
-        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let (host, port) = (settings.server_host.as_str(), settings.server_port);
     let unbound = |cause| StartError::Listen {
         address: format!("{host}:{port}"),
         cause,
     };
     let listeners = Listeners::bind(host, port).map_err(unbound)?;
-    let mut server = HttpServer::new(app)
-        .workers(workers)
-        .max_connections(settings.server_max_connections.div_ceil(workers))
-        .keep_alive(Duration::from_secs(settings.server_keep_alive))
-        .shutdown_timeout(SHUTDOWN_SECONDS)
-        .disable_signals();
-    for copy in listeners.copies().map_err(unbound)? {
-        server = server.listen(copy).map_err(unbound)?;
-    }
-    for address in server.addrs() {
-        tracing::info!(%address, "listening");
-    }
-    let server = server.run();
+    let server = server::serve(settings, SHUTDOWN_SECONDS, &listeners, app).map_err(unbound)?;
     let handle = server.handle();
     let delay = Duration::from_secs(settings.server_shutdown_delay);
     let mut until = None;

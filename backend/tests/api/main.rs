@@ -18,6 +18,7 @@ mod database;
 mod deadlines;
 mod if_match;
 mod invalidation;
+mod library_answers;
 mod migrations;
 mod pooler;
 mod proof;

@@ -68,6 +68,9 @@ pub enum ApiError {
     /// 415
     #[error("the body must be `application/json`")]
     UnsupportedMediaType,
+    /// 415, with the coding that is accepted (RFC 9110, section 15.5.16)
+    #[error("the body must be sent as it is, without `Content-Encoding`")]
+    UnsupportedContentCoding,
     /// 422
     #[error("the request is well-formed, but something in it is wrong")]
     Unprocessable(Vec<FieldError>),
@@ -124,7 +127,9 @@ impl ResponseError for ApiError {
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::PayloadTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::UnsupportedMediaType | Self::UnsupportedContentCoding => {
+                StatusCode::UNSUPPORTED_MEDIA_TYPE
+            }
             Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooManyAttempts(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
@@ -139,6 +144,12 @@ impl ResponseError for ApiError {
                 response
                     .headers_mut()
                     .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            Self::UnsupportedContentCoding => {
+                response.headers_mut().insert(
+                    header::ACCEPT_ENCODING,
+                    HeaderValue::from_static("identity"),
+                );
             }
             Self::TooManyAttempts(remaining) => {
                 let seconds = remaining.as_millis().div_ceil(1000).max(1);

@@ -21,7 +21,7 @@ const MAX_BODY_BYTES: usize = 256 * 1024;
 /// The longest time for a body to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A validated JSON body. 415 for another content type, 413 for a body over 256 KiB, 400 for invalid
+/// A validated JSON body. 415 for another content type or a coding (`Content-Encoding`), 413 for a body over 256 KiB, 400 for invalid
 /// JSON, 422 for a value of another type or an invalid one.
 #[derive(Clone, Debug)]
 pub struct Json<T>(pub T);
@@ -35,6 +35,7 @@ where
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let is_json = is_json(request);
+        let is_encoded = is_encoded(request);
         let length = request
             .headers()
             .get(header::CONTENT_LENGTH)
@@ -43,6 +44,9 @@ where
         Box::pin(async move {
             if !is_json {
                 return Err(ApiError::UnsupportedMediaType);
+            }
+            if is_encoded {
+                return Err(ApiError::UnsupportedContentCoding);
             }
             if length.is_some_and(|length: usize| length > MAX_BODY_BYTES) {
                 return Err(ApiError::PayloadTooLarge(MAX_BODY_BYTES));
@@ -70,6 +74,16 @@ fn is_json(request: &HttpRequest) -> bool {
         .unwrap_or_default()
         .trim();
     essence.eq_ignore_ascii_case("application/json")
+}
+
+/// Whether the body is in a coding, such as `gzip`. None is decoded: a small body could become a very large one.
+fn is_encoded(request: &HttpRequest) -> bool {
+    request
+        .headers()
+        .get_all(header::CONTENT_ENCODING)
+        .flat_map(|codings| codings.as_bytes().split(|byte| *byte == b','))
+        .map(<[u8]>::trim_ascii)
+        .any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity"))
 }
 
 fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {

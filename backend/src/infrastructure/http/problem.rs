@@ -135,7 +135,20 @@ fn own_document<B: MessageBody>(
     serde_json::from_slice(&body.try_into_bytes().ok()?).ok()
 }
 
-fn usual_detail(status: StatusCode) -> &'static str {
+/// A problem document for an answer that no request is known of.
+pub(super) fn document(status: StatusCode, detail: &str, request_id: &str) -> Vec<u8> {
+    let problem = Problem {
+        r#type: "about:blank",
+        title: status.canonical_reason().unwrap_or("Error"),
+        status: status.as_u16(),
+        detail,
+        request_id,
+        errors: &[],
+    };
+    serde_json::to_vec(&problem).unwrap_or_default()
+}
+
+pub(super) fn usual_detail(status: StatusCode) -> &'static str {
     match status {
         StatusCode::NOT_FOUND => "there is nothing here",
         StatusCode::METHOD_NOT_ALLOWED => "this resource does not know the method; see `Allow`",

@@ -31,11 +31,16 @@ impl fmt::Display for RequestId {
 }
 
 impl RequestId {
+    /// A new id.
+    pub(super) fn new() -> Self {
+        Self(Id::New(Uuid::new_v4()))
+    }
+
     /// The client's id if it is 1–128 of `[A-Za-z0-9._-]`, a new one otherwise.
     pub(super) fn of(request: &ServiceRequest) -> Self {
         Self(match request.headers().get(X_REQUEST_ID) {
             Some(sent) if is_acceptable(sent.as_bytes()) => Id::Sent(sent.clone()),
-            _ => Id::New(Uuid::new_v4()),
+            _ => return Self::new(),
         })
     }
 

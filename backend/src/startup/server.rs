@@ -1,0 +1,87 @@
+//! The HTTP server: the settings of connections, and the application behind them.
+//!
+//! Come here to change how connections are served. It is built from the parts of `actix_web::HttpServer`, which takes no
+//! connection other than a bare `TcpStream`: here it is a [`ClientConnection`].
+
+use std::fmt::Debug;
+use std::io;
+use std::time::Duration;
+
+use actix_http::{HttpService, Protocol, Request, Response};
+use actix_server::{Server, ServerBuilder};
+use actix_service::{IntoServiceFactory, ServiceFactoryExt, map_config};
+use actix_web::body::MessageBody;
+use actix_web::dev::{AppConfig, Service, ServiceFactory, fn_service};
+use actix_web::rt::net::TcpStream;
+use actix_web::{Error, HttpResponse};
+
+use super::listeners::Listeners;
+use crate::infrastructure::http::ClientConnection;
+use crate::infrastructure::settings::ServerSettings;
+
+/// Seconds in which a client may send the head of its first request.
+const CLIENT_HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// Seconds in which a closed connection may take its last answer.
+const CLIENT_DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Serves an application on the sockets, each worker with an own instance of it. Signals are handled by the caller.
+///
+/// # Errors
+/// A socket cannot be copied or listened on.
+pub(super) fn serve<F, I, S, B>(
+    settings: &ServerSettings,
+    shutdown_seconds: u64,
+    listeners: &Listeners,
+    application: F,
+) -> io::Result<Server>
+where
+    F: Fn() -> I + Send + Clone + 'static,
+    I: IntoServiceFactory<S, Request>,
+    S: ServiceFactory<Request, Config = AppConfig> + 'static,
+    S::Error: Into<Error> + 'static,
+    S::InitError: Debug,
+    S::Response: Into<Response<B>> + 'static,
+    <S::Service as Service<Request>>::Future: 'static,
+    S::Service: 'static,
+    B: MessageBody + 'static,
+{
+    let workers = settings
+        .server_workers
+        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let keep_alive = Duration::from_secs(settings.server_keep_alive);
+    let mut server = ServerBuilder::default()
+        .workers(workers)
+        .max_concurrent_connections(settings.server_max_connections.div_ceil(workers))
+        .shutdown_timeout(shutdown_seconds)
+        .disable_signals();
+    let stopping = server.graceful_shutdown_signal();
+    for listener in listeners.copies()? {
+        let address = listener.local_addr()?;
+        let (application, stopping) = (application.clone(), stopping.clone());
+        server = server.listen(address.to_string(), listener, move || {
+            let stopping = stopping.clone();
+            let connections = HttpService::build()
+                .graceful_shutdown_signal(move || {
+                    let stopping = stopping.clone();
+                    async move { stopping.notified().await }
+                })
+                .keep_alive(keep_alive)
+                .client_request_timeout(CLIENT_HEAD_TIMEOUT)
+                .client_disconnect_timeout(CLIENT_DISCONNECT_TIMEOUT)
+                .local_addr(address)
+                .finish(map_config(
+                    application()
+                        .into_factory()
+                        .map_err(|error| -> HttpResponse { error.into().error_response() }),
+                    |()| AppConfig::default(),
+                ));
+            fn_service(async |stream: TcpStream| {
+                let peer = stream.peer_addr().ok();
+                Ok((ClientConnection::new(stream), Protocol::Http1, peer))
+            })
+            .and_then(connections)
+        })?;
+        tracing::info!(%address, "listening");
+    }
+    Ok(server.run())
+}
