@@ -1,26 +1,22 @@
-//! Shared connections that renew themselves: the same for both servers.
+//! The shared connections of a process to one server: the same for both servers.
 //!
-//! A few connections serve every request of the process. A thread always uses the same lane, so that a
-//! look-up wakes no other thread. Come here to change which connection a command takes or when one is
-//! replaced; how a connection is made is in `redis::connections` and `memcached::connections`. No
-//! command is written here. The rules for silent connections are in `second_attempt`.
+//! A few connections serve every request of the process, each on a lane. A thread always uses the same lane, so that a
+//! look-up wakes no other thread. Come here to change which connection a command takes, or which connections are closed
+//! together. The state of one connection is in `lane`; how a connection is made is in `redis::connections` and
+//! `memcached::connections`; the rules for silent connections are in `second_attempt`. No command is written here.
 
 use std::future::Future;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::contract::BackendError;
+pub(super) use super::lane::Connector;
+use super::lane::{Lane, Numbered, Open};
 
-/// The pause after a failed renewal of a lane.
-const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(50);
-/// The time before a second connection is tried beside one that is being made. After an interruption,
-/// the network repeats lost packets late, while packets of a new connection arrive at once.
-const PATIENCE: Duration = Duration::from_millis(250);
 /// The shortest time between two checks of all connections for a sign of life.
 const BETWEEN_CHECKS: Duration = Duration::from_millis(250);
 /// The system's keepalive: the idle time before the first probe, the interval, and the number of probes.
@@ -31,51 +27,15 @@ pub(super) const KEEPALIVE_RETRIES: u32 = 3;
 #[cfg(target_os = "linux")]
 pub(super) const USER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Makes connections to one server.
-pub(super) trait Connector: Send + Sync + 'static {
-    /// A handle on a connection. Clones share the connection.
-    type Connection: Clone + Send + Sync + 'static;
-
-    /// Makes a connection, within the connect timeout.
-    fn connect(&self) -> impl Future<Output = Result<Self::Connection, String>> + Send;
-
-    /// Whether more commands may be sent on it.
-    fn is_usable(_: &Self::Connection) -> bool {
-        true
-    }
-
-    /// Ends the sending of commands. Commands that were sent are still answered if possible.
-    fn retire(_: Self::Connection) {}
-}
-
 /// The shared connections of a process.
 pub(super) struct Lanes<C: Connector>(Arc<Shared<C>>);
 
 struct Shared<C: Connector> {
     connector: C,
     /// One lane for each connection of the settings, and a last one for second attempts.
-    lanes: Box<[Lane<C::Connection>]>,
+    lanes: Box<[Lane<C>]>,
     /// The time of the last check for signs of life.
     checked: Mutex<Option<Instant>>,
-}
-
-struct Lane<T> {
-    state: Mutex<LaneState<T>>,
-    renewed: Notify,
-}
-
-struct LaneState<T> {
-    connection: Option<Made<T>>,
-    /// The number of the connection. A late error of an old connection does not close the new one.
-    serial: u64,
-    /// The beginning of the newest attempt to connect, if one is under way.
-    renewing: Option<Instant>,
-    failure: Option<(Instant, String)>,
-}
-
-struct Made<T> {
-    connection: T,
-    at: Instant,
 }
 
 /// A connection with its place.
@@ -92,6 +52,19 @@ pub(super) struct Ticket<T> {
 pub(super) struct Place {
     lane: usize,
     serial: u64,
+}
+
+impl<T> Ticket<T> {
+    fn of(lane: usize, numbered: Numbered<T>) -> Self {
+        Self {
+            connection: numbered.connection,
+            place: Place {
+                lane,
+                serial: numbered.serial,
+            },
+            is_second: false,
+        }
+    }
 }
 
 impl<C: Connector> Clone for Lanes<C> {
@@ -126,16 +99,7 @@ impl<C: Connector> Lanes<C> {
         first_began: Instant,
     ) -> Result<Ticket<C::Connection>, BackendError> {
         let second = self.second_lane();
-        {
-            let mut state = self.lane(second).state();
-            if state
-                .connection
-                .as_ref()
-                .is_some_and(|made| made.at < first_began)
-            {
-                state.end::<C>();
-            }
-        }
+        self.lane(second).end_made(|at| at < first_began);
         let mut ticket = self.ticket(second).await?;
         ticket.is_second = true;
         Ok(ticket)
@@ -143,20 +107,13 @@ impl<C: Connector> Lanes<C> {
 
     /// Closes this connection, unless it has been replaced.
     pub(super) fn end(&self, place: Place) {
-        let mut state = self.lane(place.lane).state();
-        if state.serial == place.serial {
-            state.end::<C>();
-        }
+        self.lane(place.lane).end_number(place.serial);
     }
 
     /// Closes every connection, unless this one has been replaced: the others are probably dead too, and
     /// a second attempt must not get a dead connection. Sent commands are still answered if possible.
     pub(super) fn end_all_with(&self, place: Place) {
-        let is_current = {
-            let state = self.lane(place.lane).state();
-            state.serial == place.serial && state.connection.is_some()
-        };
-        if is_current {
+        if self.lane(place.lane).has(place.serial) {
             self.end_all();
         }
     }
@@ -164,7 +121,7 @@ impl<C: Connector> Lanes<C> {
     /// Closes every connection. Commands that were sent are still answered if possible.
     pub(super) fn end_all(&self) {
         for lane in &self.0.lanes {
-            lane.state().end::<C>();
+            lane.end();
         }
     }
 
@@ -172,14 +129,7 @@ impl<C: Connector> Lanes<C> {
     /// younger than `patience` stay: an out-of-step answer belongs to a command from before them.
     pub(super) fn end_out_of_step(&self, patience: Duration) {
         for lane in &self.0.lanes {
-            let mut state = lane.state();
-            if state
-                .connection
-                .as_ref()
-                .is_some_and(|made| made.at.elapsed() > patience)
-            {
-                state.end::<C>();
-            }
+            lane.end_made(|at| at.elapsed() > patience);
         }
     }
 
@@ -221,12 +171,13 @@ impl<C: Connector> Lanes<C> {
         self.0.lanes.len() - 1
     }
 
-    fn lane(&self, number: usize) -> &Lane<C::Connection> {
+    fn lane(&self, number: usize) -> &Lane<C> {
         &self.0.lanes[number]
     }
 
     fn open(&self, number: usize) -> Option<Ticket<C::Connection>> {
-        self.lane(number).state().ticket::<C>(number)
+        let numbered = self.lane(number).connection()?;
+        Some(Ticket::of(number, numbered))
     }
 
     async fn ticket(&self, number: usize) -> Result<Ticket<C::Connection>, BackendError> {
@@ -248,95 +199,20 @@ impl<C: Connector> Lanes<C> {
 
     /// A connection; `None` while the lane is being renewed.
     fn open_or_renew(&self, number: usize) -> Result<Option<Ticket<C::Connection>>, BackendError> {
-        let mut state = self.lane(number).state();
-        if let Some(ticket) = state.ticket::<C>(number) {
-            return Ok(Some(ticket));
-        }
-        if state
-            .renewing
-            .is_none_or(|began| began.elapsed() > PATIENCE)
-        {
-            if let Some((at, error)) = &state.failure
-                && at.elapsed() < PAUSE_AFTER_FAILURE
-            {
-                return Err(BackendError::Unavailable(error.clone()));
+        match self.lane(number).open()? {
+            Open::Connection(numbered) => return Ok(Some(Ticket::of(number, numbered))),
+            Open::Renewing => {}
+            Open::Renew(began) => {
+                // A task of its own: the renewal goes on even if the command's deadline passes.
+                tokio::spawn(self.clone().renew(number, began));
             }
-            let began = Instant::now();
-            state.renewing = Some(began);
-            // A task of its own: the renewal goes on even if the command's deadline passes.
-            tokio::spawn(self.clone().renew(number, began));
         }
         Ok(None)
     }
 
     async fn renew(self, number: usize, began: Instant) {
         let connected = self.0.connector.connect().await;
-        let lane = self.lane(number);
-        {
-            let mut state = lane.state();
-            let is_newest = state.renewing == Some(began);
-            if is_newest {
-                state.renewing = None;
-            }
-            match connected {
-                // Another attempt was faster.
-                Ok(connection) if state.connection.is_some() => C::retire(connection),
-                // Another attempt is under way.
-                Err(_) if !is_newest => return,
-                Ok(connection) => {
-                    state.serial += 1;
-                    state.failure = None;
-                    let at = Instant::now();
-                    state.connection = Some(Made { connection, at });
-                }
-                Err(error) => state.failure = Some((Instant::now(), error)),
-            }
-        }
-        lane.renewed.notify_waiters();
-    }
-}
-
-impl<T> Lane<T> {
-    fn state(&self) -> MutexGuard<'_, LaneState<T>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<T> Default for Lane<T> {
-    fn default() -> Self {
-        Self {
-            state: Mutex::new(LaneState {
-                connection: None,
-                serial: 0,
-                renewing: None,
-                failure: None,
-            }),
-            renewed: Notify::new(),
-        }
-    }
-}
-
-impl<T: Clone> LaneState<T> {
-    fn ticket<C: Connector<Connection = T>>(&mut self, lane: usize) -> Option<Ticket<T>> {
-        let made = self.connection.as_ref()?;
-        if C::is_usable(&made.connection) {
-            return Some(Ticket {
-                connection: made.connection.clone(),
-                place: Place {
-                    lane,
-                    serial: self.serial,
-                },
-                is_second: false,
-            });
-        }
-        self.end::<C>();
-        None
-    }
-
-    fn end<C: Connector<Connection = T>>(&mut self) {
-        if let Some(made) = self.connection.take() {
-            C::retire(made.connection);
-        }
+        self.lane(number).renew(began, connected);
     }
 }
 

@@ -7,6 +7,7 @@ mod bounded_store;
 mod contract;
 pub mod glob;
 pub(super) mod head;
+mod lane;
 mod lanes;
 mod memcached;
 mod memory;
