@@ -48,122 +48,67 @@ fn unprepared<'e, T: Send + 'e>() -> BoxFuture<'e, Result<T, Error>> {
     Box::pin(async { Err(Error::InvalidArgument(PREPARE.to_owned())) })
 }
 
-impl<'d> Executor<'d> for &'d Database {
-    type Database = Postgres;
-
-    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<Step, Error>>
-    where
-        'd: 'e,
-        E: 'q + Execute<'q, Postgres>,
-    {
-        let statement = Statement::of(query);
-        steps(async move { self.shared.run(statement?, ALL, false).await })
-    }
-
-    fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, Error>>
-    where
-        'd: 'e,
-        E: 'q + Execute<'q, Postgres>,
-    {
-        let statement = Statement::of(query);
-        Box::pin(async move { self.shared.run(statement?, FIRST, false).await })
-    }
-
-    fn prepare_with<'e>(
-        self,
-        _: SqlStr,
-        _: &'e [PgTypeInfo],
-    ) -> BoxFuture<'e, Result<PgStatement, Error>>
-    where
-        'd: 'e,
-    {
-        unprepared()
-    }
-
-    fn describe<'e>(self, _: SqlStr) -> BoxFuture<'e, Result<Describe<Postgres>, Error>>
-    where
-        'd: 'e,
-    {
-        unprepared()
+impl Database {
+    async fn run<T>(&self, statement: Statement, run: Run<T>) -> Result<T, Error> {
+        self.shared.run(statement, run, false).await
     }
 }
 
-impl<'d> Executor<'d> for Scans<'d> {
-    type Database = Postgres;
-
-    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<Step, Error>>
-    where
-        'd: 'e,
-        E: 'q + Execute<'q, Postgres>,
-    {
-        let statement = Statement::of(query);
-        steps(async move { self.0.shared.run(statement?, ALL, true).await })
-    }
-
-    fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, Error>>
-    where
-        'd: 'e,
-        E: 'q + Execute<'q, Postgres>,
-    {
-        let statement = Statement::of(query);
-        Box::pin(async move { self.0.shared.run(statement?, FIRST, true).await })
-    }
-
-    fn prepare_with<'e>(
-        self,
-        _: SqlStr,
-        _: &'e [PgTypeInfo],
-    ) -> BoxFuture<'e, Result<PgStatement, Error>>
-    where
-        'd: 'e,
-    {
-        unprepared()
-    }
-
-    fn describe<'e>(self, _: SqlStr) -> BoxFuture<'e, Result<Describe<Postgres>, Error>>
-    where
-        'd: 'e,
-    {
-        unprepared()
+impl Scans<'_> {
+    async fn run<T>(&self, statement: Statement, run: Run<T>) -> Result<T, Error> {
+        self.0.shared.run(statement, run, true).await
     }
 }
 
-impl<'t> Executor<'t> for &'t mut Transaction {
-    type Database = Postgres;
+/// Implements `Executor` by the method `run` of the type. A macro, since no generic implementation of a foreign trait is
+/// allowed.
+macro_rules! executor {
+    ($lifetime:lifetime, $executor:ty) => {
+        impl<$lifetime> Executor<$lifetime> for $executor {
+            type Database = Postgres;
 
-    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<Step, Error>>
-    where
-        't: 'e,
-        E: 'q + Execute<'q, Postgres>,
-    {
-        let statement = Statement::of(query);
-        steps(async move { self.run(statement?, ALL).await })
-    }
+            fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<Step, Error>>
+            where
+                $lifetime: 'e,
+                E: 'q + Execute<'q, Postgres>,
+            {
+                let statement = Statement::of(query);
+                steps(async move { self.run(statement?, ALL).await })
+            }
 
-    fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, Error>>
-    where
-        't: 'e,
-        E: 'q + Execute<'q, Postgres>,
-    {
-        let statement = Statement::of(query);
-        Box::pin(async move { self.run(statement?, FIRST).await })
-    }
+            fn fetch_optional<'e, 'q: 'e, E>(
+                self,
+                query: E,
+            ) -> BoxFuture<'e, Result<Option<PgRow>, Error>>
+            where
+                $lifetime: 'e,
+                E: 'q + Execute<'q, Postgres>,
+            {
+                let statement = Statement::of(query);
+                Box::pin(async move { self.run(statement?, FIRST).await })
+            }
 
-    fn prepare_with<'e>(
-        self,
-        _: SqlStr,
-        _: &'e [PgTypeInfo],
-    ) -> BoxFuture<'e, Result<PgStatement, Error>>
-    where
-        't: 'e,
-    {
-        unprepared()
-    }
+            fn prepare_with<'e>(
+                self,
+                _: SqlStr,
+                _: &'e [PgTypeInfo],
+            ) -> BoxFuture<'e, Result<PgStatement, Error>>
+            where
+                $lifetime: 'e,
+            {
+                unprepared()
+            }
 
-    fn describe<'e>(self, _: SqlStr) -> BoxFuture<'e, Result<Describe<Postgres>, Error>>
-    where
-        't: 'e,
-    {
-        unprepared()
-    }
+            fn describe<'e>(self, _: SqlStr) -> BoxFuture<'e, Result<Describe<Postgres>, Error>>
+            where
+                $lifetime: 'e,
+            {
+                unprepared()
+            }
+        }
+    };
 }
+
+executor!('d, &'d Database);
+executor!('d, Scans<'d>);
+executor!('t, &'t mut Transaction);
