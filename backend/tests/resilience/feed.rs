@@ -320,28 +320,19 @@ async fn killed_at_random_moments(kind: Kind) {
     }
 }
 
-macro_rules! drills {
-    ($(async fn $name:ident() = $drill:ident $kind:ident;)*) => {$(
-        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        async fn $name() {
-            $drill(Kind::$kind).await;
-        }
-    )*};
-}
-
 drills! {
-    async fn c53_changes_by_hand_are_seen_by_every_instance_on_redis() = changes_by_hand_are_seen_everywhere Redis;
-    async fn c53_changes_by_hand_are_seen_by_every_instance_on_memcached() = changes_by_hand_are_seen_everywhere Memcached;
-    async fn c53_a_change_that_is_rolled_back_ends_nothing_on_redis() = a_change_that_is_rolled_back_ends_nothing Redis;
-    async fn c53_a_change_that_is_rolled_back_ends_nothing_on_memcached() = a_change_that_is_rolled_back_ends_nothing Memcached;
-    async fn c53_a_process_killed_between_commit_and_deletion_leaves_nothing_stale_on_redis() = killed_between_commit_and_deletion Redis;
-    async fn c53_a_process_killed_between_commit_and_deletion_leaves_nothing_stale_on_memcached() = killed_between_commit_and_deletion Memcached;
-    async fn c53_processes_killed_at_random_moments_leave_nothing_stale_on_redis() = killed_at_random_moments Redis;
-    async fn c53_processes_killed_at_random_moments_leave_nothing_stale_on_memcached() = killed_at_random_moments Memcached;
-    async fn c54_a_write_is_answered_after_its_changes_are_delivered_on_redis() = a_write_is_answered_after_its_changes_are_delivered Redis;
-    async fn c54_a_write_is_answered_after_its_changes_are_delivered_on_memcached() = a_write_is_answered_after_its_changes_are_delivered Memcached;
-    async fn c54_an_instance_that_is_cut_off_leaves_nothing_stale_on_redis() = an_instance_that_is_cut_off_leaves_nothing_stale Redis;
-    async fn c54_an_instance_that_is_cut_off_leaves_nothing_stale_on_memcached() = an_instance_that_is_cut_off_leaves_nothing_stale Memcached;
-    async fn c56_the_declared_invalidations_of_a_write_are_done_beside_the_feed_on_redis() = the_declared_invalidations_of_a_write_are_done_too Redis;
-    async fn c56_the_declared_invalidations_of_a_write_are_done_beside_the_feed_on_memcached() = the_declared_invalidations_of_a_write_are_done_too Memcached;
+    async fn c53_changes_by_hand_are_seen_by_every_instance_on_redis() = changes_by_hand_are_seen_everywhere(Kind::Redis);
+    async fn c53_changes_by_hand_are_seen_by_every_instance_on_memcached() = changes_by_hand_are_seen_everywhere(Kind::Memcached);
+    async fn c53_a_change_that_is_rolled_back_ends_nothing_on_redis() = a_change_that_is_rolled_back_ends_nothing(Kind::Redis);
+    async fn c53_a_change_that_is_rolled_back_ends_nothing_on_memcached() = a_change_that_is_rolled_back_ends_nothing(Kind::Memcached);
+    async fn c53_a_process_killed_between_commit_and_deletion_leaves_nothing_stale_on_redis() = killed_between_commit_and_deletion(Kind::Redis);
+    async fn c53_a_process_killed_between_commit_and_deletion_leaves_nothing_stale_on_memcached() = killed_between_commit_and_deletion(Kind::Memcached);
+    async fn c53_processes_killed_at_random_moments_leave_nothing_stale_on_redis() = killed_at_random_moments(Kind::Redis);
+    async fn c53_processes_killed_at_random_moments_leave_nothing_stale_on_memcached() = killed_at_random_moments(Kind::Memcached);
+    async fn c54_a_write_is_answered_after_its_changes_are_delivered_on_redis() = a_write_is_answered_after_its_changes_are_delivered(Kind::Redis);
+    async fn c54_a_write_is_answered_after_its_changes_are_delivered_on_memcached() = a_write_is_answered_after_its_changes_are_delivered(Kind::Memcached);
+    async fn c54_an_instance_that_is_cut_off_leaves_nothing_stale_on_redis() = an_instance_that_is_cut_off_leaves_nothing_stale(Kind::Redis);
+    async fn c54_an_instance_that_is_cut_off_leaves_nothing_stale_on_memcached() = an_instance_that_is_cut_off_leaves_nothing_stale(Kind::Memcached);
+    async fn c56_the_declared_invalidations_of_a_write_are_done_beside_the_feed_on_redis() = the_declared_invalidations_of_a_write_are_done_too(Kind::Redis);
+    async fn c56_the_declared_invalidations_of_a_write_are_done_beside_the_feed_on_memcached() = the_declared_invalidations_of_a_write_are_done_too(Kind::Memcached);
 }

@@ -11,11 +11,22 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+/// Names drills as tests.
+macro_rules! drills {
+    ($(async fn $name:ident() = $drill:expr;)*) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            $drill.await;
+        }
+    )*};
+}
+
 mod breaker;
 mod cluster;
 mod database;
 mod database_drill;
 mod drill;
+mod drilled_cache;
 mod feed;
 mod feed_faults;
 mod figures;

@@ -6,29 +6,10 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::drill::Drill;
+use crate::drilled_cache::Cache;
 use crate::figures::soaking;
-use crate::history::NEAR;
 use crate::support::proxy::{Mode, Proxy};
 use crate::support::server::{Kind, Server};
-
-/// The cache that becomes unavailable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Cache {
-    Redis,
-    /// Redis, and near caches in the instances.
-    Near,
-    Memcached,
-}
-
-impl Cache {
-    fn server(self) -> Kind {
-        match self {
-            Self::Redis | Self::Near => Kind::Redis,
-            Self::Memcached => Kind::Memcached,
-        }
-    }
-}
 
 /// A fault of the cache server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,15 +73,7 @@ async fn drill(cache: Cache, fault: Fault) {
     } else {
         server.port
     };
-    let port = port.to_string();
-    let mut environment = vec![
-        ("CACHE_BACKEND", kind.name()),
-        (kind.port_variable(), port.as_str()),
-    ];
-    if cache == Cache::Near {
-        environment.push(NEAR);
-    }
-    let drill = Drill::prepare(&environment).await;
+    let drill = cache.drill(port).await;
     let tasks = drill.start_load().await;
 
     drill.begin_outage();
@@ -187,39 +160,30 @@ fn make_room(server: &Server) {
     }
 }
 
-macro_rules! drills {
-    ($(async fn $name:ident() = $cache:ident $fault:ident;)*) => {$(
-        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        async fn $name() {
-            drill(Cache::$cache, Fault::$fault).await;
-        }
-    )*};
-}
-
 drills! {
-    async fn c43_nothing_fails_and_nothing_is_stale_when_redis_refuses_connections() = Redis Refused;
-    async fn c43_nothing_fails_and_nothing_is_stale_when_redis_is_killed() = Redis Killed;
-    async fn c43_nothing_fails_and_nothing_is_stale_when_redis_is_restored_from_an_old_snapshot() = Redis RestoredFromOldSnapshot;
-    async fn c43_nothing_fails_and_nothing_is_stale_when_redis_is_stopped() = Redis Stopped;
-    async fn c43_nothing_fails_and_nothing_is_stale_when_redis_is_cut_in_the_middle_of_an_answer() = Redis Cut;
-    async fn c43_nothing_fails_and_nothing_is_stale_when_redis_is_full() = Redis Full;
-    async fn c43_nothing_fails_and_nothing_is_stale_when_redis_is_slow() = Redis Slow;
-    async fn c43_nothing_fails_and_nothing_is_stale_when_redis_sends_garbage() = Redis Garbage;
-    async fn c43_nothing_fails_and_nothing_is_stale_when_connections_to_redis_are_killed() = Redis ConnectionsKilled;
-    async fn c43_nothing_fails_and_nothing_is_stale_when_connections_to_redis_are_dropped() = Redis Dropped;
-    async fn c43_nothing_fails_and_nothing_is_stale_with_near_caches_when_redis_is_killed() = Near Killed;
-    async fn c43_nothing_fails_and_nothing_is_stale_with_near_caches_when_redis_is_restored_from_an_old_snapshot() = Near RestoredFromOldSnapshot;
-    async fn c43_nothing_fails_and_nothing_is_stale_with_near_caches_when_redis_is_stopped() = Near Stopped;
-    async fn c43_nothing_fails_and_nothing_is_stale_with_near_caches_when_redis_is_slow() = Near Slow;
-    async fn c43_nothing_fails_and_nothing_is_stale_with_near_caches_when_connections_are_killed() = Near ConnectionsKilled;
-    async fn c43_nothing_fails_and_nothing_is_stale_with_near_caches_when_connections_are_dropped() = Near Dropped;
-    async fn c43_nothing_fails_and_nothing_is_stale_when_connections_to_memcached_are_dropped() = Memcached Dropped;
-    async fn c43_nothing_fails_and_nothing_is_stale_when_memcached_refuses_connections() = Memcached Refused;
-    async fn c43_nothing_fails_and_nothing_is_stale_when_memcached_is_killed() = Memcached Killed;
-    async fn c43_nothing_fails_and_nothing_is_stale_when_memcached_is_stopped() = Memcached Stopped;
-    async fn c43_nothing_fails_and_nothing_is_stale_when_memcached_is_cut_in_the_middle_of_an_answer() = Memcached Cut;
-    async fn c43_nothing_fails_and_nothing_is_stale_when_memcached_is_full() = Memcached Full;
-    async fn c43_nothing_fails_and_nothing_is_stale_when_memcached_is_slow() = Memcached Slow;
-    async fn c43_nothing_fails_and_nothing_is_stale_when_memcached_sends_garbage() = Memcached Garbage;
-    async fn c43_nothing_fails_and_nothing_is_stale_when_connections_to_memcached_are_killed() = Memcached ConnectionsKilled;
+    async fn c43_nothing_fails_and_nothing_is_stale_when_redis_refuses_connections() = drill(Cache::Redis, Fault::Refused);
+    async fn c43_nothing_fails_and_nothing_is_stale_when_redis_is_killed() = drill(Cache::Redis, Fault::Killed);
+    async fn c43_nothing_fails_and_nothing_is_stale_when_redis_is_restored_from_an_old_snapshot() = drill(Cache::Redis, Fault::RestoredFromOldSnapshot);
+    async fn c43_nothing_fails_and_nothing_is_stale_when_redis_is_stopped() = drill(Cache::Redis, Fault::Stopped);
+    async fn c43_nothing_fails_and_nothing_is_stale_when_redis_is_cut_in_the_middle_of_an_answer() = drill(Cache::Redis, Fault::Cut);
+    async fn c43_nothing_fails_and_nothing_is_stale_when_redis_is_full() = drill(Cache::Redis, Fault::Full);
+    async fn c43_nothing_fails_and_nothing_is_stale_when_redis_is_slow() = drill(Cache::Redis, Fault::Slow);
+    async fn c43_nothing_fails_and_nothing_is_stale_when_redis_sends_garbage() = drill(Cache::Redis, Fault::Garbage);
+    async fn c43_nothing_fails_and_nothing_is_stale_when_connections_to_redis_are_killed() = drill(Cache::Redis, Fault::ConnectionsKilled);
+    async fn c43_nothing_fails_and_nothing_is_stale_when_connections_to_redis_are_dropped() = drill(Cache::Redis, Fault::Dropped);
+    async fn c43_nothing_fails_and_nothing_is_stale_with_near_caches_when_redis_is_killed() = drill(Cache::Near, Fault::Killed);
+    async fn c43_nothing_fails_and_nothing_is_stale_with_near_caches_when_redis_is_restored_from_an_old_snapshot() = drill(Cache::Near, Fault::RestoredFromOldSnapshot);
+    async fn c43_nothing_fails_and_nothing_is_stale_with_near_caches_when_redis_is_stopped() = drill(Cache::Near, Fault::Stopped);
+    async fn c43_nothing_fails_and_nothing_is_stale_with_near_caches_when_redis_is_slow() = drill(Cache::Near, Fault::Slow);
+    async fn c43_nothing_fails_and_nothing_is_stale_with_near_caches_when_connections_are_killed() = drill(Cache::Near, Fault::ConnectionsKilled);
+    async fn c43_nothing_fails_and_nothing_is_stale_with_near_caches_when_connections_are_dropped() = drill(Cache::Near, Fault::Dropped);
+    async fn c43_nothing_fails_and_nothing_is_stale_when_connections_to_memcached_are_dropped() = drill(Cache::Memcached, Fault::Dropped);
+    async fn c43_nothing_fails_and_nothing_is_stale_when_memcached_refuses_connections() = drill(Cache::Memcached, Fault::Refused);
+    async fn c43_nothing_fails_and_nothing_is_stale_when_memcached_is_killed() = drill(Cache::Memcached, Fault::Killed);
+    async fn c43_nothing_fails_and_nothing_is_stale_when_memcached_is_stopped() = drill(Cache::Memcached, Fault::Stopped);
+    async fn c43_nothing_fails_and_nothing_is_stale_when_memcached_is_cut_in_the_middle_of_an_answer() = drill(Cache::Memcached, Fault::Cut);
+    async fn c43_nothing_fails_and_nothing_is_stale_when_memcached_is_full() = drill(Cache::Memcached, Fault::Full);
+    async fn c43_nothing_fails_and_nothing_is_stale_when_memcached_is_slow() = drill(Cache::Memcached, Fault::Slow);
+    async fn c43_nothing_fails_and_nothing_is_stale_when_memcached_sends_garbage() = drill(Cache::Memcached, Fault::Garbage);
+    async fn c43_nothing_fails_and_nothing_is_stale_when_connections_to_memcached_are_killed() = drill(Cache::Memcached, Fault::ConnectionsKilled);
 }

@@ -240,26 +240,17 @@ async fn a_frozen_instance_serves_nothing_old(kind: Kind) {
     cache.leave(Instant::now() + Duration::from_secs(5)).await;
 }
 
-macro_rules! drills {
-    ($(async fn $name:ident() = $drill:ident $kind:ident;)*) => {$(
-        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        async fn $name() {
-            $drill(Kind::$kind).await;
-        }
-    )*};
-}
-
 drills! {
-    async fn c58_hits_survive_a_clean_restart_on_redis() = hits_survive_a_clean_restart Redis;
-    async fn c58_hits_survive_a_clean_restart_on_memcached() = hits_survive_a_clean_restart Memcached;
-    async fn c58_a_pending_deletion_of_a_killed_process_leaves_nothing_stale_on_redis() = a_pending_deletion_of_a_killed_process Redis;
-    async fn c58_a_pending_deletion_of_a_killed_process_leaves_nothing_stale_on_memcached() = a_pending_deletion_of_a_killed_process Memcached;
-    async fn c58_a_pending_deletion_is_delivered_at_sigterm_on_redis() = a_deletion_is_delivered_at_sigterm Redis;
-    async fn c58_a_pending_deletion_is_delivered_at_sigterm_on_memcached() = a_deletion_is_delivered_at_sigterm Memcached;
-    async fn c58_a_deletion_that_is_not_delivered_is_named_on_redis() = undelivered_deletions_are_named Redis;
-    async fn c58_a_deletion_that_is_not_delivered_is_named_on_memcached() = undelivered_deletions_are_named Memcached;
-    async fn c20_a_write_without_its_client_is_finished_at_sigterm_on_redis() = a_write_without_its_client_is_finished_at_sigterm Redis;
-    async fn c20_a_write_without_its_client_is_finished_at_sigterm_on_memcached() = a_write_without_its_client_is_finished_at_sigterm Memcached;
-    async fn c58_an_instance_that_was_frozen_serves_nothing_old_on_redis() = a_frozen_instance_serves_nothing_old Redis;
-    async fn c58_an_instance_that_was_frozen_serves_nothing_old_on_memcached() = a_frozen_instance_serves_nothing_old Memcached;
+    async fn c58_hits_survive_a_clean_restart_on_redis() = hits_survive_a_clean_restart(Kind::Redis);
+    async fn c58_hits_survive_a_clean_restart_on_memcached() = hits_survive_a_clean_restart(Kind::Memcached);
+    async fn c58_a_pending_deletion_of_a_killed_process_leaves_nothing_stale_on_redis() = a_pending_deletion_of_a_killed_process(Kind::Redis);
+    async fn c58_a_pending_deletion_of_a_killed_process_leaves_nothing_stale_on_memcached() = a_pending_deletion_of_a_killed_process(Kind::Memcached);
+    async fn c58_a_pending_deletion_is_delivered_at_sigterm_on_redis() = a_deletion_is_delivered_at_sigterm(Kind::Redis);
+    async fn c58_a_pending_deletion_is_delivered_at_sigterm_on_memcached() = a_deletion_is_delivered_at_sigterm(Kind::Memcached);
+    async fn c58_a_deletion_that_is_not_delivered_is_named_on_redis() = undelivered_deletions_are_named(Kind::Redis);
+    async fn c58_a_deletion_that_is_not_delivered_is_named_on_memcached() = undelivered_deletions_are_named(Kind::Memcached);
+    async fn c20_a_write_without_its_client_is_finished_at_sigterm_on_redis() = a_write_without_its_client_is_finished_at_sigterm(Kind::Redis);
+    async fn c20_a_write_without_its_client_is_finished_at_sigterm_on_memcached() = a_write_without_its_client_is_finished_at_sigterm(Kind::Memcached);
+    async fn c58_an_instance_that_was_frozen_serves_nothing_old_on_redis() = a_frozen_instance_serves_nothing_old(Kind::Redis);
+    async fn c58_an_instance_that_was_frozen_serves_nothing_old_on_memcached() = a_frozen_instance_serves_nothing_old(Kind::Memcached);
 }

@@ -7,43 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cluster::{Cluster, read};
-use crate::drill::Drill;
+use crate::drilled_cache::Cache;
 use crate::figures::soaking;
-use crate::history::NEAR;
 use crate::support::eventually;
 use crate::support::proxy::{Mode, Proxy};
 use crate::support::server::{Kind, Server};
-
-/// The place of the entries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Cache {
-    Redis,
-    /// Redis, and near caches in the instances.
-    Near,
-    Memcached,
-}
-
-impl Cache {
-    fn server(self) -> Kind {
-        match self {
-            Self::Redis | Self::Near => Kind::Redis,
-            Self::Memcached => Kind::Memcached,
-        }
-    }
-
-    async fn drill(self, port: u16) -> Arc<Drill> {
-        let kind = self.server();
-        let port = port.to_string();
-        let mut environment = vec![
-            ("CACHE_BACKEND", kind.name()),
-            (kind.port_variable(), port.as_str()),
-        ];
-        if self == Self::Near {
-            environment.push(NEAR);
-        }
-        Drill::prepare(&environment).await
-    }
-}
 
 /// Every second open connection fails in this way, repeatedly.
 async fn some_fail(cache: Cache, mode: Mode) {
@@ -99,14 +67,7 @@ async fn pause(cache: Cache) {
         Kind::Memcached => Server::start_with(kind, &["-o", "idle_timeout=1"]),
     };
     let port = server.port.to_string();
-    let mut environment = vec![
-        ("CACHE_BACKEND", kind.name()),
-        (kind.port_variable(), port.as_str()),
-    ];
-    if cache == Cache::Near {
-        environment.push(NEAR);
-    }
-    let cluster = Cluster::start(2, &environment).await;
+    let cluster = Cluster::start(2, &cache.environment(&port)).await;
     let token = cluster.first().new_user("ada").await;
     let path = format!(
         "/widgets/{}",
@@ -130,15 +91,6 @@ async fn pause(cache: Cache) {
             assert!(answer.is_hit(), "{cache:?}: {outcome}");
         }
     }
-}
-
-macro_rules! drills {
-    ($(async fn $name:ident() = $drill:expr;)*) => {$(
-        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        async fn $name() {
-            $drill.await;
-        }
-    )*};
 }
 
 const SLOW: Mode = Mode::Delay(Duration::from_millis(300));
