@@ -248,6 +248,43 @@ pub fn numbered(
     move || std::future::ready(HttpResponse::Ok().body(format!("run {}", runs.count())))
 }
 
+/// Adds a GET route of a policy.
+pub fn reads(config: &mut ServiceConfig, path: &str, policy: CachePolicy) {
+    config.route(path, web::get().to(numbered(&Runs::default())).wrap(policy));
+}
+
+/// The routes of a policy: GET, and POST with the same policy.
+pub fn both(
+    path: &'static str,
+    policy: CachePolicy,
+    runs: &Runs,
+) -> impl FnOnce(&mut ServiceConfig) + use<> {
+    let handler = numbered(runs);
+    move |config| {
+        config.service(
+            web::resource(path)
+                .route(web::get().to(handler).wrap(policy))
+                .route(web::post().to(no_content).wrap(policy)),
+        );
+    }
+}
+
+/// Stores the answers of these paths, writes, and checks which of them are kept.
+pub async fn check_kept(
+    app: &impl TestApp,
+    paths: &[(&str, bool)],
+    write: impl Future<Output = Reply>,
+    what: impl std::fmt::Debug,
+) {
+    for (path, _) in paths {
+        get(app, path).await;
+    }
+    write.await;
+    for (path, kept) in paths {
+        assert_eq!(get(app, path).await.is_hit(), *kept, "{path} on {what:?}");
+    }
+}
+
 /// A handler of a write that succeeds.
 pub async fn no_content() -> HttpResponse {
     HttpResponse::NoContent().finish()

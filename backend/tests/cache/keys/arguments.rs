@@ -1,31 +1,13 @@
 //! Arguments and the resource id (C6, C7).
 
-use actix_web::web;
-use actix_web::web::ServiceConfig;
 use backend::infrastructure::cache::{CachePolicy, ResourceIdType};
 use serde::{Deserialize, Serialize};
 
-use crate::harness::{Harness, Log, Runs, get, no_content, numbered, post};
+use crate::harness::{Harness, Log, Runs, both, get, post};
 
 const WIDGET: CachePolicy = CachePolicy::new("widget")
     .resource_id_name("widget_id")
     .shared();
-
-/// The routes of a policy: GET, and POST with the same policy.
-fn both(
-    path: &'static str,
-    policy: CachePolicy,
-    runs: &Runs,
-) -> impl FnOnce(&mut ServiceConfig) + use<> {
-    let handler = numbered(runs);
-    move |config| {
-        config.service(
-            web::resource(path)
-                .route(web::get().to(handler).wrap(policy))
-                .route(web::post().to(no_content).wrap(policy)),
-        );
-    }
-}
 
 #[actix_web::test]
 async fn c06_a_read_with_a_missing_argument_is_not_cached_and_the_log_says_why() {

@@ -3,11 +3,11 @@
 use actix_web::middleware::from_fn;
 use actix_web::test::TestRequest;
 use actix_web::web;
-use actix_web::web::ServiceConfig;
+
 use backend::infrastructure::cache::{CacheArguments, CachePolicy, ResourceIdType, bind_argument};
 use serde::{Deserialize, Serialize};
 
-use crate::harness::{Harness, Runs, get, no_content, numbered, post, send};
+use crate::harness::{Harness, Runs, both, get, no_content, numbered, post, send};
 
 const WIDGET: CachePolicy = CachePolicy::new("widget")
     .resource_id_name("widget_id")
@@ -28,22 +28,6 @@ impl Default for Page {
             size: 10,
             sort: "name".to_owned(),
         }
-    }
-}
-
-/// The routes of a policy: GET, and POST with the same policy.
-fn both(
-    path: &'static str,
-    policy: CachePolicy,
-    runs: &Runs,
-) -> impl FnOnce(&mut ServiceConfig) + use<> {
-    let handler = numbered(runs);
-    move |config| {
-        config.service(
-            web::resource(path)
-                .route(web::get().to(handler).wrap(policy))
-                .route(web::post().to(no_content).wrap(policy)),
-        );
     }
 }
 

@@ -1,22 +1,9 @@
 //! Ids that have several forms, and text that looks like one (C7).
 //! Come here when an id is not cached, or when a write misses another form of it.
 
-use actix_web::web::{self, ServiceConfig};
 use backend::infrastructure::cache::{CachePolicy, ResourceIdType};
 
-use crate::harness::{Harness, Runs, get, no_content, numbered, post};
-
-/// A resource with one policy on both routes.
-fn both(path: &'static str, policy: CachePolicy) -> impl FnOnce(&mut ServiceConfig) {
-    let read = numbered(&Runs::default());
-    move |config| {
-        config.service(
-            web::resource(path)
-                .route(web::get().to(read).wrap(policy))
-                .route(web::post().to(no_content).wrap(policy)),
-        );
-    }
-}
+use crate::harness::{Harness, Runs, both, get, post};
 
 #[actix_web::test]
 async fn c07_a_user_named_007_has_cached_lists() {
@@ -50,7 +37,7 @@ async fn c07_a_user_named_007_has_cached_lists() {
                 "note:8",
             ),
         ] {
-            let app = harness.app(both(route, policy)).await;
+            let app = harness.app(both(route, policy, &Runs::default())).await;
             assert_eq!(get(&app, path).await.key(), key);
             assert!(
                 get(&app, path).await.is_hit(),
@@ -73,7 +60,9 @@ async fn c07_a_write_ends_the_entry_of_the_same_number_in_another_form() {
         .resource_id_name("number")
         .shared();
     for harness in Harness::on_every_backend().await {
-        let app = harness.app(both("/{number}", NUMBERED)).await;
+        let app = harness
+            .app(both("/{number}", NUMBERED, &Runs::default()))
+            .await;
         for (unusual, usual) in [
             ("/042", "/42"),
             ("/+42", "/42"),
@@ -99,7 +88,9 @@ async fn c07_an_inferred_id_may_have_several_types() {
         .resource_id_types(&[ResourceIdType::Integer, ResourceIdType::Uuid])
         .shared();
     let harness = Harness::on_every_backend().await.remove(2);
-    let app = harness.app(both("/{name}/{key}", EITHER)).await;
+    let app = harness
+        .app(both("/{name}/{key}", EITHER, &Runs::default()))
+        .await;
     for (path, key) in [
         ("/ada/7", "either:7"),
         (
@@ -117,7 +108,9 @@ async fn c07_an_inferred_id_may_have_several_types() {
 async fn c04_no_argument_addresses_the_records_of_the_cache() {
     const ANY: CachePolicy = CachePolicy::new("{kind}").resource_id_name("id").shared();
     for harness in Harness::on_every_backend().await {
-        let app = harness.app(both("/{kind}/{id}", ANY)).await;
+        let app = harness
+            .app(both("/{kind}/{id}", ANY, &Runs::default()))
+            .await;
         let reply = get(&app, "/~group/lists").await;
         assert_eq!(reply.key(), "%7Egroup:lists", "{:?}", harness.kind);
         assert!(get(&app, "/~group/lists").await.is_hit());

@@ -1,18 +1,13 @@
 //! Writes that delete many keys or by pattern (C17, C18).
 
 use actix_web::web;
-use actix_web::web::ServiceConfig;
+
 use backend::infrastructure::cache::{CacheArguments, CachePolicy, Invalidation, ResourceIdType};
 use backend::infrastructure::settings::CacheBackendKind;
 
-use crate::harness::{Harness, Log, Runs, get, no_content, numbered, post};
+use crate::harness::{Harness, Log, get, no_content, post, reads};
 
 const ITEM: CachePolicy = CachePolicy::new("item").resource_id_name("id").shared();
-
-/// A GET route of a policy.
-fn reads(config: &mut ServiceConfig, path: &str, policy: CachePolicy) {
-    config.route(path, web::get().to(numbered(&Runs::default())).wrap(policy));
-}
 
 const TEXT: CachePolicy = CachePolicy::new("text_{a}")
     .resource_id_name("b")

@@ -6,20 +6,17 @@ use std::time::Duration;
 use actix_web::dev::Service;
 use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
-use actix_web::web::ServiceConfig;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 use backend::infrastructure::cache::{CacheArguments, CachePolicy, Invalidation, ResourceIdType};
 use tokio::sync::Notify;
 
-use crate::harness::{Harness, Log, Runs, delete, get, no_content, numbered, post, send};
+use crate::harness::{
+    Harness, Log, Runs, check_kept, delete, get, no_content, numbered, post, reads, send,
+};
 use crate::support::eventually;
 
 const ITEM: CachePolicy = CachePolicy::new("item").resource_id_name("id").shared();
-
-/// A GET route of a policy.
-fn reads(config: &mut ServiceConfig, path: &str, policy: CachePolicy) {
-    config.route(path, web::get().to(numbered(&Runs::default())).wrap(policy));
-}
 
 #[actix_web::test]
 async fn c15_a_successful_write_deletes_the_key_before_it_is_answered() {
@@ -120,18 +117,7 @@ async fn c16_extras_name_an_argument_or_else_a_literal() {
             ("/items/1", false),
             ("/items/2", true),
         ];
-        for (path, _) in read {
-            get(&app, path).await;
-        }
-        delete(&app, "/items/1").await;
-        for (path, kept) in read {
-            assert_eq!(
-                get(&app, path).await.is_hit(),
-                kept,
-                "{path} on {:?}",
-                harness.kind
-            );
-        }
+        check_kept(&app, &read, delete(&app, "/items/1"), harness.kind).await;
     }
 }
 

@@ -5,19 +5,16 @@
 //! `writing`.
 
 use actix_web::test::TestRequest;
-use actix_web::web::{self, ServiceConfig};
+use actix_web::web;
 use backend::infrastructure::cache::{CacheArguments, CachePolicy, Invalidation};
 use backend::infrastructure::settings::CacheBackendKind;
 
-use crate::harness::{Harness, Log, Runs, get, no_content, numbered, post, send};
+use crate::harness::{
+    Harness, Log, Runs, check_kept, get, no_content, numbered, post, reads, send,
+};
 
 const ITEM: CachePolicy = CachePolicy::new("item").resource_id_name("id").shared();
 const COUNT: CachePolicy = CachePolicy::new("count").resource_id("global").shared();
-
-/// A GET route of a policy.
-fn reads(config: &mut ServiceConfig, path: &str, policy: CachePolicy) {
-    config.route(path, web::get().to(numbered(&Runs::default())).wrap(policy));
-}
 
 #[actix_web::test]
 async fn c19_an_invalidation_is_no_policy_of_a_read() {
@@ -108,18 +105,7 @@ async fn c16_exported_invalidations_of_another_module_are_carried_out_too() {
             ("/items/3", true),
             ("/owners/7", false),
         ];
-        for (path, _) in read {
-            get(&app, path).await;
-        }
-        post(&app, "/owners/7").await;
-        for (path, kept) in read {
-            assert_eq!(
-                get(&app, path).await.is_hit(),
-                kept,
-                "{path} on {:?}",
-                harness.kind
-            );
-        }
+        check_kept(&app, &read, post(&app, "/owners/7"), harness.kind).await;
     }
 }
 
