@@ -1,8 +1,16 @@
 //! A server that may fail: deadlines, the circuit breaker, recovery, and the deletions kept for a server
 //! that is unavailable.
 //!
-//! Come here to see the behaviour in an outage. The states are described in `guarded_backend`. Nothing
-//! here knows requests or policies.
+//! Come here to see the behaviour in an outage:
+//!
+//! - `guarded_backend`: the states, and the deadline of every operation. `health` counts failures and opens the breaker.
+//! - `deletions`: invalidation while the server may fail. `pending_deletions` keeps what could not be delivered, and
+//!   `distrust` replaces what is too much to keep.
+//! - `supervisor`: probes in the background; `recovery` and `roll_call`: the way back to trust.
+//! - `namespace_generation`: the record that all instances share; `trust` and `intervals`: its lease.
+//! - `shortfall`: what an available server lacks. `counters`: counting in the cache.
+//!
+//! Nothing here knows requests or policies.
 
 mod counters;
 mod deletions;
