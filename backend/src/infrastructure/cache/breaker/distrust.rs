@@ -1,7 +1,7 @@
 //! Distrusting everything stored so far, and removing it (C24).
 //!
 //! Come here to change how long a write waits that cannot delete its keys one by one. Its answer
-//! promises that no instance serves an earlier entry, so it waits for every instance. Single keys are
+//! means that no instance serves an earlier entry, so it waits for every instance. Single keys are
 //! deleted in `deletions`.
 
 use std::sync::Arc;

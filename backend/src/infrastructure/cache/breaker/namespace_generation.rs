@@ -24,7 +24,7 @@ const LONGEST_PAUSE_MS: u64 = 10;
 /// The purpose of a visit to the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Intent<'a> {
-    /// To learn the generation, and to answer the newest roll call.
+    /// To read the generation, and to answer the newest roll call.
     Confirm,
     /// To begin a roll call.
     CallRoll,

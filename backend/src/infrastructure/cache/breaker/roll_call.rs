@@ -1,4 +1,4 @@
-//! Roll calls: an instance learns from them that no other one holds earlier pending deletions.
+//! Roll calls: the proof for an instance that no other one holds earlier pending deletions.
 //!
 //! Come here to see when the wait for an instance ends. A roll call is a number in the namespace's
 //! record. Every listed instance writes that number there at its next visit, unless it cannot reach the

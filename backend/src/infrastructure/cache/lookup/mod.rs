@@ -35,12 +35,12 @@
 //! **Identity.** Each value contains the hash of its key. A value that arrives under another key is no answer, closes
 //! the connection and is reported (C63).
 //!
-//! **After a crash.** A reader that dies leaves a claim, which expires. While it stands, others wait for
+//! **After a crash.** A reader whose process ends leaves a claim, which expires. While it stands, others wait for
 //! it until `CACHE_COLLAPSE_WAIT_MS` after it was made and then run their handlers without storing. A
-//! writer that dies between its commit and its deletion leaves the entry until it expires: only the
-//! database could close that gap, and this code does not try.
+//! writer whose process ends between its commit and its deletion leaves the entry until it expires, unless the
+//! database feed delivers the change (C53).
 //!
-//! **Not promised.** A handler that takes longer than `CLAIM_LIFETIME` is never stored. An instance that
+//! **Limits.** A handler that takes longer than `CLAIM_LIFETIME` is never stored. An instance that
 //! alone is cut off from a backend that the others still reach cannot invalidate for them until it is
 //! connected again. Clocks decide expiry and the length of waits, never whether an entry is from before
 //! a write.

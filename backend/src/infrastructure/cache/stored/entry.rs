@@ -9,8 +9,8 @@
 //! it. Then come the fields of [`Metadata`] in their order and the handler's own headers, with
 //! percent-encoding for the bytes that would end a field. A hit reads the line, so it is made to be read
 //! in one pass and without copying. A value that is truncated, damaged, foreign or of another version
-//! does not parse, and counts as a miss. A *claim*, the promise of one reader to fill the key, is a line
-//! of its own: `cache/3 {id} claim {hash of the key} {milliseconds since the epoch} {generation}
+//! does not parse, and counts as a miss. A *claim*, by which only one reader may fill the key, is a line of
+//! its own: `cache/3 {id} claim {hash of the key} {milliseconds since the epoch} {generation}
 //! {stamp}`.
 //!
 //! Come here to change the fields of an entry or a claim. `write` and `parse` turn them into bytes and
@@ -86,7 +86,7 @@ pub enum StoredValue {
     Claim(Claim),
 }
 
-/// The promise of one reader to fill a key.
+/// The claim of a reader: only this reader may fill the key, until the claim expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// The claim's id.

@@ -2,7 +2,7 @@
 //!
 //! Come here for socket options and the connect timeout. A thread whose lane has no connection starts a
 //! task on its own runtime. This task makes the connection, and then reads and writes there: in actix a
-//! look-up wakes no other thread. When a connection is replaced is decided in `backends::lanes`.
+//! look-up wakes no other thread. When a connection is replaced is decided in `backends::lane`.
 
 use std::io;
 use std::sync::Arc;

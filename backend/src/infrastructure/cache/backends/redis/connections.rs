@@ -3,7 +3,7 @@
 //! A pooled connection for every operation would cost one more round trip, since the pool pings recycled
 //! connections. So connections are taken out of the pool permanently, and their clones are shared:
 //! commands that are sent at the same time share a packet. Come here for socket options and connect
-//! timeouts. When a connection is replaced is decided in `backends::lanes`.
+//! timeouts. When a connection is replaced is decided in `backends::lane`.
 
 use std::sync::Arc;
 use std::time::Duration;

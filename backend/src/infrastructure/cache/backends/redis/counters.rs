@@ -10,7 +10,7 @@ use super::answers::{failed, milliseconds};
 use super::connections::Lanes;
 use crate::infrastructure::cache::backends::contract::{BackendError, Count};
 
-/// Adds one. A counter without an end, which a server may be left with, gets one: nobody is refused for ever.
+/// Adds one. A counter without an end, which a server may be left with, gets one: no client is refused forever.
 const INCREMENT: &str = "\
 local count = redis.call('INCR', KEYS[1])
 local remaining = redis.call('PTTL', KEYS[1])
