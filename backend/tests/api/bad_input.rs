@@ -53,7 +53,7 @@ async fn every_error_is_a_problem_with_the_id_of_its_request() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_json_is_400_of_another_type_415_and_too_large_413() {
+async fn an_invalid_body_is_400_one_of_another_type_415_and_a_large_one_413() {
     let service = TestService::start().await;
     let send = async |content_type: &str, body: Vec<u8>| {
         let request = service
@@ -97,7 +97,7 @@ async fn a_body_that_is_no_json_is_400_of_another_type_415_and_too_large_413() {
     send("Application/JSON", b"{}".to_vec()).await.expect(422);
     send(json, vec![b' '; 256 * 1024]).await.expect(400);
     send(json, vec![b' '; 256 * 1024 + 1]).await.expect(413);
-    // Without a length that could be looked at first.
+    // Without a `Content-Length`.
     let chunks =
         futures_util::stream::iter((0..40).map(|_| Ok::<_, std::io::Error>(vec![b' '; 10_000])));
     let request = service
@@ -110,7 +110,7 @@ async fn a_body_that_is_no_json_is_400_of_another_type_415_and_too_large_413() {
 }
 
 #[tokio::test]
-async fn another_method_is_405_and_tells_which_are_allowed() {
+async fn another_method_is_405_with_the_allowed_ones() {
     let service = TestService::start().await;
     let allowed = [
         ("/api/v1/users", "GET, HEAD, POST"),
@@ -178,7 +178,7 @@ async fn a_trailing_slash_is_accepted_everywhere() {
 }
 
 #[tokio::test]
-async fn a_request_id_is_kept_if_it_is_one_and_replaced_otherwise() {
+async fn a_valid_request_id_is_kept_and_an_invalid_one_replaced() {
     let service = TestService::start().await;
     let send = async |id: &[u8]| {
         let value = reqwest::header::HeaderValue::from_bytes(id).unwrap();
@@ -242,7 +242,7 @@ async fn head_is_answered_wherever_get_is() {
 }
 
 #[tokio::test]
-async fn without_the_database_everything_that_needs_it_is_503_and_comes_back() {
+async fn without_the_database_requests_that_need_it_are_503_until_it_is_available() {
     let database = TestDatabase::create().await;
     let url = reqwest::Url::parse(&database.url()).unwrap();
     let proxy = Proxy::start(url.port().unwrap()).await;

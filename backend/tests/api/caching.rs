@@ -152,7 +152,7 @@ async fn c13_a_shared_hit_does_not_look_at_the_token() {
 
 #[tokio::test]
 async fn c28_without_the_cache_every_request_is_answered_by_its_handler() {
-    // Nothing listens on this port: a connection would be noticed in the log.
+    // Nothing listens on this port: an attempt to connect would be in the log.
     let service =
         TestService::start_with(&[("CACHE_ENABLED", "false"), ("CACHE_REDIS_PORT", "1")]).await;
     let ada = service.new_user("ada").await;
@@ -260,7 +260,7 @@ async fn c32_the_log_has_one_line_for_a_request_with_outcome_and_key_and_no_secr
 }
 
 #[tokio::test]
-async fn c42_a_304_answers_who_has_the_answer_already_and_never_after_a_change() {
+async fn c42_a_client_that_has_the_answer_gets_a_304_and_never_after_a_change() {
     let service = TestService::start().await;
     let ada = service.new_user("ada").await;
     let path = service

@@ -1,7 +1,7 @@
 //! `Database` and `Transaction` by themselves: the state of a connection after an error, a timeout or an
-//! abandoned statement.
+//! dropped statement.
 //!
-//! Come here for rules of connections that no single request shows.
+//! Come here for rules of connections that a single request does not show.
 
 use std::time::Duration;
 
@@ -146,7 +146,7 @@ async fn a_dropped_transaction_is_rolled_back_and_its_connection_used_again() {
 }
 
 #[tokio::test]
-async fn an_abandoned_statement_keeps_its_place_until_the_server_has_ended_it() {
+async fn a_dropped_statement_keeps_its_connection_until_the_server_has_ended_it() {
     let test = TestDatabase::create().await;
     let database = connect(test.url());
     let before = backend_pid(&database).await;
@@ -156,7 +156,7 @@ async fn an_abandoned_statement_keeps_its_place_until_the_server_has_ended_it() 
             .await
             .is_err()
     );
-    // The only place is free again when the server is.
+    // The only connection is free when the server has ended the statement.
     let observer = test.pool().await;
     assert_eq!(backend_pid(&database).await, before);
     let sql = "SELECT state FROM pg_stat_activity WHERE pid = $1";

@@ -85,7 +85,7 @@ async fn a_write_outside_a_policy_finishes_after_its_deadline_too() {
     let limits = [PATIENT[0], PATIENT[1], ("SERVER_REQUEST_TIMEOUT", "1")];
     let service = TestService::start_with(&limits).await;
     let ada = service.new_user("ada").await;
-    // Reading goes on, so that the caller is known; the deletion waits.
+    // Reads continue, so the caller is known; the deletion waits.
     let mut lock = service.database.pool().await.begin().await.unwrap();
     sqlx::query("LOCK TABLE access_tokens IN SHARE MODE")
         .execute(&mut *lock)
@@ -101,7 +101,7 @@ async fn a_write_outside_a_policy_finishes_after_its_deadline_too() {
 }
 
 #[tokio::test]
-async fn lists_and_searches_never_keep_out_a_request_that_reads_one_row() {
+async fn lists_and_searches_never_delay_a_request_that_reads_one_row() {
     let limits = [
         PATIENT[0],
         ("DATABASE_STATEMENT_TIMEOUT", "20"),
@@ -110,14 +110,14 @@ async fn lists_and_searches_never_keep_out_a_request_that_reads_one_row() {
     ];
     let service = TestService::start_with(&limits).await;
     let ada = service.new_user("ada").await;
-    // As slow as a search can be.
+    // The slowest possible search.
     let lock = service.database.lock("widgets").await;
     let mut searches = JoinSet::new();
     for number in 0..20 {
         let path = format!("/widgets?q={number}");
         searches.spawn(service.api(Method::GET, &path, "").send());
     }
-    // Those that wait for a turn give up first: all turns are taken by then.
+    // Requests that wait for a turn fail first: then all turns are taken.
     let refused = searches.join_next().await.unwrap().unwrap().unwrap();
     assert_eq!(refused.status(), 503);
     for _ in 0..8 {

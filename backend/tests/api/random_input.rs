@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 
 use crate::support::service::TestService;
 
-/// Requests of every method to every route, with values and bytes that are mostly nonsense.
+/// Requests of every method to every route, mostly with invalid values and bytes.
 fn requests() -> impl Strategy<Value = (Method, String, Vec<u8>, Vec<u8>, Vec<u8>)> {
     let method = prop::sample::select(vec![
         "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW",
@@ -77,7 +77,7 @@ async fn random_bytes_at_every_route_give_no_500_no_panic_and_no_half_written_ro
     for round in 0..1500 {
         let (method, path, body, content_type, header) =
             strategy.new_tree(&mut runner).expect("a request").current();
-        // By hand, since a client library would refuse to send most of this.
+        // On a plain connection: a client library would refuse to send most of this.
         let mut request = format!(
             "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n",
             body.len()

@@ -167,7 +167,7 @@ async fn sigterm_lets_requests_under_way_finish_and_ends_with_0() {
         body.len()
     );
     slow.write_all(head.as_bytes()).await.unwrap();
-    // It is under way when the server has asked the database who it is from.
+    // The request is under way when the database has been asked for the caller.
     tokio::time::sleep(Duration::from_millis(200)).await;
     service.signal("TERM");
     let address = service.address().to_owned();
@@ -184,7 +184,7 @@ async fn sigterm_lets_requests_under_way_finish_and_ends_with_0() {
 }
 
 #[tokio::test]
-async fn c29_c30_the_service_starts_without_its_cache_is_ready_and_picks_it_up() {
+async fn c29_c30_the_service_starts_without_its_cache_is_ready_and_uses_it_later() {
     for (backend, setting) in [
         ("redis", "CACHE_REDIS_PORT"),
         ("memcached", "CACHE_MEMCACHED_PORT"),
@@ -235,7 +235,7 @@ async fn c29_c30_the_service_starts_without_its_cache_is_ready_and_picks_it_up()
     }
 }
 
-/// Lets a server appear on a port.
+/// Forwards a port to a server from now on.
 async fn forward(port: u16, target: u16) -> tokio::task::JoinHandle<()> {
     let listener = TcpListener::bind(("127.0.0.1", port))
         .await

@@ -1,5 +1,4 @@
-//! The tables that a program finds: older, newer, changed, locked by another instance, or owned by
-//! another role.
+//! Tables that do not fit the program: older, newer, changed, locked by another instance, or owned by another role.
 //!
 //! Come here for anything about migrations at the start, and readiness without the right tables.
 
@@ -60,7 +59,7 @@ async fn an_older_program_starts_with_newer_tables_and_says_so() {
 }
 
 #[tokio::test]
-async fn a_changed_migration_stops_the_start_and_names_the_cure() {
+async fn a_changed_migration_stops_the_start_with_a_sentence_that_says_what_to_do() {
     let database = TestDatabase::migrated().await;
     execute(
         &database,

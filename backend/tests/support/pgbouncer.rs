@@ -26,7 +26,7 @@ impl PgBouncer {
         let (port, directory) = (free_port(), unprivileged_directory("pgbouncer"));
         let server = reqwest::Url::parse(&variable("TEST_DATABASE_URL")).expect("a URL");
         let password = server.password().expect("a password");
-        // One that asks for no password would let other users of the machine into the server.
+        // Without a password other users of the machine would have access to the server.
         let users = directory.join("users");
         write_unprivileged(&users, &format!("\"postgres\" \"{password}\"\n"));
         let settings = format!(
