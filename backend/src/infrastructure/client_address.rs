@@ -12,6 +12,7 @@ use actix_web::{Error, FromRequest, HttpRequest, web};
 use serde::Deserialize;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 /// The most hops that are looked at.
 const MOST_HOPS: usize = 32;
 
@@ -33,7 +34,9 @@ impl ClientAddress {
         }
     }
 
-    fn of(request: &HttpRequest) -> Self {
+    /// The address that a request came from.
+    #[must_use]
+    pub fn of(request: &HttpRequest) -> Self {
         let peer = request.peer_addr().map_or(Self::LOCAL.0, |peer| peer.ip());
         let peer = peer.to_canonical();
         let Some(proxies) = request.app_data::<web::Data<TrustedProxies>>() else {
@@ -64,7 +67,7 @@ impl FromRequest for ClientAddress {
     }
 }
 
-/// The proxies whose `X-Forwarded-For` or `Forwarded` is believed (`TRUSTED_PROXIES`): addresses and networks, with commas
+/// The proxies whose `X-Forwarded-*` or `Forwarded` is believed (`TRUSTED_PROXIES`): addresses and networks, with commas
 /// between them. By default none.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(try_from = "String")]
@@ -92,6 +95,26 @@ impl TryFrom<String> for TrustedProxies {
 }
 
 impl TrustedProxies {
+    /// Whether no proxy is trusted.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a trusted proxy says that the client's own connection is encrypted: the first one in `X-Forwarded-Proto`, or
+    /// in `Forwarded` where there is no such header.
+    #[must_use]
+    pub fn say_that_it_came_by_tls(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
+        if !self.trusts(peer.to_canonical()) {
+            return false;
+        }
+        let first = |name| headers.get(name)?.to_str().ok()?.split(',').next();
+        let scheme = first(X_FORWARDED_PROTO)
+            .or_else(|| parameter(first(FORWARDED)?, "proto"))
+            .unwrap_or_default();
+        scheme.trim().eq_ignore_ascii_case("https")
+    }
+
     /// The client of a connection from this peer: the last hop that is no trusted proxy. `X-Forwarded-For` is read where
     /// there is one, and `Forwarded` (RFC 7239) otherwise.
     fn client_behind(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
@@ -159,9 +182,14 @@ fn hops(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
 
 /// The address in an element of `Forwarded`: `for=192.0.2.1;proto=https`, `For="[2001:db8::1]:4711"`.
 fn forwarded_for(element: &str) -> Option<IpAddr> {
+    address(parameter(element, "for")?)
+}
+
+/// The value of a parameter in an element of `Forwarded`.
+fn parameter<'a>(element: &'a str, wanted: &str) -> Option<&'a str> {
     let mut pairs = element.split(';').filter_map(|pair| pair.split_once('='));
-    let (_, node) = pairs.find(|(name, _)| name.trim().eq_ignore_ascii_case("for"))?;
-    address(node.trim().trim_matches('"'))
+    let (_, value) = pairs.find(|(name, _)| name.trim().eq_ignore_ascii_case(wanted))?;
+    Some(value.trim().trim_matches('"'))
 }
 
 /// An address, which may have a port.
@@ -230,6 +258,33 @@ mod tests {
             (("accept", "*/*"), "::1"),
         ] {
             assert_eq!(client("::1, fd00::/8", "::1", &[header]), expected);
+        }
+    }
+
+    #[test]
+    fn only_a_trusted_proxy_says_that_a_request_came_by_tls() {
+        let says = |peer: &str, name: &str, value: &str| {
+            let proxies = TrustedProxies::try_from("10.0.0.0/8".to_owned()).unwrap();
+            let request = TestRequest::default().append_header((name, value));
+            proxies
+                .say_that_it_came_by_tls(peer.parse().unwrap(), request.to_http_request().headers())
+        };
+        for (name, value, expected) in [
+            ("x-forwarded-proto", "https", true),
+            ("x-forwarded-proto", "HTTPS, http", true),
+            ("x-forwarded-proto", "http, https", false),
+            ("forwarded", "for=192.0.2.1;proto=https", true),
+            (
+                "forwarded",
+                "for=192.0.2.1; Proto=\"https\", proto=http",
+                true,
+            ),
+            ("forwarded", "for=192.0.2.1", false),
+            ("accept", "https", false),
+        ] {
+            assert_eq!(says("10.1.2.3", name, value), expected, "{name}: {value}");
+            assert_eq!(says("::ffff:10.1.2.3", name, value), expected);
+            assert!(!says("192.0.2.1", name, value));
         }
     }
 

@@ -10,6 +10,8 @@ pub mod database;
 pub mod database_feed;
 pub mod http;
 pub mod password_rule;
+pub mod rate;
+pub mod rate_limit;
 pub mod resource;
 pub mod settings;
 pub mod telemetry;

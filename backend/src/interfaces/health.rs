@@ -34,10 +34,15 @@ struct Checks {
     cache_detail: Option<String>,
 }
 
+/// The paths of `/health` and `/health/ready`.
+pub const PATHS: &[&str] = &[HEALTH, READY];
+const HEALTH: &str = "/health";
+const READY: &str = "/health/ready";
+
 /// Declares `/health` and `/health/ready`.
 pub(super) fn configure(root: &mut Resources) {
-    root.add(resource("/health").get(health))
-        .add(resource("/health/ready").get(ready));
+    root.add(resource(HEALTH).get(health))
+        .add(resource(READY).get(ready));
 }
 
 async fn health() -> HttpResponse {

@@ -10,7 +10,7 @@ use crate::infrastructure::cache::CacheMap;
 use crate::infrastructure::resource::Resources;
 use crate::modules;
 
-pub use health::Draining;
+pub use health::{Draining, PATHS as HEALTH_PATHS};
 
 /// All resources, in the order in which their paths are compared with a request's: the most frequent
 /// ones are first.

@@ -8,6 +8,8 @@ mod server;
 mod signals;
 
 use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::dev::ServerHandle;
@@ -21,12 +23,16 @@ use tracing_subscriber::util::TryInitError;
 use crate::infrastructure::auth::{Attempts, Passwords};
 use crate::infrastructure::cache::backends::BackendError;
 use crate::infrastructure::cache::{Cache, CacheOptions};
-use crate::infrastructure::client_address::{ClientAddress, TrustedProxies};
+use crate::infrastructure::client_address::ClientAddress;
 use crate::infrastructure::database::{self, Database, MigrationError};
 use crate::infrastructure::database_feed::DatabaseFeed;
-use crate::infrastructure::http::{ApiError, RequestTimeout, apply_conventions, close_connections};
+use crate::infrastructure::http::{
+    AllowedOrigins, ApiError, Conventions, RequestTimeout, SecurityHeaders, apply_conventions,
+    close_connections, cors,
+};
+use crate::infrastructure::rate_limit::{RateLimit, limit_requests};
 use crate::infrastructure::settings::{
-    AdministratorSettings, DatabaseSettings, Environment, ServerSettings, Settings,
+    AdministratorSettings, DatabaseSettings, Environment, ProtectionSettings, Settings,
 };
 use crate::infrastructure::telemetry::{self, AccessLog};
 use crate::interfaces::{self, Draining};
@@ -102,7 +108,7 @@ pub async fn serve(settings: Settings, signals: &mut Signals) -> Result<(), Star
     };
     let database = parts.database.clone();
     let feed = start_feed(&settings, &parts.cache).await?;
-    run_server(&settings.server, parts, signals).await?;
+    run_server(&settings, parts, signals).await?;
     drop(feed);
     // The end does not wait longer for a connection that does not come back.
     let _ = timeout(CLOSE, database.close()).await;
@@ -115,7 +121,6 @@ struct Parts {
     database: Database,
     passwords: Passwords,
     attempts: Attempts,
-    trusted_proxies: TrustedProxies,
     cache: Cache,
 }
 
@@ -140,7 +145,6 @@ impl Parts {
             database,
             passwords,
             attempts: Attempts::new(cache.clone(), protection.login_attempts, window),
-            trusted_proxies: protection.trusted_proxies.clone(),
             cache,
         })
     }
@@ -157,7 +161,7 @@ async fn start_feed(settings: &Settings, cache: &Cache) -> Result<DatabaseFeed, 
 }
 
 async fn run_server(
-    settings: &ServerSettings,
+    settings: &Settings,
     parts: Parts,
     signals: &mut Signals,
 ) -> Result<(), StartError> {
@@ -167,12 +171,27 @@ async fn run_server(
     let cache = web::Data::new(parts.cache);
     let passwords = web::Data::new(parts.passwords);
     let attempts = web::Data::new(parts.attempts);
-    let trusted_proxies = web::Data::new(parts.trusted_proxies);
+    let ProtectionSettings {
+        trusted_proxies,
+        hsts,
+        cors_allowed_origins: origins,
+        rate_limit,
+        ..
+    } = settings.protection.clone();
+    let security_headers = SecurityHeaders::new(hsts, trusted_proxies.clone());
+    let trusted_proxies = web::Data::new(trusted_proxies);
+    let rate_limit =
+        rate_limit.map(|rate| Arc::new(RateLimit::new(rate, interfaces::HEALTH_PATHS)));
     let drains = web::Data::new(draining.clone());
     let is_logged = telemetry::writes_requests();
-    let limit = Duration::from_secs(settings.server_request_timeout);
+    let settings = &settings.server;
+    let time_limit = Duration::from_secs(settings.server_request_timeout);
     let app = move || {
-        let timeout = RequestTimeout::start(limit);
+        let conventions = Rc::new(Conventions {
+            timeout: RequestTimeout::start(time_limit),
+            security_headers: security_headers.clone(),
+        });
+        let rate_limit = rate_limit.clone();
         App::new()
             .app_data(web::Data::clone(&database))
             .app_data(web::Data::clone(&cache))
@@ -180,10 +199,18 @@ async fn run_server(
             .app_data(web::Data::clone(&attempts))
             .app_data(web::Data::clone(&trusted_proxies))
             .app_data(web::Data::clone(&drains))
-            // The first to be wrapped is the innermost.
+            // The first to be wrapped is the innermost. A page of another origin reads a 429 too.
+            .wrap(Condition::new(
+                rate_limit.is_some(),
+                from_fn(move |request, next| limit_requests(rate_limit.clone(), request, next)),
+            ))
+            .wrap(Condition::new(
+                origins != AllowedOrigins::None,
+                cors(&origins),
+            ))
             .wrap(Condition::new(is_logged, TracingLogger::<AccessLog>::new()))
             .wrap(from_fn(move |request, next| {
-                apply_conventions(timeout.clone(), request, next)
+                apply_conventions(Rc::clone(&conventions), request, next)
             }))
             .configure(interfaces::configure)
     };

@@ -10,5 +10,5 @@ mod username;
 pub use attempts::{Attempts, Claimed};
 pub use caller::{Caller, RequireCaller, RequireSuperuser};
 pub use password::Passwords;
-pub use token::{AccessToken, IssuedToken, issue, revoke, revoke_all, revoke_others};
+pub use token::{AccessToken, IssuedToken, find_owner, issue, revoke, revoke_all, revoke_others};
 pub use username::Username;

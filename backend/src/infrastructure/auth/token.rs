@@ -15,7 +15,7 @@ const LIFETIME_DAYS: i64 = 30;
 
 /// The hash of a token. Only the hash is stored. The time of a look-up by hash gives no information
 /// about other tokens.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AccessToken([u8; 32]);
 
 /// Without the hash: it finds the row of a token, so it must not be logged.
@@ -93,6 +93,18 @@ pub async fn issue(
     .await?
     .rows_affected();
     Ok((issued == 1).then_some(IssuedToken { token, expires_at }))
+}
+
+/// The id of the user whose token it is, if it is valid. This does not authenticate a request: see
+/// [`Caller`](super::Caller).
+pub async fn find_owner(database: &Database, token: &AccessToken) -> Result<Option<i64>, ApiError> {
+    let owner = sqlx::query_scalar!(
+        "SELECT user_id FROM access_tokens WHERE token_hash = $1 AND expires_at > now()",
+        token.hash()
+    )
+    .fetch_optional(database)
+    .await?;
+    Ok(owner)
 }
 
 /// Revokes one token.

@@ -4,6 +4,7 @@
 //! Come here to change a rule that applies to every route. It is one middleware, since each further one
 //! costs every request.
 
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
@@ -17,6 +18,7 @@ use actix_web::{Error, HttpMessage};
 use super::problem::{ErrorWithoutRequest, is_bare_error, render};
 use super::request_id::{RequestId, X_REQUEST_ID};
 use super::request_timeout::RequestTimeout;
+use super::security_headers::{self, SecurityHeaders};
 
 /// Whether each answer closes its connection.
 static CLOSES_CONNECTIONS: AtomicBool = AtomicBool::new(false);
@@ -29,15 +31,24 @@ pub fn close_connections() {
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
+/// What the conventions need to know about the service.
+#[derive(Debug)]
+pub struct Conventions {
+    /// The limit of the time that a handler may take.
+    pub timeout: RequestTimeout,
+    /// The headers that protect browsers.
+    pub security_headers: SecurityHeaders,
+}
+
 /// A middleware that gives the request its [`RequestId`], routes `/widgets/` like `/widgets`, answers
-/// for a handler that takes too long, gives every error its problem body, and keeps answers to callers
-/// out of other caches (`Cache-Control: no-store`), unless the route says otherwise.
+/// for a handler that takes too long, gives every error its problem body, adds the headers that protect browsers, and keeps
+/// answers to callers out of other caches (`Cache-Control: no-store`), unless the route says otherwise.
 ///
 /// # Errors
 /// Errors of the inner service that have no answer, such as a panic of a handler. They become problems
 /// too.
 pub async fn apply_conventions<B: MessageBody + 'static>(
-    timeout: RequestTimeout,
+    conventions: Rc<Conventions>,
     mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
@@ -46,7 +57,7 @@ pub async fn apply_conventions<B: MessageBody + 'static>(
     if request.path().ends_with('/') {
         trim_trailing_slashes(&mut request);
     }
-    let mut response = match timeout.limit(&request_id, request, next).await {
+    let mut response = match conventions.timeout.limit(&request_id, request, next).await {
         Ok(response) if is_bare_error(&response) => {
             render(response, &request_id).map_into_right_body()
         }
@@ -61,11 +72,15 @@ pub async fn apply_conventions<B: MessageBody + 'static>(
     // caller alone.
     let needs_no_store = !response.headers().contains_key(CACHE_CONTROL)
         && response.request().headers().contains_key(AUTHORIZATION);
+    let promises_tls = conventions
+        .security_headers
+        .promises_tls(response.request());
     let headers = response.headers_mut();
     if needs_no_store {
         headers.insert(CACHE_CONTROL, NO_STORE);
     }
     headers.insert(X_REQUEST_ID, request_id.into_header());
+    security_headers::insert(headers, promises_tls);
     Ok(response)
 }
 

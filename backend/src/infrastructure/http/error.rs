@@ -77,6 +77,9 @@ pub enum ApiError {
     /// 429: too many wrong passwords for the account or from the address; the time until there may be another.
     #[error("too many wrong passwords: try again when the time in `Retry-After` is over")]
     TooManyAttempts(Duration),
+    /// 429: more requests than `RATE_LIMIT`; the time until there may be another.
+    #[error("too many requests: try again when the time in `Retry-After` is over")]
+    TooManyRequests(Duration),
     /// 500
     #[error("something went wrong on our side")]
     Internal,
@@ -131,7 +134,7 @@ impl ResponseError for ApiError {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE
             }
             Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::TooManyAttempts(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyAttempts(_) | Self::TooManyRequests(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -151,7 +154,7 @@ impl ResponseError for ApiError {
                     HeaderValue::from_static("identity"),
                 );
             }
-            Self::TooManyAttempts(remaining) => {
+            Self::TooManyAttempts(remaining) | Self::TooManyRequests(remaining) => {
                 let seconds = remaining.as_millis().div_ceil(1000).max(1);
                 let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
                 response

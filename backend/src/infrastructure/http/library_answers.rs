@@ -182,6 +182,7 @@ impl<'a> LibraryAnswer<'a> {
              content-length: {}\r\n\
              connection: close\r\n\
              content-type: application/problem+json\r\n\
+             referrer-policy: no-referrer\r\n\
              x-content-type-options: nosniff\r\n\
              x-request-id: {request_id}\r\n\
              {}\r\n\r\n",

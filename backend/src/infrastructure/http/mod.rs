@@ -4,6 +4,7 @@
 
 mod answer;
 mod conventions;
+mod cors;
 mod error;
 mod extract;
 mod if_match;
@@ -14,9 +15,11 @@ mod problem;
 mod request_id;
 mod request_timeout;
 mod route;
+mod security_headers;
 
 pub use answer::{Answer, Success, created, no_content, ok};
-pub use conventions::{apply_conventions, close_connections};
+pub use conventions::{Conventions, apply_conventions, close_connections};
+pub use cors::{AllowedOrigins, cors};
 pub use error::{ApiError, ApiResult, FieldError};
 pub use extract::{Json, Query, nullable, present, without_nul};
 pub use if_match::IfMatch;
@@ -26,3 +29,4 @@ pub use path::{PathId, PathText};
 pub use request_id::RequestId;
 pub use request_timeout::RequestTimeout;
 pub use route::get;
+pub use security_headers::{Hsts, SecurityHeaders};

@@ -50,7 +50,7 @@ pub struct Settings {
     pub cache: CacheSettings,
     /// `LOG_*`.
     pub logging: LoggingSettings,
-    /// `LOGIN_*`, `TRUSTED_PROXIES`.
+    /// `LOGIN_*`, `RATE_LIMIT`, `TRUSTED_PROXIES`, `HSTS`, `CORS_ALLOWED_ORIGINS`.
     pub protection: ProtectionSettings,
     /// `ADMIN_*`.
     pub administrator: AdministratorSettings,

@@ -1,10 +1,13 @@
-//! What clients may do how often, and whose word counts for their address (`LOGIN_*`, `TRUSTED_PROXIES`).
+//! What clients may do how often, whose word counts for their address, and what browsers may do (`LOGIN_*`, `RATE_LIMIT`,
+//! `TRUSTED_PROXIES`, `HSTS`, `CORS_ALLOWED_ORIGINS`).
 
 use garde::Validate;
 use serde::Deserialize;
 
 use super::variable::{Kind, Section, Variable};
 use crate::infrastructure::client_address::TrustedProxies;
+use crate::infrastructure::http::{AllowedOrigins, Hsts};
+use crate::infrastructure::rate::Rate;
 
 /// The variables of the protection.
 pub(super) const SECTION: Section = Section {
@@ -23,12 +26,34 @@ pub(super) const SECTION: Section = Section {
             meaning: "Seconds of the window, from the first wrong password on",
         },
         Variable {
+            name: "RATE_LIMIT",
+            kind: Kind::Text(
+                "a number of requests from 1 to 1000000 and a time, such as `100/minute`: second, minute, hour or day",
+            ),
+            default: "",
+            meaning: "Requests of a caller, or of an address without a valid token, to each instance; after them 429. No limit if it is empty",
+        },
+        Variable {
             name: "TRUSTED_PROXIES",
             kind: Kind::Text(
                 "addresses and networks with commas between them, such as `10.0.0.0/8, ::1`",
             ),
             default: "",
             meaning: "Proxies whose `X-Forwarded-For` or `Forwarded` names the client; without them all clients behind a proxy share its address and its limits",
+        },
+        Variable {
+            name: "HSTS",
+            kind: Kind::Choice(&["auto", "always", "never"]),
+            default: "auto",
+            meaning: "Which answers tell browsers to come by TLS only, for a year (`Strict-Transport-Security`); `auto`: those to requests that came by TLS, as a trusted proxy says",
+        },
+        Variable {
+            name: "CORS_ALLOWED_ORIGINS",
+            kind: Kind::Text(
+                "`*`, or origins with commas between them, such as `https://app.example.com, http://localhost:5173`",
+            ),
+            default: "",
+            meaning: "Origins whose pages may read the answers in a browser; `*` for all. Pages of the own origin always may",
         },
     ],
 };
@@ -43,9 +68,18 @@ pub struct ProtectionSettings {
     /// `LOGIN_WINDOW`: seconds of the window.
     #[garde(range(min = 1, max = 604_800))]
     pub login_window: u64,
+    /// `RATE_LIMIT`: requests of a caller or an address; without it, as many as they like.
+    #[garde(skip)]
+    pub rate_limit: Option<Rate>,
     /// `TRUSTED_PROXIES`: proxies whose word counts for the address of a client.
     #[garde(skip)]
     pub trusted_proxies: TrustedProxies,
+    /// `HSTS`: which answers carry `Strict-Transport-Security`.
+    #[garde(skip)]
+    pub hsts: Hsts,
+    /// `CORS_ALLOWED_ORIGINS`: origins whose pages may read the answers.
+    #[garde(skip)]
+    pub cors_allowed_origins: AllowedOrigins,
 }
 
 impl Default for ProtectionSettings {
@@ -53,7 +87,10 @@ impl Default for ProtectionSettings {
         Self {
             login_attempts: 10,
             login_window: 900,
+            rate_limit: None,
             trusted_proxies: TrustedProxies::default(),
+            hsts: Hsts::default(),
+            cors_allowed_origins: AllowedOrigins::default(),
         }
     }
 }

@@ -69,6 +69,8 @@ pub fn has_our_prefix(name: &str) -> bool {
         "SERVER_",
         "LOG_",
         "LOGIN_",
+        "RATE_",
+        "CORS_",
         "TRUSTED_",
         "ADMIN_",
     ]

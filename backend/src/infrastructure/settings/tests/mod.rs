@@ -4,6 +4,7 @@
 mod document;
 mod files;
 mod kinds;
+mod protection;
 mod syntax;
 
 use proptest::prelude::*;

@@ -1,0 +1,52 @@
+//! Whose token a request has, for the limit alone.
+//!
+//! Come here for the cost of a token under the limit. Nobody is let in by this: routes authenticate for themselves, at every
+//! request.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::time::timeout;
+
+use crate::infrastructure::auth::{AccessToken, find_owner};
+use crate::infrastructure::database::Database;
+
+/// The time for which a token's owner is remembered. A revoked token counts for its owner that long.
+const REMEMBERED: Duration = Duration::from_mins(1);
+/// The most tokens that are remembered: some 4 MiB.
+const MAX_TOKENS: usize = 32_768;
+/// The longest wait for the database. After it the request counts for its address.
+const LOOK_UP: Duration = Duration::from_millis(250);
+
+/// The owners of the tokens that came lately.
+#[derive(Debug, Default)]
+pub(super) struct Callers(Mutex<HashMap<AccessToken, (i64, Instant)>>);
+
+impl Callers {
+    /// The owner of a valid token; `None` while the database is unavailable.
+    pub(super) async fn owner_of(&self, token: AccessToken, database: &Database) -> Option<i64> {
+        let now = Instant::now();
+        let remembered = self.lock().get(&token).copied();
+        if let Some((owner, until)) = remembered
+            && now < until
+        {
+            return Some(owner);
+        }
+        let found = timeout(LOOK_UP, find_owner(database, &token)).await;
+        let owner = found.ok()?.ok()??;
+        let mut known = self.lock();
+        if known.len() >= MAX_TOKENS {
+            known.retain(|_, (_, until)| now < *until);
+        }
+        if known.len() >= MAX_TOKENS {
+            known.clear();
+        }
+        known.insert(token, (owner, now + REMEMBERED));
+        Some(owner)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<AccessToken, (i64, Instant)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

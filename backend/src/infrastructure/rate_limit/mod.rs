@@ -1,0 +1,254 @@
+//! The limit of requests (`RATE_LIMIT`): of a caller, or of an address where there is no valid token.
+//!
+//! Come here to change what is counted and what clients are told. Each instance counts by itself: a round trip for each request
+//! would cost more than most answers. Wrong passwords are limited elsewhere (`auth::attempts`), on all instances together.
+
+mod buckets;
+mod callers;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::body::{BoxBody, EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpRequest, web};
+use governor::clock::{Clock, DefaultClock};
+use governor::middleware::StateInformationMiddleware;
+use governor::{Quota, RateLimiter};
+
+use crate::infrastructure::auth::AccessToken;
+use crate::infrastructure::client_address::ClientAddress;
+use crate::infrastructure::database::Database;
+use crate::infrastructure::http::ApiError;
+use crate::infrastructure::rate::Rate;
+
+use buckets::{Buckets, Key};
+use callers::Callers;
+
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+/// Counts the requests of an instance. Its workers share it.
+#[derive(Debug)]
+pub struct RateLimit<C: Clock = DefaultClock> {
+    limiter: RateLimiter<Key, Buckets, C, StateInformationMiddleware>,
+    callers: Callers,
+    /// `RateLimit-Policy`, of callers and of addresses.
+    policies: [HeaderValue; 2],
+    /// The time in which one more request is allowed.
+    period: Duration,
+    exempt: &'static [&'static str],
+}
+
+/// What a client may still do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Allowance {
+    /// Requests at once.
+    remaining: u32,
+    /// The time until one more is allowed.
+    more_after: Duration,
+}
+
+impl RateLimit {
+    /// Allows a rate: as many requests at once as it has, and then one after the other, evenly. Paths in `exempt` are neither
+    /// counted nor refused.
+    #[must_use]
+    pub fn new(rate: Rate, exempt: &'static [&'static str]) -> Self {
+        Self::with_clock(rate, exempt, DefaultClock::default())
+    }
+}
+
+impl<C: Clock> RateLimit<C> {
+    fn with_clock(rate: Rate, exempt: &'static [&'static str], clock: C) -> Self {
+        let Rate { requests, seconds } = rate;
+        let period = Duration::from_secs(seconds.into()) / requests.get();
+        // A rate is at least one request a day and at most one in a microsecond, so the period is never zero.
+        let quota = Quota::with_period(period).unwrap_or(Quota::per_second(requests));
+        let policy = |name| {
+            let text = format!("\"{name}\";q={requests};w={seconds}");
+            HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""))
+        };
+        Self {
+            limiter: RateLimiter::new(quota.allow_burst(requests), Buckets::new(), clock),
+            callers: Callers::default(),
+            policies: [policy("caller"), policy("address")],
+            period,
+            exempt,
+        }
+    }
+
+    /// Counts a request.
+    ///
+    /// # Errors
+    /// It is one too many; it does not count.
+    fn count(&self, key: Key) -> Result<Allowance, Allowance> {
+        match self.limiter.check_key(&key) {
+            Ok(state) => Ok(Allowance {
+                remaining: state.remaining_burst_capacity(),
+                more_after: self.period,
+            }),
+            Err(until) => Err(Allowance {
+                remaining: 0,
+                more_after: until.wait_time_from(self.limiter.clock().now()),
+            }),
+        }
+    }
+
+    async fn key_of(&self, request: &HttpRequest) -> Key {
+        let token = AccessToken::from_request(request);
+        let database = request.app_data::<web::Data<Database>>();
+        if let (Some(token), Some(database)) = (token, database)
+            && let Some(id) = self.callers.owner_of(token, database).await
+        {
+            return Key::Caller(id);
+        }
+        Key::Network(ClientAddress::of(request).network())
+    }
+
+    /// Tells a client of the limit (draft-ietf-httpapi-ratelimit-headers-11).
+    fn tell(&self, headers: &mut HeaderMap, key: Key, allowance: Allowance) {
+        let (name, policy) = match key {
+            Key::Caller(_) => ("caller", &self.policies[0]),
+            Key::Network(_) => ("address", &self.policies[1]),
+        };
+        let Allowance {
+            remaining,
+            more_after,
+        } = allowance;
+        let seconds = whole_seconds(more_after);
+        let text = format!("\"{name}\";r={remaining};t={seconds}");
+        if let Ok(value) = HeaderValue::try_from(text) {
+            headers.insert(RATE_LIMIT, value);
+        }
+        headers.insert(RATE_LIMIT_POLICY, policy.clone());
+    }
+}
+
+/// Rounded up: a client that comes back then is not refused again.
+fn whole_seconds(time: Duration) -> u128 {
+    time.as_millis().div_ceil(1000).max(1)
+}
+
+/// A middleware that answers with 429 where the limit is reached. Without a limit it does nothing.
+///
+/// # Errors
+/// Those of the inner service.
+pub async fn limit_requests<B: MessageBody + 'static>(
+    limit: Option<Arc<RateLimit>>,
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
+    let limit = limit.filter(|limit| !limit.exempt.contains(&request.path()));
+    let Some(limit) = limit else {
+        return Ok(next.call(request).await?.map_into_left_body());
+    };
+    let key = limit.key_of(request.request()).await;
+    let counted = limit.count(key);
+    let (mut response, allowance) = match counted {
+        Ok(allowance) => (next.call(request).await?.map_into_left_body(), allowance),
+        Err(allowance) => {
+            let error = ApiError::TooManyRequests(allowance.more_after);
+            let response = request.error_response(error);
+            (response.map_into_right_body(), allowance)
+        }
+    };
+    limit.tell(response.headers_mut(), key, allowance);
+    Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use governor::clock::FakeRelativeClock;
+
+    use super::*;
+
+    fn limit(rate: &str) -> (RateLimit<FakeRelativeClock>, FakeRelativeClock) {
+        let clock = FakeRelativeClock::default();
+        let rate = Rate::try_from(rate.to_owned()).unwrap();
+        (RateLimit::with_clock(rate, &[], clock.clone()), clock)
+    }
+
+    #[test]
+    fn a_client_has_its_requests_at_once_and_then_evenly() {
+        let (limit, clock) = limit("3/minute");
+        let key = Key::Network([192, 0, 2, 1].into());
+        let evenly = Duration::from_secs(20);
+        for remaining in [2, 1, 0] {
+            let more_after = evenly;
+            assert_eq!(
+                limit.count(key),
+                Ok(Allowance {
+                    remaining,
+                    more_after
+                })
+            );
+        }
+        let refused = |more_after| {
+            Err(Allowance {
+                remaining: 0,
+                more_after,
+            })
+        };
+        assert_eq!(limit.count(key), refused(evenly));
+        clock.advance(Duration::from_secs(5));
+        // Refused requests do not count: the time does not begin again.
+        assert_eq!(limit.count(key), refused(Duration::from_secs(15)));
+        clock.advance(Duration::from_secs(15));
+        assert!(limit.count(key).is_ok());
+        assert_eq!(limit.count(key), refused(evenly));
+        clock.advance(Duration::from_hours(1));
+        assert_eq!(limit.count(key).unwrap().remaining, 2);
+    }
+
+    #[test]
+    fn clients_do_not_share_a_limit() {
+        let (limit, _) = limit("1/day");
+        let keys = [
+            Key::Caller(1),
+            Key::Caller(2),
+            Key::Network([192, 0, 2, 1].into()),
+            Key::Network([192, 0, 2, 2].into()),
+        ];
+        assert!(keys.iter().all(|key| limit.count(*key).is_ok()));
+        assert!(keys.iter().all(|key| limit.count(*key).is_err()));
+    }
+
+    #[test]
+    fn the_highest_and_the_lowest_rate_are_limits() {
+        for (rate, requests) in [("1/day", 1), ("1000000/second", 1_000_000)] {
+            let (limit, _) = limit(rate);
+            for _ in 0..requests {
+                assert!(limit.count(Key::Caller(1)).is_ok(), "{rate}");
+            }
+            assert!(limit.count(Key::Caller(1)).is_err(), "{rate}");
+        }
+    }
+
+    #[test]
+    fn a_client_is_told_in_the_words_of_the_draft() {
+        let (limit, _) = limit("100/minute");
+        let told = |key, more_after| {
+            let mut headers = HeaderMap::new();
+            let allowance = Allowance {
+                remaining: 7,
+                more_after,
+            };
+            limit.tell(&mut headers, key, allowance);
+            (
+                headers.get(RATE_LIMIT).cloned().unwrap(),
+                headers.get(RATE_LIMIT_POLICY).cloned().unwrap(),
+            )
+        };
+        let (now, policy) = told(Key::Caller(1), Duration::from_millis(600));
+        assert_eq!(now, "\"caller\";r=7;t=1");
+        assert_eq!(policy, "\"caller\";q=100;w=60");
+        let (now, policy) = told(
+            Key::Network([192, 0, 2, 1].into()),
+            Duration::from_millis(1001),
+        );
+        assert_eq!(now, "\"address\";r=7;t=2");
+        assert_eq!(policy, "\"address\";q=100;w=60");
+    }
+}
