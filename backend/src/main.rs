@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use backend::infrastructure::settings::{self, Settings};
 use backend::interfaces;
 use backend::modules::users::UserCreate;
-use backend::startup::{self, Signals};
+use backend::startup::{self, Finding, Signals};
 use clap::{Parser, Subcommand};
 use garde::Validate;
 use mimalloc::MiMalloc;
@@ -31,6 +31,8 @@ enum Command {
     Serve,
     /// Bring the tables up to date
     Migrate,
+    /// Check settings, database, cache servers, clocks and declarations; one line each with what to do
+    Check,
     /// Create a superuser; the password is asked for
     CreateSuperuser {
         /// 2 to 32 of a-z, 0-9 and `_`
@@ -86,22 +88,23 @@ async fn handle_signals_and_run() -> Result<ExitCode, Box<dyn std::error::Error>
     tokio::select! {
         biased;
         stop = signals.next() => Ok(stop.exit_code().into()),
-        outcome = run(command) => outcome.map(|()| ExitCode::SUCCESS),
+        outcome = run(command) => outcome,
     }
 }
 
-async fn run(command: Command) -> Result<(), Box<dyn std::error::Error>> {
+async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
     // These commands describe the settings, so they do not need valid ones.
     match command {
         Command::Settings { example: true, .. } => {
             io::stdout().write_all(settings::example().as_bytes())?;
-            return Ok(());
+            return Ok(ExitCode::SUCCESS);
         }
         Command::Settings { document: true, .. } => {
             io::stdout().write_all(settings::document().as_bytes())?;
-            return Ok(());
+            return Ok(ExitCode::SUCCESS);
         }
-        Command::Routes { json } => return print_routes(json),
+        Command::Routes { json } => return print_routes(json).map(|()| ExitCode::SUCCESS),
+        Command::Check => return print_check().await,
         _ => {}
     }
     let settings = Settings::load()?;
@@ -121,7 +124,7 @@ async fn run(command: Command) -> Result<(), Box<dyn std::error::Error>> {
             writeln!(io::stdout(), "{value}")?;
         }
         // Handled above: these commands end by themselves at a signal, or need no settings.
-        Command::Serve | Command::Routes { .. } => {}
+        Command::Serve | Command::Routes { .. } | Command::Check => {}
         Command::Migrate => startup::migrate(&settings.database).await?,
         Command::CreateSuperuser {
             username,
@@ -144,7 +147,21 @@ async fn run(command: Command) -> Result<(), Box<dyn std::error::Error>> {
             }
         }
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints a line for each finding. The exit code is 1 where one of them keeps the service from working.
+async fn print_check() -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let findings = startup::check(Settings::load()).await;
+    for finding in &findings {
+        writeln!(io::stdout(), "{finding}")?;
+    }
+    let has_failed = findings.iter().any(Finding::has_failed);
+    Ok(if has_failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 /// Prints the map to standard output even if it has mistakes, which are then the error.

@@ -22,13 +22,14 @@ fn resources() -> [Resources; 2] {
     [api, root]
 }
 
-/// The map of all declared routes (C47).
+/// The map of all declared routes, and of the changes that the modules' triggers record (C47).
 #[must_use]
 pub fn map() -> CacheMap {
     resources()
         .iter()
         .map(Resources::map)
         .fold(CacheMap::default(), CacheMap::join)
+        .with_changes(&modules::changes())
 }
 
 /// Mounts all resources.

@@ -1,9 +1,12 @@
-//! The check of all declared routes and policies, before anything else is started (C47).
+//! The check of all declared routes, policies and changes, before the server listens (C47).
 //!
-//! Come here to change when the start is refused. The sentences themselves are in `cache::map`.
+//! Come here to change when the start is refused. The sentences themselves are in `cache::map` and
+//! `database_feed::triggers`.
 
 use super::StartError;
-use crate::infrastructure::cache::CacheMap;
+use crate::infrastructure::cache::{CacheMap, Changes};
+use crate::infrastructure::database::Database;
+use crate::infrastructure::database_feed;
 
 /// Refuses to start where declared routes and policies do not fit together. `registered` are the names of the cache's backends, or
 /// `None` where the cache is off.
@@ -13,6 +16,31 @@ pub(super) fn check(map: &CacheMap, registered: Option<&[&str]>) -> Result<(), S
         Ok(())
     } else {
         Err(StartError::Declarations(mistakes))
+    }
+}
+
+/// Refuses to start where a trigger does not record an argument that a module declares. Changes that no trigger records are
+/// errors in the log: the service answers, and only such changes do not reach the cache. The start is not refused for them,
+/// since a trigger that is disabled for an hour must not keep instances from restarting.
+pub(super) async fn check_triggers(
+    database: &Database,
+    declared: &[Changes],
+) -> Result<(), StartError> {
+    match database_feed::check_triggers(database, declared).await {
+        Ok(faults) => {
+            for fault in &faults.unrecorded {
+                tracing::error!("{fault}");
+            }
+            if faults.mistakes.is_empty() {
+                Ok(())
+            } else {
+                Err(StartError::Declarations(faults.mistakes))
+            }
+        }
+        Err(error) => {
+            tracing::warn!("the triggers of the feed could not be checked: {error}");
+            Ok(())
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Come here to change the order of the start or of the end. Parts must not be built elsewhere.
 
+mod check;
 mod declarations;
 mod listeners;
 mod server;
@@ -39,6 +40,7 @@ use crate::interfaces::{self, Draining};
 use crate::modules;
 use crate::modules::users::{self, UserCreate};
 
+pub use check::{Finding, check};
 use listeners::Listeners;
 pub use signals::{Signals, Stop};
 
@@ -107,7 +109,7 @@ pub async fn serve(settings: Settings, signals: &mut Signals) -> Result<(), Star
         parts = Parts::prepare(&settings) => parts?,
     };
     let database = parts.database.clone();
-    let feed = start_feed(&settings, &parts.cache).await?;
+    let feed = start_feed(&settings, &parts).await?;
     run_server(&settings, parts, signals).await?;
     drop(feed);
     // The end does not wait longer for a connection that does not come back.
@@ -151,9 +153,11 @@ impl Parts {
 }
 
 /// The feed delivers what is still to be delivered before the server listens.
-async fn start_feed(settings: &Settings, cache: &Cache) -> Result<DatabaseFeed, StartError> {
+async fn start_feed(settings: &Settings, parts: &Parts) -> Result<DatabaseFeed, StartError> {
     let feed = if settings.cache.cache_enabled && settings.cache.cache_database_feed {
-        DatabaseFeed::start(&settings.database, cache, &modules::changes()).await?
+        let changes = modules::changes();
+        declarations::check_triggers(&parts.database, &changes).await?;
+        DatabaseFeed::start(&settings.database, &parts.cache, &changes).await?
     } else {
         DatabaseFeed::sweep_only(&settings.database)?
     };

@@ -15,6 +15,7 @@ mod bad_input;
 mod browsers;
 mod cache_headers;
 mod caching;
+mod check;
 mod database;
 mod deadlines;
 mod if_match;

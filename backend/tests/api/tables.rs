@@ -137,6 +137,50 @@ async fn a_role_that_may_only_read_and_write_rows_suffices_where_nothing_is_to_m
 }
 
 #[tokio::test]
+async fn c53_a_table_without_its_trigger_is_an_error_in_the_log() {
+    let database = TestDatabase::migrated().await;
+    execute(&database, "DROP TRIGGER users_updated ON users").await;
+    let environment = [("CACHE_DATABASE_FEED", "true"), ("CACHE_BACKEND", "memory")];
+    let service = Service::start(&database.url(), &environment).await;
+    assert!(
+        is_logged(
+            &service,
+            "the table `users` has no trigger that records UPDATE"
+        ),
+        "{:#?}",
+        service.log()
+    );
+}
+
+#[tokio::test]
+async fn c47_a_trigger_that_lacks_a_declared_argument_stops_the_start() {
+    let database = TestDatabase::migrated().await;
+    execute(&database, "DROP TRIGGER users_inserted_or_deleted ON users").await;
+    execute(
+        &database,
+        "CREATE TRIGGER users_inserted_or_deleted AFTER INSERT OR DELETE ON users FOR EACH ROW
+         EXECUTE FUNCTION record_cache_change('users', 'user_id', 'id', 'usernam', 'username')",
+    )
+    .await;
+    let url = database.url();
+    let environment = [
+        ("DATABASE_URL", url.as_str()),
+        ("CACHE_DATABASE_FEED", "true"),
+        ("CACHE_BACKEND", "memory"),
+        ("LOG_LEVEL", "off"),
+    ];
+    let lines = errors(&run(&environment, &["serve"], ""));
+    assert_eq!(lines.len(), 1, "{lines:#?}");
+    for part in [
+        "changes of `users` (backend/src/modules/users/cache.rs:",
+        "`users_inserted_or_deleted`",
+        "does not record `username`; it records `user_id`, `usernam`",
+    ] {
+        assert!(lines[0].contains(part), "`{part}` in {lines:#?}");
+    }
+}
+
+#[tokio::test]
 async fn sigterm_ends_a_program_that_waits_for_another_one_that_migrates() {
     let database = TestDatabase::create().await;
     let url = database.url();

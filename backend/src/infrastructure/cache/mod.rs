@@ -42,8 +42,6 @@ pub use keys::{CacheArguments, ResourceIdType, bind_argument, bind_caller, escap
 pub use map::{CacheMap, DeclaredRoute, MapInvalidations, MapRow, RequiredCaller, RoutePolicy};
 pub use middleware::{CacheMiddleware, CacheOutcome, InvalidRequestError};
 pub use options::{BackendKind, CacheOptions, MemcachedOptions, RedisOptions};
-pub use policy::{CachePolicy, Invalidation};
-pub use provider::{
-    Cache, CacheError, CacheHealth, Change, Changes, Computation, Deliveries, Provider,
-};
+pub use policy::{CachePolicy, Changes, Invalidation};
+pub use provider::{Cache, CacheError, CacheHealth, Change, Computation, Deliveries, Provider};
 pub use stored::entity_tag;

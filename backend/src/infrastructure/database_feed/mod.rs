@@ -22,5 +22,7 @@
 mod drain;
 mod feed;
 mod rows;
+mod triggers;
 
 pub use feed::DatabaseFeed;
+pub use triggers::{TriggerFaults, check_triggers};

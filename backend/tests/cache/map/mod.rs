@@ -1,6 +1,7 @@
 //! The map of declared routes (C47): declarations that the start refuses, and declarations that it
 //! accepts. Come here when a sentence of the start changes, or a mistake was not found.
 
+mod changes;
 mod invalidations;
 mod reads;
 mod right;

@@ -3,19 +3,22 @@
 //! Come here to add a check. A line names the route, the policy and the cure. Do not stop at the first
 //! mistake.
 
+mod changes;
 mod invalidations;
 mod reads;
 mod sentences;
 
 use self::sentences::{Context, Place};
 use super::route::{DeclaredRoute, RoutePolicy};
+use super::sources::Sources;
 use super::stored;
-use crate::infrastructure::cache::policy::CachePolicy;
+use crate::infrastructure::cache::policy::{CachePolicy, Changes};
 
 /// Finds all mistakes.
 pub(super) fn find(
     routes: &[DeclaredRoute],
     stored_by_services: &[CachePolicy],
+    changes: &[Changes],
     registered: Option<&[&str]>,
 ) -> Vec<String> {
     let context = Context {
@@ -37,13 +40,18 @@ pub(super) fn find(
             RoutePolicy::Ends(invalidation) => {
                 let place = Place::of_write(route, invalidation);
                 found.extend(
-                    invalidations::check(&context, route, invalidation)
+                    invalidations::check(&context, &Sources::of(route), invalidation)
                         .iter()
                         .map(|mistake| place.say(mistake)),
                 );
             }
         }
     }
+    found.extend(
+        changes
+            .iter()
+            .flat_map(|changes| changes::check(&context, changes)),
+    );
     found.extend(reads::check_pairs(routes));
     found
 }

@@ -11,7 +11,7 @@ mod sources;
 mod stored;
 mod table;
 
-use crate::infrastructure::cache::policy::CachePolicy;
+use crate::infrastructure::cache::policy::{CachePolicy, Changes};
 
 pub use route::{DeclaredRoute, RequiredCaller, RoutePolicy};
 pub use table::{MapInvalidations, MapRow};
@@ -22,6 +22,7 @@ pub struct CacheMap {
     routes: Vec<DeclaredRoute>,
     stored_by_services: Vec<CachePolicy>,
     declaration_mistakes: Vec<String>,
+    changes: Vec<Changes>,
 }
 
 impl CacheMap {
@@ -37,7 +38,15 @@ impl CacheMap {
             routes,
             stored_by_services,
             declaration_mistakes,
+            changes: Vec::new(),
         }
+    }
+
+    /// This map, and changes that come from outside: what they end is checked as if they were writes.
+    #[must_use]
+    pub fn with_changes(mut self, changes: &[Changes]) -> Self {
+        self.changes.extend(changes);
+        self
     }
 
     /// This map and the routes of another one.
@@ -46,6 +55,7 @@ impl CacheMap {
         self.routes.extend(other.routes);
         self.stored_by_services.extend(other.stored_by_services);
         self.declaration_mistakes.extend(other.declaration_mistakes);
+        self.changes.extend(other.changes);
         self
     }
 
@@ -63,6 +73,7 @@ impl CacheMap {
         found.extend(mistakes::find(
             &self.routes,
             &self.stored_by_services,
+            &self.changes,
             registered,
         ));
         found

@@ -1,15 +1,20 @@
-//! The arguments of a route, and their sources.
+//! The arguments of a route, or of changes from outside, and their sources.
 //!
 //! Come here when the map says that an argument has no source. Values are collected in
 //! `keys::arguments`, for each request.
 
 use super::route::{DeclaredRoute, RequiredCaller, RoutePolicy};
 use crate::infrastructure::cache::keys::{CALLER, QUERY_HASH, QueryType};
+use crate::infrastructure::cache::policy::Changes;
 
-/// The names of a route's arguments.
+/// The names of the arguments of a route, or of changes.
 #[derive(Debug)]
 pub(super) struct Sources {
     names: Vec<String>,
+    /// The number of names at the beginning from which an id is inferred (C7).
+    inferred_from: usize,
+    /// Whether they belong to changes, and not to a route.
+    are_of_changes: bool,
     /// The declared query does not list its fields, so any name may be one of them.
     is_open: bool,
 }
@@ -18,10 +23,13 @@ impl Sources {
     /// The arguments of a route: path parameters, the caller, the fields of the declared query, and the
     /// names that the policy declares as bound.
     pub(super) fn of(route: &DeclaredRoute) -> Self {
+        let names: Vec<String> = path_parameters(&route.path)
+            .map(|(name, _)| name.to_owned())
+            .collect();
         let mut sources = Self {
-            names: path_parameters(&route.path)
-                .map(|(name, _)| name.to_owned())
-                .collect(),
+            inferred_from: names.len(),
+            names,
+            are_of_changes: false,
             is_open: false,
         };
         if route.caller != RequiredCaller::Anyone {
@@ -43,6 +51,18 @@ impl Sources {
                 }
             }
         }
+        sources
+    }
+
+    /// The arguments that changes carry. Nothing is bound, since there is no handler.
+    pub(super) fn of_changes(changes: &Changes) -> Self {
+        let mut sources = Self {
+            names: Vec::new(),
+            inferred_from: changes.arguments.len(),
+            are_of_changes: true,
+            is_open: false,
+        };
+        sources.add(changes.arguments);
         sources
     }
 
@@ -68,6 +88,45 @@ impl Sources {
     /// Whether the route is known to have an argument of that name. Then the name is no literal.
     pub(super) fn has_by_name(&self, name: &str) -> bool {
         self.names.iter().any(|known| known == name)
+    }
+
+    /// The names from which a resource id is inferred: those of the path, or those that the changes carry.
+    pub(super) fn inferred_from(&self) -> impl Iterator<Item = &str> {
+        self.names().take(self.inferred_from)
+    }
+
+    /// Whether they belong to changes, and not to a route.
+    pub(super) const fn are_of_changes(&self) -> bool {
+        self.are_of_changes
+    }
+
+    /// Where a resource id is inferred from, in a sentence.
+    pub(super) const fn origin(&self) -> &'static str {
+        if self.are_of_changes {
+            "the change"
+        } else {
+            "the path"
+        }
+    }
+
+    /// What has the arguments, in a sentence.
+    pub(super) const fn owner(&self) -> &'static str {
+        if self.are_of_changes {
+            "a change of this kind"
+        } else {
+            "this route"
+        }
+    }
+
+    /// What gives an argument that is missing, as a sentence.
+    pub(super) fn cure(&self, name: &str) -> String {
+        if self.are_of_changes {
+            format!(
+                "What the trigger records is declared with with(&[\"{name}\"]); binds(…) has no handler here"
+            )
+        } else {
+            format!("What the handler or a middleware binds is declared with binds(&[\"{name}\"])")
+        }
     }
 
     /// All names.

@@ -71,28 +71,37 @@ pub(super) fn id_of<'a>(
     policy: &CachePolicy,
     route: Option<&'a DeclaredRoute>,
 ) -> Option<KeyId<'a>> {
+    match route {
+        Some(route) => {
+            let parameters = path_parameters(&route.path).map(|(name, _)| name);
+            id_among(policy, parameters)
+        }
+        // A service gives the whole key by itself.
+        None => id_among(policy, std::iter::empty()).or(Some(KeyId::Argument("id"))),
+    }
+}
+
+/// The id of a policy's keys, inferred among these arguments unless the policy names it.
+pub(super) fn id_among<'a>(
+    policy: &CachePolicy,
+    arguments: impl Iterator<Item = &'a str>,
+) -> Option<KeyId<'a>> {
     match policy.resource_id {
         ResourceId::Argument(name) => Some(KeyId::Argument(name)),
         ResourceId::Literal(literal) => Some(KeyId::Literal(literal)),
         ResourceId::Inferred => {
-            let parameters: Vec<&str> = route.map_or_else(Vec::new, |route| {
-                path_parameters(&route.path).map(|(name, _)| name).collect()
-            });
+            let arguments: Vec<&str> = arguments.collect();
             let fields = policy
                 .query
                 .and_then(|query| (query.names)())
                 .unwrap_or_default();
-            let inferred = parameters
+            arguments
                 .iter()
                 .find(|name| keys::is_id(name))
-                .or_else(|| parameters.first())
-                .or_else(|| fields.iter().find(|name| keys::is_id(name)));
-            match inferred {
-                Some(name) => Some(KeyId::Argument(name)),
-                // A service gives the whole key by itself.
-                None if route.is_none() => Some(KeyId::Argument("id")),
-                None => None,
-            }
+                .or_else(|| arguments.first())
+                .or_else(|| fields.iter().find(|name| keys::is_id(name)))
+                .copied()
+                .map(KeyId::Argument)
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Come here when a key is wrong or a read is bypassed. No backend is asked here.
 
+mod changes;
 mod compiled;
 mod invalidation;
 #[expect(
@@ -13,6 +14,7 @@ mod read_key;
 mod variants;
 mod write_keys;
 
+pub use changes::Changes;
 pub use invalidation::Invalidation;
 pub use policy::CachePolicy;
 

@@ -11,7 +11,7 @@ use super::error::CacheError;
 use super::invalidate::carry_out;
 use crate::infrastructure::cache::breaker::{Availability, Unavailable};
 use crate::infrastructure::cache::change_feed::ChangeFeed;
-use crate::infrastructure::cache::policy::{CompiledPolicy, Invalidation, WritePlan};
+use crate::infrastructure::cache::policy::{Changes, CompiledPolicy, WritePlan};
 
 /// One change, as a feed reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,45 +21,6 @@ pub struct Change {
     /// Names and values, the old ones and the new ones; a name may stand more than once. `None`: everything of the kind
     /// changed.
     pub arguments: Option<Vec<(String, String)>>,
-}
-
-/// What the changes of one kind invalidate: declared by a module next to its policies.
-///
-/// ```
-/// # use backend::infrastructure::cache::{CachePolicy, Changes, Invalidation};
-/// const NOTE: CachePolicy = CachePolicy::new("note").resource_id_name("note_id").shared();
-/// const ENDS: Invalidation = NOTE.to_invalidate_groups(&["notes_of_{author}"]);
-/// pub const FEED: &[Changes] = &[Changes::of("notes").with(&["note_id", "author"]).ends(&[ENDS])];
-/// ```
-#[derive(Clone, Copy, Debug)]
-pub struct Changes {
-    kind: &'static str,
-    arguments: &'static [&'static str],
-    ends: &'static [Invalidation],
-}
-
-impl Changes {
-    /// Changes of a kind: the name that the trigger gives.
-    #[must_use]
-    pub const fn of(kind: &'static str) -> Self {
-        Self {
-            kind,
-            arguments: &[],
-            ends: &[],
-        }
-    }
-
-    /// The arguments that a change of this kind carries, by the names that the trigger gives.
-    #[must_use]
-    pub const fn with(self, arguments: &'static [&'static str]) -> Self {
-        Self { arguments, ..self }
-    }
-
-    /// What each change invalidates, as a write with these policies and with the change's arguments.
-    #[must_use]
-    pub const fn ends(self, ends: &'static [Invalidation]) -> Self {
-        Self { ends, ..self }
-    }
 }
 
 /// Delivers changes to the cache. See [`Cache::deliveries`].

@@ -17,7 +17,7 @@ mod shutdown;
 mod verification;
 
 pub use cache::Cache;
-pub use changes::{Change, Changes, Deliveries};
+pub use changes::{Change, Deliveries};
 pub use computation::Computation;
 pub use error::{CacheError, CacheHealth};
 pub use provider::Provider;

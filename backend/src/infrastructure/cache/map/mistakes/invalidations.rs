@@ -5,27 +5,22 @@
 
 use super::sentences::{Context, did_you_mean, list, missing_source};
 use crate::infrastructure::cache::keys::Template;
-use crate::infrastructure::cache::map::route::DeclaredRoute;
 use crate::infrastructure::cache::map::shape::{Shape, is_id};
 use crate::infrastructure::cache::map::sources::Sources;
-use crate::infrastructure::cache::map::stored::{KeyId, Stored, id_of, key_text};
+use crate::infrastructure::cache::map::stored::{KeyId, Stored, id_among, key_text};
 use crate::infrastructure::cache::policy::{CachePolicy, Invalidation};
 
-/// All mistakes of an invalidation.
+/// All mistakes of an invalidation whose arguments come from these sources.
 pub(super) fn check(
     context: &Context<'_>,
-    route: &DeclaredRoute,
+    sources: &Sources,
     invalidation: &Invalidation,
 ) -> Vec<String> {
-    let sources = Sources::of(route);
     let mut found = Vec::new();
     for part in invalidation.parts() {
-        let check = Check {
-            context,
-            sources: &sources,
-        };
+        let check = Check { context, sources };
         if let Some(own) = &part.own {
-            found.extend(check.own_key(route, own));
+            found.extend(check.own_key(own));
             found.extend(context.check_backend(own.backend_name));
         }
         for (prefix, id) in part.extra {
@@ -51,12 +46,12 @@ struct Check<'a> {
 
 impl Check<'_> {
     /// The mistakes of the written resource's key.
-    fn own_key(&self, route: &DeclaredRoute, policy: &CachePolicy) -> Vec<String> {
-        let Some(id) = id_of(policy, Some(route)) else {
-            return vec![
-                "the path has no resource id to infer; begin a write without a resource of its own with Invalidation::new()"
-                    .to_owned(),
-            ];
+    fn own_key(&self, policy: &CachePolicy) -> Vec<String> {
+        let Some(id) = id_among(policy, self.sources.inferred_from()) else {
+            return vec![format!(
+                "{} has no resource id to infer; begin a write without a resource of its own with Invalidation::new()",
+                self.sources.origin()
+            )];
         };
         let mut found = self.sources_of(policy.key_prefix, "key_prefix");
         let shape = match id {
@@ -93,11 +88,13 @@ impl Check<'_> {
             found.extend(self.key(&as_literal, &text));
         } else {
             found.push(format!(
-                "to_invalidate_extra (\"{prefix}\", \"{id}\"): `{id}` is no argument of this route, which has {}, and no policy \
-                 stores the literal; stored is {}{}. What the handler binds is declared with binds(&[\"{id}\"])",
+                "to_invalidate_extra (\"{prefix}\", \"{id}\"): `{id}` is no argument of {}, which has {}, and no policy \
+                 stores the literal; stored is {}{}. {}",
+                self.sources.owner(),
                 list(self.sources.names()),
                 list(with_prefix.iter().map(|stored| stored.text.as_str())),
                 did_you_mean(id, self.sources.names()),
+                self.sources.cure(id),
             ));
         }
         found

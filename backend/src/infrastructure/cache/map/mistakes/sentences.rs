@@ -8,7 +8,7 @@ use crate::infrastructure::cache::keys::CALLER;
 use crate::infrastructure::cache::map::route::DeclaredRoute;
 use crate::infrastructure::cache::map::sources::Sources;
 use crate::infrastructure::cache::map::stored::{Stored, id_of, key_text};
-use crate::infrastructure::cache::policy::{CachePolicy, Invalidation};
+use crate::infrastructure::cache::policy::{CachePolicy, Changes, Invalidation};
 
 /// The inputs of the checks of one route.
 pub(super) struct Context<'a> {
@@ -60,6 +60,14 @@ impl Place {
         ))
     }
 
+    pub(super) fn of_changes(changes: &Changes) -> Self {
+        Self(format!(
+            "changes of `{}` ({})",
+            changes.kind,
+            changes.place()
+        ))
+    }
+
     pub(super) fn say(&self, mistake: &str) -> String {
         format!("{}: {mistake}", self.0)
     }
@@ -99,15 +107,16 @@ pub(super) fn did_you_mean<'a>(wrong: &str, names: impl Iterator<Item = &'a str>
 
 /// The mistake of an argument without a source.
 pub(super) fn missing_source(name: &str, place: &str, sources: &Sources) -> String {
-    if name == CALLER {
+    if name == CALLER && !sources.are_of_changes() {
         return format!(
             "{place} needs the argument `{CALLER}`, which only authentication gives: say signed_in()"
         );
     }
     format!(
-        "{place} needs the argument `{name}`, which this route does not have; it has {}{}. What the handler or a middleware \
-         binds is declared with binds(&[\"{name}\"])",
+        "{place} needs the argument `{name}`, which {} does not have; it has {}{}. {}",
+        sources.owner(),
         list(sources.names()),
         did_you_mean(name, sources.names()),
+        sources.cure(name),
     )
 }

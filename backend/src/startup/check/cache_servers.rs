@@ -1,0 +1,111 @@
+//! The part of `backend check` that asks the cache servers: whether they answer, and permit what the cache needs.
+//!
+//! Come here when the cache needs another operation of its backends. The other checks are in `check`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::timeout;
+
+use super::{Finding, State};
+use crate::infrastructure::cache::backends::{self, BackendError, CacheBackend, Version};
+use crate::infrastructure::cache::{BackendKind, CacheOptions};
+
+/// How long the keys of the check are kept, should it be interrupted.
+const KEPT: Duration = Duration::from_secs(10);
+
+/// A finding for each cache server that the settings name.
+pub(super) async fn check(options: &CacheOptions) -> Vec<Finding> {
+    if !options.enabled {
+        let off = "CACHE_ENABLED is false";
+        return vec![Finding::new(State::Skipped, "cache", off)];
+    }
+    let mut kinds = vec![options.backend];
+    for (_, kind) in &options.extra_backends {
+        if !kinds.contains(kind) {
+            kinds.push(*kind);
+        }
+    }
+    let mut findings = Vec::new();
+    for kind in kinds {
+        findings.push(check_backend(options, kind).await);
+    }
+    findings
+}
+
+async fn check_backend(options: &CacheOptions, kind: BackendKind) -> Finding {
+    // For a connection and a handful of operations.
+    let patience = options
+        .redis
+        .connect_timeout
+        .max(options.memcached.connect_timeout)
+        + 10 * options.operation_timeout;
+    let used = async {
+        let backend = backends::from_options(options, kind)?;
+        use_backend(&backend, &options.namespace).await?;
+        Ok(backend)
+    };
+    let answered: Result<_, BackendError> = match timeout(patience, used).await {
+        Ok(answered) => answered,
+        Err(_) => Err(BackendError::Unavailable(format!(
+            "no answer within {} s",
+            patience.as_secs()
+        ))),
+    };
+    match answered {
+        Ok(backend) => match backend.shortfall() {
+            Some(shortfall) => Finding::new(
+                State::Warning,
+                "cache",
+                format!("{}: {shortfall}", backend.name()),
+            ),
+            None if kind == BackendKind::Memory => {
+                let right = "memory: entries of this process alone, for one instance";
+                Finding::new(State::Right, "cache", right)
+            }
+            None => {
+                let right = format!(
+                    "{} answers, and permits what the cache needs",
+                    backend.name()
+                );
+                Finding::new(State::Right, "cache", right)
+            }
+        },
+        Err(error) => Finding::new(State::Failed, "cache", advise(kind, &error)),
+    }
+}
+
+/// Every operation that the cache needs, on keys of the check's own.
+async fn use_backend(backend: &Arc<dyn CacheBackend>, namespace: &str) -> Result<(), BackendError> {
+    let name = |part: &str| format!("{namespace}:~check_{:016x}_{part}", rand::random::<u64>());
+    let (value, counter) = (name("value"), name("counter"));
+    backend.server_identity().await?;
+    let stored = Bytes::from_static(b"check");
+    backend.set(&value, stored.clone(), KEPT).await?;
+    backend.get(&value).await?;
+    let absent = name("absent");
+    backend
+        .compare_and_set(&absent, &Version::Absent, stored.clone(), KEPT)
+        .await?;
+    backend.get_or_create(&absent, stored, KEPT).await?;
+    backend.increment(&counter, KEPT).await?;
+    backend.decrement(&counter).await?;
+    backend.delete(&[value, counter, absent]).await
+}
+
+/// The error of a cache server, with what to do. The service answers without its cache, but slower.
+fn advise(kind: BackendKind, error: &BackendError) -> String {
+    let (name, variables) = match kind {
+        BackendKind::Redis => ("redis", "CACHE_REDIS_*"),
+        BackendKind::Memcached => ("memcached", "CACHE_MEMCACHED_*"),
+        BackendKind::Memory => ("memory", "CACHE_MEMORY_MAX_BYTES"),
+    };
+    let error = error.to_string();
+    let cure = if error.to_uppercase().contains("NOPERM") {
+        "grant the command, or the keys of CACHE_NAMESPACE, with ACL SETUSER".to_owned()
+    } else {
+        format!("is it running, and are {variables} right?")
+    };
+    format!("{name}: {error}; {cure}")
+}
