@@ -1,14 +1,10 @@
 //! The caller of a request: the owner of its access token.
 //!
-//! Come here to change how a request is authenticated. Declared routes have the middleware by
-//! `signed_in()` and `superuser()`.
+//! Come here to change how a request is authenticated. The middleware that refuses requests without a caller is in
+//! `require_caller`.
 
-use std::future::{Ready, ready};
-use std::rc::Rc;
-
-use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
-use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, web};
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
 
 use super::token::AccessToken;
@@ -39,7 +35,7 @@ impl Caller {
 
     /// The caller of the request. The token is checked at every request, so a revoked token is refused
     /// at once.
-    async fn authenticate(request: &HttpRequest) -> Result<Self, ApiError> {
+    pub(super) async fn authenticate(request: &HttpRequest) -> Result<Self, ApiError> {
         if let Some(caller) = request.extensions().get::<Self>() {
             return Ok(caller.clone());
         }
@@ -77,89 +73,5 @@ impl FromRequest for Caller {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move { Self::authenticate(&request).await })
-    }
-}
-
-/// A middleware that authenticates before its inner service runs: without a valid token the answer is
-/// 401. It binds the argument `caller`.
-///
-/// A declared route has it outermost with `signed_in()` (see
-/// [`resource`](crate::infrastructure::resource)). Where a route is wrapped by hand, it must be wrapped
-/// last, so that a hit never skips it: `get().to(read_me).wrap(cache::ME).wrap(RequireCaller)`.
-#[derive(Clone, Copy, Debug)]
-pub struct RequireCaller;
-
-/// [`RequireCaller`], and 403 for a caller who is no superuser. A declared route has it with `superuser()`.
-#[derive(Clone, Copy, Debug)]
-pub struct RequireSuperuser;
-
-impl<S, B> Transform<S, ServiceRequest> for RequireCaller
-where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
-    B: MessageBody + 'static,
-{
-    type Response = ServiceResponse<BoxBody>;
-    type Error = Error;
-    type Transform = RequireCallerMiddleware<S>;
-    type InitError = ();
-    type Future = Ready<Result<Self::Transform, ()>>;
-
-    fn new_transform(&self, service: S) -> Self::Future {
-        ready(Ok(RequireCallerMiddleware {
-            service: Rc::new(service),
-            only_superusers: false,
-        }))
-    }
-}
-
-impl<S, B> Transform<S, ServiceRequest> for RequireSuperuser
-where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
-    B: MessageBody + 'static,
-{
-    type Response = ServiceResponse<BoxBody>;
-    type Error = Error;
-    type Transform = RequireCallerMiddleware<S>;
-    type InitError = ();
-    type Future = Ready<Result<Self::Transform, ()>>;
-
-    fn new_transform(&self, service: S) -> Self::Future {
-        ready(Ok(RequireCallerMiddleware {
-            service: Rc::new(service),
-            only_superusers: true,
-        }))
-    }
-}
-
-/// The running [`RequireCaller`] or [`RequireSuperuser`] of a route.
-#[derive(Debug)]
-pub struct RequireCallerMiddleware<S> {
-    service: Rc<S>,
-    only_superusers: bool,
-}
-
-impl<S, B> Service<ServiceRequest> for RequireCallerMiddleware<S>
-where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
-    B: MessageBody + 'static,
-{
-    type Response = ServiceResponse<BoxBody>;
-    type Error = Error;
-    type Future = LocalBoxFuture<'static, Result<Self::Response, Error>>;
-
-    forward_ready!(service);
-
-    fn call(&self, request: ServiceRequest) -> Self::Future {
-        let service = Rc::clone(&self.service);
-        let only_superusers = self.only_superusers;
-        Box::pin(async move {
-            match Caller::authenticate(request.request()).await {
-                Ok(caller) if only_superusers && !caller.is_superuser => {
-                    Ok(request.error_response(ApiError::Forbidden("only superusers may do this")))
-                }
-                Ok(_) => Ok(service.call(request).await?.map_into_boxed_body()),
-                Err(error) => Ok(request.error_response(error)),
-            }
-        })
     }
 }

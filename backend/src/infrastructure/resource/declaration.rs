@@ -11,7 +11,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::{FromRequest, Handler, HttpResponse, Responder, Route, web};
 
 use super::handler_input::{HandlerInput, InputDescription, describe};
-use crate::infrastructure::auth::{RequireCaller, RequireSuperuser};
+use crate::infrastructure::auth::RequireCaller;
 use crate::infrastructure::cache::{
     CachePolicy, DeclaredRoute, Invalidation, RequiredCaller, RoutePolicy,
 };
@@ -264,8 +264,8 @@ impl MethodRoute {
         };
         match self.caller {
             RequiredCaller::Anyone => route,
-            RequiredCaller::SignedIn => route.wrap(RequireCaller),
-            RequiredCaller::Superuser => route.wrap(RequireSuperuser),
+            RequiredCaller::SignedIn => route.wrap(RequireCaller::signed_in()),
+            RequiredCaller::Superuser => route.wrap(RequireCaller::superuser()),
         }
     }
 }

@@ -76,7 +76,7 @@ async fn c44_a_demoted_superuser_gets_no_hit_of_answers_for_superusers() {
                 web::get()
                     .to(read_invoice)
                     .wrap(INVOICE)
-                    .wrap(RequireCaller),
+                    .wrap(RequireCaller::signed_in()),
             );
         };
         let app = harness.app(routes).await;
