@@ -173,6 +173,13 @@ impl Launcher<'_> {
         if let Some(password) = std::env::var_os("PGPASSWORD") {
             command.env("PGPASSWORD", password);
         }
+        if service.protection {
+            command
+                .env("RATE_LIMIT", "1000000/second")
+                .env("TRUSTED_PROXIES", "192.0.2.1")
+                .env("HSTS", "always")
+                .env("CORS_ALLOWED_ORIGINS", "https://app.example.com");
+        }
         if near {
             // A namespace of its own: Redis would send the near caches the changes of the other programs too.
             command.env("CACHE_NAMESPACE", "near");

@@ -40,6 +40,8 @@ pub struct Service {
     pub cache: ServiceCache,
     /// Whether it writes an access log, as by default. Without it, it writes no log.
     pub access_log: bool,
+    /// Whether all protection is on: a limit of requests that nobody reaches, CORS, HSTS and trusted proxies.
+    pub protection: bool,
 }
 
 /// The service's cache.
@@ -65,6 +67,16 @@ impl Program {
         Self::Service(Service {
             cache,
             access_log: false,
+            protection: false,
+        })
+    }
+
+    /// The service with all protection on, without an access log.
+    pub const fn protected_service(cache: ServiceCache) -> Self {
+        Self::Service(Service {
+            cache,
+            access_log: false,
+            protection: true,
         })
     }
 
@@ -73,6 +85,7 @@ impl Program {
         Self::Service(Service {
             cache,
             access_log: true,
+            protection: false,
         })
     }
 
@@ -139,11 +152,13 @@ impl fmt::Display for Program {
             },
             Self::Nginx { .. } => "nginx proxy_cache",
         };
-        let log = if self.has_access_log() {
-            ", access log"
-        } else {
-            ""
+        let addition = match self {
+            Self::Service(Service {
+                protection: true, ..
+            }) => ", all protection",
+            program if program.has_access_log() => ", access log",
+            _ => "",
         };
-        write!(formatter, "{name}{log}")
+        write!(formatter, "{name}{addition}")
     }
 }

@@ -112,6 +112,7 @@ const ROW: Program = Program::Reference(Reference::Row);
 const NGINX: Program = Program::Nginx { access_log: false };
 const LOGGING_NGINX: Program = Program::Nginx { access_log: true };
 const MEMORY: Program = Program::service(ServiceCache::Memory);
+const PROTECTED_MEMORY: Program = Program::protected_service(ServiceCache::Memory);
 const LOGGING_MEMORY: Program = Program::logging_service(ServiceCache::Memory);
 const REDIS: Program = Program::service(ServiceCache::Redis);
 const LOGGING_REDIS: Program = Program::logging_service(ServiceCache::Redis);
@@ -146,6 +147,13 @@ pub const WORKLOADS: &[Workload] = &[
                     1.00,
                 ),
             ]),
+            Subject::new(PROTECTED_MEMORY)
+                .against(MEMORY)
+                .goals(&[Goal::processor_time(
+                    "hit in memory with all protection, of one without (CPU time)",
+                    MEMORY,
+                    0.98,
+                )]),
             Subject::new(NGINX),
             Subject::new(LOGGING_MEMORY)
                 .against(LOGGING_NGINX)
