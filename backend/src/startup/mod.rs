@@ -28,10 +28,10 @@ use crate::infrastructure::client_address::ClientAddress;
 use crate::infrastructure::database::{self, Database, MigrationError};
 use crate::infrastructure::database_feed::DatabaseFeed;
 use crate::infrastructure::http::{
-    AllowedOrigins, ApiError, Conventions, RequestTimeout, SecurityHeaders, apply_conventions,
-    close_connections, cors,
+    ApiError, Conventions, CrossOrigin, RequestTimeout, SecurityHeaders, apply_conventions,
+    close_connections,
 };
-use crate::infrastructure::rate_limit::{RateLimit, limit_requests};
+use crate::infrastructure::rate_limit::{LimitRequests, RateLimit};
 use crate::infrastructure::settings::{
     AdministratorSettings, DatabaseSettings, Environment, ProtectionSettings, Settings,
 };
@@ -195,7 +195,6 @@ async fn run_server(
             timeout: RequestTimeout::start(time_limit),
             security_headers: security_headers.clone(),
         });
-        let rate_limit = rate_limit.clone();
         App::new()
             .app_data(web::Data::clone(&database))
             .app_data(web::Data::clone(&cache))
@@ -204,14 +203,8 @@ async fn run_server(
             .app_data(web::Data::clone(&trusted_proxies))
             .app_data(web::Data::clone(&drains))
             // The first to be wrapped is the innermost. A page of another origin reads a 429 too.
-            .wrap(Condition::new(
-                rate_limit.is_some(),
-                from_fn(move |request, next| limit_requests(rate_limit.clone(), request, next)),
-            ))
-            .wrap(Condition::new(
-                origins != AllowedOrigins::None,
-                cors(&origins),
-            ))
+            .wrap(LimitRequests(rate_limit.clone()))
+            .wrap(CrossOrigin::new(&origins))
             .wrap(Condition::new(is_logged, TracingLogger::<AccessLog>::new()))
             .wrap(from_fn(move |request, next| {
                 apply_conventions(Rc::clone(&conventions), request, next)

@@ -3,12 +3,21 @@
 //! Come here to let such pages send another header, or read another one. Cookies and other credentials of a browser are never
 //! allowed: the API knows none, its tokens are sent by the page itself.
 
-use actix_cors::Cors;
+use std::rc::Rc;
+
+use actix_cors::{Cors, CorsMiddleware};
+use actix_web::Error;
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use actix_web::http::header::HeaderValue;
 use actix_web::http::{Method, Uri, header};
+use futures_util::FutureExt;
+use futures_util::future::{Either, LocalBoxFuture, Map};
 use serde::Deserialize;
 
 /// Seconds for which a browser remembers the answer to a preflight.
 const MAX_AGE: usize = 3600;
+const ORIGIN: HeaderValue = HeaderValue::from_static("Origin");
 
 /// The origins whose pages may read the answers: all (`*`), or these, such as `https://app.example.com`. By default none.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
@@ -60,15 +69,101 @@ fn is_origin(text: &str) -> bool {
     !host.contains('*') && text == format!("{scheme}://{}{port}", host.to_lowercase())
 }
 
-/// The middleware. It answers preflights itself, before a caller is asked for.
-pub fn cors(origins: &AllowedOrigins) -> Cors {
-    let cors = match origins {
-        AllowedOrigins::None => Cors::default(),
-        AllowedOrigins::Any => Cors::default().allow_any_origin().send_wildcard(),
-        AllowedOrigins::These(origins) => origins
-            .iter()
-            .fold(Cors::default(), |cors, origin| cors.allowed_origin(origin)),
-    };
+/// Lets pages of the allowed origins read the answers. Preflights are answered before a caller is asked for. Without origins it
+/// does nothing.
+pub struct CrossOrigin(Option<Cors>);
+
+/// The running [`CrossOrigin`].
+pub struct CrossOriginMiddleware<S> {
+    service: Rc<S>,
+    cors: Option<CorsMiddleware<Rc<S>>>,
+}
+
+type Answer<B> = Result<ServiceResponse<EitherBody<B>>, Error>;
+type ToAnswer<B> = fn(Result<ServiceResponse<B>, Error>) -> Answer<B>;
+
+impl CrossOrigin {
+    /// The middleware for these origins.
+    #[must_use]
+    pub fn new(origins: &AllowedOrigins) -> Self {
+        Self(match origins {
+            AllowedOrigins::None => None,
+            AllowedOrigins::Any => Some(allow(Cors::default().allow_any_origin().send_wildcard())),
+            AllowedOrigins::These(origins) => {
+                let cors = origins
+                    .iter()
+                    .fold(Cors::default(), |cors, origin| cors.allowed_origin(origin));
+                Some(allow(cors))
+            }
+        })
+    }
+}
+
+impl<S, B> Transform<S, ServiceRequest> for CrossOrigin
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    S::Future: 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = Error;
+    type Transform = CrossOriginMiddleware<S>;
+    type InitError = ();
+    type Future = LocalBoxFuture<'static, Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        let service = Rc::new(service);
+        let cors = self
+            .0
+            .as_ref()
+            .map(|cors| cors.new_transform(Rc::clone(&service)));
+        Box::pin(async move {
+            let cors = match cors {
+                Some(cors) => Some(cors.await?),
+                None => None,
+            };
+            Ok(CrossOriginMiddleware { service, cors })
+        })
+    }
+}
+
+impl<S, B> Service<ServiceRequest> for CrossOriginMiddleware<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    S::Future: 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<EitherBody<B>>;
+    type Error = Error;
+    type Future = Either<Map<S::Future, ToAnswer<B>>, LocalBoxFuture<'static, Answer<B>>>;
+
+    forward_ready!(service);
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        let to_answer: ToAnswer<B> = match &self.cors {
+            None => unchanged,
+            Some(cors) if request.headers().contains_key(header::ORIGIN) => {
+                return Either::Right(cors.call(request));
+            }
+            // No page of another origin asks. A cache in front must still not give such a page this answer.
+            Some(_) => with_vary,
+        };
+        Either::Left(self.service.call(request).map(to_answer))
+    }
+}
+
+fn unchanged<B>(outcome: Result<ServiceResponse<B>, Error>) -> Answer<B> {
+    outcome.map(ServiceResponse::map_into_left_body)
+}
+
+fn with_vary<B>(outcome: Result<ServiceResponse<B>, Error>) -> Answer<B> {
+    let mut response = outcome?.map_into_left_body();
+    response.headers_mut().append(header::VARY, ORIGIN);
+    Ok(response)
+}
+
+/// What allowed pages may send and read.
+fn allow(cors: Cors) -> Cors {
     cors.allowed_methods([
         Method::GET,
         Method::HEAD,

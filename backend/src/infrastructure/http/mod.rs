@@ -19,7 +19,7 @@ mod security_headers;
 
 pub use answer::{Answer, Success, created, no_content, ok};
 pub use conventions::{Conventions, apply_conventions, close_connections};
-pub use cors::{AllowedOrigins, cors};
+pub use cors::{AllowedOrigins, CrossOrigin};
 pub use error::{ApiError, ApiResult, FieldError};
 pub use extract::{Json, Query, nullable, present, without_nul};
 pub use if_match::IfMatch;

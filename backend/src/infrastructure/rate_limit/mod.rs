@@ -5,15 +5,12 @@
 
 mod buckets;
 mod callers;
+mod middleware;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::body::{BoxBody, EitherBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
-use actix_web::middleware::Next;
-use actix_web::{Error, HttpRequest, web};
+use actix_web::{HttpRequest, web};
 use governor::clock::{Clock, DefaultClock};
 use governor::middleware::StateInformationMiddleware;
 use governor::{Quota, RateLimiter};
@@ -21,11 +18,11 @@ use governor::{Quota, RateLimiter};
 use crate::infrastructure::auth::AccessToken;
 use crate::infrastructure::client_address::ClientAddress;
 use crate::infrastructure::database::Database;
-use crate::infrastructure::http::ApiError;
 use crate::infrastructure::rate::Rate;
 
 use buckets::{Buckets, Key};
 use callers::Callers;
+pub use middleware::LimitRequests;
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -39,6 +36,7 @@ pub struct RateLimit<C: Clock = DefaultClock> {
     policies: [HeaderValue; 2],
     /// The time in which one more request is allowed.
     period: Duration,
+    requests: u32,
     exempt: &'static [&'static str],
 }
 
@@ -75,6 +73,7 @@ impl<C: Clock> RateLimit<C> {
             callers: Callers::default(),
             policies: [policy("caller"), policy("address")],
             period,
+            requests: requests.get(),
             exempt,
         }
     }
@@ -96,6 +95,16 @@ impl<C: Clock> RateLimit<C> {
         }
     }
 
+    fn exempts(&self, path: &str) -> bool {
+        self.exempt.contains(&path)
+    }
+
+    /// Whether a client is told: half of its requests are gone. Until then the fields would cost every hit of the cache more than the
+    /// limit itself.
+    fn is_low(&self, allowance: Allowance) -> bool {
+        allowance.remaining <= self.requests / 2
+    }
+
     async fn key_of(&self, request: &HttpRequest) -> Key {
         let token = AccessToken::from_request(request);
         let database = request.app_data::<web::Data<Database>>();
@@ -104,7 +113,7 @@ impl<C: Clock> RateLimit<C> {
         {
             return Key::Caller(id);
         }
-        Key::Network(ClientAddress::of(request).network())
+        address_of(request)
     }
 
     /// Tells a client of the limit (draft-ietf-httpapi-ratelimit-headers-11).
@@ -126,36 +135,14 @@ impl<C: Clock> RateLimit<C> {
     }
 }
 
+/// The key of a request without a valid token.
+fn address_of(request: &HttpRequest) -> Key {
+    Key::Network(ClientAddress::of(request).network())
+}
+
 /// Rounded up: a client that comes back then is not refused again.
 fn whole_seconds(time: Duration) -> u128 {
     time.as_millis().div_ceil(1000).max(1)
-}
-
-/// A middleware that answers with 429 where the limit is reached. Without a limit it does nothing.
-///
-/// # Errors
-/// Those of the inner service.
-pub async fn limit_requests<B: MessageBody + 'static>(
-    limit: Option<Arc<RateLimit>>,
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
-    let limit = limit.filter(|limit| !limit.exempt.contains(&request.path()));
-    let Some(limit) = limit else {
-        return Ok(next.call(request).await?.map_into_left_body());
-    };
-    let key = limit.key_of(request.request()).await;
-    let counted = limit.count(key);
-    let (mut response, allowance) = match counted {
-        Ok(allowance) => (next.call(request).await?.map_into_left_body(), allowance),
-        Err(allowance) => {
-            let error = ApiError::TooManyRequests(allowance.more_after);
-            let response = request.error_response(error);
-            (response.map_into_right_body(), allowance)
-        }
-    };
-    limit.tell(response.headers_mut(), key, allowance);
-    Ok(response)
 }
 
 #[cfg(test)]
