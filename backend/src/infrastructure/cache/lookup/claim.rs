@@ -9,20 +9,22 @@
 //!
 //! Come here to change when and how a key is claimed. `look` decides whether a found value is an answer.
 
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::Either;
+use tokio::time::timeout_at;
 
 use super::fill_permit::FillPermit;
 use super::look::{Lookup, Records, State};
+use super::single_flight::SingleFlights;
 use crate::infrastructure::cache::backends::{Found, GetOrCreateResult, Version};
 use crate::infrastructure::cache::breaker::Unavailable;
 use crate::infrastructure::cache::clock::saturating_milliseconds;
 use crate::infrastructure::cache::keys::Key;
 use crate::infrastructure::cache::stored::{
-    Belonging, Claim, GroupRecord, ValueId, stamp, write_claim, write_group_record,
+    Belonging, Claim, Entry, GroupRecord, ValueId, stamp, write_claim, write_group_record,
 };
 
 /// The longest time that a claim stands, in case no reader fills or deletes it.
@@ -32,12 +34,16 @@ pub const CLAIM_LIFETIME: Duration = Duration::from_secs(10);
 /// records, so a record lives for twice the longest lifetime of an entry where that is more.
 const RECORD_LIFETIME: Duration = Duration::from_hours(24);
 
-impl Lookup<'_> {
-    /// Whether the look-up claims in the same round trip.
-    pub(super) fn brings_claim(&self) -> bool {
-        self.found_nothing.load(Ordering::Relaxed) && !self.memberships.have_records()
-    }
+/// A look-up that may claim its key.
+pub(in crate::infrastructure::cache) struct Claimant<'a> {
+    pub(in crate::infrastructure::cache) lookup: Lookup<'a>,
+    /// The single flights of this process on the backend.
+    pub(in crate::infrastructure::cache) single_flights: &'a Arc<SingleFlights>,
+    /// The longest time that the server may keep an entry of this policy; records live at least as long.
+    pub(in crate::infrastructure::cache) longest_lifetime: Duration,
+}
 
+impl Claimant<'_> {
     /// Looks, and claims the key if it is absent, in one round trip.
     pub(super) async fn look_and_claim(
         &self,
@@ -46,13 +52,14 @@ impl Lookup<'_> {
         let id = ValueId::random();
         // Registered first: a reader that sees the claim finds the single flight.
         let Some(single_flight) = self.single_flights.start(id) else {
-            return Ok(Either::Right(self.look(generation).await?.0));
+            return Ok(Either::Right(self.lookup.look(generation).await?.0));
         };
-        let stamp = stamp([], self.memberships.rights);
+        let stamp = stamp([], self.lookup.memberships.rights);
         let claim = self.claim_of(id, generation, stamp);
         let standing = self
+            .lookup
             .backend
-            .get_or_create(self.key.full(), claim, CLAIM_LIFETIME)
+            .get_or_create(self.lookup.key.full(), claim, CLAIM_LIFETIME)
             .await?;
         let found = match standing {
             GetOrCreateResult::Created(expected) => {
@@ -61,7 +68,7 @@ impl Lookup<'_> {
                     expected,
                     refreshes: false,
                     generation,
-                    belonging: Belonging::to(self.memberships, stamp),
+                    belonging: Belonging::to(self.lookup.memberships, stamp),
                 }));
             }
             GetOrCreateResult::Found(found) => Some(found),
@@ -69,7 +76,7 @@ impl Lookup<'_> {
         };
         let records = Records::default();
         Ok(Either::Right(
-            self.state(found, generation, &records).await?,
+            self.lookup.state(found, generation, &records).await?,
         ))
     }
 
@@ -89,24 +96,53 @@ impl Lookup<'_> {
         };
         let claim = self.claim_of(id, generation, stamp);
         let claimed = self
+            .lookup
             .backend
-            .compare_and_set(self.key.full(), &seen, claim, CLAIM_LIFETIME)
+            .compare_and_set(self.lookup.key.full(), &seen, claim, CLAIM_LIFETIME)
             .await?;
         Ok(claimed.map(|expected| FillPermit {
             single_flight,
             expected,
             refreshes: false,
             generation,
-            belonging: Belonging::to(self.memberships, stamp),
+            belonging: Belonging::to(self.lookup.memberships, stamp),
         }))
+    }
+
+    /// The right to replace an ageing entry, for one request of this process.
+    pub(in crate::infrastructure::cache) fn refresh(
+        &self,
+        entry: &Entry,
+        version: Version,
+    ) -> Option<FillPermit> {
+        Some(FillPermit {
+            single_flight: self.single_flights.start(entry.id)?,
+            expected: version,
+            refreshes: true,
+            generation: entry.metadata.generation,
+            belonging: entry.metadata.belonging.clone(),
+        })
+    }
+
+    /// The answer of the single flight that refreshes this entry, if this process has one and it lands
+    /// within `limit` of its beginning.
+    pub(in crate::infrastructure::cache) async fn join_refresh(
+        &self,
+        entry: &Entry,
+        limit: Duration,
+    ) -> Option<Arc<Entry>> {
+        let refresh = self.single_flights.find(entry.id)?;
+        timeout_at(refresh.started + limit, refresh.join())
+            .await
+            .unwrap_or_default()
     }
 
     /// A claim as it is stored.
     fn claim_of(&self, id: ValueId, generation: u64, stamp: u64) -> Bytes {
         write_claim(&Claim {
             id,
-            key: self.key.identity(),
-            created: self.clock.milliseconds(),
+            key: self.lookup.key.identity(),
+            created: self.lookup.clock.milliseconds(),
             generation,
             stamp,
         })
@@ -116,15 +152,16 @@ impl Lookup<'_> {
     /// record vanishes at the same moment, the stamp is that of no record, so the entry never becomes an
     /// answer.
     async fn begin_records(&self, records: Records) -> Result<u64, Unavailable> {
-        let [resource, group] = self.memberships.records();
+        let [resource, group] = self.lookup.memberships.records();
         let (resource, group) = tokio::join!(
             self.begin_record(resource, records.resource),
             self.begin_record(group, records.group),
         );
         Ok(match (resource?, group?) {
-            (Some(resource), Some(group)) => {
-                stamp(resource.into_iter().chain(group), self.memberships.rights)
-            }
+            (Some(resource), Some(group)) => stamp(
+                resource.into_iter().chain(group),
+                self.lookup.memberships.rights,
+            ),
             _ => 0,
         })
     }
@@ -140,7 +177,7 @@ impl Lookup<'_> {
             return Ok(Some(None));
         };
         if let Some(found) = &found
-            && let Some(record) = self.read_record(key, found)
+            && let Some(record) = self.lookup.read_record(key, found)
         {
             self.prolong(key, found, record).await?;
             return Ok(Some(Some(record.generation)));
@@ -152,16 +189,17 @@ impl Lookup<'_> {
         // Twice: a value that is not this record is replaced.
         for _ in 0..2 {
             let set = self
+                .lookup
                 .backend
                 .compare_and_set(key.full(), &expected, record.clone(), lifetime)
                 .await?;
             if set.is_some() {
                 return Ok(Some(Some(generation)));
             }
-            let Some(found) = self.backend.get_from_server(key.full()).await? else {
+            let Some(found) = self.lookup.backend.get_from_server(key.full()).await? else {
                 return Ok(None);
             };
-            match self.read_record(key, &found) {
+            match self.lookup.read_record(key, &found) {
                 Some(record) => return Ok(Some(Some(record.generation))),
                 None => expected = found.version,
             }
@@ -178,21 +216,22 @@ impl Lookup<'_> {
         record: GroupRecord,
     ) -> Result<(), Unavailable> {
         let needed = saturating_milliseconds(self.longest_lifetime);
-        if record.until >= self.clock.milliseconds().saturating_add(needed) {
+        if record.until >= self.lookup.clock.milliseconds().saturating_add(needed) {
             return Ok(());
         }
         let (lifetime, until) = self.record_lifetime();
         let record = write_group_record(key, GroupRecord { until, ..record });
-        let prolonged = self
-            .backend
-            .compare_and_set(key.full(), &found.version, record, lifetime);
+        let prolonged =
+            self.lookup
+                .backend
+                .compare_and_set(key.full(), &found.version, record, lifetime);
         prolonged.await.map(|_| ())
     }
 
     /// The lifetime of a record that is written now, and the moment of its end.
     fn record_lifetime(&self) -> (Duration, u64) {
         let lifetime = RECORD_LIFETIME.max(self.longest_lifetime.saturating_mul(2));
-        let now = self.clock.milliseconds();
+        let now = self.lookup.clock.milliseconds();
         let until = now.saturating_add(saturating_milliseconds(lifetime));
         (lifetime, until)
     }

@@ -5,15 +5,15 @@
 //! in `claim`. Nothing here knows responses.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::Either;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout};
 
-use super::claim::CLAIM_LIFETIME;
+use super::claim::{CLAIM_LIFETIME, Claimant};
 use super::fill_permit::FillPermit;
-use super::look::{Lookup, Records, State};
+use super::look::{Records, State};
 use crate::infrastructure::cache::backends::Version;
 use crate::infrastructure::cache::breaker::Unavailable;
 use crate::infrastructure::cache::stored::{Claim, Entry, ValueId};
@@ -38,7 +38,16 @@ pub(in crate::infrastructure::cache) enum Decision {
     RunAlone,
 }
 
-impl Lookup<'_> {
+/// A read of one key: it looks, claims or waits.
+pub(in crate::infrastructure::cache) struct Decider<'a> {
+    pub(in crate::infrastructure::cache) claimant: Claimant<'a>,
+    /// The longest wait for another instance's answer: `CACHE_COLLAPSE_WAIT_MS`.
+    pub(in crate::infrastructure::cache) collapse_wait: Duration,
+    /// Whether the last look-up of this policy by this worker found nothing.
+    pub(in crate::infrastructure::cache) found_nothing: &'a AtomicBool,
+}
+
+impl Decider<'_> {
     /// Decides the next step, and claims the key where it is vacant. An expired entry with the id
     /// `useless` counts as vacant.
     pub(in crate::infrastructure::cache) async fn decide(
@@ -46,17 +55,18 @@ impl Lookup<'_> {
         useless: Option<ValueId>,
     ) -> Result<Decision, Unavailable> {
         let mut waits = Waits::new(self.collapse_wait);
+        let lookup = &self.claimant.lookup;
         // The rare parts are boxed, so that each miss allocates and moves little.
         for _ in 0..ATTEMPTS {
             // Taken before any read, so that an entry never claims to be newer than it is.
-            let generation = self.backend.generation();
+            let generation = lookup.backend.generation();
             let (state, records) = if self.brings_claim() {
-                match self.look_and_claim(generation).await? {
+                match self.claimant.look_and_claim(generation).await? {
                     Either::Left(permit) => return Ok(Decision::Fill(Box::new(permit))),
                     Either::Right(state) => (state, Records::default()),
                 }
             } else {
-                self.look(generation).await?
+                lookup.look(generation).await?
             };
             let is_vacant = matches!(state, State::Vacant(Version::Absent));
             self.found_nothing.store(is_vacant, Ordering::Relaxed);
@@ -68,7 +78,7 @@ impl Lookup<'_> {
             };
             match state {
                 State::Filled(entry, version) => {
-                    let fresh = entry.metadata.fresh_until() > self.clock.milliseconds();
+                    let fresh = entry.metadata.fresh_until() > lookup.clock.milliseconds();
                     return Ok(if fresh {
                         Decision::Hit(entry, version)
                     } else {
@@ -76,7 +86,7 @@ impl Lookup<'_> {
                     });
                 }
                 State::Claimed(claim) => {
-                    if let Some(single_flight) = self.single_flights.find(claim.id) {
+                    if let Some(single_flight) = self.claimant.single_flights.find(claim.id) {
                         let landing = Box::pin(timeout(CLAIM_LIFETIME, single_flight.join()))
                             .await
                             .unwrap_or_default();
@@ -89,7 +99,7 @@ impl Lookup<'_> {
                     }
                 }
                 State::Vacant(seen) => {
-                    if let Some(permit) = self.claim(seen, generation, records).await? {
+                    if let Some(permit) = self.claimant.claim(seen, generation, records).await? {
                         return Ok(Decision::Fill(Box::new(permit)));
                     }
                 }
@@ -98,37 +108,16 @@ impl Lookup<'_> {
         Ok(Decision::RunAlone)
     }
 
-    /// The right to replace an ageing entry, for one request of this process.
-    pub(in crate::infrastructure::cache) fn refresh(
-        &self,
-        entry: &Entry,
-        version: Version,
-    ) -> Option<FillPermit> {
-        Some(FillPermit {
-            single_flight: self.single_flights.start(entry.id)?,
-            expected: version,
-            refreshes: true,
-            generation: entry.metadata.generation,
-            belonging: entry.metadata.belonging.clone(),
-        })
-    }
-
-    /// The answer of the single flight that refreshes this entry, if this process has one and it lands
-    /// within `limit` of its beginning.
-    pub(in crate::infrastructure::cache) async fn join_refresh(
-        &self,
-        entry: &Entry,
-        limit: Duration,
-    ) -> Option<Arc<Entry>> {
-        let refresh = self.single_flights.find(entry.id)?;
-        timeout_at(refresh.started + limit, refresh.join())
-            .await
-            .unwrap_or_default()
+    /// Whether the look-up claims in the same round trip.
+    fn brings_claim(&self) -> bool {
+        self.found_nothing.load(Ordering::Relaxed)
+            && !self.claimant.lookup.memberships.have_records()
     }
 
     /// The age of a claim: from its creation by the holder's clock to now by this process's clock.
     fn age_of(&self, claim: &Claim) -> Duration {
-        Duration::from_millis(self.clock.milliseconds().saturating_sub(claim.created))
+        let now = self.claimant.lookup.clock.milliseconds();
+        Duration::from_millis(now.saturating_sub(claim.created))
     }
 
     /// Waits for another instance to fill the key; `None` where its claim ended without an answer.
@@ -137,6 +126,7 @@ impl Lookup<'_> {
         claim: Claim,
         deadline: Instant,
     ) -> Result<Option<Decision>, Unavailable> {
+        let lookup = &self.claimant.lookup;
         let mut pause = POLL.0;
         loop {
             if Instant::now() >= deadline {
@@ -144,7 +134,7 @@ impl Lookup<'_> {
             }
             sleep(pause.min(deadline.saturating_duration_since(Instant::now()))).await;
             pause = (pause * 2).min(POLL.1);
-            match self.look(self.backend.generation()).await?.0 {
+            match lookup.look(lookup.backend.generation()).await?.0 {
                 State::Filled(entry, _) => return Ok(Some(Decision::Collapsed(entry))),
                 State::Claimed(standing) if standing.id == claim.id => {}
                 State::Claimed(_) | State::Vacant(_) => return Ok(None),

@@ -3,10 +3,7 @@
 //! Come here when an entry is there but is not used as an answer. Nothing is claimed here.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 
-use super::single_flight::SingleFlights;
 use crate::infrastructure::cache::backends::{Found, Version};
 use crate::infrastructure::cache::breaker::{GuardedBackend, Unavailable};
 use crate::infrastructure::cache::clock::Clock;
@@ -16,21 +13,15 @@ use crate::infrastructure::cache::stored::{
     identity_of_record, parse_group_record, read_value, stamp,
 };
 
-/// The inputs of a look-up besides the plan.
+/// A look-up of one key: it only reads.
 pub(in crate::infrastructure::cache) struct Lookup<'a> {
     pub(in crate::infrastructure::cache) backend: &'a Arc<GuardedBackend>,
-    pub(in crate::infrastructure::cache) single_flights: &'a Arc<SingleFlights>,
     pub(in crate::infrastructure::cache) clock: &'a Clock,
-    pub(in crate::infrastructure::cache) collapse_wait: Duration,
     /// Whether a copy in this process (the near cache) may answer.
     pub(in crate::infrastructure::cache) near: bool,
     pub(in crate::infrastructure::cache) key: &'a Key,
     /// The groups, resources and rights that the entry belongs to.
     pub(in crate::infrastructure::cache) memberships: &'a Memberships,
-    /// The longest time that the server may keep an entry of this policy; records live at least as long.
-    pub(in crate::infrastructure::cache) longest_lifetime: Duration,
-    /// Whether the last look-up of this policy by this worker found nothing.
-    pub(in crate::infrastructure::cache) found_nothing: &'a AtomicBool,
 }
 
 /// The state of a key.

@@ -1,7 +1,7 @@
 //! The look-up: what a read finds, and whether it may fill the key.
 //!
-//! Come here when a value was not stored, or an old one was. `decide` uses `claim`, and `claim` uses
-//! `look`; nothing the other way.
+//! Come here when a value was not stored, or an old one was. [`Lookup`] (in `look`) only reads; [`Claimant`] (in `claim`)
+//! contains a look-up and claims; [`Decider`] (in `decide`) contains a claimant and decides.
 //!
 //! # The protocol
 //!
@@ -51,7 +51,8 @@ mod fill_permit;
 mod look;
 mod single_flight;
 
-pub(in crate::infrastructure::cache) use decide::Decision;
+pub(in crate::infrastructure::cache) use claim::Claimant;
+pub(in crate::infrastructure::cache) use decide::{Decider, Decision};
 pub(in crate::infrastructure::cache) use fill_permit::FillPermit;
 pub(in crate::infrastructure::cache) use look::Lookup;
 pub(in crate::infrastructure::cache) use single_flight::SingleFlights;

@@ -1,11 +1,10 @@
-//! Making a look-up from the plan of a read.
+//! The look-up of a plan, and the read of a plan.
 //!
-//! Come here to see which options of the process and of the policy a look-up takes. Looking up itself is
-//! in `lookup`.
+//! Come here to see which options of the process and of the policy they take. The protocol is in `lookup`.
 
 use std::time::Duration;
 
-use crate::infrastructure::cache::lookup::Lookup;
+use crate::infrastructure::cache::lookup::{Claimant, Decider, Lookup};
 use crate::infrastructure::cache::policy::{CompiledPolicy, ReadPlan};
 use crate::infrastructure::cache::provider::{RegisteredBackend, Shared};
 
@@ -18,13 +17,27 @@ pub(super) fn lookup<'a>(
 ) -> Lookup<'a> {
     Lookup {
         backend: &registered.backend,
-        single_flights: &registered.single_flights,
         clock: &shared.clock,
-        collapse_wait: shared.collapse_wait,
         near: policy.policy.near,
         key: &plan.key,
         memberships: &plan.memberships,
-        longest_lifetime: longest_lifetime(shared, policy),
+    }
+}
+
+/// The read of a plan, which may claim the key.
+pub(super) fn decider<'a>(
+    shared: &'a Shared,
+    policy: &'a CompiledPolicy,
+    registered: &'a RegisteredBackend,
+    plan: &'a ReadPlan,
+) -> Decider<'a> {
+    Decider {
+        claimant: Claimant {
+            lookup: lookup(shared, policy, registered, plan),
+            single_flights: &registered.single_flights,
+            longest_lifetime: longest_lifetime(shared, policy),
+        },
+        collapse_wait: shared.collapse_wait,
         found_nothing: &policy.found_nothing,
     }
 }

@@ -14,7 +14,7 @@ use tracing::Instrument as _;
 
 use super::fill::Fill;
 use super::handler::{Handler, finish, say_once};
-use super::looking_up::lookup;
+use super::looking_up::{decider, lookup};
 use super::misuse::{CallerOfKey, InvalidRequestError};
 use super::refresh::{Ageing, StaleResult, is_due};
 use super::response::{answer_conditionally, respond, take_storable};
@@ -22,7 +22,7 @@ use super::verify::{Hit, verify_in_background};
 use crate::infrastructure::cache::backends::Version;
 use crate::infrastructure::cache::cache_status::{Bypass, Outcome};
 use crate::infrastructure::cache::keys::Key;
-use crate::infrastructure::cache::lookup::{Decision, Lookup};
+use crate::infrastructure::cache::lookup::{Decider, Decision, Lookup};
 use crate::infrastructure::cache::policy::{CompiledPolicy, NotCached, ReadPlan};
 use crate::infrastructure::cache::provider::{Cache, RegisteredBackend, Shared};
 use crate::infrastructure::cache::stored::Entry;
@@ -98,8 +98,8 @@ where
         let key = Some(plan.key);
         return alone(&cache, &policy, handler, request, outcome, key, &caller).await;
     };
-    let lookup = lookup(shared, &policy, registered, &plan);
     if request.method() == Method::HEAD {
+        let lookup = lookup(shared, &policy, registered, &plan);
         let outcome = match lookup.peek().await {
             Ok(Some(entry)) => return Ok(hit(shared, &policy, request, &entry, &plan.key)),
             Ok(None) => Outcome::Miss { stored: false },
@@ -108,10 +108,11 @@ where
         let key = Some(plan.key);
         return alone(&cache, &policy, handler, request, outcome, key, &caller).await;
     }
+    let decider = decider(shared, &policy, registered, &plan);
     let context = Context {
         cache: &cache,
         policy: &policy,
-        lookup: &lookup,
+        decider: &decider,
         caller: &caller,
     };
     context.decide(handler, request).await
@@ -121,7 +122,7 @@ where
 struct Context<'a> {
     cache: &'a Cache,
     policy: &'a Rc<CompiledPolicy>,
-    lookup: &'a Lookup<'a>,
+    decider: &'a Decider<'a>,
     caller: &'a CallerOfKey,
 }
 
@@ -136,7 +137,7 @@ impl Context<'_> {
         B: MessageBody + 'static,
     {
         let shared = &self.cache.shared;
-        let decision = self.lookup.decide(None).await;
+        let decision = self.decider.decide(None).await;
         let decision = match decision {
             Ok(Decision::Stale(entry, version)) => {
                 let ageing = self.ageing(Arc::clone(&entry), version.clone());
@@ -144,7 +145,7 @@ impl Context<'_> {
                     StaleResult::Serve(outcome) => return Ok(self.answer(request, &entry, outcome)),
                     StaleResult::Answer(answer) => return answer,
                     // Claimed in place of the expired entry.
-                    StaleResult::Useless => Box::pin(self.lookup.decide(Some(entry.id))).await,
+                    StaleResult::Useless => Box::pin(self.decider.decide(Some(entry.id))).await,
                 }
             }
             decision => decision,
@@ -158,8 +159,8 @@ impl Context<'_> {
                         handler: handler.clone(),
                         request: request.request().clone(),
                         plan: ReadPlan {
-                            key: self.lookup.key.clone(),
-                            memberships: self.lookup.memberships.clone(),
+                            key: self.lookup().key.clone(),
+                            memberships: self.lookup().memberships.clone(),
                         },
                         entry: Arc::clone(&entry),
                     };
@@ -171,7 +172,7 @@ impl Context<'_> {
                     self.ageing(Arc::clone(&entry), version)
                         .refresh_in_background(handler, &request);
                 }
-                return Ok(hit(shared, self.policy, request, &entry, self.lookup.key));
+                return Ok(hit(shared, self.policy, request, &entry, self.lookup().key));
             }
             Ok(Decision::Collapsed(entry)) => {
                 return Ok(self.answer(request, &entry, Outcome::Collapsed));
@@ -180,7 +181,7 @@ impl Context<'_> {
                 let fill = Fill {
                     cache: self.cache.clone(),
                     policy: Rc::clone(self.policy),
-                    key: self.lookup.key.clone(),
+                    key: self.lookup().key.clone(),
                     caller: self.caller.clone(),
                     permit: *permit,
                 };
@@ -189,7 +190,7 @@ impl Context<'_> {
             Ok(Decision::RunAlone | Decision::Stale(..)) => Outcome::Miss { stored: false },
             Err(_) => Outcome::Bypass(Bypass::Unavailable),
         };
-        let key = Some(self.lookup.key.clone());
+        let key = Some(self.lookup().key.clone());
         alone(
             self.cache,
             self.policy,
@@ -202,11 +203,15 @@ impl Context<'_> {
         .await
     }
 
+    fn lookup(&self) -> &Lookup<'_> {
+        &self.decider.claimant.lookup
+    }
+
     fn ageing(&self, entry: Arc<Entry>, version: Version) -> Ageing<'_> {
         Ageing {
             cache: self.cache,
             policy: self.policy,
-            lookup: self.lookup,
+            claimant: &self.decider.claimant,
             caller: self.caller,
             entry,
             version,
@@ -229,7 +234,7 @@ impl Context<'_> {
             self.policy,
             request.into_response(response),
             outcome,
-            Some(self.lookup.key),
+            Some(self.lookup().key),
         )
     }
 }

@@ -23,7 +23,7 @@ use super::misuse::CallerOfKey;
 use super::response::respond;
 use crate::infrastructure::cache::backends::Version;
 use crate::infrastructure::cache::cache_status::Outcome;
-use crate::infrastructure::cache::lookup::Lookup;
+use crate::infrastructure::cache::lookup::Claimant;
 use crate::infrastructure::cache::policy::CompiledPolicy;
 use crate::infrastructure::cache::provider::Cache;
 use crate::infrastructure::cache::stored::Entry;
@@ -49,7 +49,7 @@ const DEADLINE_WITHOUT_COLLAPSE_WAIT: Duration = Duration::from_secs(1);
 pub(super) struct Ageing<'a> {
     pub(super) cache: &'a Cache,
     pub(super) policy: &'a Rc<CompiledPolicy>,
-    pub(super) lookup: &'a Lookup<'a>,
+    pub(super) claimant: &'a Claimant<'a>,
     pub(super) caller: &'a CallerOfKey,
     pub(super) entry: Arc<Entry>,
     pub(super) version: Version,
@@ -118,7 +118,7 @@ impl Ageing<'_> {
         }
         let Some(fill) = self.fill() else {
             let limit = self.handler_deadline();
-            return match self.lookup.join_refresh(&self.entry, limit).await {
+            return match self.claimant.join_refresh(&self.entry, limit).await {
                 Some(entry) => {
                     let response = respond(
                         request.request(),
@@ -131,7 +131,7 @@ impl Ageing<'_> {
                         self.policy,
                         response,
                         Outcome::Collapsed,
-                        Some(self.lookup.key),
+                        Some(self.claimant.lookup.key),
                     )))
                 }
                 None => self.cover().await,
@@ -170,7 +170,7 @@ impl Ageing<'_> {
 
     /// The old answer, unless it was invalidated meanwhile.
     async fn cover(&self) -> StaleResult {
-        if self.lookup.still_holds(self.entry.id).await {
+        if self.claimant.lookup.still_holds(self.entry.id).await {
             StaleResult::Serve(Outcome::StaleIfError)
         } else {
             StaleResult::Useless
@@ -181,9 +181,9 @@ impl Ageing<'_> {
         Some(Fill {
             cache: self.cache.clone(),
             policy: Rc::clone(self.policy),
-            key: self.lookup.key.clone(),
+            key: self.claimant.lookup.key.clone(),
             caller: self.caller.clone(),
-            permit: self.lookup.refresh(&self.entry, self.version.clone())?,
+            permit: self.claimant.refresh(&self.entry, self.version.clone())?,
         })
     }
 }

@@ -17,7 +17,7 @@ use super::registry::{RegisteredBackend, Shared};
 use crate::infrastructure::cache::breaker::GuardedBackend;
 use crate::infrastructure::cache::clock::saturating_milliseconds;
 use crate::infrastructure::cache::keys::{Key, Memberships, group_key};
-use crate::infrastructure::cache::lookup::{Decision, FillPermit, Lookup};
+use crate::infrastructure::cache::lookup::{Claimant, Decider, Decision, FillPermit, Lookup};
 use crate::infrastructure::cache::stored::{CompleteAnswer, Provenance, ValueId, shortened};
 
 /// A computation whose value is cached. Made by [`Cache::computation`](super::Cache::computation).
@@ -101,20 +101,24 @@ impl<'a> Computation<'a> {
         let shared = self.provider.shared;
         // Most computations have a stored value, so the claim is not sent with the look-up.
         let found_nothing = AtomicBool::new(false);
-        let lookup = Lookup {
-            backend: &plan.registered.backend,
-            single_flights: &plan.registered.single_flights,
-            clock: &shared.clock,
+        let decider = Decider {
+            claimant: Claimant {
+                lookup: Lookup {
+                    backend: &plan.registered.backend,
+                    clock: &shared.clock,
+                    near: true,
+                    key: &plan.key,
+                    memberships: &plan.memberships,
+                },
+                single_flights: &plan.registered.single_flights,
+                longest_lifetime: plan.expiration,
+            },
             collapse_wait: shared.collapse_wait,
-            near: true,
-            key: &plan.key,
-            memberships: &plan.memberships,
-            longest_lifetime: plan.expiration,
             found_nothing: &found_nothing,
         };
-        let decision = match lookup.decide(None).await {
+        let decision = match decider.decide(None).await {
             // A route may still use an entry after its expiry. A computation may not.
-            Ok(Decision::Stale(entry, _)) => lookup.decide(Some(entry.id)).await,
+            Ok(Decision::Stale(entry, _)) => decider.decide(Some(entry.id)).await,
             decision => decision,
         };
         match decision {
