@@ -97,13 +97,14 @@ const COMMANDS: [(&str, &str, i32); 3] = [
 #[tokio::test]
 async fn process_1_ends_at_a_signal_while_it_waits_for_another_instance_that_migrates() {
     let Some(options) = namespace() else { return };
-    let database = TestDatabase::create().await;
-    let url = database.url();
-    let mut other = PgConnection::connect(&url).await.unwrap();
-    other.lock().await.unwrap();
-    let environment = [("DATABASE_URL", url.as_str()), ("CACHE_ENABLED", "false")];
-    let pool = database.pool().await;
     for (command, signal, code) in COMMANDS {
+        // A database each: the server does not notice that a session which waits for a lock has lost its client.
+        let database = TestDatabase::create().await;
+        let url = database.url();
+        let mut other = PgConnection::connect(&url).await.unwrap();
+        other.lock().await.unwrap();
+        let environment = [("DATABASE_URL", url.as_str()), ("CACHE_ENABLED", "false")];
+        let pool = database.pool().await;
         let mut process = Process1::start(options, &environment, command);
         eventually("it waits for the lock", async || {
             let sql = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted

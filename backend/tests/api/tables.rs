@@ -182,11 +182,12 @@ async fn c47_a_trigger_that_lacks_a_declared_argument_stops_the_start() {
 
 #[tokio::test]
 async fn sigterm_ends_a_program_that_waits_for_another_one_that_migrates() {
-    let database = TestDatabase::create().await;
-    let url = database.url();
-    let mut other = PgConnection::connect(&url).await.unwrap();
-    other.lock().await.unwrap();
     for (arguments, code) in [(&["serve"][..], 0), (&["migrate"], 143)] {
+        // A database each: the server does not notice that a session which waits for a lock has lost its client.
+        let database = TestDatabase::create().await;
+        let url = database.url();
+        let mut other = PgConnection::connect(&url).await.unwrap();
+        other.lock().await.unwrap();
         let mut waiting = command(&[("DATABASE_URL", &url), UNCACHED])
             .args(arguments)
             .spawn()

@@ -12,6 +12,7 @@
 
 mod clauses;
 mod commands;
+mod deployment;
 mod example_module;
 mod links;
 mod pages;

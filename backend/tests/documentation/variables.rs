@@ -23,7 +23,7 @@ const PREFIXES: &[&str] = &[
 ];
 
 /// The variables of `.env.example`, commented out or not.
-fn known() -> BTreeSet<String> {
+pub fn known() -> BTreeSet<String> {
     let text = fs::read_to_string(root().join(".env.example")).expect(".env.example");
     let known: BTreeSet<String> = text
         .lines()
@@ -35,7 +35,8 @@ fn known() -> BTreeSet<String> {
     known
 }
 
-fn is_variable(text: &str) -> bool {
+/// Whether a text is the name of a variable with one of our beginnings.
+pub fn is_variable(text: &str) -> bool {
     PREFIXES.iter().any(|prefix| text.starts_with(prefix))
         && text
             .bytes()
