@@ -78,6 +78,9 @@ async fn a_head_that_is_no_request_gets_a_problem_document_and_a_line_in_the_log
         })
         .await;
     }
+    // Anybody can send such heads: they are no errors of the service.
+    let log = service.log();
+    assert!(log.iter().all(|line| line["level"] != "ERROR"), "{log:#?}");
 }
 
 #[tokio::test]

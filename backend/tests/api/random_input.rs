@@ -69,7 +69,8 @@ fn requests() -> impl Strategy<Value = (Method, String, Vec<u8>, Vec<u8>, Vec<u8
 }
 
 #[tokio::test]
-async fn random_bytes_at_every_route_give_no_500_no_panic_and_no_half_written_row() {
+async fn random_bytes_at_every_route_give_problem_documents_with_an_id_and_no_500_no_panic_and_no_half_written_row()
+ {
     let service = TestService::start().await;
     let ada = service.new_user("ada").await;
     let mut runner = TestRunner::deterministic();
@@ -115,11 +116,10 @@ async fn random_bytes_at_every_route_give_no_500_no_panic_and_no_half_written_ro
             .nth(1)
             .and_then(|status| status.parse().ok())
             .unwrap_or_default();
-        assert!(
-            (200..500).contains(&status),
-            "{head} to {}",
-            String::from_utf8_lossy(&request)
-        );
+        let is_right = (200..500).contains(&status)
+            && head.contains("\r\nx-request-id: ")
+            && (status < 400 || head.contains("\r\ncontent-type: application/problem+json\r\n"));
+        assert!(is_right, "{head} to {}", String::from_utf8_lossy(&request));
     }
     service.get("/users/ada").await.expect(200);
     let log = service.log();
