@@ -7,7 +7,6 @@ use std::rc::Rc;
 
 use actix_cors::{Cors, CorsMiddleware};
 use actix_web::Error;
-use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::http::header::HeaderValue;
 use actix_web::http::{Method, Uri, header};
@@ -79,8 +78,7 @@ pub struct CrossOriginMiddleware<S> {
     cors: Option<CorsMiddleware<Rc<S>>>,
 }
 
-type Answer<B> = Result<ServiceResponse<EitherBody<B>>, Error>;
-type ToAnswer<B> = fn(Result<ServiceResponse<B>, Error>) -> Answer<B>;
+type Answer = Result<ServiceResponse, Error>;
 
 impl CrossOrigin {
     /// The middleware for these origins.
@@ -99,13 +97,12 @@ impl CrossOrigin {
     }
 }
 
-impl<S, B> Transform<S, ServiceRequest> for CrossOrigin
+impl<S> Transform<S, ServiceRequest> for CrossOrigin
 where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    S: Service<ServiceRequest, Response = ServiceResponse, Error = Error> + 'static,
     S::Future: 'static,
-    B: MessageBody + 'static,
 {
-    type Response = ServiceResponse<EitherBody<B>>;
+    type Response = ServiceResponse;
     type Error = Error;
     type Transform = CrossOriginMiddleware<S>;
     type InitError = ();
@@ -127,37 +124,38 @@ where
     }
 }
 
-impl<S, B> Service<ServiceRequest> for CrossOriginMiddleware<S>
+impl<S> Service<ServiceRequest> for CrossOriginMiddleware<S>
 where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    S: Service<ServiceRequest, Response = ServiceResponse, Error = Error> + 'static,
     S::Future: 'static,
-    B: MessageBody + 'static,
 {
-    type Response = ServiceResponse<EitherBody<B>>;
+    type Response = ServiceResponse;
     type Error = Error;
-    type Future = Either<Map<S::Future, ToAnswer<B>>, LocalBoxFuture<'static, Answer<B>>>;
+    // The first is the way of a hit of the cache, without CORS and with it.
+    type Future = Either<
+        Either<S::Future, Map<S::Future, fn(Answer) -> Answer>>,
+        LocalBoxFuture<'static, Answer>,
+    >;
 
     forward_ready!(service);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let to_answer: ToAnswer<B> = match &self.cors {
-            None => unchanged,
+        match &self.cors {
+            None => Either::Left(Either::Left(self.service.call(request))),
             Some(cors) if request.headers().contains_key(header::ORIGIN) => {
-                return Either::Right(cors.call(request));
+                let answer = cors.call(request);
+                Either::Right(Box::pin(async move {
+                    answer.await.map(ServiceResponse::map_into_boxed_body)
+                }))
             }
             // No page of another origin asks. A cache in front must still not give such a page this answer.
-            Some(_) => with_vary,
-        };
-        Either::Left(self.service.call(request).map(to_answer))
+            Some(_) => Either::Left(Either::Right(self.service.call(request).map(with_vary))),
+        }
     }
 }
 
-fn unchanged<B>(outcome: Result<ServiceResponse<B>, Error>) -> Answer<B> {
-    outcome.map(ServiceResponse::map_into_left_body)
-}
-
-fn with_vary<B>(outcome: Result<ServiceResponse<B>, Error>) -> Answer<B> {
-    let mut response = outcome?.map_into_left_body();
+fn with_vary(answer: Answer) -> Answer {
+    let mut response = answer?;
     response.headers_mut().append(header::VARY, ORIGIN);
     Ok(response)
 }

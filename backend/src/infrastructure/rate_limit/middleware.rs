@@ -8,11 +8,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::Error;
-use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::http::header::AUTHORIZATION;
-use futures_util::FutureExt;
-use futures_util::future::{Either, LocalBoxFuture, Map};
+use futures_util::future::{Either, LocalBoxFuture};
 
 use super::{Allowance, Key, RateLimit, address_of};
 use crate::infrastructure::http::ApiError;
@@ -28,16 +26,11 @@ pub struct LimitRequestsMiddleware<S> {
     service: Rc<S>,
 }
 
-/// An answer of the inner service, or a refusal.
-type Answer<B> = Result<ServiceResponse<EitherBody<B, BoxBody>>, Error>;
-type ToAnswer<B> = fn(Result<ServiceResponse<B>, Error>) -> Answer<B>;
-
-impl<S, B> Transform<S, ServiceRequest> for LimitRequests
+impl<S> Transform<S, ServiceRequest> for LimitRequests
 where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
-    B: MessageBody + 'static,
+    S: Service<ServiceRequest, Response = ServiceResponse, Error = Error> + 'static,
 {
-    type Response = ServiceResponse<EitherBody<B, BoxBody>>;
+    type Response = ServiceResponse;
     type Error = Error;
     type Transform = LimitRequestsMiddleware<S>;
     type InitError = ();
@@ -51,21 +44,20 @@ where
     }
 }
 
-impl<S, B> Service<ServiceRequest> for LimitRequestsMiddleware<S>
+impl<S> Service<ServiceRequest> for LimitRequestsMiddleware<S>
 where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
-    B: MessageBody + 'static,
+    S: Service<ServiceRequest, Response = ServiceResponse, Error = Error> + 'static,
 {
-    type Response = ServiceResponse<EitherBody<B, BoxBody>>;
+    type Response = ServiceResponse;
     type Error = Error;
-    type Future = Either<Map<S::Future, ToAnswer<B>>, LocalBoxFuture<'static, Answer<B>>>;
+    type Future = Either<S::Future, LocalBoxFuture<'static, Result<ServiceResponse, Error>>>;
 
     forward_ready!(service);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let limit = match &self.limit {
             Some(limit) if !limit.exempts(request.path()) => limit,
-            _ => return Either::Left(self.service.call(request).map(unchanged)),
+            _ => return Either::Left(self.service.call(request)),
         };
         let (limit, service) = (Arc::clone(limit), Rc::clone(&self.service));
         if request.headers().contains_key(AUTHORIZATION) {
@@ -76,9 +68,7 @@ where
         }
         let key = address_of(request.request());
         match limit.count(key) {
-            Ok(allowance) if !limit.is_low(allowance) => {
-                Either::Left(service.call(request).map(unchanged))
-            }
+            Ok(allowance) if !limit.is_low(allowance) => Either::Left(service.call(request)),
             counted => Either::Right(Box::pin(async move {
                 answer(&limit, &*service, request, (key, counted)).await
             })),
@@ -86,22 +76,18 @@ where
     }
 }
 
-fn unchanged<B>(outcome: Result<ServiceResponse<B>, Error>) -> Answer<B> {
-    outcome.map(ServiceResponse::map_into_left_body)
-}
-
-async fn answer<S, B>(
+async fn answer<S>(
     limit: &RateLimit,
     service: &S,
     request: ServiceRequest,
     (key, counted): (Key, Result<Allowance, Allowance>),
-) -> Answer<B>
+) -> Result<ServiceResponse, Error>
 where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    S: Service<ServiceRequest, Response = ServiceResponse, Error = Error>,
 {
     match counted {
         Ok(allowance) => {
-            let mut response = service.call(request).await?.map_into_left_body();
+            let mut response = service.call(request).await?;
             if limit.is_low(allowance) {
                 limit.tell(response.headers_mut(), key, allowance);
             }
@@ -109,7 +95,7 @@ where
         }
         Err(allowance) => {
             let error = ApiError::TooManyRequests(allowance.more_after);
-            let mut response = request.error_response(error).map_into_right_body();
+            let mut response = request.error_response(error);
             limit.tell(response.headers_mut(), key, allowance);
             Ok(response)
         }
