@@ -6,28 +6,45 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, Responder, web};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::infrastructure::cache::{Cache, CacheHealth};
 use crate::infrastructure::database::Database;
-use crate::infrastructure::resource::{Resources, resource};
+use crate::infrastructure::http::Json;
+use crate::infrastructure::resource::{
+    AnswerDescription, HandlerOutput, OutputDescription, Resources, resource,
+};
 
-#[derive(Serialize)]
+/// Whether the process lives.
+#[derive(JsonSchema, Serialize)]
 struct Health {
+    /// `healthy`.
+    #[schemars(example = &"healthy")]
     status: &'static str,
 }
 
-#[derive(Serialize)]
+/// Whether the service can serve.
+#[derive(JsonSchema, Serialize)]
 struct Readiness {
+    /// `ready` or `not ready`.
+    #[schemars(example = &"ready")]
     status: &'static str,
+    /// The parts.
     checks: Checks,
 }
 
-#[derive(Serialize)]
+/// The parts of the service.
+#[derive(JsonSchema, Serialize)]
 struct Checks {
+    /// `up` or `down`; it decides.
+    #[schemars(example = &"up")]
     database: &'static str,
+    /// `up`, `down` or `disabled`; it is only reported.
+    #[schemars(example = &"up")]
     cache: &'static str,
     /// The limitation of an available cache.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -45,9 +62,32 @@ pub(super) fn configure(root: &mut Resources) {
         .add(resource(READY).get(ready));
 }
 
-async fn health() -> HttpResponse {
-    HttpResponse::Ok().json(Health { status: "healthy" })
+async fn health() -> Json<Health> {
+    Json(Health { status: "healthy" })
 }
+
+/// 200 or 503, with the same form.
+impl Responder for Readiness {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        let status = if self.status == IS_READY {
+            StatusCode::OK
+        } else {
+            StatusCode::SERVICE_UNAVAILABLE
+        };
+        HttpResponse::build(status).json(self)
+    }
+}
+
+impl HandlerOutput for Readiness {
+    fn describe(output: &mut OutputDescription) {
+        output.answers.push(AnswerDescription::json::<Self>(200));
+        output.answers.push(AnswerDescription::json::<Self>(503));
+    }
+}
+
+const IS_READY: &str = "ready";
 
 /// Whether the program is about to stop listening: readiness is 503 meanwhile, so that a load balancer
 /// sends its requests elsewhere. A clone is the same state.
@@ -70,7 +110,7 @@ async fn ready(
     database: Database,
     cache: web::Data<Cache>,
     draining: web::Data<Draining>,
-) -> HttpResponse {
+) -> Readiness {
     let is_up = database.check_readiness().await.is_ok();
     let checks = Checks {
         database: if is_up { "up" } else { "down" },
@@ -82,10 +122,6 @@ async fn ready(
         cache_detail: cache.shortfall(),
     };
     let is_ready = is_up && !draining.has_begun();
-    let (code, status) = if is_ready {
-        (StatusCode::OK, "ready")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "not ready")
-    };
-    HttpResponse::build(code).json(Readiness { status, checks })
+    let status = if is_ready { IS_READY } else { "not ready" };
+    Readiness { status, checks }
 }

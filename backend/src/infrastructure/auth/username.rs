@@ -4,6 +4,7 @@ use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::infrastructure::http::ApiError;
 
@@ -19,6 +20,25 @@ impl Username {
             && name
                 .bytes()
                 .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+    }
+}
+
+/// The rule of [`Username::is_possible`], for the description of the API. `me` is the path of the caller.
+impl JsonSchema for Username {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Username".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "pattern": "^(?!me$)[a-z0-9_]{2,32}$",
+            "examples": ["ada"],
+        })
     }
 }
 

@@ -1,7 +1,14 @@
 //! The answers of handlers: JSON, a created resource, or nothing.
 //!
-//! Come here to change the form of successful answers. A handler that needs another status or header returns an
-//! `HttpResponse`, or any other `Responder`, instead. Errors are in `error`.
+//! Come here to change the form of successful answers. The type of an answer gives its status and its body to the
+//! description of the API. A handler that needs another header customizes one of them (`Responder::customize`). Errors are in
+//! `error`.
+//!
+//! ```ignore
+//! pub async fn read(database: Database, PathId(id): PathId) -> ApiResult<Json<Widget>> {
+//!     ok(crud::find(&database, id).await?)
+//! }
+//! ```
 
 use actix_web::body::BoxBody;
 use actix_web::http::header::{HeaderValue, LOCATION};
@@ -9,16 +16,8 @@ use actix_web::{HttpRequest, HttpResponse, Responder};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
-use super::error::ApiError;
-
-/// The outcome of a handler.
-///
-/// ```ignore
-/// pub async fn read(database: Database, PathId(id): PathId) -> Answer {
-///     ok(crud::find(&database, id).await?)
-/// }
-/// ```
-pub type Answer = Result<Success, ApiError>;
+use super::error::ApiResult;
+use super::extract::Json;
 
 /// The characters of an id that a path cannot contain literally (RFC 3986, section 2.3).
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
@@ -27,55 +26,64 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// A successful answer, made by [`ok`], [`created`] or [`no_content`].
-#[derive(Debug)]
-pub struct Success {
-    response: HttpResponse,
-    /// The id of the created resource, as its path contains it.
-    created: Option<String>,
+/// 201 with the created resource, made by [`created`].
+#[derive(Clone, Debug)]
+pub struct Created<T> {
+    /// The id, as the path of the resource contains it.
+    id: String,
+    body: T,
 }
 
-impl Success {
-    const fn of(response: HttpResponse) -> Self {
-        Self {
-            response,
-            created: None,
-        }
-    }
-}
+/// 204, made by [`no_content`].
+#[derive(Clone, Copy, Debug)]
+pub struct NoContent;
 
 /// 200 with the value as JSON.
-pub fn ok(body: impl Serialize) -> Answer {
-    Ok(Success::of(HttpResponse::Ok().json(body)))
+pub const fn ok<T>(body: T) -> ApiResult<Json<T>> {
+    Ok(Json(body))
 }
 
 /// 201 with the created resource as JSON. `Location` is the path of the request followed by the id, so
 /// the handler must answer a POST to the collection of the resource.
-pub fn created(id: impl ToString, body: impl Serialize) -> Answer {
-    Ok(Success {
-        response: HttpResponse::Created().json(body),
-        created: Some(utf8_percent_encode(&id.to_string(), ENCODED).to_string()),
+pub fn created<T>(id: impl ToString, body: T) -> ApiResult<Created<T>> {
+    Ok(Created {
+        id: utf8_percent_encode(&id.to_string(), ENCODED).to_string(),
+        body,
     })
 }
 
 /// 204 without a body.
-pub fn no_content() -> Answer {
-    Ok(Success::of(HttpResponse::NoContent().finish()))
+pub const fn no_content() -> ApiResult<NoContent> {
+    Ok(NoContent)
 }
 
-impl Responder for Success {
+impl<T: Serialize> Responder for Json<T> {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        HttpResponse::Ok().json(self.0)
+    }
+}
+
+impl<T: Serialize> Responder for Created<T> {
     type Body = BoxBody;
 
     fn respond_to(self, request: &HttpRequest) -> HttpResponse {
-        let mut response = self.response;
-        if let Some(id) = self.created {
-            let location = format!("{}/{id}", request.path());
-            // A path and an encoded id have no characters that a header refuses.
-            if let Ok(location) = HeaderValue::from_str(&location) {
-                response.headers_mut().insert(LOCATION, location);
-            }
+        let mut response = HttpResponse::Created().json(self.body);
+        let location = format!("{}/{}", request.path(), self.id);
+        // A path and an encoded id have no characters that a header refuses.
+        if let Ok(location) = HeaderValue::from_str(&location) {
+            response.headers_mut().insert(LOCATION, location);
         }
         response
+    }
+}
+
+impl Responder for NoContent {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        HttpResponse::NoContent().finish()
     }
 }
 

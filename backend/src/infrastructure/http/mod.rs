@@ -5,6 +5,7 @@
 mod answer;
 mod conventions;
 mod cors;
+mod embedded;
 mod error;
 mod extract;
 mod if_match;
@@ -17,15 +18,17 @@ mod request_timeout;
 mod route;
 mod security_headers;
 
-pub use answer::{Answer, Success, created, no_content, ok};
+pub use answer::{Created, NoContent, created, no_content, ok};
 pub use conventions::{Conventions, apply_conventions, close_connections};
 pub use cors::{AllowedOrigins, CrossOrigin};
+pub use embedded::Embedded;
 pub use error::{ApiError, ApiResult, FieldError};
 pub use extract::{Json, Query, nullable, present, without_nul};
 pub use if_match::IfMatch;
 pub use library_answers::ClientConnection;
 pub use page::{Page, PageQuery};
 pub use path::{PathId, PathText};
+pub use problem::problem_schema;
 pub use request_id::RequestId;
 pub use request_timeout::RequestTimeout;
 pub use route::get;

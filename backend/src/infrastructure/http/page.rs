@@ -3,10 +3,11 @@
 //! Come here to change the parameters or the form of a page. The rows are read in the modules.
 
 use garde::Validate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The wanted page of a list.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, Validate)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, Serialize, Validate)]
 #[serde(default)]
 pub struct PageQuery {
     /// The number of the page, from 1.
@@ -42,7 +43,8 @@ impl PageQuery {
 }
 
 /// One page of a list.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, JsonSchema, Serialize)]
+#[schemars(rename = "PageOf{T}")]
 pub struct Page<T> {
     /// The items, newest first.
     pub data: Vec<T>,

@@ -8,6 +8,7 @@ use std::future::{Ready, ready};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use percent_encoding::percent_decode_str;
+use schemars::JsonSchema;
 
 use super::error::ApiError;
 
@@ -15,8 +16,9 @@ use super::error::ApiError;
 /// have.
 ///
 /// It is the last parameter named `id` or ending in `_id`, else the only one.
-#[derive(Clone, Copy, Debug)]
-pub struct PathId(pub i64);
+#[derive(Clone, Copy, Debug, JsonSchema)]
+#[schemars(inline)]
+pub struct PathId(#[schemars(range(min = 1, max = i64::MAX))] pub i64);
 
 impl FromRequest for PathId {
     type Error = ApiError;
@@ -37,8 +39,9 @@ impl FromRequest for PathId {
 /// A text in the path, decoded: 404 for a text that cannot be stored: it is not UTF-8 or contains a NUL.
 ///
 /// It is the last parameter that is not named like an id (see [`PathId`]), else the only one.
-#[derive(Clone, Debug)]
-pub struct PathText(pub String);
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(inline)]
+pub struct PathText(#[schemars(length(min = 1))] pub String);
 
 impl FromRequest for PathText {
     type Error = ApiError;

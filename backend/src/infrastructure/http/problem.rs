@@ -9,20 +9,33 @@ use actix_web::dev::ServiceResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{Error, HttpResponse, ResponseError};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
 use super::error::{FieldError, ProblemDetails};
 use super::request_id::{RequestId, X_REQUEST_ID};
 
-#[derive(Serialize)]
+/// An error (RFC 9457).
+#[derive(JsonSchema, Serialize)]
 struct Problem<'a> {
+    /// `about:blank`: the status says the kind of the problem.
     r#type: &'a str,
+    /// The words of the status.
     title: &'a str,
+    /// The status.
     status: u16,
+    /// The reason, for people.
     detail: &'a str,
+    /// The id of the request, which the log has too.
     request_id: &'a str,
+    /// The fields that are wrong, for 422.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [FieldError],
+}
+
+/// The schema of problem documents, for the description of the API.
+pub fn problem_schema(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<Problem<'static>>()
 }
 
 /// Whether an answer needs a problem body: every answer of status 400 or above, whether it comes from a

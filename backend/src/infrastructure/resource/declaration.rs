@@ -3,14 +3,16 @@
 //! Come here for the order of wrapping, HEAD, `Allow`, or a new word. Mistakes that need the other resources are found by the
 //! map (`cache::map`); nothing here may panic.
 
-use std::any::TypeId;
+use std::any::{TypeId, type_name};
 use std::marker::PhantomData;
 
 use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{FromRequest, Handler, HttpResponse, Responder, Route, web};
 
-use super::handler_input::{HandlerInput, InputDescription, describe};
+use super::handler_input::{self, HandlerInput, InputDescription};
+use super::handler_output::{self, HandlerOutput, OutputDescription};
+use super::operation::Operation;
 use crate::infrastructure::auth::RequireCaller;
 use crate::infrastructure::cache::{
     CachePolicy, DeclaredRoute, Invalidation, RequiredCaller, RoutePolicy,
@@ -51,7 +53,10 @@ struct MethodRoute {
     caller: RequiredCaller,
     policy: RoutePolicy,
     handler: TypeId,
+    handler_name: &'static str,
     input: InputDescription,
+    output: OutputDescription,
+    refusals: &'static [u16],
 }
 
 /// An actix route; it has no `Debug`.
@@ -80,7 +85,7 @@ impl<Last> Resource<Last> {
     where
         F: Handler<Input>,
         Input: FromRequest + HandlerInput + 'static,
-        F::Output: Responder + 'static,
+        F::Output: Responder + HandlerOutput + 'static,
     {
         self.route(Method::GET, handler)
     }
@@ -90,7 +95,7 @@ impl<Last> Resource<Last> {
     where
         F: Handler<Input>,
         Input: FromRequest + HandlerInput + 'static,
-        F::Output: Responder + 'static,
+        F::Output: Responder + HandlerOutput + 'static,
     {
         self.route(Method::POST, handler)
     }
@@ -100,7 +105,7 @@ impl<Last> Resource<Last> {
     where
         F: Handler<Input>,
         Input: FromRequest + HandlerInput + 'static,
-        F::Output: Responder + 'static,
+        F::Output: Responder + HandlerOutput + 'static,
     {
         self.route(Method::PUT, handler)
     }
@@ -110,7 +115,7 @@ impl<Last> Resource<Last> {
     where
         F: Handler<Input>,
         Input: FromRequest + HandlerInput + 'static,
-        F::Output: Responder + 'static,
+        F::Output: Responder + HandlerOutput + 'static,
     {
         self.route(Method::PATCH, handler)
     }
@@ -120,7 +125,7 @@ impl<Last> Resource<Last> {
     where
         F: Handler<Input>,
         Input: FromRequest + HandlerInput + 'static,
-        F::Output: Responder + 'static,
+        F::Output: Responder + HandlerOutput + 'static,
     {
         self.route(Method::DELETE, handler)
     }
@@ -129,7 +134,7 @@ impl<Last> Resource<Last> {
     where
         F: Handler<Input>,
         Input: FromRequest + HandlerInput + 'static,
-        F::Output: Responder + 'static,
+        F::Output: Responder + HandlerOutput + 'static,
     {
         if self.routes.iter().any(|known| known.method == method) {
             self.mistakes.push(format!("{method} is declared twice"));
@@ -145,7 +150,10 @@ impl<Last> Resource<Last> {
             caller: RequiredCaller::Anyone,
             policy: RoutePolicy::None,
             handler: TypeId::of::<F>(),
-            input: describe::<Input>(),
+            handler_name: type_name::<F>(),
+            input: handler_input::describe::<Input>(),
+            output: handler_output::describe::<F::Output>(),
+            refusals: &[],
         });
         Resource {
             path: self.path,
@@ -168,18 +176,24 @@ impl<Last> Resource<Last> {
         std::mem::take(&mut self.mistakes)
     }
 
-    /// The rows of the map, one for each method.
-    pub(super) fn rows(&self, prefix: &str) -> Vec<DeclaredRoute> {
-        let row = |route: &MethodRoute| DeclaredRoute {
-            method: route.method.to_string(),
-            path: format!("{prefix}{}", self.path),
-            caller: route.caller,
-            policy: route.policy,
-            handler: route.handler,
-            handler_authenticates: route.input.authenticates,
-            handler_query: route.input.query,
+    /// The rows of the map with what the description of the API adds, one for each method.
+    pub(super) fn operations(&self, prefix: &str) -> Vec<Operation> {
+        let operation = |route: &MethodRoute| Operation {
+            route: DeclaredRoute {
+                method: route.method.to_string(),
+                path: format!("{prefix}{}", self.path),
+                caller: route.caller,
+                policy: route.policy,
+                handler: route.handler,
+                handler_authenticates: route.input.authenticates,
+                handler_query: route.input.query,
+            },
+            handler_name: route.handler_name,
+            input: route.input.clone(),
+            output: route.output.clone(),
+            refusals: route.refusals,
         };
-        self.routes.iter().map(row).collect()
+        self.routes.iter().map(operation).collect()
     }
 
     /// The actix resource.
@@ -210,6 +224,22 @@ impl<Last: OnRoute> Resource<Last> {
     /// before the body is read.
     pub fn superuser(self) -> Self {
         self.requires(RequiredCaller::Superuser)
+    }
+
+    /// The statuses with which the handler itself refuses, such as `&[403, 409]`: for the description of the API.
+    /// Those that follow from the parameters of the handler and from the other words are not listed. The test client fails a
+    /// test that gets a status which is described by neither.
+    pub fn refuses(mut self, statuses: &'static [u16]) -> Self {
+        if let Some(last) = self.routes.last_mut() {
+            if let Some(wrong) = statuses.iter().find(|status| !(400..500).contains(*status)) {
+                self.mistakes.push(format!(
+                    "{}: {wrong} is no refusal; 500 and 503 are described everywhere",
+                    last.method
+                ));
+            }
+            last.refusals = statuses;
+        }
+        self
     }
 
     fn requires(mut self, caller: RequiredCaller) -> Self {

@@ -1,12 +1,13 @@
 //! The inputs of a handler, from the types of its parameters.
 //!
 //! Come here to allow a new kind of parameter in declared handlers, or to describe more of the existing
-//! ones (the description of the API will be made from this). Values are not extracted here: that is each
-//! type's `FromRequest`.
+//! ones: the map and the description of the API are made from this. Values are not extracted here: that is
+//! each type's `FromRequest`.
 
 use std::any::type_name;
 
 use actix_web::{HttpRequest, web};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use crate::infrastructure::auth::{Caller, Username};
 use crate::infrastructure::cache::CacheArguments;
@@ -14,8 +15,11 @@ use crate::infrastructure::client_address::ClientAddress;
 use crate::infrastructure::database::Database;
 use crate::infrastructure::http::{IfMatch, Json, PathId, PathText, Query};
 
+/// The JSON schema of a type, for a generator that collects the types that it refers to.
+pub type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+
 /// The facts about a handler that the types of its parameters give.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct InputDescription {
     /// The handler has a parameter that authenticates, such as [`Caller`]. A hit of the cache would skip it, so a cached route
     /// with such a handler needs `signed_in()` (C45).
@@ -23,6 +27,49 @@ pub struct InputDescription {
     /// The name of the type as which the handler reads the query. A cached route's policy must declare
     /// the same type (C14).
     pub query: Option<&'static str>,
+    /// The schema of that type: an object with a property for each parameter of the query.
+    pub query_schema: Option<SchemaOf>,
+    /// The schema of the JSON body.
+    pub body: Option<SchemaOf>,
+    /// The parameters of the path that the handler reads.
+    pub path: Vec<PathInput>,
+    /// The header fields that the handler reads.
+    pub headers: Vec<HeaderInput>,
+    /// The statuses with which the parameters refuse a request.
+    pub refusals: Vec<u16>,
+}
+
+/// A parameter of the path.
+#[derive(Clone, Copy, Debug)]
+pub struct PathInput {
+    /// Which parameter of the path it is.
+    pub place: PathPlace,
+    /// The schema of its values.
+    pub schema: SchemaOf,
+}
+
+/// The parameter of a path that a handler reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PathPlace {
+    /// The last one that is named `id` or ends in `_id`, else the first one.
+    Id,
+    /// The last one that is not named like an id, else the first one.
+    Text,
+    /// The one of this name.
+    Named(&'static str),
+}
+
+/// A header field of the request that is no part of the policy or of authentication.
+#[derive(Clone, Copy, Debug)]
+pub struct HeaderInput {
+    /// The name of the field.
+    pub name: &'static str,
+    /// What it does, a sentence for clients.
+    pub description: &'static str,
+    /// A regular expression for its values.
+    pub pattern: &'static str,
+    /// A value.
+    pub example: &'static str,
 }
 
 /// A parameter of a declared handler.
@@ -31,7 +78,8 @@ pub struct InputDescription {
 /// type that authenticates must set [`InputDescription::authenticates`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no parameter of a declared handler",
-    note = "implement it for your extractor: `impl HandlerInput for YourType {{}}`"
+    note = "implement it for your extractor: `impl HandlerInput for YourType {{}}`",
+    note = "the type of a body or a query also derives `schemars::JsonSchema`"
 )]
 pub trait HandlerInput {
     /// Adds the parameter to the description.
@@ -48,21 +96,87 @@ pub(super) fn describe<Input: HandlerInput>() -> InputDescription {
     description
 }
 
+/// The schema of a type, as the generator refers to it.
+pub(super) fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<T>()
+}
+
 impl HandlerInput for Caller {
     fn describe(input: &mut InputDescription) {
         input.authenticates = true;
     }
 }
 
-impl<T> HandlerInput for Query<T> {
+impl<T: JsonSchema> HandlerInput for Query<T> {
     fn describe(input: &mut InputDescription) {
         input.query = Some(type_name::<T>());
+        input.query_schema = Some(schema_of::<T>);
+        input.refusals.push(422);
     }
 }
 
-impl<T> HandlerInput for web::Query<T> {
+impl<T: JsonSchema> HandlerInput for web::Query<T> {
     fn describe(input: &mut InputDescription) {
         input.query = Some(type_name::<T>());
+        input.query_schema = Some(schema_of::<T>);
+        input.refusals.push(400);
+    }
+}
+
+impl<T: JsonSchema> HandlerInput for Json<T> {
+    fn describe(input: &mut InputDescription) {
+        input.body = Some(schema_of::<T>);
+        input.refusals.extend([400, 408, 413, 415, 422]);
+    }
+}
+
+impl<T: JsonSchema> HandlerInput for web::Json<T> {
+    fn describe(input: &mut InputDescription) {
+        input.body = Some(schema_of::<T>);
+        input.refusals.extend([400, 413, 415]);
+    }
+}
+
+impl HandlerInput for PathId {
+    fn describe(input: &mut InputDescription) {
+        input.path.push(PathInput {
+            place: PathPlace::Id,
+            schema: schema_of::<Self>,
+        });
+        input.refusals.extend([400, 404]);
+    }
+}
+
+impl HandlerInput for PathText {
+    fn describe(input: &mut InputDescription) {
+        input.path.push(PathInput {
+            place: PathPlace::Text,
+            schema: schema_of::<Self>,
+        });
+        input.refusals.push(404);
+    }
+}
+
+impl HandlerInput for Username {
+    fn describe(input: &mut InputDescription) {
+        input.path.push(PathInput {
+            place: PathPlace::Named("username"),
+            schema: schema_of::<Self>,
+        });
+        input.refusals.push(404);
+    }
+}
+
+impl HandlerInput for IfMatch {
+    fn describe(input: &mut InputDescription) {
+        input.headers.push(HeaderInput {
+            name: "If-Match",
+            description: "The write is done only if the resource still has one of these entity tags; `*` matches every \
+                          resource that exists.",
+            pattern: Self::PATTERN,
+            example: "*",
+        });
+        input.refusals.extend([400, 412]);
     }
 }
 
@@ -82,15 +196,9 @@ impl HandlerInput for CacheArguments {}
 impl HandlerInput for ClientAddress {}
 impl HandlerInput for Database {}
 impl HandlerInput for HttpRequest {}
-impl HandlerInput for IfMatch {}
-impl HandlerInput for PathId {}
-impl HandlerInput for PathText {}
-impl HandlerInput for Username {}
 impl HandlerInput for web::Bytes {}
 impl HandlerInput for web::Payload {}
-impl<T> HandlerInput for Json<T> {}
 impl<T: ?Sized> HandlerInput for web::Data<T> {}
-impl<T> HandlerInput for web::Json<T> {}
 impl<T> HandlerInput for web::Path<T> {}
 
 /// Handlers have up to twelve parameters, as in actix.
@@ -136,6 +244,17 @@ mod tests {
             describe::<(HttpRequest, Query<u8>)>().query,
             Some(type_name::<u8>())
         );
-        assert_eq!(describe::<()>(), InputDescription::default());
+        assert_eq!(describe::<()>().query, None);
+    }
+
+    #[test]
+    fn a_handler_has_the_refusals_of_all_its_parameters() {
+        let input = describe::<(PathId, IfMatch, Json<u8>)>();
+        assert_eq!(
+            input.refusals,
+            [400, 404, 400, 412, 400, 408, 413, 415, 422]
+        );
+        assert_eq!(input.path[0].place, PathPlace::Id);
+        assert!(input.body.is_some());
     }
 }

@@ -7,7 +7,8 @@ use actix_web::dev::HttpServiceFactory;
 use actix_web::web::{self, ServiceConfig};
 
 use super::declaration::Resource;
-use crate::infrastructure::cache::{CacheMap, CachePolicy, DeclaredRoute};
+use super::operation::Operation;
+use crate::infrastructure::cache::{CacheMap, CachePolicy};
 
 /// Adds one service to an application.
 type Mount = Box<dyn FnOnce(&mut ServiceConfig)>;
@@ -15,7 +16,7 @@ type Mount = Box<dyn FnOnce(&mut ServiceConfig)>;
 /// All resources under one prefix, in the order in which their paths are compared with a request's.
 pub struct Resources {
     prefix: &'static str,
-    routes: Vec<DeclaredRoute>,
+    operations: Vec<Operation>,
     stored_by_services: Vec<CachePolicy>,
     mistakes: Vec<String>,
     paths: Vec<&'static str>,
@@ -28,7 +29,7 @@ impl Resources {
     pub const fn under(prefix: &'static str) -> Self {
         Self {
             prefix,
-            routes: Vec::new(),
+            operations: Vec::new(),
             stored_by_services: Vec::new(),
             mistakes: Vec::new(),
             paths: Vec::new(),
@@ -54,7 +55,7 @@ impl Resources {
             ));
         }
         self.paths.push(path);
-        self.routes.extend(resource.rows(self.prefix));
+        self.operations.extend(resource.operations(self.prefix));
         self.mounts.push(Box::new(move |config| {
             config.service(resource.build());
         }));
@@ -81,10 +82,19 @@ impl Resources {
     #[must_use]
     pub fn map(&self) -> CacheMap {
         CacheMap::new(
-            self.routes.clone(),
+            self.operations
+                .iter()
+                .map(|operation| operation.route.clone())
+                .collect(),
             self.stored_by_services.clone(),
             self.mistakes.clone(),
         )
+    }
+
+    /// The declared methods of all resources, for the description of the API.
+    #[must_use]
+    pub fn operations(&self) -> &[Operation] {
+        &self.operations
     }
 
     /// All mistakes of the declarations, one line each. `registered` are the names of the cache's
@@ -115,7 +125,7 @@ impl std::fmt::Debug for Resources {
         formatter
             .debug_struct("Resources")
             .field("prefix", &self.prefix)
-            .field("routes", &self.routes)
+            .field("operations", &self.operations)
             .finish_non_exhaustive()
     }
 }

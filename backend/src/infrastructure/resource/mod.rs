@@ -31,8 +31,8 @@
 //!
 //! From a declaration come: the routes; HEAD beside GET; 405 with `Allow` for every other method; the
 //! order of wrapping (authentication outermost, so that a hit never skips it, then the policy, then the
-//! handler); the rows of the map (C47); and the description of the handler's parameters by
-//! [`HandlerInput`].
+//! handler); the rows of the map (C47); and the description of the API (`infrastructure::openapi`), with parameters and
+//! answers by [`HandlerInput`] and [`HandlerOutput`].
 //!
 //! A declaration that cannot be correct does not compile. A policy with invalidations is refused on a
 //! GET (C19):
@@ -58,8 +58,12 @@
 
 mod declaration;
 mod handler_input;
+mod handler_output;
 mod list;
+mod operation;
 
 pub use declaration::{NoRoute, OnRoute, Reading, Resource, Writing, resource};
-pub use handler_input::{HandlerInput, InputDescription};
+pub use handler_input::{HandlerInput, HeaderInput, InputDescription, PathInput, PathPlace, SchemaOf};
+pub use handler_output::{AnswerDescription, ContentDescription, HandlerOutput, OutputDescription};
 pub use list::Resources;
+pub use operation::Operation;

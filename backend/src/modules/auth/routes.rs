@@ -1,13 +1,13 @@
 //! Handlers of `/auth`.
 
 use actix_web::http::header::CACHE_CONTROL;
-use actix_web::{HttpResponse, web};
+use actix_web::{CustomizeResponder, Responder, web};
 
 use super::schemas::{Login, Token};
 use crate::infrastructure::auth::{Attempts, Caller, Claimed, Passwords, issue, revoke, revoke_all};
 use crate::infrastructure::client_address::ClientAddress;
 use crate::infrastructure::database::Database;
-use crate::infrastructure::http::{Answer, ApiError, ApiResult, Json, no_content};
+use crate::infrastructure::http::{ApiError, ApiResult, Json, NoContent, no_content};
 use crate::modules::users::find_account_to_sign_in;
 
 /// `POST /auth/login`: takes as long for an unknown name as for a wrong password.
@@ -17,7 +17,7 @@ pub async fn login(
     attempts: web::Data<Attempts>,
     address: ClientAddress,
     Json(login): Json<Login>,
-) -> ApiResult<HttpResponse> {
+) -> ApiResult<CustomizeResponder<Json<Token>>> {
     let name = login.username.to_lowercase();
     // Text in PostgreSQL cannot contain NUL, so no user has such a name.
     let account = if name.contains('\0') {
@@ -40,23 +40,24 @@ pub async fn login(
     let issued = issue(&database, account.id, &account.password_hash)
         .await?
         .ok_or(ApiError::WrongCredentials)?;
-    Ok(HttpResponse::Ok()
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .json(Token {
-            access_token: issued.token,
-            token_type: "bearer",
-            expires_at: issued.expires_at,
-        }))
+    let token = Token {
+        access_token: issued.token,
+        token_type: "bearer",
+        expires_at: issued.expires_at,
+    };
+    Ok(Json(token)
+        .customize()
+        .insert_header((CACHE_CONTROL, "no-store")))
 }
 
 /// `POST /auth/logout`: revokes the token of the request.
-pub async fn logout(database: Database, caller: Caller) -> Answer {
+pub async fn logout(database: Database, caller: Caller) -> ApiResult<NoContent> {
     revoke(&database, &caller.token).await?;
     no_content()
 }
 
 /// `POST /auth/logout-all`: revokes every token of the caller.
-pub async fn logout_all(database: Database, caller: Caller) -> Answer {
+pub async fn logout_all(database: Database, caller: Caller) -> ApiResult<NoContent> {
     revoke_all(&database, caller.id).await?;
     no_content()
 }

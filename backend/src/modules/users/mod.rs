@@ -23,7 +23,8 @@ pub fn configure(api: &mut Resources) {
             .get(routes::list)
             .superuser()
             .post(routes::create)
-            .ends(cache::CREATE),
+            .ends(cache::CREATE)
+            .refuses(&[409]),
     )
     .add(
         resource("/users/me")
@@ -38,8 +39,10 @@ pub fn configure(api: &mut Resources) {
             .patch(routes::update)
             .signed_in()
             .ends(cache::UPDATE)
+            .refuses(&[403, 409, 429])
             .delete(routes::delete)
             .signed_in()
-            .ends(cache::DELETE),
+            .ends(cache::DELETE)
+            .refuses(&[403, 409]),
     );
 }

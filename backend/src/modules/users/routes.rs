@@ -2,7 +2,7 @@
 
 use actix_web::web;
 
-use super::schemas::{UserCreate, UserUpdate};
+use super::schemas::{UserCreate, UserProfile, UserRead, UserUpdate};
 use super::service::PasswordChecks;
 use super::{crud, service};
 use crate::infrastructure::auth::{Attempts, Caller, Passwords, Username};
@@ -10,7 +10,7 @@ use crate::infrastructure::cache::CacheArguments;
 use crate::infrastructure::client_address::ClientAddress;
 use crate::infrastructure::database::Database;
 use crate::infrastructure::http::{
-    Answer, IfMatch, Json, PageQuery, Query, created, no_content, ok,
+    ApiResult, Created, IfMatch, Json, NoContent, Page, PageQuery, Query, created, no_content, ok,
 };
 
 /// `POST /users`
@@ -20,24 +20,24 @@ pub async fn create(
     address: ClientAddress,
     arguments: CacheArguments,
     Json(new): Json<UserCreate>,
-) -> Answer {
+) -> ApiResult<Created<UserRead>> {
     let user = service::create(&database, &passwords, address, new).await?;
     arguments.bind("username", &user.username);
-    created(&user.username, &user)
+    created(user.username.clone(), user)
 }
 
 /// `GET /users`
-pub async fn list(database: Database, Query(query): Query<PageQuery>) -> Answer {
+pub async fn list(database: Database, Query(query): Query<PageQuery>) -> ApiResult<Json<Page<UserRead>>> {
     ok(crud::list(&database, query).await?)
 }
 
 /// `GET /users/me`
-pub async fn read_me(database: Database, caller: Caller) -> Answer {
+pub async fn read_me(database: Database, caller: Caller) -> ApiResult<Json<UserRead>> {
     ok(crud::find(&database, caller.id).await?)
 }
 
 /// `GET /users/{username}`
-pub async fn read(database: Database, Username(username): Username) -> Answer {
+pub async fn read(database: Database, Username(username): Username) -> ApiResult<Json<UserProfile>> {
     ok(crud::find_profile(&database, &username).await?)
 }
 
@@ -50,7 +50,7 @@ pub async fn update(
     if_match: IfMatch,
     Username(username): Username,
     Json(change): Json<UserUpdate>,
-) -> Answer {
+) -> ApiResult<Json<UserRead>> {
     let checks = PasswordChecks {
         passwords: &passwords,
         attempts: &attempts,
@@ -69,7 +69,7 @@ pub async fn delete(
     caller: Caller,
     if_match: IfMatch,
     Username(username): Username,
-) -> Answer {
+) -> ApiResult<NoContent> {
     let deleted = service::delete(&database, &caller, &if_match, &username).await?;
     arguments.bind("user_id", deleted.user_id);
     arguments.bind("owner", username);

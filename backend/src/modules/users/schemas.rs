@@ -4,19 +4,21 @@
 
 use chrono::{DateTime, Utc};
 use garde::Validate;
+use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::infrastructure::auth::Username;
 use crate::infrastructure::http::{present, without_nul};
-use crate::infrastructure::password_rule::is_acceptable_password;
+use crate::infrastructure::password_rule::{AcceptablePassword, Password, is_acceptable_password};
 
 /// A new user.
-#[derive(Debug, Deserialize, Validate)]
+#[derive(Debug, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct UserCreate {
     /// 2–32 of `[a-z0-9_]`; not `me`.
     #[garde(custom(is_username))]
+    #[schemars(with = "Username")]
     pub username: String,
     /// Converted to lower case.
     #[serde(deserialize_with = "lower_case")]
@@ -24,44 +26,53 @@ pub struct UserCreate {
     pub email: String,
     /// 8–128 characters.
     #[garde(custom(is_password))]
+    #[schemars(with = "AcceptablePassword")]
     pub password: SecretString,
     /// 1–80 characters.
     #[garde(length(chars, min = 1, max = 80), custom(without_nul))]
+    #[schemars(example = &"Ada Lovelace")]
     pub name: String,
 }
 
 /// A change of a user. Absent fields stay.
-#[derive(Debug, Deserialize, Validate)]
+#[derive(Debug, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct UserUpdate {
     /// 1–80 characters.
     #[serde(default, deserialize_with = "present")]
-    #[garde(inner(length(chars, min = 1, max = 80), custom(without_nul)))]
+    #[garde(length(chars, min = 1, max = 80), inner(custom(without_nul)))]
+    #[schemars(with = "String", example = &"Ada King")]
     pub name: Option<String>,
     /// Converted to lower case.
     #[serde(default, deserialize_with = "lower_case_if_present")]
-    #[garde(inner(email, length(chars, max = 254)))]
+    #[garde(email, length(chars, max = 254))]
+    #[schemars(with = "String")]
     pub email: Option<String>,
     /// 8–128 characters.
     #[serde(default, deserialize_with = "present")]
     #[garde(inner(custom(is_password)))]
+    #[schemars(with = "AcceptablePassword")]
     pub password: Option<SecretString>,
     /// Required where users change their own e-mail address or password.
     #[serde(default, deserialize_with = "present")]
     #[garde(skip)]
+    #[schemars(with = "Password")]
     pub current_password: Option<SecretString>,
 }
 
 /// A user, as the user and superusers see it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct UserRead {
     /// The user's id.
     pub id: i64,
     /// The name in addresses. It never changes.
+    #[schemars(example = &"ada")]
     pub username: String,
     /// The e-mail address.
+    #[schemars(example = &"ada@example.com")]
     pub email: String,
     /// The name that is shown.
+    #[schemars(example = &"Ada Lovelace")]
     pub name: String,
     /// Whether the user has all rights.
     pub is_superuser: bool,
@@ -72,13 +83,15 @@ pub struct UserRead {
 }
 
 /// A user, as everybody sees it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct UserProfile {
     /// The user's id.
     pub id: i64,
     /// The name in addresses.
+    #[schemars(example = &"ada")]
     pub username: String,
     /// The name that is shown.
+    #[schemars(example = &"Ada Lovelace")]
     pub name: String,
     /// The time of signing up.
     pub created_at: DateTime<Utc>,

@@ -36,9 +36,11 @@ pub fn configure(api: &mut Resources) {
             .patch(routes::update)
             .signed_in()
             .ends(cache::UPDATE)
+            .refuses(&[403])
             .delete(routes::delete)
             .signed_in()
-            .ends(cache::DELETE),
+            .ends(cache::DELETE)
+            .refuses(&[403]),
     )
     .add(
         resource("/users/{username}/widgets")

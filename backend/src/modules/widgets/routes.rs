@@ -1,12 +1,12 @@
 //! Handlers of `/widgets` and of a user's widgets.
 
-use super::schemas::{WidgetCount, WidgetCreate, WidgetQuery, WidgetUpdate};
+use super::schemas::{WidgetCount, WidgetCreate, WidgetQuery, WidgetRead, WidgetUpdate};
 use super::{crud, service};
 use crate::infrastructure::auth::{Caller, Username};
 use crate::infrastructure::cache::CacheArguments;
 use crate::infrastructure::database::Database;
 use crate::infrastructure::http::{
-    Answer, IfMatch, Json, PageQuery, PathId, Query, created, no_content, ok,
+    ApiResult, Created, IfMatch, Json, NoContent, Page, PageQuery, PathId, Query, created, no_content, ok,
 };
 
 /// `POST /widgets`
@@ -15,14 +15,14 @@ pub async fn create(
     arguments: CacheArguments,
     caller: Caller,
     Json(new): Json<WidgetCreate>,
-) -> Answer {
+) -> ApiResult<Created<WidgetRead>> {
     let widget = crud::insert(&database, caller.id, &new).await?;
     arguments.bind("owner", &widget.owner);
     created(widget.id, widget)
 }
 
 /// `GET /widgets/{widget_id}`
-pub async fn read(database: Database, PathId(id): PathId) -> Answer {
+pub async fn read(database: Database, PathId(id): PathId) -> ApiResult<Json<WidgetRead>> {
     ok(crud::find(&database, id).await?)
 }
 
@@ -34,7 +34,7 @@ pub async fn update(
     if_match: IfMatch,
     PathId(id): PathId,
     Json(change): Json<WidgetUpdate>,
-) -> Answer {
+) -> ApiResult<Json<WidgetRead>> {
     let widget = service::update(&database, &caller, &if_match, id, &change).await?;
     arguments.bind("owner", &widget.owner);
     ok(widget)
@@ -47,14 +47,14 @@ pub async fn delete(
     caller: Caller,
     if_match: IfMatch,
     PathId(id): PathId,
-) -> Answer {
+) -> ApiResult<NoContent> {
     let owner = service::delete(&database, &caller, &if_match, id).await?;
     arguments.bind("owner", owner);
     no_content()
 }
 
 /// `GET /widgets`
-pub async fn search(database: Database, Query(query): Query<WidgetQuery>) -> Answer {
+pub async fn search(database: Database, Query(query): Query<WidgetQuery>) -> ApiResult<Json<Page<WidgetRead>>> {
     ok(if query.q.is_empty() {
         crud::list(&database, query.pages()).await?
     } else {
@@ -63,7 +63,7 @@ pub async fn search(database: Database, Query(query): Query<WidgetQuery>) -> Ans
 }
 
 /// `GET /widgets/count`
-pub async fn count(database: Database) -> Answer {
+pub async fn count(database: Database) -> ApiResult<Json<WidgetCount>> {
     let count = crud::count(&database).await?;
     ok(WidgetCount { count })
 }
@@ -73,6 +73,6 @@ pub async fn list_of_user(
     database: Database,
     Username(username): Username,
     Query(query): Query<PageQuery>,
-) -> Answer {
+) -> ApiResult<Json<Page<WidgetRead>>> {
     ok(crud::list_of_user(&database, &username, query).await?)
 }

@@ -4,33 +4,38 @@
 
 use chrono::{DateTime, Utc};
 use garde::Validate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::infrastructure::http::{PageQuery, nullable, present, without_nul};
 
 /// A new widget.
-#[derive(Debug, Deserialize, Validate)]
+#[derive(Debug, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct WidgetCreate {
     /// 1–100 characters.
     #[garde(length(chars, min = 1, max = 100), custom(without_nul))]
+    #[schemars(example = &"Cog")]
     pub name: String,
     /// Up to 2000 characters.
-    #[garde(inner(length(chars, max = 2000), custom(without_nul)))]
+    #[garde(length(chars, max = 2000), inner(custom(without_nul)))]
+    #[schemars(example = &"Turns when its neighbour turns")]
     pub description: Option<String>,
 }
 
 /// A change of a widget. Absent fields stay.
-#[derive(Debug, Deserialize, Validate)]
+#[derive(Debug, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct WidgetUpdate {
     /// 1–100 characters.
     #[serde(default, deserialize_with = "present")]
-    #[garde(inner(length(chars, min = 1, max = 100), custom(without_nul)))]
+    #[garde(length(chars, min = 1, max = 100), inner(custom(without_nul)))]
+    #[schemars(with = "String", example = &"Cogwheel")]
     pub name: Option<String>,
     /// Up to 2000 characters; `null` clears it.
     #[serde(default, deserialize_with = "nullable")]
-    #[garde(inner(inner(length(chars, max = 2000), custom(without_nul))))]
+    #[garde(length(chars, max = 2000), inner(inner(custom(without_nul))))]
+    #[schemars(example = &"Turns its neighbours")]
     #[expect(
         clippy::option_option,
         reason = "left out, cleared and given are three things"
@@ -47,15 +52,18 @@ impl WidgetUpdate {
 }
 
 /// A widget.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct WidgetRead {
     /// Its id.
     pub id: i64,
     /// The name of the user it belongs to.
+    #[schemars(example = &"ada")]
     pub owner: String,
     /// Its name.
+    #[schemars(example = &"Cog")]
     pub name: String,
     /// Its description.
+    #[schemars(example = &"Turns when its neighbour turns")]
     pub description: Option<String>,
     /// The time of creation.
     pub created_at: DateTime<Utc>,
@@ -64,16 +72,17 @@ pub struct WidgetRead {
 }
 
 /// The wanted widgets.
-#[derive(Debug, Deserialize, Serialize, Validate)]
+#[derive(Debug, Deserialize, JsonSchema, Serialize, Validate)]
 #[serde(default)]
 pub struct WidgetQuery {
     /// A text that the name or the description contains, up to 500 characters; empty for all widgets.
     #[garde(length(chars, max = 500), custom(without_nul))]
     pub q: String,
-    /// As in [`PageQuery`]; spelled out, since a query has no nested fields.
+    // As in `PageQuery`; spelled out, since a query has no nested fields.
+    /// The number of the page, from 1.
     #[garde(range(min = 1, max = PageQuery::MAX_PAGE))]
     pub page: i64,
-    /// As in [`PageQuery`].
+    /// The number of items on a page: 1–100, 10 by default.
     #[garde(range(min = 1, max = PageQuery::MAX_ITEMS_PER_PAGE))]
     pub items_per_page: i64,
 }
@@ -104,7 +113,7 @@ impl WidgetQuery {
 }
 
 /// The number of widgets.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct WidgetCount {
     /// All widgets that are not deleted.
     pub count: i64,
