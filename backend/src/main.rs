@@ -51,6 +51,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print the description of the API (OpenAPI 3.1)
+    Openapi,
     /// Print every setting that counts and where it comes from; secrets are shown as ***
     Settings {
         /// Print the value of one variable and nothing else, a secret too
@@ -104,6 +106,11 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
             return Ok(ExitCode::SUCCESS);
         }
         Command::Routes { json } => return print_routes(json).map(|()| ExitCode::SUCCESS),
+        Command::Openapi => {
+            let document = serde_json::to_string_pretty(&interfaces::openapi_document())?;
+            writeln!(io::stdout(), "{document}")?;
+            return Ok(ExitCode::SUCCESS);
+        }
         Command::Check => return print_check().await,
         _ => {}
     }
@@ -124,7 +131,7 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
             writeln!(io::stdout(), "{value}")?;
         }
         // Handled above: these commands end by themselves at a signal, or need no settings.
-        Command::Serve | Command::Routes { .. } | Command::Check => {}
+        Command::Serve | Command::Openapi | Command::Routes { .. } | Command::Check => {}
         Command::Migrate => startup::migrate(&settings.database).await?,
         Command::CreateSuperuser {
             username,

@@ -189,6 +189,7 @@ async fn run_server(
     let drains = web::Data::new(draining.clone());
     let is_logged = telemetry::writes_requests();
     let settings = &settings.server;
+    let is_development = settings.environment == Environment::Development;
     let time_limit = Duration::from_secs(settings.server_request_timeout);
     let app = move || {
         let conventions = Rc::new(Conventions {
@@ -209,7 +210,7 @@ async fn run_server(
             .wrap(from_fn(move |request, next| {
                 apply_conventions(Rc::clone(&conventions), request, next)
             }))
-            .configure(interfaces::configure)
+            .configure(|app| interfaces::configure(app, is_development))
     };
     // An impossible policy stops the program here, and not a worker thread of a running one.
     drop(app());

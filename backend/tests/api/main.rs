@@ -22,6 +22,7 @@ mod if_match;
 mod invalidation;
 mod library_answers;
 mod migrations;
+mod openapi;
 mod pooler;
 mod process_1;
 mod proof;

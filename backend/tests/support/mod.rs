@@ -7,6 +7,7 @@
 
 pub mod answer;
 pub mod database;
+pub mod described;
 pub mod pgbouncer;
 pub mod postgres;
 pub mod proof;

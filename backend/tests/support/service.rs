@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::answer::Answer;
 use super::database::TestDatabase;
+use super::described;
 use super::proof::Proof;
 use super::{unique, variable};
 
@@ -128,6 +129,9 @@ impl Service {
         let request = request.build().expect("a request");
         let sent = request.try_clone();
         let answer = Answer::read(self.client.execute(request).await.expect("an answer")).await;
+        if let Some(sent) = &sent {
+            described::check(sent, answer.status);
+        }
         if let (Some(proof), Some(sent)) = (&self.proof, sent) {
             proof.observe(&self.client, &sent, &answer).await;
         }

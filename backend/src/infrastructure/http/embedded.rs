@@ -7,8 +7,8 @@ use std::io::{self, Write};
 use actix_web::HttpRequest;
 use actix_web::HttpResponse;
 use actix_web::http::header::{
-    ACCEPT_ENCODING, AcceptEncoding, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ContentEncoding, ETAG,
-    Encoding, EntityTag, Header as _, HeaderValue, IfNoneMatch, VARY,
+    ACCEPT_ENCODING, AcceptEncoding, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE,
+    ContentEncoding, ETAG, Encoding, EntityTag, Header as _, HeaderValue, IfNoneMatch, VARY,
 };
 use bytes::Bytes;
 use flate2::Compression;
@@ -58,10 +58,7 @@ impl Embedded {
     /// 200 with the content, compressed where the client accepts gzip, or 304 where the client has it already.
     #[must_use]
     pub fn answer(&self, request: &HttpRequest) -> HttpResponse {
-        let compressed = self
-            .compressed
-            .as_ref()
-            .filter(|_| accepts_gzip(request));
+        let compressed = self.compressed.as_ref().filter(|_| accepts_gzip(request));
         let form = compressed.unwrap_or(&self.plain);
         let is_known = is_known(request, &form.tag);
         let mut response = if is_known {
@@ -104,7 +101,11 @@ fn accepts_gzip(request: &HttpRequest) -> bool {
 }
 
 fn is_known(request: &HttpRequest, tag: &HeaderValue) -> bool {
-    let Some(tag) = tag.to_str().ok().and_then(|tag| tag.parse::<EntityTag>().ok()) else {
+    let Some(tag) = tag
+        .to_str()
+        .ok()
+        .and_then(|tag| tag.parse::<EntityTag>().ok())
+    else {
         return false;
     };
     match IfNoneMatch::parse(request) {
@@ -155,7 +156,13 @@ mod tests {
     #[test]
     fn a_known_tag_is_a_304_for_the_form_that_it_names() {
         let plain = answer(&[]);
-        let tag = plain.headers().get(ETAG).unwrap().to_str().unwrap().to_owned();
+        let tag = plain
+            .headers()
+            .get(ETAG)
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .to_owned();
         assert_eq!(answer(&[("if-none-match", &tag)]).status(), 304);
         assert_eq!(answer(&[("if-none-match", "\"other\"")]).status(), 200);
         let other_form = [("if-none-match", tag.as_str()), ("accept-encoding", "gzip")];

@@ -32,8 +32,7 @@ pub struct IfMatch(Option<Listed>);
 
 impl IfMatch {
     /// The values of the header field, for the description of the API.
-    pub const PATTERN: &str =
-        r#"^(\*|(W/)?"[!#-~]*"( ?, ?(W/)?"[!#-~]*")*)$"#;
+    pub const PATTERN: &str = r#"^(\*|(W/)?"[!#-~]*"( ?, ?(W/)?"[!#-~]*")*)$"#;
 
     /// Whether the request has a condition. Without one a write needs neither the lock nor the check.
     #[must_use]

@@ -167,7 +167,10 @@ mod tests {
         let document = example();
         let item = &document["paths"]["/api/items/{item_id}"];
         let id = &item["get"]["parameters"][0];
-        assert_eq!((&id["name"], &id["in"]), (&json!("item_id"), &json!("path")));
+        assert_eq!(
+            (&id["name"], &id["in"]),
+            (&json!("item_id"), &json!("path"))
+        );
         assert_eq!(id["schema"]["minimum"], 1);
         let size = &document["paths"]["/api/items"]["get"]["parameters"][0];
         assert_eq!(size["name"], "size");
@@ -195,10 +198,15 @@ mod tests {
     fn statuses_and_security_follow_from_the_words_and_the_parameters() {
         let document = example();
         let item = &document["paths"]["/api/items/{item_id}"];
-        assert_eq!(statuses(&item["get"]), ["200", "304", "400", "404", "500", "503"]);
+        assert_eq!(
+            statuses(&item["get"]),
+            ["200", "304", "400", "404", "500", "503"]
+        );
         assert_eq!(
             statuses(&item["put"]),
-            ["201", "400", "401", "404", "408", "409", "413", "415", "422", "500", "503"]
+            [
+                "201", "400", "401", "404", "408", "409", "413", "415", "422", "500", "503"
+            ]
         );
         assert_eq!(
             statuses(&item["delete"]),
@@ -224,7 +232,11 @@ mod tests {
             item["put"]["x-cache"],
             json!({"invalidates": {"keys": ["item:{item_id}"], "groups": ["items"], "patterns": []}})
         );
-        assert!(document["paths"]["/api/items"]["get"].get("x-cache").is_none());
+        assert!(
+            document["paths"]["/api/items"]["get"]
+                .get("x-cache")
+                .is_none()
+        );
     }
 
     #[test]

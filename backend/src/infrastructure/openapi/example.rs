@@ -33,7 +33,9 @@ fn build(schema: &Value, schemas: &Map<String, Value>, depth: usize) -> Option<V
             return deeper(first);
         }
     }
-    let kind = schema["type"].as_str().or_else(|| schema["type"][0].as_str())?;
+    let kind = schema["type"]
+        .as_str()
+        .or_else(|| schema["type"][0].as_str())?;
     Some(match kind {
         "object" => {
             let properties = schema["properties"].as_object();

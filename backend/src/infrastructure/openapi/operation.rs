@@ -57,10 +57,7 @@ pub(super) fn path_template(path: &str) -> String {
     for part in path.split_inclusive('}') {
         match part.split_once('{') {
             Some((before, parameter)) => {
-                let name = parameter
-                    .split([':', '}'])
-                    .next()
-                    .unwrap_or_default();
+                let name = parameter.split([':', '}']).next().unwrap_or_default();
                 template.push_str(&format!("{before}{{{name}}}"));
             }
             None => template.push_str(part),
@@ -86,13 +83,19 @@ pub(super) fn problem_statuses(operation: &Operation) -> BTreeSet<u16> {
         RequiredCaller::SignedIn => &[401],
         RequiredCaller::Superuser => &[401, 403],
     };
-    let statuses = [by_caller, &operation.input.refusals, operation.refusals, &[500, 503]];
+    let statuses = [
+        by_caller,
+        &operation.input.refusals,
+        operation.refusals,
+        &[500, 503],
+    ];
     statuses.concat().into_iter().collect()
 }
 
 /// The header fields of answers that several operations have.
 pub(super) fn headers() -> Value {
-    let text = |description: &str| json!({"description": description, "schema": {"type": "string"}});
+    let text =
+        |description: &str| json!({"description": description, "schema": {"type": "string"}});
     json!({
         "XRequestId": text("The id of the request, which the log has too."),
         "Location": text("The path of what was created."),
@@ -116,10 +119,20 @@ fn tag_and_name(operation: &Operation) -> (String, String) {
         .position(|part| ["modules", "interfaces"].contains(part))
         .and_then(|position| parts.get(position + 1))
         .copied()
-        .or_else(|| operation.route.path.rsplit('/').find(|part| !part.is_empty() && !part.contains('{')))
+        .or_else(|| {
+            operation
+                .route
+                .path
+                .rsplit('/')
+                .find(|part| !part.is_empty() && !part.contains('{'))
+        })
         .unwrap_or("api");
     let name = match parts.last() {
-        Some(name) if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') => {
+        Some(name)
+            if name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') =>
+        {
             (*name).to_owned()
         }
         // A closure, or a handler with type parameters.
@@ -162,7 +175,8 @@ fn responses(operation: &Operation, row: &MapRow, schemas: &mut Schemas) -> Valu
         responses.insert(answer.status.to_string(), success(answer, row, schemas));
     }
     if responses.is_empty() {
-        let undescribed = json!({"description": "The type of the handler does not describe its answer."});
+        let undescribed =
+            json!({"description": "The type of the handler does not describe its answer."});
         responses.insert("2XX".to_owned(), undescribed);
     }
     if row.cached {
@@ -176,9 +190,9 @@ fn responses(operation: &Operation, row: &MapRow, schemas: &mut Schemas) -> Valu
     }
     for status in problem_statuses(operation) {
         // A status that is an answer as well, such as a readiness that is 503, stays as it is.
-        responses
-            .entry(status.to_string())
-            .or_insert_with(|| json!({"$ref": format!("#/components/responses/{}", problems::name(status))}));
+        responses.entry(status.to_string()).or_insert_with(
+            || json!({"$ref": format!("#/components/responses/{}", problems::name(status))}),
+        );
     }
     responses.into()
 }
@@ -212,9 +226,16 @@ fn header_references(components: &[&str]) -> Value {
             "CacheStatus" => "Cache-Status",
             name => name,
         };
-        (field.to_owned(), json!({"$ref": format!("#/components/headers/{name}")}))
+        (
+            field.to_owned(),
+            json!({"$ref": format!("#/components/headers/{name}")}),
+        )
     };
-    components.iter().map(reference).collect::<Map<_, _>>().into()
+    components
+        .iter()
+        .map(reference)
+        .collect::<Map<_, _>>()
+        .into()
 }
 
 /// What the cache does on the route: what a read is stored as, or what a write ends.

@@ -38,11 +38,17 @@ fn in_path(operation: &Operation, schemas: &mut Schemas) -> Vec<Value> {
         .input
         .path
         .iter()
-        .map(|input| (name_at(input.place, &names), schemas.inline_input(input.schema)))
+        .map(|input| {
+            (
+                name_at(input.place, &names),
+                schemas.inline_input(input.schema),
+            )
+        })
         .collect();
     let describe = |name: &&str| {
         let described = inputs.iter().find(|(place, _)| *place == Some(*name));
-        let mut schema = described.map_or_else(|| json!({"type": "string"}), |(_, schema)| schema.clone());
+        let mut schema =
+            described.map_or_else(|| json!({"type": "string"}), |(_, schema)| schema.clone());
         // The documentation of the extractor is not for clients.
         if let Some(schema) = schema.as_object_mut() {
             schema.remove("description");
@@ -81,7 +87,8 @@ fn in_query(schema: &Value) -> Vec<Value> {
         let description = property
             .as_object_mut()
             .and_then(|property| property.remove("description"));
-        let mut parameter = json!({"name": name, "in": "query", "required": is_required(name), "schema": property});
+        let mut parameter =
+            json!({"name": name, "in": "query", "required": is_required(name), "schema": property});
         if let Some(description) = description {
             parameter["description"] = description;
         }

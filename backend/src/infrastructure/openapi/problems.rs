@@ -62,17 +62,32 @@ fn meaning(status: u16) -> (&'static str, ApiError) {
             "The request is malformed: the body is not JSON, or an id or a header field is not of its form.",
             ApiError::BadRequest("`x` is no id: an id is a 64-bit integer".to_owned()),
         ),
-        401 => ("There is no valid access token, or the credentials are wrong.", ApiError::Unauthorized),
-        403 => ("The caller may not do this.", ApiError::Forbidden("only superusers may do this")),
+        401 => (
+            "There is no valid access token, or the credentials are wrong.",
+            ApiError::Unauthorized,
+        ),
+        403 => (
+            "The caller may not do this.",
+            ApiError::Forbidden("only superusers may do this"),
+        ),
         404 => ("There is nothing under this path.", ApiError::NotFound),
         408 => ("The body did not arrive in time.", ApiError::RequestTimeout),
         409 => (
             "The state of the resource does not allow this.",
             ApiError::Conflict("this username is taken by another user".to_owned()),
         ),
-        412 => ("The resource has none of the tags in `If-Match`.", ApiError::PreconditionFailed),
-        413 => ("The body is too large.", ApiError::PayloadTooLarge(256 * 1024)),
-        415 => ("The body is no JSON by its content type.", ApiError::UnsupportedMediaType),
+        412 => (
+            "The resource has none of the tags in `If-Match`.",
+            ApiError::PreconditionFailed,
+        ),
+        413 => (
+            "The body is too large.",
+            ApiError::PayloadTooLarge(256 * 1024),
+        ),
+        415 => (
+            "The body is no JSON by its content type.",
+            ApiError::UnsupportedMediaType,
+        ),
         422 => (
             "Fields are missing, unknown or out of their bounds; `errors` names them.",
             ApiError::Unprocessable(vec![FieldError::new("name", "length is lower than 1")]),
@@ -81,8 +96,17 @@ fn meaning(status: u16) -> (&'static str, ApiError) {
             "Too many requests or wrong passwords.",
             ApiError::TooManyAttempts(Duration::from_mins(1)),
         ),
-        503 => ("The service cannot answer right now, as when the database is away.", ApiError::Unavailable),
-        500 => ("A mistake of the service. The log has the cause under the id of the request.", ApiError::Internal),
-        _ => ("The request was refused.", ApiError::BadRequest("the request was refused".to_owned())),
+        503 => (
+            "The service cannot answer right now, as when the database is away.",
+            ApiError::Unavailable,
+        ),
+        500 => (
+            "A mistake of the service. The log has the cause under the id of the request.",
+            ApiError::Internal,
+        ),
+        _ => (
+            "The request was refused.",
+            ApiError::BadRequest("the request was refused".to_owned()),
+        ),
     }
 }

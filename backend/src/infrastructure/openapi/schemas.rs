@@ -108,7 +108,11 @@ impl Schemas {
 }
 
 fn add_examples(content: &mut Value, schemas: &Map<String, Value>) {
-    for media in content.as_object_mut().into_iter().flat_map(Map::values_mut) {
+    for media in content
+        .as_object_mut()
+        .into_iter()
+        .flat_map(Map::values_mut)
+    {
         if let Some(example) = example::of(&media["schema"], schemas) {
             media["example"] = example;
         }

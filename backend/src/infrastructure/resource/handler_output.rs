@@ -132,7 +132,10 @@ mod tests {
         assert_eq!(created.answers[0].status, 201);
         assert!(created.answers[0].has_location);
         assert!(created.answers[0].content.is_some());
-        assert_eq!(describe::<CustomizeResponder<Json<u8>>>().answers[0].status, 200);
+        assert_eq!(
+            describe::<CustomizeResponder<Json<u8>>>().answers[0].status,
+            200
+        );
         assert!(describe::<NoContent>().answers[0].content.is_none());
         assert!(describe::<HttpResponse>().answers.is_empty());
     }

@@ -63,7 +63,9 @@ mod list;
 mod operation;
 
 pub use declaration::{NoRoute, OnRoute, Reading, Resource, Writing, resource};
-pub use handler_input::{HandlerInput, HeaderInput, InputDescription, PathInput, PathPlace, SchemaOf};
+pub use handler_input::{
+    HandlerInput, HeaderInput, InputDescription, PathInput, PathPlace, SchemaOf,
+};
 pub use handler_output::{AnswerDescription, ContentDescription, HandlerOutput, OutputDescription};
 pub use list::Resources;
 pub use operation::Operation;

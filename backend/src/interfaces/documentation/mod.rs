@@ -1,0 +1,178 @@
+//! `/openapi.json` and `/docs`: the description of the API, for programs and for people.
+//!
+//! Come here to change the text at the top of the document, or the page. The document itself is made in
+//! `infrastructure::openapi`; the page is one file with its style and its script in it, so that it needs no other request
+//! than that for the document, and no network beyond this service.
+
+use std::sync::LazyLock;
+
+use actix_web::body::BoxBody;
+use actix_web::http::header::{CONTENT_SECURITY_POLICY, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, Responder};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::infrastructure::http::Embedded;
+use crate::infrastructure::openapi::{About, document};
+use crate::infrastructure::resource::{
+    AnswerDescription, HandlerOutput, OutputDescription, Resources, resource,
+};
+
+const ABOUT: About = About {
+    title: env!("CARGO_PKG_NAME"),
+    version: env!("CARGO_PKG_VERSION"),
+    description: "Errors are problem documents (RFC 9457). A trailing slash is accepted everywhere, and HEAD wherever GET is. \
+                  `x-cache` says under which key a route is cached, and what a write ends.",
+    license: env!("CARGO_PKG_LICENSE"),
+    sign_in: "The `access_token` of `POST /api/v1/auth/login`.",
+};
+
+/// Declares `/openapi.json` and `/docs`.
+pub(super) fn configure(root: &mut Resources) {
+    root.add(resource("/openapi.json").get(openapi))
+        .add(resource("/docs").get(docs));
+}
+
+/// The description of all declared routes.
+#[must_use]
+pub fn openapi_document() -> Value {
+    let resources = super::resources();
+    document(&ABOUT, resources.iter().flat_map(Resources::operations))
+}
+
+static DOCUMENT: LazyLock<Embedded> = LazyLock::new(|| {
+    let text = openapi_document().to_string();
+    Embedded::new("application/json", text.into_bytes())
+});
+
+static PAGE: LazyLock<Embedded> = LazyLock::new(|| {
+    let page = include_str!("page.html")
+        .replace("/* page.css */", STYLE)
+        .replace("/* page.js */", SCRIPT);
+    Embedded::new("text/html; charset=utf-8", page.into_bytes())
+});
+
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
+
+/// The page runs its own script and style, which the hashes name, and talks to this service.
+static PAGE_POLICY: LazyLock<Option<HeaderValue>> = LazyLock::new(|| {
+    let hash = |text: &str| STANDARD.encode(Sha256::digest(text));
+    let policy = format!(
+        "default-src 'none'; script-src 'sha256-{}'; style-src 'sha256-{}'; connect-src 'self'; base-uri 'none'; \
+         form-action 'none'; frame-ancestors 'none'",
+        hash(SCRIPT),
+        hash(STYLE),
+    );
+    HeaderValue::from_str(&policy).ok()
+});
+
+async fn openapi() -> Document {
+    Document
+}
+
+async fn docs() -> Page {
+    Page
+}
+
+/// The answer of `/openapi.json`.
+struct Document;
+
+/// The answer of `/docs`.
+struct Page;
+
+impl Responder for Document {
+    type Body = BoxBody;
+
+    fn respond_to(self, request: &HttpRequest) -> HttpResponse {
+        DOCUMENT.answer(request)
+    }
+}
+
+impl HandlerOutput for Document {
+    fn describe(output: &mut OutputDescription) {
+        output.answers.push(AnswerDescription::json::<Value>(200));
+    }
+}
+
+impl Responder for Page {
+    type Body = BoxBody;
+
+    fn respond_to(self, request: &HttpRequest) -> HttpResponse {
+        let mut response = PAGE.answer(request);
+        if let Some(policy) = PAGE_POLICY.clone() {
+            response
+                .headers_mut()
+                .insert(CONTENT_SECURITY_POLICY, policy);
+        }
+        response
+    }
+}
+
+impl HandlerOutput for Page {
+    fn describe(output: &mut OutputDescription) {
+        output
+            .answers
+            .push(AnswerDescription::with_body::<String>(200, "text/html"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_document_has_exactly_the_declared_routes() {
+        let document = openapi_document();
+        let described: BTreeSet<String> = document["paths"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .flat_map(|(path, methods)| {
+                let methods = methods.as_object().unwrap().keys();
+                methods.map(move |method| format!("{} {path}", method.to_uppercase()))
+            })
+            .collect();
+        let declared: BTreeSet<String> = crate::interfaces::map()
+            .rows()
+            .into_iter()
+            .map(|row| format!("{} {}", row.method, row.path))
+            .collect();
+        assert!(declared.len() > 15, "the routes were found");
+        assert_eq!(described, declared);
+    }
+
+    #[test]
+    fn every_answer_of_the_template_is_described_by_its_type() {
+        let document = openapi_document();
+        for (path, methods) in document["paths"].as_object().unwrap() {
+            for (method, operation) in methods.as_object().unwrap() {
+                let responses = operation["responses"].as_object().unwrap();
+                assert!(!responses.contains_key("2XX"), "{method} {path}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_reference_of_the_document_leads_somewhere() {
+        fn check(value: &Value, document: &Value) {
+            match value {
+                Value::Object(object) => {
+                    if let Some(reference) = object.get("$ref").and_then(Value::as_str) {
+                        let target = document.pointer(reference.trim_start_matches('#'));
+                        assert!(target.is_some(), "{reference}");
+                    }
+                    object.values().for_each(|inner| check(inner, document));
+                }
+                Value::Array(list) => list.iter().for_each(|inner| check(inner, document)),
+                _ => {}
+            }
+        }
+        let document = openapi_document();
+        check(&document, &document);
+    }
+}
