@@ -87,9 +87,7 @@ async fn the_page_is_compressed_has_a_tag_and_loads_nothing_from_elsewhere() {
 async fn production_shows_no_description() {
     let service = TestService::start_with(&[("ENVIRONMENT", "production")]).await;
     for path in ["/docs", "/openapi.json"] {
-        service
-            .send(service.request(Method::GET, path))
-            .await
-            .expect(404);
+        let answer = service.request(Method::GET, path).send().await.unwrap();
+        assert_eq!(answer.status(), 404, "{path}");
     }
 }

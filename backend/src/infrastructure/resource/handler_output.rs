@@ -44,6 +44,16 @@ impl AnswerDescription {
         Self::with_body::<T>(status, "application/json")
     }
 
+    /// An answer without a body.
+    #[must_use]
+    pub const fn empty(status: u16) -> Self {
+        Self {
+            status,
+            content: None,
+            has_location: false,
+        }
+    }
+
     /// An answer with a body of another media type; `T` is `String` for text.
     #[must_use]
     pub fn with_body<T: JsonSchema>(status: u16, media_type: &'static str) -> Self {
@@ -98,11 +108,7 @@ impl<T: JsonSchema> HandlerOutput for Created<T> {
 
 impl HandlerOutput for NoContent {
     fn describe(output: &mut OutputDescription) {
-        output.answers.push(AnswerDescription {
-            status: 204,
-            content: None,
-            has_location: false,
-        });
+        output.answers.push(AnswerDescription::empty(204));
     }
 }
 

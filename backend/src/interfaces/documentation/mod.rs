@@ -94,6 +94,7 @@ impl Responder for Document {
 impl HandlerOutput for Document {
     fn describe(output: &mut OutputDescription) {
         output.answers.push(AnswerDescription::json::<Value>(200));
+        output.answers.push(AnswerDescription::empty(304));
     }
 }
 
@@ -116,6 +117,7 @@ impl HandlerOutput for Page {
         output
             .answers
             .push(AnswerDescription::with_body::<String>(200, "text/html"));
+        output.answers.push(AnswerDescription::empty(304));
     }
 }
 
