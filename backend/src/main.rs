@@ -51,7 +51,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Print the description of the API (OpenAPI 3.1)
+    /// Print the description of the API as an `OpenAPI` document
     Openapi,
     /// Print every setting that counts and where it comes from; secrets are shown as ***
     Settings {

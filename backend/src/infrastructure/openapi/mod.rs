@@ -1,4 +1,4 @@
-//! The description of the API (OpenAPI 3.1), made from the declarations of resources and the types of their handlers.
+//! The description of the API (`OpenAPI` 3.1), made from the declarations of resources and the types of their handlers.
 //!
 //! Come here when the document lacks a fact that a declaration or a type knows. Nothing is listed here: a route, a bound or a
 //! status that is missing is added where it is declared. The document is served by `interfaces::documentation`.

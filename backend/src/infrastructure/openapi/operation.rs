@@ -58,7 +58,7 @@ pub(super) fn path_template(path: &str) -> String {
         match part.split_once('{') {
             Some((before, parameter)) => {
                 let name = parameter.split([':', '}']).next().unwrap_or_default();
-                template.push_str(&format!("{before}{{{name}}}"));
+                template.extend([before, "{", name, "}"]);
             }
             None => template.push_str(part),
         }
