@@ -13,6 +13,7 @@ use backend::infrastructure::http::Json;
 use backend::infrastructure::resource::{Resources, resource};
 use backend::infrastructure::settings::CacheBackendKind;
 use garde::Validate;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::harness::{Harness, Runs, TestApp, no_content, numbered, send};
@@ -21,7 +22,7 @@ const ITEM: CachePolicy = CachePolicy::new("item")
     .resource_id_name("item_id")
     .shared();
 
-#[derive(Deserialize, Validate)]
+#[derive(Deserialize, JsonSchema, Validate)]
 struct Change {
     #[garde(skip)]
     #[expect(dead_code, reason = "only read")]
