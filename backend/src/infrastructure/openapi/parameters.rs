@@ -20,7 +20,7 @@ pub(super) fn of(operation: &Operation, schemas: &mut Schemas) -> Vec<Value> {
             "name": header.name,
             "in": "header",
             "description": header.description,
-            "schema": {"type": "string", "pattern": header.pattern, "examples": [header.example]},
+            "schema": {"type": "string", "minLength": 1, "pattern": header.pattern, "examples": [header.example]},
         })
     }));
     parameters

@@ -26,7 +26,9 @@ const bounds = (schema) => {
     words.push(`${schema.minLength || 0}–${schema.maxLength === undefined ? "∞" : schema.maxLength} characters`);
   }
   if (schema.minimum !== undefined || schema.maximum !== undefined) {
-    words.push(`${schema.minimum === undefined ? "" : schema.minimum}–${schema.maximum === undefined ? "" : schema.maximum}`);
+    // The bound of 64 bits is no help, and is inexact here.
+    const most = schema.maximum > Number.MAX_SAFE_INTEGER ? "" : schema.maximum;
+    words.push(`${schema.minimum === undefined ? "" : schema.minimum}–${most === undefined ? "" : most}`);
   }
   if (schema.default !== undefined) words.push(`default ${JSON.stringify(schema.default)}`);
   return words.join(", ");
