@@ -17,7 +17,7 @@ use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
 use super::auth::Caller;
 use super::cache::CacheOutcome;
-use super::http::RequestId;
+use super::http::request_id;
 use super::settings::{LogFormat, LoggingSettings};
 
 /// The most lines that may wait to be written.
@@ -77,10 +77,9 @@ impl RootSpanBuilder for AccessLog {
         if !tracing::enabled!(Level::INFO) {
             return Span::none();
         }
-        let mut extensions = request.extensions_mut();
-        extensions.insert(Began(Instant::now()));
-        match extensions.get::<RequestId>() {
-            Some(id) => tracing::info_span!("request", request_id = %id),
+        request.extensions_mut().insert(Began(Instant::now()));
+        match request_id(request) {
+            Some(request_id) => tracing::info_span!("request", request_id),
             None => Span::none(),
         }
     }

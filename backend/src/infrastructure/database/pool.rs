@@ -3,6 +3,7 @@
 //! Come here for the path of a statement from a module to a connection. Rules of single connections are
 //! in `lease`, those of idle ones in `suspicion`, those of a silent server in `outage`.
 
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -184,7 +185,8 @@ impl Shared {
         is_scan: bool,
     ) -> Result<T, Error> {
         let deadline = Instant::now() + self.patience;
-        let work = async {
+        // Pinned here: a future of many kilobytes would be copied by each function that it is given to.
+        let work = pin!(async {
             let turn = if is_scan {
                 Some(self.turn(deadline).await?)
             } else {
@@ -204,7 +206,7 @@ impl Shared {
                     (outcome, _) => return outcome,
                 }
             }
-        };
+        });
         self.within(deadline, work).await
     }
 
@@ -218,12 +220,13 @@ impl Shared {
         let mut lease = self.lease(turn).await?;
         let connection = lease.begin_use(deadline)?;
         let outcome = if self.has_pooler {
-            async {
+            // In a box, so that statements without a pooler do not carry its states with them.
+            Box::pin(async {
                 let mut transaction = connection.begin_with(self.begin.clone()).await?;
                 let answer = run(&mut transaction, statement.unnamed()).await?;
                 transaction.commit().await?;
                 Ok(answer)
-            }
+            })
             .await
         } else {
             run(connection, statement).await
@@ -251,12 +254,11 @@ impl Shared {
     pub(super) async fn within<T>(
         self: &Arc<Self>,
         deadline: Instant,
-        work: impl Future<Output = Result<T, Error>>,
+        mut work: Pin<&mut impl Future<Output = Result<T, Error>>>,
     ) -> Result<T, Error> {
         if self.outage.is_on() {
             return Err(timed_out(Duration::ZERO));
         }
-        let mut work = std::pin::pin!(work);
         if let Ok(outcome) = timeout(self.suspicious, work.as_mut()).await {
             return outcome;
         }

@@ -1,5 +1,6 @@
 //! Transactions. Come here to change how they begin and end.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use sqlx::{AssertSqlSafe, Error, Executor};
@@ -24,14 +25,14 @@ pub struct Transaction {
 impl Transaction {
     pub(super) async fn begin(shared: &Arc<Shared>) -> Result<Self, Error> {
         let deadline = Instant::now() + shared.patience;
-        let work = async {
+        let work = pin!(async {
             let mut lease = shared.lease(None).await?;
             let begin = Statement::of(shared.begin.clone())?;
             lease.set_in_transaction(true);
             let outcome = lease.begin_use(deadline)?.execute(begin).await;
             lease.finished(&outcome);
             outcome.map(|_| lease)
-        };
+        });
         let lease = shared.within(deadline, work).await?;
         Ok(Self {
             lease,
@@ -69,11 +70,11 @@ impl Transaction {
         } else {
             statement
         };
-        let work = async {
+        let work = pin!(async {
             let outcome = run(lease.begin_use(deadline)?, statement).await;
             lease.finished(&outcome);
             outcome
-        };
+        });
         let outcome = self.shared.within(deadline, work).await;
         self.has_failed |= outcome.is_err();
         outcome

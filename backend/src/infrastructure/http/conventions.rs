@@ -7,13 +7,13 @@
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use actix_web::Error;
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue};
 use actix_web::http::uri::PathAndQuery;
 use actix_web::http::{ConnectionType, Uri};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage};
 
 use super::problem::{ErrorWithoutRequest, is_bare_error, render};
 use super::request_id::{RequestId, X_REQUEST_ID};
@@ -40,7 +40,7 @@ pub struct Conventions {
     pub security_headers: SecurityHeaders,
 }
 
-/// A middleware that gives the request its [`RequestId`], routes `/widgets/` like `/widgets`, answers
+/// A middleware that gives the request its id (`X-Request-Id`), routes `/widgets/` like `/widgets`, answers
 /// for a handler that takes too long, gives every error its problem body, adds the headers that protect browsers, and keeps
 /// answers to callers out of other caches (`Cache-Control: no-store`), unless the route says otherwise.
 ///
@@ -52,8 +52,7 @@ pub async fn apply_conventions<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
-    let request_id = RequestId::of(&request);
-    request.extensions_mut().insert(request_id.clone());
+    let request_id = RequestId::assign(&mut request);
     if request.path().ends_with('/') {
         trim_trailing_slashes(&mut request);
     }

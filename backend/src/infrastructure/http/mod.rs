@@ -29,7 +29,7 @@ pub use library_answers::ClientConnection;
 pub use page::{Page, PageQuery};
 pub use path::{PathId, PathText};
 pub use problem::problem_schema;
-pub use request_id::RequestId;
+pub use request_id::request_id;
 pub use request_timeout::RequestTimeout;
 pub use route::get;
 pub use security_headers::{Hsts, SecurityHeaders};

@@ -178,8 +178,8 @@ mod tests {
 
     #[actix_web::test]
     async fn a_problem_document_keeps_its_type_and_detail_and_gets_the_id_of_the_request() {
-        let request = TestRequest::default().to_srv_request();
-        let request_id = RequestId::of(&request);
+        let mut request = TestRequest::default().to_srv_request();
+        let request_id = RequestId::assign(&mut request);
         let own = HttpResponse::InternalServerError()
             .content_type("application/problem+json")
             .body(
@@ -200,8 +200,8 @@ mod tests {
             ("application/problem+json", "[\"secret\"]"),
             ("application/problem+json", "secret"),
         ] {
-            let request = TestRequest::default().to_srv_request();
-            let request_id = RequestId::of(&request);
+            let mut request = TestRequest::default().to_srv_request();
+            let request_id = RequestId::assign(&mut request);
             let own = HttpResponse::NotFound()
                 .content_type(content_type)
                 .body(body);

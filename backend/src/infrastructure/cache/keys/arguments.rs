@@ -12,6 +12,7 @@ use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
 use percent_encoding::percent_decode_str;
 
 use super::escape::strong_hash;
+use super::resource_id_type::{ResourceIdType, usual_form};
 
 /// Values that a handler or an outer middleware has bound on the request.
 #[derive(Clone, Debug, Default)]
@@ -294,55 +295,5 @@ fn decoded(value: &str) -> Option<Cow<'_, str>> {
         percent_decode_str(value).decode_utf8().ok()
     } else {
         Some(Cow::Borrowed(value))
-    }
-}
-
-/// The usual form of an integer or a UUID in an unusual form; `None` for any other value.
-pub(in crate::infrastructure::cache) fn usual_form(value: &str) -> Option<String> {
-    ResourceIdType::Integer
-        .usual_form(value)
-        .or_else(|| ResourceIdType::Uuid.usual_form(value))
-}
-
-/// The kind of value that may be inferred as the resource id (C7).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ResourceIdType {
-    /// A 64-bit integer; the default.
-    #[default]
-    Integer,
-    /// Any text.
-    String,
-    /// A UUID.
-    Uuid,
-}
-
-impl ResourceIdType {
-    fn fits(self, value: &str) -> bool {
-        match self {
-            Self::Integer => value.parse::<i64>().is_ok(),
-            Self::String => !value.is_empty(),
-            Self::Uuid => uuid::Uuid::try_parse(value).is_ok(),
-        }
-    }
-
-    /// The usual form of an id of this type in an unusual form; `None` for any other value.
-    fn usual_form(self, value: &str) -> Option<String> {
-        // Most ids are short integers without a sign: up to 18 digits are in the range of `i64`.
-        if matches!(value.len(), 1..=18)
-            && value.bytes().all(|byte| byte.is_ascii_digit())
-            && !value.starts_with('0')
-        {
-            return None;
-        }
-        let (mut digits, mut hyphenated) = (itoa::Buffer::new(), uuid::Uuid::encode_buffer());
-        let usual = match self {
-            Self::Integer => digits.format(value.parse::<i64>().ok()?),
-            Self::Uuid => uuid::Uuid::try_parse(value)
-                .ok()?
-                .as_hyphenated()
-                .encode_lower(&mut hyphenated),
-            Self::String => return None,
-        };
-        (usual != value).then(|| usual.to_owned())
     }
 }

@@ -27,6 +27,11 @@ impl Memberships {
         self.resource.is_some() || self.group.is_some()
     }
 
+    /// Whether the entry belongs to nothing.
+    pub(in crate::infrastructure::cache) fn are_none(&self) -> bool {
+        !self.have_records() && self.rights.is_none()
+    }
+
     /// Shortens the server's forms of the keys to at most `max_bytes` (C5).
     pub(in crate::infrastructure::cache) fn fit(&mut self, max_bytes: usize) {
         for key in [&mut self.resource, &mut self.group].into_iter().flatten() {

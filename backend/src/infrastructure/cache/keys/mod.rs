@@ -7,13 +7,14 @@ mod escape;
 mod key;
 mod memberships;
 mod query;
+mod resource_id_type;
 mod template;
 
-pub use arguments::{CacheArguments, ResourceIdType, bind_argument, bind_caller};
+pub use arguments::{CacheArguments, bind_argument, bind_caller};
 pub use escape::escape;
 
 pub(in crate::infrastructure::cache) use arguments::{
-    Arguments, CALLER, QUERY_HASH, bound_caller, is_id, usual_form,
+    Arguments, CALLER, QUERY_HASH, bound_caller, is_id,
 };
 pub(in crate::infrastructure::cache) use escape::{is_plain, push_escaped};
 pub(in crate::infrastructure::cache) use key::{
@@ -21,6 +22,8 @@ pub(in crate::infrastructure::cache) use key::{
 };
 pub(in crate::infrastructure::cache) use memberships::Memberships;
 pub(in crate::infrastructure::cache) use query::{QueryError, QueryFields, QueryType};
+pub use resource_id_type::ResourceIdType;
+pub(in crate::infrastructure::cache) use resource_id_type::usual_form;
 pub(in crate::infrastructure::cache) use template::{
     MissingArgument, Template, TemplatePart, check_template,
 };

@@ -9,8 +9,8 @@ use crate::infrastructure::cache::breaker::{GuardedBackend, Unavailable};
 use crate::infrastructure::cache::clock::Clock;
 use crate::infrastructure::cache::keys::{Key, Memberships};
 use crate::infrastructure::cache::stored::{
-    Claim, Entry, GroupRecord, OfAnotherKey, StoredValue, ValueId, decode, decode_answer,
-    identity_of_record, parse_group_record, read_value, stamp,
+    Claim, Entry, GroupRecord, OfAnotherKey, STAMP_OF_NONE, StoredValue, ValueId, decode,
+    decode_answer, identity_of_record, parse_group_record, read_value, stamp,
 };
 
 /// A look-up of one key: it only reads.
@@ -39,8 +39,9 @@ pub(super) struct Records {
 }
 
 impl Lookup<'_> {
-    /// The entry under the key, if it is a fresh answer and is available without a round trip.
-    pub(in crate::infrastructure::cache) fn at_hand(&self) -> Option<Arc<Entry>> {
+    /// The entry under the key, if it is a fresh answer at the time `now` of the look-up's clock and is
+    /// available without a round trip.
+    pub(in crate::infrastructure::cache) fn at_hand(&self, now: u64) -> Option<Arc<Entry>> {
         if !self.near {
             return None;
         }
@@ -54,7 +55,7 @@ impl Lookup<'_> {
         };
         let stamp = self.stamp(&records);
         let entry = decode(&found.value)?;
-        let is_fresh = entry.metadata.fresh_until() > self.clock.milliseconds();
+        let is_fresh = entry.metadata.fresh_until() > now;
         // Asked last: a value that was found while the backend was trusted is an answer.
         (self.is_answer(&entry, generation, stamp) && is_fresh && self.backend.trusts(generation))
             .then_some(entry)
@@ -170,6 +171,9 @@ impl Lookup<'_> {
     /// The stamp of the records and of the caller's rights; `None` where a record is missing. No entry
     /// matches `None`: the group may have ended since.
     fn stamp(&self, records: &Records) -> Option<u64> {
+        if self.memberships.are_none() {
+            return Some(STAMP_OF_NONE);
+        }
         let [resource, group] = self.memberships.records();
         let generation = |key: Option<&Key>, found: &Option<Found>| match key {
             None => Some(None),

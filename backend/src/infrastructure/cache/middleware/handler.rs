@@ -1,7 +1,7 @@
 //! The route behind the middleware, and `Cache-Status` on the way out.
 //!
-//! Come here to change a step that all requests have in common. In this room, only `downstream` may be
-//! used here.
+//! Come here to change a step that all requests have in common. In this room, only `downstream` and
+//! `recent_headers` may be used here.
 
 use std::fmt;
 use std::rc::Rc;
@@ -14,6 +14,7 @@ use bytes::Bytes;
 use tracing::level_filters::LevelFilter;
 
 use super::downstream::set_cache_control;
+use super::recent_headers;
 use crate::infrastructure::cache::cache_status::{Bypass, Outcome, header_value};
 use crate::infrastructure::cache::keys::Key;
 use crate::infrastructure::cache::policy::{CompiledPolicy, Problem};
@@ -86,7 +87,9 @@ pub(super) fn finish(
     set_cache_control(policy, &mut response, outcome);
     if shared.status_header {
         let shown = key.filter(|_| shared.expose_keys).map(Key::name);
-        insert_status(&mut response, header_value(outcome, shown));
+        if let Some(value) = recent_headers::cache_status(outcome, shown) {
+            response.headers_mut().insert(CACHE_STATUS, value);
+        }
     }
     if LevelFilter::current() >= LevelFilter::INFO {
         let outcome = CacheOutcome {
@@ -113,7 +116,9 @@ pub(super) fn finish_write(
             || status.clone(),
             |invalidated| format!("{status}; {invalidated}"),
         );
-        insert_status(&mut response, status);
+        if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(status)) {
+            response.headers_mut().insert(CACHE_STATUS, value);
+        }
     }
     let outcome = CacheOutcome {
         outcome,
@@ -122,12 +127,6 @@ pub(super) fn finish_write(
     };
     response.request().extensions_mut().insert(outcome);
     response
-}
-
-fn insert_status(response: &mut ServiceResponse<BoxBody>, value: String) {
-    if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(value)) {
-        response.headers_mut().insert(CACHE_STATUS, value);
-    }
 }
 
 /// Logs once for each route why it is not cached.

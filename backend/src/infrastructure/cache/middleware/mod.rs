@@ -10,6 +10,7 @@ mod handler;
 mod looking_up;
 mod misuse;
 mod read;
+mod recent_headers;
 mod refresh;
 mod response;
 mod service;

@@ -29,8 +29,8 @@ use crate::infrastructure::cache::stored::Entry;
 
 /// The first step of a read, decided without waiting.
 pub(super) enum FirstStep {
-    /// The answer is available without a round trip.
-    Hit(Arc<Entry>, ReadPlan),
+    /// The answer is available without a round trip, at this time of the cache's clock.
+    Hit(Arc<Entry>, ReadPlan, u64),
     /// The backend has to be asked.
     Ask(ReadPlan),
     /// The handler runs, and its answer is not stored.
@@ -68,13 +68,12 @@ pub(super) fn begin(
     };
     plan.fit(registered.backend.unguarded.max_key_bytes());
     // Whether an entry is due for an early refresh is decided by chance, and only once.
-    let at_hand = if policy.policy.freshness.early_refresh {
-        None
-    } else {
-        lookup(shared, policy, registered, &plan).at_hand()
-    };
-    match at_hand {
-        Some(entry) => FirstStep::Hit(entry, plan),
+    if policy.policy.freshness.early_refresh {
+        return FirstStep::Ask(plan);
+    }
+    let now = shared.clock.milliseconds();
+    match lookup(shared, policy, registered, &plan).at_hand(now) {
+        Some(entry) => FirstStep::Hit(entry, plan, now),
         None => FirstStep::Ask(plan),
     }
 }
@@ -101,7 +100,10 @@ where
     if request.method() == Method::HEAD {
         let lookup = lookup(shared, &policy, registered, &plan);
         let outcome = match lookup.peek().await {
-            Ok(Some(entry)) => return Ok(hit(shared, &policy, request, &entry, &plan.key)),
+            Ok(Some(entry)) => {
+                let now = shared.clock.milliseconds();
+                return Ok(hit(shared, &policy, request, &entry, &plan.key, now));
+            }
             Ok(None) => Outcome::Miss { stored: false },
             Err(_) => Outcome::Bypass(Bypass::Unavailable),
         };
@@ -166,13 +168,19 @@ impl Context<'_> {
                     };
                     verify_in_background(comparison, hit);
                 }
-                if self.policy.policy.freshness.early_refresh
-                    && is_due(&entry, shared.clock.milliseconds())
-                {
+                let now = shared.clock.milliseconds();
+                if self.policy.policy.freshness.early_refresh && is_due(&entry, now) {
                     self.ageing(Arc::clone(&entry), version)
                         .refresh_in_background(handler, &request);
                 }
-                return Ok(hit(shared, self.policy, request, &entry, self.lookup().key));
+                return Ok(hit(
+                    shared,
+                    self.policy,
+                    request,
+                    &entry,
+                    self.lookup().key,
+                    now,
+                ));
             }
             Ok(Decision::Collapsed(entry)) => {
                 return Ok(self.answer(request, &entry, Outcome::Collapsed));
@@ -239,15 +247,15 @@ impl Context<'_> {
     }
 }
 
-/// Answers from the entry.
+/// Answers from the entry, at the time `now` of the cache's clock.
 pub(super) fn hit(
     shared: &Shared,
     policy: &CompiledPolicy,
     request: ServiceRequest,
     entry: &Entry,
     key: &Key,
+    now: u64,
 ) -> ServiceResponse<BoxBody> {
-    let now = shared.clock.milliseconds();
     let left = entry.metadata.fresh_until().cast_signed() - now.cast_signed();
     let ttl = left / 1000;
     let response = respond(request.request(), entry, now);

@@ -9,6 +9,7 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse};
 
+use super::recent_headers;
 use crate::infrastructure::cache::stored::{CompleteAnswer, Entry, entity_tag};
 
 /// The storable copy of a response, if it may be stored (C9), with the unchanged response. With
@@ -71,7 +72,7 @@ pub(super) fn respond(request: &HttpRequest, entry: &Entry, now: u64) -> HttpRes
     }
     headers.insert(header::ETAG, metadata.etag.clone());
     let age = now.saturating_sub(metadata.stored) / 1000;
-    headers.insert(header::AGE, HeaderValue::from(age));
+    headers.insert(header::AGE, recent_headers::age(age));
     response
 }
 

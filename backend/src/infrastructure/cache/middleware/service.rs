@@ -97,7 +97,7 @@ where
         let method = request.method();
         if method == Method::GET || method == Method::HEAD {
             return match read::begin(&cache.shared, &policy, &request) {
-                FirstStep::Hit(entry, plan) => {
+                FirstStep::Hit(entry, plan, now) => {
                     if let Some(comparison) = cache.shared.verification.begin(entry.id) {
                         let hit = Hit {
                             cache: Cache::clone(&cache),
@@ -110,7 +110,7 @@ where
                         verify_in_background(comparison, hit);
                     }
                     let shared = &cache.shared;
-                    let response = read::hit(shared, &policy, request, &entry, &plan.key);
+                    let response = read::hit(shared, &policy, request, &entry, &plan.key, now);
                     Either::Left(ready(Ok(response)))
                 }
                 FirstStep::Ask(plan) => {

@@ -56,8 +56,11 @@ impl Belonging {
     }
 }
 
+/// The stamp of an entry without records and rights.
+pub(in crate::infrastructure::cache) const STAMP_OF_NONE: u64 = 0;
+
 /// The generations of an entry's records and the version of its caller's rights, in one number that a look-up compares.
-/// 0 for an entry without either. Generations are random, so two different lists give the same number with a chance of
+/// [`STAMP_OF_NONE`] for an entry without either. Generations are random, so two different lists give the same number with a chance of
 /// 2⁻⁶⁴.
 pub(in crate::infrastructure::cache) fn stamp(
     generations: impl IntoIterator<Item = u64>,
@@ -70,7 +73,7 @@ pub(in crate::infrastructure::cache) fn stamp(
         count += 1;
     }
     if count == 0 && rights.is_none() {
-        return 0;
+        return STAMP_OF_NONE;
     }
     let mut bytes = [0_u8; 48];
     let described = [

@@ -14,7 +14,7 @@ mod write;
 
 pub use new_entry::entity_tag;
 
-pub(in crate::infrastructure::cache) use belonging::{Belonging, stamp};
+pub(in crate::infrastructure::cache) use belonging::{Belonging, STAMP_OF_NONE, stamp};
 pub(in crate::infrastructure::cache) use entry::{Claim, Entry, StoredValue, ValueId};
 pub(in crate::infrastructure::cache) use generation::{
     GroupRecord, OfAnotherKey, identity_of_record, parse_group_record, write_group_record,

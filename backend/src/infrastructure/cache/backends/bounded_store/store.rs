@@ -28,10 +28,11 @@
 //! write looks at [`SEARCHED`] further places of its shard: by the time that a quarter of the store has
 //! been written, all have been looked at.
 
-use std::hash::RandomState;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
+
+use rapidhash::v3::RapidSecrets;
 
 use super::shard::{Entry, Kept, Shard, content_bytes, hash_of};
 
@@ -52,7 +53,7 @@ pub(in crate::infrastructure::cache::backends) struct Store {
     bytes: AtomicUsize,
     /// The shard that evicts next.
     turn: AtomicUsize,
-    hasher: RandomState,
+    secrets: RapidSecrets,
     start: Instant,
 }
 
@@ -65,16 +66,16 @@ impl Store {
     /// An empty store of at most `max_bytes` bytes.
     pub(in crate::infrastructure::cache::backends) fn new(max_bytes: u64) -> Self {
         let max_bytes = usize::try_from(max_bytes).unwrap_or(usize::MAX);
-        let hasher = RandomState::new();
+        let secrets = RapidSecrets::seed(rand::random());
         let shards = (max_bytes / MIN_SHARD_BYTES).clamp(1, MAX_SHARDS);
         Self {
             shards: (0..shards)
-                .map(|_| Aligned(RwLock::new(Shard::new(hasher.clone()))))
+                .map(|_| Aligned(RwLock::new(Shard::new(secrets))))
                 .collect(),
             max_bytes,
             bytes: AtomicUsize::new(0),
             turn: AtomicUsize::new(0),
-            hasher,
+            secrets,
             start: Instant::now(),
         }
     }
@@ -86,7 +87,7 @@ impl Store {
 
     /// The value under the key.
     pub(in crate::infrastructure::cache::backends) fn get(&self, key: &str) -> Option<Kept> {
-        let hash = hash_of(&self.hasher, key.as_bytes());
+        let hash = hash_of(&self.secrets, key.as_bytes());
         let own = self.shard_of(hash);
         let now = self.now();
         let (kept, has_expired) = self.look(own, |shard| match shard.find(hash, key) {
@@ -124,7 +125,7 @@ impl Store {
         let Some(entry) = Entry::copy(key, value, stamp, expires) else {
             return false;
         };
-        let hash = hash_of(&self.hasher, key.as_bytes());
+        let hash = hash_of(&self.secrets, key.as_bytes());
         let own = self.shard_of(hash);
         let place = self.change(own, |shard| {
             let standing = shard
@@ -145,7 +146,7 @@ impl Store {
 
     /// Removes the value under the key.
     pub(in crate::infrastructure::cache::backends) fn remove(&self, key: &str) {
-        let hash = hash_of(&self.hasher, key.as_bytes());
+        let hash = hash_of(&self.secrets, key.as_bytes());
         self.change(self.shard_of(hash), |shard| shard.remove(hash, key));
     }
 
@@ -164,7 +165,7 @@ impl Store {
     /// Removes all values, and returns their memory to the allocator.
     pub(in crate::infrastructure::cache::backends) fn clear(&self) {
         for index in 0..self.shards.len() {
-            let empty = Shard::new(self.hasher.clone());
+            let empty = Shard::new(self.secrets);
             // Freed after the lock is released.
             drop(self.change(index, |shard| std::mem::replace(shard, empty)));
         }
