@@ -24,10 +24,9 @@ thread_local! {
 
 /// The value of `Age`: whole seconds.
 pub(super) fn age(seconds: u64) -> HeaderValue {
-    let place = usize::try_from(seconds % PLACES as u64).unwrap_or_default();
     AGES.with_borrow_mut(|recent| {
         let make = || Some(HeaderValue::from(seconds));
-        find_or_make(&mut recent[place], seconds, make)
+        find_or_make(&mut recent[place_of(seconds)], seconds, make)
             .unwrap_or_else(|| HeaderValue::from(seconds))
     })
 }
@@ -36,12 +35,15 @@ pub(super) fn age(seconds: u64) -> HeaderValue {
 pub(super) fn cache_status(outcome: Outcome, key: Option<&str>) -> Option<HeaderValue> {
     let make = || HeaderValue::from_maybe_shared(Bytes::from(header_value(outcome, key))).ok();
     match (outcome, key) {
-        (Outcome::Hit { ttl }, None) => {
-            let place = usize::try_from(ttl.rem_euclid(PLACES as i64)).unwrap_or_default();
-            HITS.with_borrow_mut(|recent| find_or_make(&mut recent[place], ttl, make))
-        }
+        (Outcome::Hit { ttl }, None) => HITS.with_borrow_mut(|recent| {
+            find_or_make(&mut recent[place_of(ttl.unsigned_abs())], ttl, make)
+        }),
         _ => make(),
     }
+}
+
+fn place_of(number: u64) -> usize {
+    usize::try_from(number % PLACES as u64).unwrap_or_default()
 }
 
 fn find_or_make<N: PartialEq>(
