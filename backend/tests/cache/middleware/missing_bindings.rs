@@ -85,7 +85,13 @@ async fn check_that_everything_ends(policy: impl Into<Invalidation>) {
             harness.kind
         );
         assert!(reply.header("cache-status").ends_with("; everything"));
-        let errors = log.lines_with(&["ERROR", "/write", "`item_id`", "the whole namespace"]);
+        let errors = log.lines_with(&[
+            "ERROR",
+            "/write",
+            "`item_id`",
+            "the whole namespace",
+            "declared_at=backend/tests/cache/middleware/missing_bindings.rs:",
+        ]);
         assert_eq!(errors.len(), 1, "{errors:#?}");
         for stale in PATHS {
             assert!(
@@ -108,6 +114,28 @@ async fn c48_a_missing_resource_id_is_an_error_and_ends_all_that_may_be_stale() 
 #[actix_web::test]
 async fn c48_a_missing_argument_of_an_extra_is_an_error_and_ends_all_that_may_be_stale() {
     check_that_everything_ends(NONE.to_invalidate_extra(&[("owned_{item_id}", "all")])).await;
+}
+
+#[actix_web::test]
+async fn c48_the_error_names_no_policy_where_the_write_has_no_resource_of_its_own() {
+    let harness = harnesses().await.remove(2);
+    let app = harness
+        .app(|config| {
+            let write = Invalidation::new().to_invalidate_groups(&["items_of_{item_id}"]);
+            config.route("/write", web::post().to(no_content).wrap(write));
+            config.route("/items", web::post().to(no_content).wrap(ITEM));
+        })
+        .await;
+    let log = Log::collect();
+    for (path, policy, has_policy) in [
+        ("/write", "policy=", false),
+        ("/items", "policy=\"item\"", true),
+    ] {
+        post(&app, path).await;
+        let lines = log.lines_with(&["ERROR", &format!("route=\"{path}\""), "`item_id`"]);
+        assert_eq!(lines.len(), 1, "{lines:#?}");
+        assert_eq!(lines[0].contains(policy), has_policy, "{lines:#?}");
+    }
 }
 
 #[actix_web::test]

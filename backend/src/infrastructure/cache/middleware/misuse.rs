@@ -33,7 +33,7 @@ impl InvalidRequestError {
     pub(super) fn log(self, policy: &CompiledPolicy, request: &HttpRequest) {
         tracing::error!(
             route = request.match_pattern().unwrap_or_default(),
-            policy = policy.policy.key_prefix(),
+            policy = policy.name(),
             declared_at = %policy.declared_at,
             "{self}"
         );

@@ -137,11 +137,16 @@ async fn invalidate(
 
 /// Logs the mistakes in the declaration of the write.
 fn log_mistakes(shared: &Shared, policy: &CompiledPolicy, plan: &WritePlan, route: &str) {
-    let prefix = policy.policy.key_prefix();
-    if plan.has_no_id && shared.warned.permits(&format!("{route} {prefix} no-id")) {
+    let (name, declared_at) = (policy.name(), policy.declared_at);
+    if plan.has_no_id
+        && shared
+            .warned
+            .permits(&format!("{route} {declared_at} no-id"))
+    {
         tracing::warn!(
             route,
-            policy = prefix,
+            policy = name,
+            %declared_at,
             "cache invalidation: the policy infers its resource id and found none, so this write has no key of its own"
         );
     }
@@ -153,7 +158,8 @@ fn log_mistakes(shared: &Shared, policy: &CompiledPolicy, plan: &WritePlan, rout
     for argument in &plan.missing {
         tracing::error!(
             route,
-            policy = prefix,
+            policy = name,
+            %declared_at,
             argument,
             "cache invalidation: the handler did not bind `{argument}`, which a key of this write needs; in its place \
              {whole} was invalidated. Bind it with `CacheArguments::bind` before the handler answers"
@@ -162,7 +168,8 @@ fn log_mistakes(shared: &Shared, policy: &CompiledPolicy, plan: &WritePlan, rout
     if plan.everything && plan.missing.is_empty() {
         tracing::warn!(
             route,
-            policy = prefix,
+            policy = name,
+            %declared_at,
             "a write invalidates more keys than are deleted one by one: everything is distrusted"
         );
     }

@@ -100,6 +100,11 @@ impl CompiledPolicy {
         }
     }
 
+    /// The name of the policy in the log: the prefix of its keys. The invalidation of a write in a collection has none.
+    pub(in crate::infrastructure::cache) fn name(&self) -> Option<&'static str> {
+        self.has_resource.then_some(self.policy.key_prefix)
+    }
+
     /// Whether every caller has an entry of its own, by `per_caller()` or by `{caller}` in the key.
     pub(in crate::infrastructure::cache) fn is_per_caller(&self) -> bool {
         self.places_caller || self.policy.audience == Audience::PerCaller
