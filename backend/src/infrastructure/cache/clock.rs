@@ -6,6 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+/// The time between two looks at a manual clock.
+const MANUAL_PERIOD: Duration = Duration::from_millis(1);
+
 /// The source of the cache's time.
 #[derive(Clone, Debug, Default)]
 pub enum Clock {
@@ -35,6 +38,19 @@ impl ManualClock {
 }
 
 impl Clock {
+    /// Waits until this much time has passed.
+    pub(super) async fn sleep(&self, duration: Duration) {
+        match self {
+            Self::System => tokio::time::sleep(duration).await,
+            Self::Manual(_) => {
+                let until = self.milliseconds() + saturating_milliseconds(duration);
+                while self.milliseconds() < until {
+                    tokio::time::sleep(MANUAL_PERIOD).await;
+                }
+            }
+        }
+    }
+
     /// Milliseconds since the Unix epoch.
     #[must_use]
     pub fn milliseconds(&self) -> u64 {

@@ -14,7 +14,7 @@ use super::pending_deletions::PendingDeletions;
 use crate::infrastructure::cache::backends::BackendError;
 
 /// The longest time that a deletion may keep a writer waiting before it goes on in the background (C17).
-const LONGEST_DELETION: Duration = Duration::from_secs(5);
+pub(in crate::infrastructure::cache) const LONGEST_DELETION: Duration = Duration::from_secs(5);
 
 /// The number of keys that are deleted under one deadline.
 const DELETE_BATCH: usize = 500;

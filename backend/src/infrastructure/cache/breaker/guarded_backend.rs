@@ -60,7 +60,7 @@
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -69,6 +69,7 @@ use tokio_util::task::TaskTracker;
 
 use super::health::{Availability, Health, Unavailable};
 use super::intervals::Intervals;
+use super::known_record::KnownRecord;
 use super::pending_deletions::KeptDeletions;
 use super::shortfall::Shortfall;
 use super::trust::Trust;
@@ -94,8 +95,8 @@ pub struct GuardedBackend {
     trust: Trust,
     /// The id of this instance in the record.
     id: u64,
-    /// The instances that the newest record listed.
-    members: Mutex<Vec<Member>>,
+    /// What is known of the namespace's record.
+    pub(super) record: KnownRecord,
     /// The number of values that arrived under a key other than their own (C63).
     values_of_other_keys: AtomicU64,
     out_of_step_warning: RateLimit,
@@ -122,7 +123,7 @@ impl GuardedBackend {
             tasks,
             trust: Trust::none(),
             id: rand::random(),
-            members: Mutex::default(),
+            record: KnownRecord::default(),
             values_of_other_keys: AtomicU64::new(0),
             out_of_step_warning: RateLimit::new(Duration::from_secs(1)),
             pending: KeptDeletions::default(),
@@ -205,18 +206,6 @@ impl GuardedBackend {
             answered: 0,
             grace: self.intervals.grace,
         }
-    }
-
-    pub(super) fn known_members(&self) -> Vec<Member> {
-        self.members
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    pub(super) fn remember_members(&self, members: &[Member]) {
-        let mut known = self.members.lock().unwrap_or_else(PoisonError::into_inner);
-        members.clone_into(&mut known);
     }
 
     /// The value under a full key, if it is available without a round trip.

@@ -18,6 +18,7 @@ mod distrust;
 mod guarded_backend;
 mod health;
 mod intervals;
+mod known_record;
 mod namespace_generation;
 mod pending_deletions;
 mod recovery;
@@ -29,7 +30,7 @@ mod trust;
 pub use health::Unavailable;
 
 pub(in crate::infrastructure::cache) use deletions::{
-    DeletionError, invalidate, invalidate_pattern,
+    DeletionError, LONGEST_DELETION, invalidate, invalidate_pattern,
 };
 pub(in crate::infrastructure::cache) use distrust::{clear, distrust_everything};
 pub(in crate::infrastructure::cache) use guarded_backend::GuardedBackend;

@@ -14,8 +14,8 @@ use crate::infrastructure::cache::keys::Key;
 use crate::infrastructure::cache::stored::{Member, NamespaceRecord, OfAnotherKey};
 
 /// The key of the namespace's record.
-const RECORD_KEY: &str = "~generation";
-/// The record is read several times a second, and set again if it is absent.
+pub(super) const RECORD_KEY: &str = "~generation";
+/// The time that the server keeps the record after it was written. It is written again long before: see `known_record`.
 const RECORD_LIFETIME: Duration = Duration::from_hours(720);
 /// The longest pause in milliseconds before a visit that lost a race with another instance's is
 /// repeated.
@@ -141,9 +141,10 @@ async fn visit_once(
         return Ok(NamespaceRecord::default());
     }
     let own = backend.membership();
-    let known = backend.known_members();
+    let known = backend.record.members();
     let record = next(recorded.as_ref(), &known, &server, own, intent)?;
-    if recorded.as_ref() != Some(&record) {
+    let writes = recorded.as_ref() != Some(&record) || backend.record.must_be_prolonged();
+    if writes {
         let expected = found.map_or(Version::Absent, |found| found.version);
         let stored = backend
             .compare_and_set(key.full(), &expected, record.write(&key), RECORD_LIFETIME)
@@ -152,7 +153,7 @@ async fn visit_once(
             return Err(VisitError::Contested);
         }
     }
-    backend.remember_members(&record.members);
+    backend.record.remember(&record.members, writes);
     let trusted =
         intent == Intent::Leave || backend.trust_generation(before, record.generation, asked);
     if trusted {

@@ -13,7 +13,7 @@ use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{Error, HttpRequest, rt};
 use bytes::Bytes;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tracing::Instrument as _;
 
 use super::handler::Handler;
@@ -70,7 +70,8 @@ where
         let Some(first) = self.difference().await else {
             return;
         };
-        sleep(self.cache.shared.verification.settling_time).await;
+        let shared = &self.cache.shared;
+        shared.clock.sleep(shared.verification.settling_time).await;
         if let Some(second) = self.difference().await {
             self.report(first != second).await;
         }

@@ -7,14 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::infrastructure::cache::breaker::LONGEST_DELETION;
 use crate::infrastructure::cache::stored::ValueId;
 
 /// The most entries that a process compares at a time. Beyond that a hit is not compared.
 const AT_A_TIME: usize = 4;
-
-/// The longest time from a commit to the end of its deletions, besides the deadline of an operation:
-/// after it, a different answer can no longer be explained by a deletion under way.
-const DELIVERY: Duration = Duration::from_secs(1);
 
 /// The share of hits to be compared, and the results.
 #[derive(Debug)]
@@ -24,7 +21,9 @@ pub(in crate::infrastructure::cache) struct Verification {
     /// The entries that are being compared, [`AT_A_TIME`] at most.
     running: Mutex<Vec<ValueId>>,
     stale_entries: AtomicU64,
-    /// The time that a difference must last.
+    /// The time that a difference must last. The longest deletion that a writer waits for, on any instance, has ended by
+    /// then: a different answer can no longer be explained by a deletion under way. A write is reported whose handler goes
+    /// on for longer than this after its commit: clients have got the old answer for as long.
     pub(in crate::infrastructure::cache) settling_time: Duration,
 }
 
@@ -41,7 +40,7 @@ impl Verification {
             share: percent / 100.0,
             running: Mutex::default(),
             stale_entries: AtomicU64::new(0),
-            settling_time: DELIVERY + operation_timeout,
+            settling_time: LONGEST_DELETION + operation_timeout,
         }
     }
 
