@@ -192,10 +192,14 @@ impl Service {
     pub async fn sign_in(&self, username: &str, password: &str) -> String {
         let body = json!({"username": username, "password": password});
         let answer = self.post("", "/auth/login", body).await.expect(200);
-        answer.json()["access_token"]
+        let token = answer.json()["access_token"]
             .as_str()
             .expect("a token")
-            .to_owned()
+            .to_owned();
+        if let Some(proof) = &self.proof {
+            proof.name_caller(&token, username);
+        }
+        token
     }
 
     /// A new user's token.
