@@ -9,3 +9,7 @@ pub mod infrastructure;
 pub mod interfaces;
 pub mod modules;
 pub mod startup;
+
+#[cfg(test)]
+#[path = "../tests/support/watchdog.rs"]
+mod watchdog;

@@ -48,6 +48,39 @@ fn no_type_that_holds_a_token_or_a_hash_derives_debug() {
     assert!(seen >= 3, "the types were found");
 }
 
+/// The asynchronous tests of a source that do not begin with their deadline.
+fn without_deadline(text: &str) -> Vec<&str> {
+    let attributed = text.split("::test]\n").skip(1);
+    let asynchronous = attributed.filter_map(|rest| rest.trim_start().strip_prefix("async fn "));
+    asynchronous
+        .filter(|rest| {
+            !rest
+                .split("{\n")
+                .nth(1)
+                .unwrap_or_default()
+                .trim_start()
+                .starts_with("watchdog::watch();")
+        })
+        .filter_map(|rest| rest.split('(').next())
+        .collect()
+}
+
+#[test]
+fn every_asynchronous_test_in_the_sources_has_a_deadline() {
+    for (path, text) in files() {
+        if path.starts_with("src/") {
+            assert_eq!(without_deadline(&text), Vec::<&str>::new(), "{path}");
+        }
+    }
+}
+
+#[test]
+fn an_asynchronous_test_without_a_deadline_is_found() {
+    let watched = "#[tokio::test]\nasync fn one() {\n    watchdog::watch();\n}\n";
+    let unwatched = "#[actix_web::test]\nasync fn two() {\n    wait().await;\n}\n";
+    assert_eq!(without_deadline(&format!("{watched}{unwatched}")), ["two"]);
+}
+
 /// The longest allowed file. A longer one has two subjects.
 const MAX_LINES: usize = 350;
 

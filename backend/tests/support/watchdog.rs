@@ -2,7 +2,8 @@
 //! named on standard error.
 //!
 //! Come here when a run was ended with "the test … has run for …". `unique`, `variable` and `eventually`
-//! register the test that calls them, so no test needs a line of its own.
+//! register the test that calls them, so no test of a suite needs a line of its own. The asynchronous tests inside the
+//! sources begin with `watchdog::watch()`.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

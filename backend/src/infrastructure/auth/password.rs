@@ -112,6 +112,7 @@ async fn work<T: Send + 'static>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::watchdog;
 
     #[test]
     fn the_decoy_takes_as_much_work_as_a_hash_that_is_made_today() {
@@ -131,6 +132,7 @@ mod tests {
 
     #[actix_web::test]
     async fn without_a_hash_no_password_is_right() {
+        watchdog::watch();
         let turn = PasswordQueue::new(1)
             .turn(ClientAddress::LOCAL)
             .await

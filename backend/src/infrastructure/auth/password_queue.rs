@@ -150,6 +150,7 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 
 #[cfg(test)]
 mod tests {
+    use crate::watchdog;
     use actix_web::rt::{spawn, task::yield_now};
 
     use super::*;
@@ -179,6 +180,7 @@ mod tests {
 
     #[actix_web::test]
     async fn addresses_take_turns_however_many_requests_one_of_them_sends() {
+        watchdog::watch();
         let queue = PasswordQueue::new(1);
         let served = Arc::default();
         let first = queue.turn(address(1)).await.unwrap();
@@ -196,6 +198,7 @@ mod tests {
 
     #[actix_web::test]
     async fn one_who_leaves_costs_nobody_a_turn_or_a_place() {
+        watchdog::watch();
         let queue = PasswordQueue::new(1);
         let served = Arc::default();
         let first = queue.turn(address(1)).await.unwrap();

@@ -45,3 +45,12 @@ pub use options::{BackendKind, CacheOptions, MemcachedOptions, RedisOptions};
 pub use policy::{CachePolicy, Changes, Invalidation};
 pub use provider::{Cache, CacheError, CacheHealth, Change, Computation, Deliveries, Provider};
 pub use stored::entity_tag;
+
+// A second copy of the one in `lib.rs`, since the wing stands alone.
+#[cfg(test)]
+#[allow(
+    clippy::duplicate_mod,
+    reason = "the wing has its own, so that it can be taken out"
+)]
+#[path = "../../../tests/support/watchdog.rs"]
+mod watchdog;

@@ -91,6 +91,7 @@ fn malformed() -> ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::watchdog;
     use actix_web::test::TestRequest;
 
     async fn extract(values: &[&str]) -> Result<IfMatch, ApiError> {
@@ -103,6 +104,7 @@ mod tests {
 
     #[actix_web::test]
     async fn only_an_equal_strong_tag_or_a_star_passes() {
+        watchdog::watch();
         let tag = entity_tag(b"[1,2]").to_str().unwrap().to_owned();
         let weak = format!("W/{tag}");
         let list = format!("\"a\", ,{tag}");
@@ -123,6 +125,7 @@ mod tests {
 
     #[actix_web::test]
     async fn a_header_without_a_tag_is_a_bad_request() {
+        watchdog::watch();
         for value in ["", "x", ",", "\"half", "W/x"] {
             assert!(
                 matches!(extract(&[value]).await, Err(ApiError::BadRequest(_))),

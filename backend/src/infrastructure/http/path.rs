@@ -71,12 +71,14 @@ fn path_parameter(request: &HttpRequest, like_an_id: bool) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use crate::watchdog;
     use actix_web::test::TestRequest;
 
     use super::*;
 
     #[actix_web::test]
     async fn ids_and_texts_in_one_path_are_distinguished_by_their_names() {
+        watchdog::watch();
         let request = TestRequest::default()
             .param("code", "a%20b")
             .param("order_id", "7")
@@ -92,6 +94,7 @@ mod tests {
 
     #[actix_web::test]
     async fn a_text_that_cannot_be_stored_is_not_found() {
+        watchdog::watch();
         for value in ["%00", "%FF"] {
             let request = TestRequest::default()
                 .param("code", value)

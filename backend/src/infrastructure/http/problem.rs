@@ -172,12 +172,14 @@ pub(super) fn usual_detail(status: StatusCode) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use crate::watchdog;
     use actix_web::test::TestRequest;
 
     use super::*;
 
     #[actix_web::test]
     async fn a_problem_document_keeps_its_type_and_detail_and_gets_the_id_of_the_request() {
+        watchdog::watch();
         let mut request = TestRequest::default().to_srv_request();
         let request_id = RequestId::assign(&mut request);
         let own = HttpResponse::InternalServerError()
@@ -195,6 +197,7 @@ mod tests {
 
     #[actix_web::test]
     async fn a_body_that_is_no_problem_document_is_replaced_by_one() {
+        watchdog::watch();
         for (content_type, body) in [
             ("text/plain", "{\"detail\":\"secret\"}"),
             ("application/problem+json", "[\"secret\"]"),

@@ -104,9 +104,11 @@ impl UnderWay {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::infrastructure::cache::watchdog;
 
     #[tokio::test]
     async fn c34_a_dropped_single_flight_leaves_no_request_waiting() {
+        watchdog::watch();
         let single_flights = Arc::new(SingleFlights::default());
         let single_flight = single_flights.start(ValueId(1)).unwrap();
         let under_way = single_flights.find(ValueId(1)).unwrap();
@@ -117,6 +119,7 @@ mod tests {
 
     #[tokio::test]
     async fn c34_a_second_single_flight_of_the_same_claim_is_refused() {
+        watchdog::watch();
         let single_flights = Arc::new(SingleFlights::default());
         let _flight = single_flights.start(ValueId(1)).unwrap();
         assert!(single_flights.start(ValueId(1)).is_none());

@@ -1,5 +1,6 @@
 //! Tests of the backend on servers that differ from the tests' server.
 
+use crate::infrastructure::cache::watchdog;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -41,12 +42,14 @@ async fn claim(backend: &MemcachedBackend) -> Result<Option<Version>, BackendErr
 
 #[tokio::test]
 async fn a_number_that_the_server_leaves_out_is_looked_up() {
+    watchdog::watch();
     let backend = on_server_that_says(&["HD O1\r\n", "VA 4 c7 O2\r\nours\r\n"]).await;
     assert_eq!(claim(&backend).await.unwrap(), Some(Version::Number(7)));
 }
 
 #[tokio::test]
 async fn c33_the_number_of_another_value_is_not_taken_for_ours() {
+    watchdog::watch();
     let backend = on_server_that_says(&["HD O1\r\n", "VA 4 c8 O2\r\nelse\r\n"]).await;
     assert_eq!(claim(&backend).await.unwrap(), None);
     let backend = on_server_that_says(&["HD O1\r\n", "EN O2\r\n"]).await;
@@ -55,6 +58,7 @@ async fn c33_the_number_of_another_value_is_not_taken_for_ours() {
 
 #[tokio::test]
 async fn a_server_that_cannot_answer_a_look_up_is_unavailable() {
+    watchdog::watch();
     let backend = on_server_that_says(&["SERVER_ERROR out of memory\r\n", "EN O2\r\n"]).await;
     let refused = backend.get("key").await;
     assert!(matches!(refused, Err(BackendError::Unavailable(_))));

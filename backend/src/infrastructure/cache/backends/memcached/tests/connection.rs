@@ -1,5 +1,6 @@
 //! Tests of a connection to a server whose answers the test chooses.
 
+use crate::infrastructure::cache::watchdog;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -62,6 +63,7 @@ fn value(text: &str, number: u64) -> Content {
 
 #[tokio::test]
 async fn commands_of_one_turn_leave_in_one_write_and_are_answered_in_order() {
+    watchdog::watch();
     let mut conversation = Conversation::begin(SOON).await;
     let waiting = ["a", "b", "a"].map(|key| conversation.look_up(key));
     let key = Key::new("c").unwrap();
@@ -84,6 +86,7 @@ async fn commands_of_one_turn_leave_in_one_write_and_are_answered_in_order() {
 
 #[tokio::test]
 async fn who_gives_up_leaves_no_answer_to_others() {
+    watchdog::watch();
     let mut conversation = Conversation::begin(SOON).await;
     {
         let mut given_up = pin!(conversation.look_up("a"));
@@ -105,6 +108,7 @@ async fn who_gives_up_leaves_no_answer_to_others() {
 
 #[tokio::test]
 async fn a_refusal_leaves_the_connection_as_it_is() {
+    watchdog::watch();
     let mut conversation = Conversation::begin(SOON).await;
     let key = Key::new("a").unwrap();
     let store = conversation
@@ -124,6 +128,7 @@ async fn a_refusal_leaves_the_connection_as_it_is() {
 
 #[tokio::test]
 async fn after_an_unexpected_answer_no_request_waits_and_no_command_is_accepted() {
+    watchdog::watch();
     for said in [
         "HD c1 O1\r\n",
         "VA 1 c1 O2\r\n1\r\n",
@@ -151,6 +156,7 @@ async fn after_an_unexpected_answer_no_request_waits_and_no_command_is_accepted(
 
 #[tokio::test]
 async fn a_connection_that_is_cut_within_an_answer_ends_all_waiting_requests() {
+    watchdog::watch();
     let mut conversation = Conversation::begin(SOON).await;
     let waiting = ["a", "b", "c"].map(|key| conversation.look_up(key));
     conversation.hear().await;
@@ -168,6 +174,7 @@ async fn a_connection_that_is_cut_within_an_answer_ends_all_waiting_requests() {
 
 #[tokio::test]
 async fn a_silent_server_is_not_asked_again_and_not_kept() {
+    watchdog::watch();
     let patience = Duration::from_millis(50);
     let conversation = Conversation::begin(patience).await;
     let waiting = conversation.look_up("a");
@@ -183,6 +190,7 @@ async fn a_silent_server_is_not_asked_again_and_not_kept() {
 
 #[tokio::test]
 async fn a_retired_connection_ends_with_its_last_answer() {
+    watchdog::watch();
     let mut conversation = Conversation::begin(SOON * 100).await;
     let waiting = conversation.look_up("a");
     conversation.hear().await;
@@ -211,6 +219,7 @@ fn when_the_runtime_of_a_connection_ends_all_waiting_requests_end() {
 
 #[tokio::test]
 async fn large_values_come_and_go_whole() {
+    watchdog::watch();
     let mut conversation = Conversation::begin(SOON).await;
     let large = "x".repeat(3_000_000);
     let key = Key::new("a").unwrap();

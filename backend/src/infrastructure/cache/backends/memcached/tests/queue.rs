@@ -1,5 +1,6 @@
 //! Tests of the queue: shared commands, and the bounds.
 
+use crate::infrastructure::cache::watchdog;
 use std::time::Duration;
 
 use crate::infrastructure::cache::backends::memcached::promise::Waiting;
@@ -19,6 +20,7 @@ fn take(queue: &mut Queue) -> (String, Vec<Sent>) {
 
 #[tokio::test]
 async fn look_ups_of_one_key_that_are_not_written_share_a_command() {
+    watchdog::watch();
     let mut queue = Queue::default();
     let waiting = [
         look_up(&mut queue, "a").unwrap(),
