@@ -60,6 +60,9 @@
 //! - groups, or the distrust of everything, together with outages;
 //! - CAS numbers that come back after a restart of Memcached.
 
+mod feed;
+mod feed_properties;
+mod feed_steps;
 mod filler;
 mod ids;
 mod instance;

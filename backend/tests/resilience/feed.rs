@@ -1,18 +1,18 @@
-//! The database feed with real processes: changes by hand, killed processes, instances without a connection (C53, C54).
+//! The database feed with real processes: changes by hand, writes, instances without a connection (C53, C54).
 //!
-//! Come here for the feed in normal operation. Faults of passes and of the database are in `feed_faults`.
+//! Come here for the feed in normal operation, and for the site of its tests. Killed processes are in `feed_kills`, faults of
+//! passes in `feed_faults` and `feed_passes`, outages in `feed_outages`.
 
 use std::time::{Duration, Instant};
 
-use reqwest::Method;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, PgPool};
 
 use crate::cluster::Cluster;
 use crate::figures::soaking;
-use crate::support::eventually;
 use crate::support::proxy::{Mode, Proxy};
 use crate::support::server::{Kind, Server};
+use crate::support::{eventually, variable};
 
 const QUIET: (&str, &str) = ("LOG_LEVEL", "warn,backend::startup=info");
 const FEED: (&str, &str) = ("CACHE_DATABASE_FEED", "true");
@@ -26,13 +26,19 @@ pub struct Site {
     pub pool: PgPool,
     pub token: String,
     pub widget: i64,
-    kind: Kind,
+    pub kind: Kind,
+    patience: (&'static str, &'static str),
     // Dropped last.
     server: Server,
 }
 
 impl Site {
     pub async fn prepare(kind: Kind) -> Self {
+        Self::prepare_with(kind, PATIENT).await
+    }
+
+    /// A site whose instances have these deadlines.
+    pub async fn prepare_with(kind: Kind, patience: (&'static str, &'static str)) -> Self {
         let server = Server::start(kind);
         let proxy = Proxy::start(server.port).await;
         let cluster = Cluster::start(0, &[]).await;
@@ -44,9 +50,10 @@ impl Site {
             token: String::new(),
             widget: 0,
             kind,
+            patience,
             server,
         };
-        site.add_behind_proxy(&[PATIENT]).await;
+        site.add_behind_proxy(&[patience]).await;
         site.add_directly().await;
         site.token = site.cluster.first().new_user("ada").await;
         site.widget = site.cluster.first().new_widget(&site.token, "old").await;
@@ -54,14 +61,33 @@ impl Site {
     }
 
     pub async fn add_behind_proxy(&mut self, more: &[(&str, &str)]) {
-        self.add(self.proxy.port, more).await;
+        self.add(None, self.proxy.port, more).await;
     }
 
     pub async fn add_directly(&mut self) {
-        self.add(self.server.port, &[PATIENT]).await;
+        self.add_directly_with(&[]).await;
     }
 
-    async fn add(&mut self, port: u16, more: &[(&str, &str)]) {
+    pub async fn add_directly_with(&mut self, more: &[(&str, &str)]) {
+        let more = [&[self.patience], more].concat();
+        self.add(None, self.server.port, &more).await;
+    }
+
+    /// Replaces both instances by two that reach the cache through the proxy, and the database through another proxy.
+    pub async fn put_both_behind_proxies(&mut self) -> Proxy {
+        let url = reqwest::Url::parse(&variable("TEST_DATABASE_URL")).unwrap();
+        let database = Proxy::start(url.port().unwrap()).await;
+        for mut instance in std::mem::take(&mut self.cluster.instances) {
+            instance.signal("TERM");
+            instance.wait().await;
+        }
+        for _ in 0..2 {
+            self.add(Some(database.port), self.proxy.port, &[]).await;
+        }
+        database
+    }
+
+    async fn add(&mut self, database: Option<u16>, port: u16, more: &[(&str, &str)]) {
         let port = port.to_string();
         let own = [
             QUIET,
@@ -69,7 +95,8 @@ impl Site {
             ("CACHE_BACKEND", self.kind.name()),
             (self.kind.port_variable(), port.as_str()),
         ];
-        self.cluster.add(&[&own, more].concat()).await;
+        let url = self.cluster.database.url_through(database);
+        self.cluster.add_on(&url, &[&own, more].concat()).await;
     }
 
     pub fn path(&self) -> String {
@@ -104,6 +131,23 @@ impl Site {
     pub async fn undelivered(&self) -> i64 {
         let count = sqlx::query_scalar("SELECT count(*) FROM cache_changes");
         count.fetch_one(&self.pool).await.unwrap()
+    }
+
+    /// The widget's name in the database.
+    pub async fn stored_name(&self) -> String {
+        let name = sqlx::query_scalar("SELECT name FROM widgets WHERE id = $1");
+        name.bind(self.widget).fetch_one(&self.pool).await.unwrap()
+    }
+
+    /// Waits until this many passes wait for a row that another transaction has taken.
+    pub async fn passes_wait(&self, number: i64) {
+        const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'
+            AND query LIKE 'DELETE FROM cache_changes%' AND datname = current_database()";
+        eventually("passes wait for the row", async || {
+            let waiting = sqlx::query_scalar::<_, i64>(WAITING);
+            waiting.fetch_one(&self.pool).await.unwrap() >= number
+        })
+        .await;
     }
 
     pub async fn everything_is_delivered(&self) {
@@ -259,76 +303,11 @@ async fn an_instance_that_is_cut_off_leaves_nothing_stale(kind: Kind) {
     site.everything_is_delivered().await;
 }
 
-/// The process is killed while its deletion is on the way to a server that does not answer.
-async fn killed_between_commit_and_deletion(kind: Kind) {
-    let mut site = Site::prepare(kind).await;
-    site.warm(&site.path()).await;
-    site.proxy.set(Mode::Stall);
-    let change = json!({"name": "new"});
-    let request = site
-        .cluster
-        .first()
-        .api(Method::PATCH, &site.path(), &site.token);
-    let sent = tokio::spawn(request.json(&change).send());
-    eventually("the change is committed", async || {
-        let name = sqlx::query_scalar::<_, String>("SELECT name FROM widgets");
-        name.fetch_one(&site.pool).await.unwrap() == "new"
-    })
-    .await;
-    let mut victim = site.cluster.instances.remove(0);
-    victim.signal("KILL");
-    victim.wait().await;
-    assert!(sent.await.unwrap().is_err(), "the write was not answered");
-    let took = site
-        .fits(&site.path(), "the other instance is fresh", |_, body| {
-            body.contains("\"new\"")
-        })
-        .await;
-    println!("{}: fresh {took:.0?} after the kill", kind.name());
-    site.everything_is_delivered().await;
-}
-
-/// 200 times in the soak.
-async fn killed_at_random_moments(kind: Kind) {
-    let mut site = Site::prepare(kind).await;
-    for round in 0..if soaking() { 200 } else { 20 } {
-        let survivor = &site.cluster.instances[1];
-        let path = site.path();
-        eventually("there are hits", async || {
-            survivor.get(&path).await.is_hit()
-        })
-        .await;
-        let mut victim = site.cluster.instances.remove(0);
-        let request = victim.api(Method::PATCH, &path, &site.token);
-        let change = json!({"name": format!("round {round}")});
-        let sent = tokio::spawn(request.json(&change).send());
-        tokio::time::sleep(Duration::from_micros(rand::random_range(0..8000))).await;
-        victim.signal("KILL");
-        victim.wait().await;
-        let _ = sent.await;
-        // The database must have ended the sessions of the killed process before the widget is read.
-        site.everything_is_delivered().await;
-        let stored: String = sqlx::query_scalar("SELECT name FROM widgets")
-            .fetch_one(&site.pool)
-            .await
-            .unwrap();
-        let stored = format!("\"{stored}\"");
-        site.fits(&path, "nothing is stale", |_, body| body.contains(&stored))
-            .await;
-        site.add_behind_proxy(&[PATIENT]).await;
-        site.cluster.instances.swap(0, 1);
-    }
-}
-
 drills! {
     async fn c53_changes_by_hand_are_seen_by_every_instance_on_redis() = changes_by_hand_are_seen_everywhere(Kind::Redis);
     async fn c53_changes_by_hand_are_seen_by_every_instance_on_memcached() = changes_by_hand_are_seen_everywhere(Kind::Memcached);
     async fn c53_a_change_that_is_rolled_back_ends_nothing_on_redis() = a_change_that_is_rolled_back_ends_nothing(Kind::Redis);
     async fn c53_a_change_that_is_rolled_back_ends_nothing_on_memcached() = a_change_that_is_rolled_back_ends_nothing(Kind::Memcached);
-    async fn c53_a_process_killed_between_commit_and_deletion_leaves_nothing_stale_on_redis() = killed_between_commit_and_deletion(Kind::Redis);
-    async fn c53_a_process_killed_between_commit_and_deletion_leaves_nothing_stale_on_memcached() = killed_between_commit_and_deletion(Kind::Memcached);
-    async fn c53_processes_killed_at_random_moments_leave_nothing_stale_on_redis() = killed_at_random_moments(Kind::Redis);
-    async fn c53_processes_killed_at_random_moments_leave_nothing_stale_on_memcached() = killed_at_random_moments(Kind::Memcached);
     async fn c54_a_write_is_answered_after_its_changes_are_delivered_on_redis() = a_write_is_answered_after_its_changes_are_delivered(Kind::Redis);
     async fn c54_a_write_is_answered_after_its_changes_are_delivered_on_memcached() = a_write_is_answered_after_its_changes_are_delivered(Kind::Memcached);
     async fn c54_an_instance_that_is_cut_off_leaves_nothing_stale_on_redis() = an_instance_that_is_cut_off_leaves_nothing_stale(Kind::Redis);

@@ -15,9 +15,8 @@ use crate::support::server::Kind;
 const HOLD: &str = "INSERT INTO cache_changes (kind, arguments)
     VALUES ('widget_owners', '{\"owner\": [\"ada\"]}') RETURNING id";
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn c54_a_change_of_an_unknown_kind_is_reported_and_ends_everything() {
-    let site = Site::prepare(Kind::Redis).await;
+async fn a_change_of_an_unknown_kind(kind: Kind) {
+    let site = Site::prepare(kind).await;
     site.warm(&site.path()).await;
     site.execute(
         "INSERT INTO cache_changes (kind, arguments) VALUES ('gadgets', '{\"id\": [\"7\"]}')",
@@ -42,9 +41,8 @@ async fn c54_a_change_of_an_unknown_kind_is_reported_and_ends_everything() {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn c54_a_change_that_lacks_an_argument_ends_everything() {
-    let site = Site::prepare(Kind::Redis).await;
+async fn a_change_that_lacks_an_argument(kind: Kind) {
+    let site = Site::prepare(kind).await;
     site.warm(&site.path()).await;
     site.execute(
         "INSERT INTO cache_changes (kind, arguments) VALUES ('widgets', '{\"widget\": [\"7\"]}')",
@@ -52,6 +50,13 @@ async fn c54_a_change_that_lacks_an_argument_ends_everything() {
     .await;
     site.everything_is_delivered().await;
     assert!(!site.cluster.first().get(&site.path()).await.is_hit());
+}
+
+drills! {
+    async fn c54_a_change_of_an_unknown_kind_is_reported_and_ends_everything_on_redis() = a_change_of_an_unknown_kind(Kind::Redis);
+    async fn c54_a_change_of_an_unknown_kind_is_reported_and_ends_everything_on_memcached() = a_change_of_an_unknown_kind(Kind::Memcached);
+    async fn c54_a_change_that_lacks_an_argument_ends_everything_on_redis() = a_change_that_lacks_an_argument(Kind::Redis);
+    async fn c54_a_change_that_lacks_an_argument_ends_everything_on_memcached() = a_change_that_lacks_an_argument(Kind::Memcached);
 }
 
 async fn a_hundred_thousand_changes(kind: Kind) {
@@ -168,7 +173,7 @@ async fn c54_a_write_whose_pass_cannot_end_distrusts_everything() {
 }
 
 /// Locks a row of the table, as an instance in the middle of its pass does.
-async fn hold_a_row(site: &Site) -> Transaction<'static, Postgres> {
+pub async fn hold_a_row(site: &Site) -> Transaction<'static, Postgres> {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         assert!(Instant::now() < deadline, "no row could be locked");

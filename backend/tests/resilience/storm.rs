@@ -21,6 +21,10 @@ const WIDGETS: usize = 20;
 const CHANGERS: usize = 6;
 /// The number of writers that create and delete widgets.
 const MAKERS: usize = 2;
+/// The number of writers past the service, where there are any.
+const HANDS: usize = 2;
+/// Stands for the instance of a change past the service.
+const BY_HAND: usize = usize::MAX;
 const READERS: usize = 24;
 const READS_OF_A_SOAK: u64 = 50_000;
 /// The number of reads in a soak after which the comparison of entries with their handlers counts as free of false
@@ -30,9 +34,14 @@ const VERIFIED_READS_OF_A_SOAK: u64 = 100_000;
 const LIST: &str = "/users/ada/widgets?items_per_page=50";
 const SEARCH: &str = "/widgets?q=widget&items_per_page=50";
 
+/// How long an answer may be from before a change by hand (C54).
+const LAG_OF_HANDS: Duration = Duration::from_secs(1);
+
 struct Widget {
     id: i64,
     history: History,
+    /// The longest allowed time of an answer from before a write through another instance, or by hand.
+    lag: Duration,
 }
 
 struct Storm {
@@ -47,6 +56,8 @@ struct Storm {
     writes: AtomicU64,
     reads_of_a_soak: u64,
     wrong: Mutex<Vec<String>>,
+    /// The number of writers that change widgets past the service.
+    hands: usize,
     /// The longest allowed time of an answer from before another instance's write.
     lag: Duration,
     /// The longest such time that was seen.
@@ -58,16 +69,20 @@ impl Storm {
         environment: &[(&str, &str)],
         instances: usize,
         reads_of_a_soak: u64,
+        hands: usize,
     ) -> Arc<Self> {
         let quiet = [("LOG_LEVEL", "warn,backend::startup=info")];
         let cluster = Cluster::start(instances, &[&quiet, environment].concat()).await;
         let ada = cluster.first().new_user("ada").await;
         let mut widgets = Vec::new();
+        let lag = lag(environment);
         for number in 0..WIDGETS {
             let name = versioned_name(number, 0);
+            let is_of_a_hand = number % (CHANGERS + hands) >= CHANGERS;
             widgets.push(Widget {
                 id: cluster.first().new_widget(&ada, &name).await,
                 history: History::default(),
+                lag: if is_of_a_hand { LAG_OF_HANDS } else { lag },
             });
         }
         Arc::new(Self {
@@ -81,7 +96,8 @@ impl Storm {
             writes: AtomicU64::new(0),
             reads_of_a_soak,
             wrong: Mutex::default(),
-            lag: lag(environment),
+            hands,
+            lag,
             longest_lag: Mutex::default(),
         })
     }
@@ -96,9 +112,36 @@ impl Storm {
         rand::random_range(0..self.cluster.instances.len())
     }
 
+    /// The widgets that only this writer changes.
+    fn own_widgets(&self, writer: usize) -> Vec<usize> {
+        (writer..WIDGETS).step_by(CHANGERS + self.hands).collect()
+    }
+
+    /// Changes widgets of its own past the service, as `psql` does.
+    async fn change_by_hand(self: Arc<Self>, writer: usize) {
+        let pool = self.cluster.database.pool().await;
+        let own = self.own_widgets(writer);
+        for turn in 0.. {
+            if !self.goes_on() {
+                return;
+            }
+            let number = own[turn % own.len()];
+            let widget = &self.widgets[number];
+            let name = versioned_name(number, widget.history.version() + 1);
+            let change = sqlx::query("UPDATE widgets SET name = $1 WHERE id = $2");
+            let change = change.bind(name).bind(widget.id).execute(&pool);
+            change.await.expect("a change");
+            widget.history.acknowledge(BY_HAND);
+            self.writes.fetch_add(1, Ordering::Relaxed);
+            for instance in 0..self.cluster.instances.len() {
+                self.check_widget(instance, number).await;
+            }
+        }
+    }
+
     /// Changes widgets of its own and reads each change back through every instance.
     async fn change(self: Arc<Self>, writer: usize) {
-        let own: Vec<usize> = (writer..WIDGETS).step_by(CHANGERS).collect();
+        let own = self.own_widgets(writer);
         for turn in 0.. {
             if !self.goes_on() {
                 return;
@@ -171,8 +214,16 @@ impl Storm {
 }
 
 async fn storm(environment: &[(&str, &str)], instances: usize) {
-    let storm = Storm::prepare(environment, instances, READS_OF_A_SOAK).await;
+    let storm = Storm::prepare(environment, instances, READS_OF_A_SOAK, 0).await;
     run(&storm, environment).await;
+}
+
+/// Writers past the service beside those through it. An answer of the service is never from before a write that it has
+/// acknowledged, and from before a change by hand for a second at most.
+async fn storm_with_the_feed(backend: &str) {
+    let environment = [("CACHE_BACKEND", backend), ("CACHE_DATABASE_FEED", "true")];
+    let storm = Storm::prepare(&environment, 2, READS_OF_A_SOAK, HANDS).await;
+    run(&storm, &environment).await;
 }
 
 async fn run(storm: &Arc<Storm>, environment: &[(&str, &str)]) {
@@ -180,6 +231,9 @@ async fn run(storm: &Arc<Storm>, environment: &[(&str, &str)]) {
     let mut tasks = tokio::task::JoinSet::new();
     for writer in 0..CHANGERS {
         tasks.spawn(Arc::clone(storm).change(writer));
+    }
+    for hand in 0..storm.hands {
+        tasks.spawn(Arc::clone(storm).change_by_hand(CHANGERS + hand));
     }
     for maker in 0..MAKERS {
         tasks.spawn(Arc::clone(storm).make(format!("maker_{maker}")));
@@ -232,10 +286,22 @@ async fn c33_only_another_instances_near_cache_lags_and_not_for_long_in_a_storm(
     storm(&[NEAR], 2).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c54_no_read_after_an_acknowledged_write_is_stale_in_a_storm_with_changes_by_hand_on_redis()
+{
+    storm_with_the_feed("redis").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c54_no_read_after_an_acknowledged_write_is_stale_in_a_storm_with_changes_by_hand_on_memcached()
+ {
+    storm_with_the_feed("memcached").await;
+}
+
 /// Every hit may be compared with its handler. No entry is found stale, except the one that is planted at the end.
 async fn check_that_only_a_planted_entry_is_found_stale(backend: &str, instances: usize) {
     let environment = [("CACHE_BACKEND", backend), ("CACHE_VERIFY_PERCENT", "100")];
-    let storm = Storm::prepare(&environment, instances, VERIFIED_READS_OF_A_SOAK).await;
+    let storm = Storm::prepare(&environment, instances, VERIFIED_READS_OF_A_SOAK, 0).await;
     run(&storm, &environment).await;
     let stale = || -> Vec<serde_json::Value> {
         let logs = storm.cluster.instances.iter().map(Service::log);

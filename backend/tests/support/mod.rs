@@ -16,6 +16,7 @@ pub mod relay;
 pub mod replies;
 pub mod server;
 pub mod service;
+pub mod shifted_clock;
 pub mod watchdog;
 
 use std::time::{Duration, Instant};

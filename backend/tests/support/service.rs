@@ -97,6 +97,21 @@ impl Service {
         assert!(sent.expect("kill").success(), "SIG{name} was not sent");
     }
 
+    /// The most memory that the process has had since the start, or since [`forget_peak`](Self::forget_peak), in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        let status = format!("/proc/{}/status", self.process.id());
+        let status = std::fs::read_to_string(status).expect("Linux");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kibibytes = line.and_then(|line| line.split_whitespace().next());
+        kibibytes.expect("a size").parse::<u64>().expect("a number") * 1024
+    }
+
+    /// Begins to measure the peak anew.
+    pub fn forget_peak(&self) {
+        let file = format!("/proc/{}/clear_refs", self.process.id());
+        std::fs::write(file, "5").expect("Linux");
+    }
+
     /// Waits until the process has ended.
     pub async fn wait(&mut self) -> ExitStatus {
         let deadline = Instant::now() + Duration::from_secs(40);

@@ -43,7 +43,7 @@ impl Storm {
         let path = format!("/widgets/{}", widget.id);
         let reader = Reader::of(instance);
         let (_, body) = self.read(instance, &path).await;
-        self.judge(widget.history.judge(reader, &body, self.lag));
+        self.judge(widget.history.judge(reader, &body, widget.lag));
     }
 
     pub(super) async fn check_list(&self, instance: usize, path: &str) {
@@ -51,7 +51,7 @@ impl Storm {
         let (_, page) = self.read(instance, path).await;
         for widget in &self.widgets {
             match item_of(&page, widget.id) {
-                Some(item) => self.judge(widget.history.judge(reader, item, self.lag)),
+                Some(item) => self.judge(widget.history.judge(reader, item, widget.lag)),
                 None => self.wrong(format!("{path}: widget {} is not there", widget.id)),
             }
         }
