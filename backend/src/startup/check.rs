@@ -232,6 +232,7 @@ async fn check_feed(database: &Database, settings: &Settings) -> Result<Vec<Find
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::watchdog;
 
     #[test]
     fn clocks_that_are_apart_are_found_and_a_slow_answer_is_no_difference() {
@@ -252,6 +253,7 @@ mod tests {
 
     #[tokio::test]
     async fn mistakes_in_the_settings_are_a_line_each() {
+        watchdog::watch();
         let environment = [("CACHE_BACKEND", "rediss"), ("SERVER_PORT", "70000")];
         let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let findings = check(Settings::from_sources(environment.into(), None)).await;

@@ -210,6 +210,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
+    use crate::watchdog;
 
     const DATE: &str = "date: Thu, 26 Nov 2026 06:29:50 GMT";
 
@@ -254,6 +255,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_of_the_library_becomes_a_problem_document_however_slowly_it_is_taken() {
+        watchdog::watch();
         for at_a_time in [1, 7, 64, 4096] {
             check(&received(&[&library_answer()], at_a_time).await);
         }
@@ -261,6 +263,7 @@ mod tests {
 
     #[tokio::test]
     async fn answers_before_it_stay_as_they_are() {
+        watchdog::watch();
         let before = format!(
             "HTTP/1.1 200 OK\r\ncontent-length: 6\r\nx-request-id: a\r\n{DATE}\r\n\r\n\r\n\r\n\r\n"
         );
@@ -274,6 +277,7 @@ mod tests {
 
     #[tokio::test]
     async fn answers_of_the_service_pass_unchanged() {
+        watchdog::watch();
         for answer in [
             "HTTP/1.1 304 Not Modified\r\nx-request-id: a\r\ndate: today\r\n\r\n",
             "HTTP/1.1 204 No Content\r\n\r\n",
@@ -291,6 +295,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_the_client_still_sends_is_read_before_the_connection_is_closed() {
+        watchdog::watch();
         let (mut client, server) = tokio::io::duplex(4096);
         let mut connection = ClientConnection::new(server);
         let answer = library_answer();
@@ -310,6 +315,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_client_that_takes_nothing_holds_nothing() {
+        watchdog::watch();
         let (_client, server) = tokio::io::duplex(16);
         let mut connection = ClientConnection::new(server);
         let answer = library_answer();
