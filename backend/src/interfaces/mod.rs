@@ -1,6 +1,6 @@
-//! The interfaces: the mounting of the API, health, and the description of the API.
+//! The interfaces: the mounting of the API, health, and the routes for operators, such as the description of the API.
 //!
-//! Come here to change a prefix. Routes are declared in the modules.
+//! Come here to change a prefix, or which port serves a route. Routes of the API are declared in the modules.
 
 mod documentation;
 mod health;
@@ -14,6 +14,17 @@ use crate::modules;
 pub use documentation::openapi_document;
 pub use health::{Draining, PATHS as HEALTH_PATHS};
 
+/// The routes that a port serves.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Routes {
+    /// The API and health.
+    Public,
+    /// Health, and the routes for operators.
+    Management,
+    /// All of them.
+    All,
+}
+
 /// All resources, in the order in which their paths are compared with a request's: the most frequent
 /// ones are first.
 fn resources() -> [Resources; 3] {
@@ -21,9 +32,14 @@ fn resources() -> [Resources; 3] {
     modules::configure(&mut api);
     let mut root = Resources::under("");
     health::configure(&mut root);
-    let mut description = Resources::under("");
-    documentation::configure(&mut description);
-    [api, root, description]
+    let mut management = Resources::under("");
+    configure_management(&mut management);
+    [api, root, management]
+}
+
+/// Declares the routes for operators: what clients in production must not reach.
+fn configure_management(management: &mut Resources) {
+    documentation::configure(management);
 }
 
 /// The map of all declared routes, and of the changes that the modules' triggers record (C47).
@@ -36,12 +52,14 @@ pub fn map() -> CacheMap {
         .with_changes(&modules::changes())
 }
 
-/// Mounts all resources; the description of the API only if the environment shows it to clients.
-pub fn configure(app: &mut ServiceConfig, shows_description: bool) {
-    let [api, root, description] = resources();
-    api.mount(app);
+/// Mounts the resources of a port.
+pub fn configure(app: &mut ServiceConfig, routes: Routes) {
+    let [api, root, management] = resources();
+    if routes != Routes::Management {
+        api.mount(app);
+    }
     root.mount(app);
-    if shows_description {
-        description.mount(app);
+    if routes != Routes::Public {
+        management.mount(app);
     }
 }

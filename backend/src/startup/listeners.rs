@@ -35,6 +35,14 @@ impl Listeners {
         }
     }
 
+    /// The addresses.
+    ///
+    /// # Errors
+    /// The system refuses to tell one.
+    pub(super) fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
+        self.0.iter().map(TcpListener::local_addr).collect()
+    }
+
     /// Copies of the sockets, for the server.
     ///
     /// # Errors

@@ -2,23 +2,20 @@
 //!
 //! Come here to change the order of the start or of the end. Parts must not be built elsewhere.
 
+mod application;
 mod check;
 mod declarations;
 mod listeners;
+mod management;
 mod server;
 mod signals;
 
 use std::io;
-use std::rc::Rc;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::dev::ServerHandle;
-use actix_web::middleware::{Condition, from_fn};
-use actix_web::{App, web};
 use secrecy::ExposeSecret;
 use tokio::time::{timeout, timeout_at};
-use tracing_actix_web::TracingLogger;
 use tracing_subscriber::util::TryInitError;
 
 use crate::infrastructure::auth::{Attempts, Passwords};
@@ -27,21 +24,19 @@ use crate::infrastructure::cache::{Cache, CacheOptions};
 use crate::infrastructure::client_address::ClientAddress;
 use crate::infrastructure::database::{self, Database, MigrationError};
 use crate::infrastructure::database_feed::DatabaseFeed;
-use crate::infrastructure::http::{
-    ApiError, Conventions, CrossOrigin, RequestTimeout, SecurityHeaders, apply_conventions,
-    close_connections,
-};
-use crate::infrastructure::rate_limit::{LimitRequests, RateLimit};
+use crate::infrastructure::http::{ApiError, close_connections};
 use crate::infrastructure::settings::{
-    AdministratorSettings, DatabaseSettings, Environment, ProtectionSettings, Settings,
+    AdministratorSettings, DatabaseSettings, Environment, Settings,
 };
-use crate::infrastructure::telemetry::{self, AccessLog};
+use crate::infrastructure::telemetry;
 use crate::interfaces::{self, Draining};
 use crate::modules;
 use crate::modules::users::{self, UserCreate};
 
+use application::Application;
 pub use check::{Finding, check};
 use listeners::Listeners;
+use management::Management;
 pub use signals::{Signals, Stop};
 
 /// Seconds after SIGTERM in which requests under way can finish.
@@ -77,16 +72,32 @@ pub enum StartError {
     #[error("the superuser was not created: {0}")]
     Superuser(ApiError),
     /// The address cannot be listened on.
-    #[error("{address} cannot be listened on: {cause}; SERVER_HOST and SERVER_PORT choose another")]
+    #[error(
+        "{address} cannot be listened on: {cause}; SERVER_HOST and {port_setting} choose another"
+    )]
     Listen {
         /// The address.
         address: String,
+        /// The variable that holds the port.
+        port_setting: &'static str,
         /// The system's error.
         cause: io::Error,
     },
     /// The server failed.
     #[error("the server stopped: {0}")]
     Server(io::Error),
+}
+
+impl StartError {
+    /// Makes the system's error one about an address.
+    fn unbound(host: &str, port: u16, port_setting: &'static str) -> impl Fn(io::Error) -> Self {
+        let address = format!("{host}:{port}");
+        move |cause| Self::Listen {
+            address: address.clone(),
+            port_setting,
+            cause,
+        }
+    }
 }
 
 /// Serves until SIGTERM or SIGINT. After SIGTERM requests under way are finished first.
@@ -171,57 +182,20 @@ async fn run_server(
 ) -> Result<(), StartError> {
     let draining = Draining::default();
     let leaving = parts.cache.clone();
-    let database = web::Data::new(parts.database);
-    let cache = web::Data::new(parts.cache);
-    let passwords = web::Data::new(parts.passwords);
-    let attempts = web::Data::new(parts.attempts);
-    let ProtectionSettings {
-        trusted_proxies,
-        hsts,
-        cors_allowed_origins: origins,
-        rate_limit,
-        ..
-    } = settings.protection.clone();
-    let security_headers = SecurityHeaders::new(hsts, trusted_proxies.clone());
-    let trusted_proxies = web::Data::new(trusted_proxies);
-    let rate_limit =
-        rate_limit.map(|rate| Arc::new(RateLimit::new(rate, interfaces::HEALTH_PATHS)));
-    let drains = web::Data::new(draining.clone());
-    let is_logged = telemetry::writes_requests();
+    let application = Application::new(settings, parts, draining.clone());
     let settings = &settings.server;
-    let is_development = settings.environment == Environment::Development;
-    let time_limit = Duration::from_secs(settings.server_request_timeout);
-    let app = move || {
-        let conventions = Rc::new(Conventions {
-            timeout: RequestTimeout::start(time_limit),
-            security_headers: security_headers.clone(),
-        });
-        App::new()
-            .app_data(web::Data::clone(&database))
-            .app_data(web::Data::clone(&cache))
-            .app_data(web::Data::clone(&passwords))
-            .app_data(web::Data::clone(&attempts))
-            .app_data(web::Data::clone(&trusted_proxies))
-            .app_data(web::Data::clone(&drains))
-            // The first to be wrapped is the innermost. A page of another origin reads a 429 too.
-            .wrap(LimitRequests(rate_limit.clone()))
-            .wrap(CrossOrigin::new(&origins))
-            .wrap(Condition::new(is_logged, TracingLogger::<AccessLog>::new()))
-            .wrap(from_fn(move |request, next| {
-                apply_conventions(Rc::clone(&conventions), request, next)
-            }))
-            .configure(|app| interfaces::configure(app, is_development))
-    };
     // An impossible policy stops the program here, and not a worker thread of a running one.
-    drop(app());
+    drop(application.build());
 
     let (host, port) = (settings.server_host.as_str(), settings.server_port);
-    let unbound = |cause| StartError::Listen {
-        address: format!("{host}:{port}"),
-        cause,
-    };
-    let listeners = Listeners::bind(host, port).map_err(unbound)?;
-    let server = server::serve(settings, SHUTDOWN_SECONDS, &listeners, app).map_err(unbound)?;
+    let unbound = StartError::unbound(host, port, "SERVER_PORT");
+    let listeners = Listeners::bind(host, port).map_err(&unbound)?;
+    let management = Management::start(settings, &application)?;
+    let build = move || application.build();
+    let server = server::serve(settings, SHUTDOWN_SECONDS, &listeners, build).map_err(&unbound)?;
+    for address in listeners.addresses().map_err(&unbound)? {
+        tracing::info!(%address, "listening");
+    }
     let handle = server.handle();
     let delay = Duration::from_secs(settings.server_shutdown_delay);
     let mut until = None;
@@ -229,6 +203,10 @@ async fn run_server(
         outcome = server => outcome.map_err(StartError::Server),
         () = stop(signals, (&handle, &listeners), &leaving, (delay, &draining), &mut until) => Ok(()),
     };
+    // Last, so that readiness is told while requests are finished.
+    if let Some(management) = management {
+        management.stop().await;
+    }
     leaving
         .leave(
             until

@@ -81,7 +81,6 @@ where
             })
             .and_then(connections)
         })?;
-        tracing::info!(%address, "listening");
     }
     Ok(server.run())
 }

@@ -21,6 +21,7 @@ mod deadlines;
 mod if_match;
 mod invalidation;
 mod library_answers;
+mod management;
 mod migrations;
 mod openapi;
 mod pooler;

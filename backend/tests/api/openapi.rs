@@ -82,12 +82,3 @@ async fn the_page_is_compressed_has_a_tag_and_loads_nothing_from_elsewhere() {
         "script and style stand in the page"
     );
 }
-
-#[tokio::test]
-async fn production_shows_no_description() {
-    let service = TestService::start_with(&[("ENVIRONMENT", "production")]).await;
-    for path in ["/docs", "/openapi.json"] {
-        let answer = service.request(Method::GET, path).send().await.unwrap();
-        assert_eq!(answer.status(), 404, "{path}");
-    }
-}

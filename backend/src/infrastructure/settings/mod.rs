@@ -42,7 +42,7 @@ use sources::{Found, Value, Values};
 /// All settings.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// `ENVIRONMENT`, `SERVER_*`.
+    /// `ENVIRONMENT`, `SERVER_*`, `MANAGEMENT_PORT`.
     pub server: ServerSettings,
     /// `DATABASE_*`.
     pub database: DatabaseSettings,
@@ -150,6 +150,16 @@ impl Settings {
                 "CACHE_NEAR holds `true`; it may hold true only with CACHE_BACKEND=redis"
                     .to_owned(),
             );
+        }
+        let port = self.server.server_port;
+        // Each 0 is a port of its own.
+        if port != 0 && self.server.management_port == Some(port) {
+            let named = self.values.get("SERVER_PORT");
+            let name = named.and_then(|value| value.origin.name);
+            mistakes.push(format!(
+                "MANAGEMENT_PORT holds `{port}`, which is the port of {}; it may hold another port",
+                name.unwrap_or("SERVER_PORT")
+            ));
         }
         let administrator = ["ADMIN_USERNAME", "ADMIN_EMAIL", "ADMIN_PASSWORD"];
         let missing: Vec<_> = administrator

@@ -1,4 +1,4 @@
-//! The settings of the HTTP server (`ENVIRONMENT`, `SERVER_*`).
+//! The settings of the HTTP server (`ENVIRONMENT`, `SERVER_*`, `MANAGEMENT_PORT`).
 //!
 //! Come here to add or change such a setting. Sockets are bound in `startup::listeners`.
 
@@ -69,6 +69,12 @@ pub(super) const SECTION: Section = Section {
             default: "0",
             meaning: "Seconds between SIGTERM and the end of listening, in which readiness is 503: time for a load balancer to notice",
         },
+        Variable {
+            name: "MANAGEMENT_PORT",
+            kind: Kind::number("a port", 0, 65_535),
+            default: "",
+            meaning: "Port of `SERVER_HOST` for operators: health, `/docs` and `/openapi.json`, which `SERVER_PORT` then does not serve; 0 takes any free one. Without it they are served on `SERVER_PORT` in development, and nowhere in production",
+        },
     ],
 };
 
@@ -102,6 +108,9 @@ pub struct ServerSettings {
     /// 503 and requests are answered as before.
     #[garde(range(min = 0, max = 300))]
     pub server_shutdown_delay: u64,
+    /// `MANAGEMENT_PORT`: the port of the routes for operators, 0 for any free one; without it, they have none of their own.
+    #[garde(skip)]
+    pub management_port: Option<u16>,
 }
 
 impl Default for ServerSettings {
@@ -115,6 +124,7 @@ impl Default for ServerSettings {
             server_keep_alive: 75,
             server_max_connections: 25_600,
             server_shutdown_delay: 0,
+            management_port: None,
         }
     }
 }

@@ -67,6 +67,7 @@ pub fn has_our_prefix(name: &str) -> bool {
         "DEFAULT_CACHE_",
         "DATABASE_",
         "SERVER_",
+        "MANAGEMENT_",
         "LOG_",
         "LOGIN_",
         "RATE_",

@@ -122,6 +122,28 @@ fn port_is_understood_where_server_port_is_not_set() {
 }
 
 #[test]
+fn the_management_port_is_another_one_than_that_of_the_api() {
+    let port = |environment: &[(&str, &str)]| load(environment).unwrap().server.management_port;
+    assert_eq!(port(&[]), None);
+    assert_eq!(port(&[("MANAGEMENT_PORT", "9000")]), Some(9000));
+    let any = [("MANAGEMENT_PORT", "0"), ("SERVER_PORT", "0")];
+    assert_eq!(port(&any), Some(0), "any free ports are two ports");
+    for (name, number) in [
+        ("SERVER_PORT", "9000"),
+        ("PORT", "9000"),
+        ("SERVER_PORT", ""),
+    ] {
+        let taken = if number.is_empty() { "8000" } else { number };
+        assert_eq!(
+            mistakes(&[("MANAGEMENT_PORT", taken), (name, number)]),
+            [format!(
+                "MANAGEMENT_PORT holds `{taken}`, which is the port of {name}; it may hold another port"
+            )]
+        );
+    }
+}
+
+#[test]
 fn a_namespace_is_made_of_program_and_environment_where_none_is_set() {
     let namespace = |environment: &[(&str, &str)]| load(environment).unwrap().cache.cache_namespace;
     assert_eq!(namespace(&[]), "backend-development");

@@ -1,0 +1,126 @@
+//! The application behind a port: what handlers take by type, the layers around them, and the routes.
+//!
+//! Come here to add a layer, or a part that handlers need. Parts are built in `startup`, routes are declared in `interfaces`
+//! and the modules.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::middleware::{Condition, from_fn};
+use actix_web::{App, Error, web};
+use tracing_actix_web::TracingLogger;
+
+use super::Parts;
+use crate::infrastructure::auth::{Attempts, Passwords};
+use crate::infrastructure::cache::Cache;
+use crate::infrastructure::client_address::TrustedProxies;
+use crate::infrastructure::database::Database;
+use crate::infrastructure::http::{
+    AllowedOrigins, Conventions, CrossOrigin, RequestTimeout, SecurityHeaders, apply_conventions,
+};
+use crate::infrastructure::rate_limit::{LimitRequests, RateLimit};
+use crate::infrastructure::settings::{Environment, ProtectionSettings, Settings};
+use crate::infrastructure::telemetry::{self, AccessLog};
+use crate::interfaces::{self, Draining, Routes};
+
+/// What an application is made of. Each worker builds an own one.
+#[derive(Clone)]
+pub(super) struct Application {
+    database: web::Data<Database>,
+    cache: web::Data<Cache>,
+    passwords: web::Data<Passwords>,
+    attempts: web::Data<Attempts>,
+    trusted_proxies: web::Data<TrustedProxies>,
+    draining: web::Data<Draining>,
+    security_headers: SecurityHeaders,
+    allowed_origins: AllowedOrigins,
+    rate_limit: Option<Arc<RateLimit>>,
+    time_limit: Duration,
+    is_logged: bool,
+    routes: Routes,
+}
+
+impl Application {
+    /// The application of `SERVER_PORT`. It serves the routes for operators only in development, and only if they have no port of
+    /// their own.
+    pub(super) fn new(settings: &Settings, parts: Parts, draining: Draining) -> Self {
+        let ProtectionSettings {
+            trusted_proxies,
+            hsts,
+            cors_allowed_origins,
+            rate_limit,
+            ..
+        } = settings.protection.clone();
+        let is_development = settings.server.environment == Environment::Development;
+        let routes = if is_development && settings.server.management_port.is_none() {
+            Routes::All
+        } else {
+            Routes::Public
+        };
+        Self {
+            database: web::Data::new(parts.database),
+            cache: web::Data::new(parts.cache),
+            passwords: web::Data::new(parts.passwords),
+            attempts: web::Data::new(parts.attempts),
+            security_headers: SecurityHeaders::new(hsts, trusted_proxies.clone()),
+            trusted_proxies: web::Data::new(trusted_proxies),
+            draining: web::Data::new(draining),
+            allowed_origins: cors_allowed_origins,
+            rate_limit: rate_limit
+                .map(|rate| Arc::new(RateLimit::new(rate, interfaces::HEALTH_PATHS))),
+            time_limit: Duration::from_secs(settings.server.server_request_timeout),
+            is_logged: telemetry::writes_requests(),
+            routes,
+        }
+    }
+
+    /// The application of `MANAGEMENT_PORT`: the same parts and conventions, for operators. Their requests are not limited, and
+    /// no page of another origin may read the answers.
+    pub(super) fn for_management(&self) -> Self {
+        Self {
+            allowed_origins: AllowedOrigins::None,
+            rate_limit: None,
+            routes: Routes::Management,
+            ..self.clone()
+        }
+    }
+
+    /// Builds the application of one worker.
+    pub(super) fn build(
+        &self,
+    ) -> App<
+        impl ServiceFactory<
+            ServiceRequest,
+            Config = (),
+            Response = ServiceResponse<impl MessageBody + use<>>,
+            Error = Error,
+            InitError = (),
+        > + use<>,
+    > {
+        let conventions = Rc::new(Conventions {
+            timeout: RequestTimeout::start(self.time_limit),
+            security_headers: self.security_headers.clone(),
+        });
+        App::new()
+            .app_data(web::Data::clone(&self.database))
+            .app_data(web::Data::clone(&self.cache))
+            .app_data(web::Data::clone(&self.passwords))
+            .app_data(web::Data::clone(&self.attempts))
+            .app_data(web::Data::clone(&self.trusted_proxies))
+            .app_data(web::Data::clone(&self.draining))
+            // The first to be wrapped is the innermost. A page of another origin reads a 429 too.
+            .wrap(LimitRequests(self.rate_limit.clone()))
+            .wrap(CrossOrigin::new(&self.allowed_origins))
+            .wrap(Condition::new(
+                self.is_logged,
+                TracingLogger::<AccessLog>::new(),
+            ))
+            .wrap(from_fn(move |request, next| {
+                apply_conventions(Rc::clone(&conventions), request, next)
+            }))
+            .configure(|app| interfaces::configure(app, self.routes))
+    }
+}

@@ -1,0 +1,68 @@
+//! The server of `MANAGEMENT_PORT`: health, and the routes for operators.
+//!
+//! Come here to change how it starts and ends. Its routes are declared in `interfaces`.
+
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use tokio::time::timeout;
+
+use super::StartError;
+use super::application::Application;
+use super::listeners::Listeners;
+use super::server;
+use crate::infrastructure::settings::{Environment, ServerSettings};
+
+/// Seconds in which requests under way can finish at the end.
+const SHUTDOWN_SECONDS: u64 = 1;
+/// The longest wait for the end.
+const STOP: Duration = Duration::from_secs(SHUTDOWN_SECONDS + 1);
+
+/// The running server. It has a worker of its own, so that it answers while all connections of the API are taken.
+pub(super) struct Management(ServerHandle);
+
+impl Management {
+    /// Serves if `MANAGEMENT_PORT` is set.
+    ///
+    /// # Errors
+    /// The port cannot be listened on.
+    pub(super) fn start(
+        settings: &ServerSettings,
+        application: &Application,
+    ) -> Result<Option<Self>, StartError> {
+        let Some(port) = settings.management_port else {
+            if settings.environment == Environment::Production {
+                tracing::info!(
+                    "MANAGEMENT_PORT is not set: /docs and /openapi.json are not served"
+                );
+            }
+            return Ok(None);
+        };
+        let unbound = StartError::unbound(&settings.server_host, port, "MANAGEMENT_PORT");
+        let listeners = Listeners::bind(&settings.server_host, port).map_err(&unbound)?;
+        let settings = ServerSettings {
+            server_workers: Some(1),
+            ..settings.clone()
+        };
+        let application = application.for_management();
+        let build = move || application.build();
+        let server =
+            server::serve(&settings, SHUTDOWN_SECONDS, &listeners, build).map_err(&unbound)?;
+        for address in listeners.addresses().map_err(&unbound)? {
+            tracing::info!(%address, "listening for management");
+        }
+        let handle = server.handle();
+        actix_web::rt::spawn(async move {
+            if let Err(error) = server.await {
+                tracing::error!("the server of MANAGEMENT_PORT stopped: {error}");
+            }
+        });
+        Ok(Some(Self(handle)))
+    }
+
+    /// Ends the server, after requests under way.
+    pub(super) async fn stop(self) {
+        // Without an end in time it ends with the process.
+        let _ = timeout(STOP, self.0.stop(true)).await;
+    }
+}
