@@ -170,7 +170,7 @@ async fn start_feed(settings: &Settings, parts: &Parts) -> Result<DatabaseFeed, 
         declarations::check_triggers(&parts.database, &changes).await?;
         DatabaseFeed::start(&settings.database, &parts.cache, &changes).await?
     } else {
-        DatabaseFeed::sweep_only(&settings.database)?
+        DatabaseFeed::condense_only(&settings.database)?
     };
     Ok(feed)
 }

@@ -12,10 +12,8 @@ async fn change_behind_the_service(service: &TestService) -> (String, String) {
     let ada = service.new_user("ada").await;
     let path = format!("/widgets/{}", service.new_widget(&ada, "first").await);
     service.get_as(&ada, &path).await.expect(200);
-    sqlx::query("UPDATE widgets SET name = 'changed'")
-        .execute(&service.database.pool().await)
-        .await
-        .unwrap();
+    let rename = "UPDATE widgets SET name = 'changed'";
+    service.database.change_unrecorded(rename).await;
     (path, ada)
 }
 

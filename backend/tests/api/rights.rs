@@ -8,7 +8,8 @@ use serde_json::json;
 
 #[tokio::test]
 async fn c44_a_user_whose_role_is_changed_by_hand_gets_no_answer_from_before() {
-    let service = TestService::start().await;
+    // Without the feed, which would end the answers too.
+    let service = TestService::start_with(&[("CACHE_DATABASE_FEED", "false")]).await;
     let admin = service.admin().await;
     let before = service.get_cached(&admin, "/users/me").await.json();
     assert_eq!(before["is_superuser"], true);

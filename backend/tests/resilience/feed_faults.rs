@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use sqlx::{Postgres, Transaction};
 
+use crate::cluster::Cluster;
 use crate::feed::Site;
 use crate::support::eventually;
 use crate::support::proxy::Mode;
@@ -89,6 +90,30 @@ async fn c54_a_hundred_thousand_changes_are_delivered_on_redis() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn c54_a_hundred_thousand_changes_are_delivered_on_memcached() {
     a_hundred_thousand_changes(Kind::Memcached).await;
+}
+
+/// An instance without the feed, or without a cache, does not let the rows pile up, and loses none: one row that ends
+/// everything takes their place.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c53_rows_that_nobody_delivers_become_one_that_ends_everything() {
+    for off in ["CACHE_ENABLED", "CACHE_DATABASE_FEED"] {
+        let mut cluster = Cluster::start(1, &[(off, "false")]).await;
+        let pool = cluster.database.pool().await;
+        cluster.first().new_user("ada").await;
+        let many = "INSERT INTO widgets (owner_id, name) SELECT id, 'many' FROM users, generate_series(1, 60000)";
+        sqlx::query(many).execute(&pool).await.unwrap();
+        let rows = async || -> Vec<(String, bool)> {
+            let rows = "SELECT kind, arguments IS NULL FROM cache_changes LIMIT 3";
+            sqlx::query_as(rows).fetch_all(&pool).await.unwrap()
+        };
+        eventually("one row is left", async || {
+            rows().await == [("everything".to_owned(), true)]
+        })
+        .await;
+        // An instance with the feed delivers the one row.
+        cluster.add(&[]).await;
+        eventually("it is delivered", async || rows().await.is_empty()).await;
+    }
 }
 
 /// The rows of the transaction have smaller numbers than rows that are delivered before its commit.

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use backend::infrastructure::cache::{Cache, CacheOptions};
 use backend::infrastructure::settings::{CacheBackendKind, CacheSettings};
-use sqlx::PgPool;
 
 use crate::cluster::Cluster;
 use crate::figures::{Latencies, soaking};
@@ -21,7 +20,6 @@ const BATCH: usize = 1000;
 struct List {
     server: Server,
     cluster: Cluster,
-    pool: PgPool,
     /// The library in this process, in the namespace of the service.
     cache: Cache,
     unrelated: usize,
@@ -69,7 +67,6 @@ impl List {
                 .unwrap(),
             server,
             cluster,
-            pool,
             unrelated: 0,
             version: 0,
         }
@@ -122,9 +119,8 @@ impl List {
         self.read_pages().await;
         assert_eq!(self.read_pages().await, PAGES, "all pages are cached");
         self.version += 1;
-        let update = sqlx::query("UPDATE widgets SET name = $1");
-        let name = format!("version {}", self.version);
-        update.bind(name).execute(&self.pool).await.unwrap();
+        let rename = format!("UPDATE widgets SET name = 'version {}'", self.version);
+        self.cluster.database.change_unrecorded(&rename).await;
         let started = Instant::now();
         invalidate(&self.cache).await;
         let took = started.elapsed();

@@ -314,13 +314,9 @@ async fn check_that_only_a_planted_entry_is_found_stale(backend: &str, instances
     // When it is found, every earlier difference would have been reported.
     let planted = storm.widgets[0].id;
     let path = format!("/widgets/{planted}");
-    let pool = storm.cluster.database.pool().await;
     storm.read(0, &path).await;
-    sqlx::query("UPDATE widgets SET name = 'planted' WHERE id = $1")
-        .bind(planted)
-        .execute(&pool)
-        .await
-        .unwrap();
+    let plant = format!("UPDATE widgets SET name = 'planted' WHERE id = {planted}");
+    storm.cluster.database.change_unrecorded(&plant).await;
     eventually("the planted entry is found", async || {
         storm.read(0, &path).await;
         !stale().is_empty()

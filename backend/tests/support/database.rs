@@ -54,6 +54,19 @@ impl TestDatabase {
         PgPool::connect(&self.url()).await.expect("the database")
     }
 
+    /// Changes rows without their triggers, so that nothing outside the database hears of it: for a test that makes an
+    /// answer stale on purpose.
+    pub async fn change_unrecorded(&self, statement: &str) {
+        let mut connection = PgConnection::connect(&self.url())
+            .await
+            .expect("the database");
+        let unrecorded = format!("SET session_replication_role = replica; {statement}");
+        connection
+            .execute(sqlx::AssertSqlSafe(unrecorded))
+            .await
+            .expect("a change");
+    }
+
     /// Locks a table until the transaction ends: no other transaction can read or write it.
     pub async fn lock(&self, table: &str) -> Transaction<'static, Postgres> {
         let mut transaction = self.pool().await.begin().await.expect("a transaction");

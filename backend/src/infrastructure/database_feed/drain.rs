@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 
-use super::rows::{BATCH, HEAP, ends, take, take_heap};
+use super::rows::{BATCH, HEAP, condense, ends, take, take_heap};
 use crate::infrastructure::cache::{Cache, CacheHealth, Deliveries};
 use crate::infrastructure::database::Database;
 
@@ -18,6 +18,8 @@ use crate::infrastructure::database::Database;
 const IDLE: Duration = Duration::from_millis(250);
 /// Between two looks while a write waits for another instance.
 const OTHERS: Duration = Duration::from_millis(20);
+/// Between two looks at the size of the table while nothing is delivered.
+pub(super) const CONDENSE: Duration = Duration::from_secs(5);
 /// Batches of one pass; past them everything is invalidated at once, and the rows are only removed.
 const MOST_BATCHES: usize = 10;
 /// Writes that share one pass.
@@ -52,6 +54,8 @@ pub(super) struct Drain {
     deserted: Option<i64>,
     /// Whether the database did not answer last, for those that do not wait for that to be known.
     is_failing: Arc<AtomicBool>,
+    /// When the size of the table was looked at last.
+    condensed: Instant,
 }
 
 impl Drain {
@@ -68,6 +72,7 @@ impl Drain {
             others: Vec::new(),
             deserted: None,
             is_failing,
+            condensed: Instant::now(),
         }
     }
 
@@ -110,6 +115,12 @@ impl Drain {
         }
         self.note_success();
         self.release(found.map(|(smallest, _)| smallest));
+        if found.is_some() && self.condensed.elapsed() >= CONDENSE {
+            self.condensed = Instant::now();
+            if let Err(error) = condense(&self.database).await {
+                self.note_failure(&error);
+            }
+        }
     }
 
     /// Answers those that wait for another instance, as far as the smallest number that is left permits.

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::drain::{Drain, Outcome, Waiting};
+use super::drain::{CONDENSE, Drain, Outcome, Waiting};
 use super::rows;
 use crate::infrastructure::cache::{Cache, ChangeFeed, Changes, FeedUnavailable};
 use crate::infrastructure::database::Database;
@@ -25,8 +25,6 @@ const LONGEST_LOOK: Duration = Duration::from_millis(200);
 const RETRY: Duration = Duration::from_millis(50);
 /// Writes that can wait at once; more of them wait to be let in.
 const MOST_WAITING: usize = 10_000;
-/// Between two removals of old rows.
-const SWEEP: Duration = Duration::from_mins(1);
 
 /// The feed of a process, which ends with this value.
 #[derive(Debug)]
@@ -64,18 +62,18 @@ impl DatabaseFeed {
         Ok(task)
     }
 
-    /// For an instance that delivers nothing: removes rows that no instance has taken for a day, so that the table does not
-    /// grow without end. Others have distrusted everything by then.
+    /// For an instance that delivers nothing, since it has no cache or the feed is off: bounds the table, so that triggers
+    /// do not fill it while no other instance delivers.
     ///
     /// # Errors
     /// `DATABASE_URL` cannot be parsed.
-    pub fn sweep_only(settings: &DatabaseSettings) -> Result<Self, sqlx::Error> {
+    pub fn condense_only(settings: &DatabaseSettings) -> Result<Self, sqlx::Error> {
         let database = own_database(settings)?;
         Ok(Self(tokio::spawn(async move {
             loop {
-                sleep(SWEEP).await;
-                if let Err(error) = rows::remove_old(&database).await {
-                    tracing::debug!("old rows of cache_changes were not removed: {error}");
+                sleep(CONDENSE).await;
+                if let Err(error) = rows::condense(&database).await {
+                    tracing::debug!("cache_changes was not condensed: {error}");
                 }
             }
         })))

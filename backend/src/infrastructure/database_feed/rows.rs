@@ -9,10 +9,11 @@ use crate::infrastructure::database::{Database, Transaction};
 
 /// Rows that a pass takes at once, at most. Also the bound of a pass's memory.
 pub(super) const BATCH: i64 = 1000;
-/// Rows that are removed at once after everything was invalidated, at most.
+/// Rows that one statement removes where one invalidation of everything stands for all of them, at most.
 pub(super) const HEAP: i64 = 50_000;
-/// Rows of an instance that delivers nothing are kept for a day, for others that do.
-const KEPT: &str = "1 day";
+/// Undelivered rows that are kept one by one, at most. An instance that delivers would replace more of them by one new
+/// generation anyway.
+const MOST_KEPT: i64 = 10_000;
 
 /// In the order of their numbers, so that two passes never wait for each other. The inner statement waits for rows that
 /// another pass has taken; those that are gone then are left out.
@@ -52,16 +53,31 @@ pub(super) async fn ends(database: &Database) -> Result<Option<(i64, i64)>, sqlx
     Ok(ends.0.zip(ends.1))
 }
 
-/// Removes rows that no instance has taken for a day, for an instance that delivers nothing.
-pub(super) async fn remove_old(database: &Database) -> Result<(), sqlx::Error> {
-    const REMOVE: &str = "DELETE FROM cache_changes WHERE id = ANY (ARRAY(
-        SELECT id FROM cache_changes WHERE changed_at < now() - $1::interval ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED))";
-    sqlx::query(REMOVE)
-        .bind(KEPT)
-        .bind(HEAP)
-        .execute(database)
-        .await?;
-    Ok(())
+/// Replaces undelivered rows by one that ends everything, once there are more than [`MOST_KEPT`]: nothing is lost, and the
+/// table does not grow while no instance delivers. The row with the smallest number stays, since writes may wait for it.
+/// Rows that a pass has taken are left to it.
+pub(super) async fn condense(database: &Database) -> Result<(), sqlx::Error> {
+    const COUNT: &str = "SELECT count(*) FROM (SELECT FROM cache_changes LIMIT $1 + 1) AS counted";
+    const CONDENSE: &str = "WITH surplus AS (
+            SELECT id FROM cache_changes ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED),
+        kept AS (
+            UPDATE cache_changes SET kind = 'everything', arguments = NULL
+            WHERE id = (SELECT min(id) FROM surplus))
+        DELETE FROM cache_changes
+        WHERE id = ANY (ARRAY(SELECT id FROM surplus)) AND id > (SELECT min(id) FROM surplus)";
+    loop {
+        let count: i64 = sqlx::query_scalar(COUNT)
+            .bind(MOST_KEPT)
+            .fetch_one(database)
+            .await?;
+        if count <= MOST_KEPT {
+            return Ok(());
+        }
+        let condensed = sqlx::query(CONDENSE).bind(HEAP).execute(database).await?;
+        if condensed.rows_affected() == 0 {
+            return Ok(());
+        }
+    }
 }
 
 /// A row as a change. Arguments of another form than the triggers write are none at all, so that their lack is reported.

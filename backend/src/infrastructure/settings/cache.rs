@@ -46,7 +46,7 @@ pub(super) const SECTION: Section = Section {
         Variable {
             name: "CACHE_DATABASE_FEED",
             kind: Kind::Flag,
-            default: "false",
+            default: "true",
             meaning: "Whether changes that the database records are delivered to the cache, whoever made them: see docs/database-feed.md",
         },
         Variable {
@@ -269,7 +269,7 @@ impl Default for CacheSettings {
             cache_enabled: true,
             cache_backend: CacheBackendKind::Redis,
             cache_extra_backends: String::new(),
-            cache_database_feed: false,
+            cache_database_feed: true,
             default_cache_expiration: 3600,
             cache_namespace: String::new(),
             cache_redis_host: "localhost".to_owned(),
