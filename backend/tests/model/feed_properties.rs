@@ -4,7 +4,7 @@
 //! needed, or the model lacks what it is for.
 
 use crate::feed::{Feed, Lack};
-use crate::{fails, holds, soaks};
+use crate::{fails, fails_late, holds, soaks};
 
 const STALE: &str = "no answer is from before an acknowledged write";
 const LOST: &str = "an entry from before a change stands only while the change is in the table";
@@ -73,7 +73,7 @@ fn c54_an_instance_that_is_cut_off_and_does_not_wait_leaves_others_stale() {
 #[test]
 fn c54_an_instance_that_has_waited_in_vain_once_looks_before_it_answers_at_once() {
     let model = feed(3, false, 2);
-    fails(lacking(model, Lack::LookAfterWaitingInVain), STALE);
+    fails_late(lacking(model, Lack::LookAfterWaitingInVain), STALE);
 }
 
 #[test]
@@ -84,5 +84,5 @@ fn c55_trust_while_changes_from_before_are_in_the_table_is_stale() {
 #[test]
 fn c55_trust_after_a_single_pass_misses_a_write_that_was_answered_meanwhile() {
     let model = feed(3, false, 2);
-    fails(lacking(model, Lack::SecondPassBeforeTrust), STALE);
+    fails_late(lacking(model, Lack::SecondPassBeforeTrust), STALE);
 }

@@ -115,3 +115,17 @@ where
     let path = checker.assert_any_discovery(property);
     println!("{property}: {:?} by {shown}", path.into_actions());
 }
+
+/// The same for a violation after many steps: depth first finds one sooner, though not the shortest.
+fn fails_late<M>(model: M, property: &'static str)
+where
+    M: Model + Debug + Send + Sync + 'static,
+    M::State: Clone + Debug + Hash + PartialEq + Send + Sync,
+    M::Action: Clone + Debug + PartialEq + Send + Sync,
+{
+    let shown = format!("{model:?}");
+    let found = HasDiscoveries::AnyOf([property].into());
+    let checker = model.checker().finish_when(found).spawn_dfs().join();
+    let path = checker.assert_any_discovery(property);
+    println!("{property}: {:?} by {shown}", path.into_actions());
+}
