@@ -85,7 +85,7 @@ fn c47_a_misspelt_argument_of_a_change_is_found_on_both_sides() {
     assert_eq!(found.len(), 2, "{found:#?}");
     assert!(
         found[0].contains("needs the argument `owner`")
-            && found[0].contains("did you mean `ower`?")
+            && found[0].contains("Is `owner` misspelt, or `ower`?")
     );
     assert!(found[1].contains("`ower`, which nothing that they end is made of"));
 }

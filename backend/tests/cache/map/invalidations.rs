@@ -36,7 +36,7 @@ fn c47_a_misspelt_argument_of_an_extra_is_no_literal() {
             "PATCH /api/writes/{item_id}, policy `item:{item_id}` (backend/tests/cache/map/invalidations.rs:",
             "(\"customer_total\", \"cod\")",
             "`customer_total:{code}`",
-            "did you mean `code`?",
+            "Is `cod` misspelt, or `code`?",
         ],
     );
 }
@@ -92,14 +92,23 @@ fn c47_a_name_that_stands_where_the_key_has_an_id_is_found() {
             ITEM.to_invalidate_extra(&[("mine_{username}", "items")])
                 .binds(&["username"]),
         ),
-        &["`username`", "`mine_{caller}:items`", "an id and a name"],
+        &[
+            "`username`",
+            "`mine_{caller}:items`",
+            "an id and a name",
+            "holds the id and whose name ends in `_id`, such as `owner_id`",
+        ],
     );
     expect_one(
         &with(
             ITEM.to_invalidate_groups(&["items_of_{owner_id}"])
                 .binds(&["owner_id"]),
         ),
-        &["`owner_id`", "`items_of_{username}`"],
+        &[
+            "`owner_id`",
+            "`items_of_{username}`",
+            "holds the name and whose own name does not end in `_id`",
+        ],
     );
     expect_one(
         &with(
@@ -120,6 +129,35 @@ fn c47_an_argument_that_no_handler_is_said_to_bind_is_found() {
         &with(Invalidation::new().to_invalidate_extra(&[("mine_{caller}", "items")])),
         &["invalidation (backend/tests", "`caller`", "signed_in()"],
     );
+}
+
+#[test]
+fn c47_an_argument_that_several_templates_need_is_one_mistake() {
+    expect_one(
+        &with(
+            ITEM.to_invalidate_extra(&[("items_of_{username}", "username")])
+                .to_invalidate_groups(&["items_of_{username}"]),
+        ),
+        &["`username`", "binds(&[\"username\"])"],
+    );
+}
+
+#[test]
+fn c47_a_misspelt_name_is_never_offered_as_one_to_declare() {
+    for (template, bound) in [
+        ("items_of_{usrname}", "username"),
+        ("items_of_{username}", "usrname"),
+    ] {
+        let groups: &'static [&'static str] = Box::leak(Box::new([template]));
+        let binds: &'static [&'static str] = Box::leak(Box::new([bound]));
+        let found = mistakes(&with(ITEM.to_invalidate_groups(groups).binds(binds)));
+        assert_eq!(found.len(), 1, "{found:#?}");
+        assert!(!found[0].contains("binds("), "{found:#?}");
+        assert!(
+            found[0].ends_with(&format!("misspelt, or `{bound}`?")),
+            "{found:#?}"
+        );
+    }
 }
 
 #[test]

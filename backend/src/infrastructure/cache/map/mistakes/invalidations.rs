@@ -3,7 +3,9 @@
 //!
 //! Come here to change a check of a write. The checks of reads are in `reads`.
 
-use super::sentences::{Context, did_you_mean, list, missing_source};
+use std::collections::HashSet;
+
+use super::sentences::{Context, cure_of_missing, did_you_mean, list, missing_source};
 use crate::infrastructure::cache::keys::Template;
 use crate::infrastructure::cache::map::shape::{Shape, is_id};
 use crate::infrastructure::cache::map::sources::Sources;
@@ -17,8 +19,12 @@ pub(super) fn check(
     invalidation: &Invalidation,
 ) -> Vec<String> {
     let mut found = Vec::new();
+    let mut check = Check {
+        context,
+        sources,
+        reported: HashSet::new(),
+    };
     for part in invalidation.parts() {
-        let check = Check { context, sources };
         if let Some(own) = &part.own {
             found.extend(check.own_key(own));
             found.extend(context.check_backend(own.backend_name));
@@ -34,7 +40,7 @@ pub(super) fn check(
         }
     }
     // The parts of one invalidation may repeat each other.
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     found.retain(|mistake| seen.insert(mistake.clone()));
     found
 }
@@ -42,11 +48,13 @@ pub(super) fn check(
 struct Check<'a> {
     context: &'a Context<'a>,
     sources: &'a Sources,
+    /// The missing arguments that have a line already: one that several templates need is one mistake.
+    reported: HashSet<String>,
 }
 
-impl Check<'_> {
+impl<'a> Check<'a> {
     /// The mistakes of the written resource's key.
-    fn own_key(&self, policy: &CachePolicy) -> Vec<String> {
+    fn own_key(&mut self, policy: &CachePolicy) -> Vec<String> {
         let Some(id) = id_among(policy, self.sources.inferred_from()) else {
             return vec![format!(
                 "{} has no resource id to infer; begin a write without a resource of its own with Invalidation::new()",
@@ -56,9 +64,7 @@ impl Check<'_> {
         let mut found = self.sources_of(policy.key_prefix, "key_prefix");
         let shape = match id {
             KeyId::Argument(name) => {
-                if !self.sources.has(name) {
-                    found.push(missing_source(name, "resource_id_name", self.sources));
-                }
+                found.extend(self.source_of(name, "resource_id_name"));
                 Shape::of(policy.key_prefix).with_argument(name)
             }
             KeyId::Literal(literal) => Shape::of(policy.key_prefix).with_literal(literal),
@@ -69,7 +75,7 @@ impl Check<'_> {
     }
 
     /// The mistakes of a further key.
-    fn extra(&self, prefix: &'static str, id: &'static str) -> Vec<String> {
+    fn extra(&mut self, prefix: &'static str, id: &'static str) -> Vec<String> {
         let mut found = self.sources_of(prefix, "to_invalidate_extra");
         let shape = Shape::of(prefix);
         if self.sources.has_by_name(id) {
@@ -86,22 +92,21 @@ impl Check<'_> {
         if with_prefix.is_empty() || with_prefix.iter().any(stores_literal) {
             let text = key_text(prefix, KeyId::Literal(id));
             found.extend(self.key(&as_literal, &text));
-        } else {
+        } else if self.reported.insert(id.to_owned()) {
             found.push(format!(
                 "to_invalidate_extra (\"{prefix}\", \"{id}\"): `{id}` is no argument of {}, which has {}, and no policy \
-                 stores the literal; stored is {}{}. {}",
+                 stores the literal; stored is {}. {}",
                 self.sources.owner(),
                 list(self.sources.names()),
                 list(with_prefix.iter().map(|stored| stored.text.as_str())),
-                did_you_mean(id, self.sources.names()),
-                self.sources.cure(id),
+                cure_of_missing(id, self.sources),
             ));
         }
         found
     }
 
     /// The mistakes of a group.
-    fn group(&self, group: &'static str) -> Vec<String> {
+    fn group(&mut self, group: &'static str) -> Vec<String> {
         let mut found = self.sources_of(group, "to_invalidate_groups");
         let known = self
             .stored()
@@ -116,7 +121,7 @@ impl Check<'_> {
     }
 
     /// The mistakes of a glob.
-    fn pattern(&self, pattern: &'static str) -> Vec<String> {
+    fn pattern(&mut self, pattern: &'static str) -> Vec<String> {
         let mut found = self.sources_of(pattern, "pattern_to_invalidate_extra");
         let glob = Shape::of_glob(pattern);
         if !self
@@ -146,17 +151,22 @@ impl Check<'_> {
         )
     }
 
-    fn stored(&self) -> impl Iterator<Item = &Stored<'_>> {
+    fn stored(&self) -> std::slice::Iter<'a, Stored<'a>> {
         self.context.stored.iter()
     }
 
     /// The placeholders of a template that are no arguments of the route.
-    fn sources_of(&self, template: &'static str, word: &str) -> Vec<String> {
+    fn sources_of(&mut self, template: &'static str, word: &str) -> Vec<String> {
         Template::parse(template)
             .placeholders()
-            .filter(|name| !self.sources.has(name))
-            .map(|name| missing_source(name, &format!("{word} `{template}`"), self.sources))
+            .filter_map(|name| self.source_of(name, &format!("{word} `{template}`")))
             .collect()
+    }
+
+    /// The mistake of an argument that the route does not have.
+    fn source_of(&mut self, name: &str, place: &str) -> Option<String> {
+        (!self.sources.has(name) && self.reported.insert(name.to_owned()))
+            .then(|| missing_source(name, place, self.sources))
     }
 }
 
@@ -183,7 +193,12 @@ fn find_stored(
     Some(match other_kinds {
         Some((own, theirs, their_text)) => format!(
             "{named} has the argument `{own}` where `{their_text}`, which is stored, has `{theirs}`: an id and a name are never the \
-             same value; name and bind the argument that is stored"
+             same value; {}",
+            if is_id(theirs) {
+                "use an argument that holds the id and whose name ends in `_id`, such as `owner_id`"
+            } else {
+                "use an argument that holds the name and whose own name does not end in `_id`, such as `owner`"
+            }
         ),
         None => format!(
             "no cached route stores {named}{}",

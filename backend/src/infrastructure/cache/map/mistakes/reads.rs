@@ -18,9 +18,17 @@ pub(super) fn check(
 ) -> Vec<String> {
     let mut found = Vec::new();
     let sources = Sources::of(route);
+    // Where the handler takes a caller, `check_caller` says that it is missing.
+    let mut reported = if route.handler_authenticates {
+        vec![CALLER]
+    } else {
+        Vec::new()
+    };
     for (name, place) in arguments(policy, route) {
-        if !sources.has(name) {
+        // An argument that is missing in several places is one mistake.
+        if !sources.has(name) && !reported.contains(&name) {
             found.push(missing_source(name, &place, &sources));
+            reported.push(name);
         }
     }
     if id_of(policy, Some(route)).is_none() {

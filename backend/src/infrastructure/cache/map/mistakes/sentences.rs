@@ -91,18 +91,20 @@ pub(super) fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
     }
 }
 
-/// The end of a sentence: the name that was probably meant.
+/// The end of a line: the name that was probably meant. Nothing may follow it.
 pub(super) fn did_you_mean<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> String {
-    let nearest = names
+    nearest(wrong, names)
+        .map(|name| format!("; did you mean `{name}`?"))
+        .unwrap_or_default()
+}
+
+/// The other name that is most similar, if it is similar at all.
+fn nearest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let (distance, name) = names
         .map(|name| (strsim::damerau_levenshtein(name, wrong), name))
-        .min_by_key(|(distance, _)| *distance);
-    match nearest {
-        // Short names are similar to many others by accident.
-        Some((distance, name)) if distance > 0 && distance <= (name.len() / 4).clamp(1, 3) => {
-            format!("; did you mean `{name}`?")
-        }
-        _ => String::new(),
-    }
+        .min_by_key(|(distance, _)| *distance)?;
+    // Short names are similar to many others by accident.
+    (distance > 0 && distance <= (name.len() / 4).clamp(1, 3)).then_some(name)
 }
 
 /// The mistake of an argument without a source.
@@ -113,10 +115,18 @@ pub(super) fn missing_source(name: &str, place: &str, sources: &Sources) -> Stri
         );
     }
     format!(
-        "{place} needs the argument `{name}`, which {} does not have; it has {}{}. {}",
+        "{place} needs the argument `{name}`, which {} does not have; it has {}. {}",
         sources.owner(),
         list(sources.names()),
-        did_you_mean(name, sources.names()),
-        sources.cure(name),
+        cure_of_missing(name, sources),
+    )
+}
+
+/// The cure of an argument that a route does not have. Where another argument has almost the same name, one of the two is
+/// misspelt, and the cure is not to declare a further name.
+pub(super) fn cure_of_missing(name: &str, sources: &Sources) -> String {
+    nearest(name, sources.names()).map_or_else(
+        || sources.cure(name),
+        |near| format!("Is `{name}` misspelt, or `{near}`?"),
     )
 }
