@@ -1,14 +1,14 @@
 //! The features of the application: one folder for each.
 //!
-//! Come here to list a new module: one line, at the end of the list below. The content of its folder is
-//! explained in `docs/modules.md`. Modules may use the infrastructure, and only the public items of
-//! another module's `mod.rs`.
+//! Come here to list a new module: one line in the list below, and the constant of a module whose changes are recorded, in
+//! [`changes`]. The content of a folder is explained in `docs/modules.md`. Modules may use the infrastructure, and only the
+//! public items of another module's `mod.rs`. No route is declared here.
 
 use crate::infrastructure::cache::Changes;
 use crate::infrastructure::resource::Resources;
 
-/// Makes each name a module, and declares its resources. A macro, since no function can declare a
-/// module: so a new module takes one line.
+/// Makes each name a module, and declares its resources. It is a macro because no function can declare a module. So a new
+/// module takes one line.
 macro_rules! modules {
     ($($name:ident,)*) => {
         $(pub mod $name;)*
@@ -20,14 +20,16 @@ macro_rules! modules {
     };
 }
 
-// A path is compared with one resource after the other: the most frequent ones are first.
+// A path is compared with one resource after the other, in this order. Any place in the list is right. The modules with
+// the most requests are first, because their resources are found after fewer comparisons.
 modules! {
     widgets,
     users,
     auth,
 }
 
-/// The changes that the modules' triggers record, and what each ends: the one place where they are listed.
+/// The changes that the triggers of the modules record, and what each of them invalidates. A module without triggers is not
+/// listed.
 #[must_use]
 pub fn changes() -> Vec<Changes> {
     [users::CHANGES, widgets::CHANGES].concat()

@@ -105,7 +105,7 @@ pub enum Action {
     ReadRecord(usize, usize),
     /// `claim`.
     Claim(usize),
-    /// The handler reads the database, and the single flight lands with its answer.
+    /// The handler reads the database, and the single flight ends with its answer.
     Read(usize),
     /// `store`: the compare-and-set.
     Fill(usize),

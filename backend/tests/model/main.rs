@@ -16,7 +16,7 @@
 //! | `BeginRecord`, `ReadRecord` | `begin_record`: set the generation if absent, else read what another set |
 //! | `Claim` | `claim`: register the single flight, compare-and-set the claim in place of the value that was seen |
 //! | `JoinOrWait` | `find` and `join` of the single flight of a claim that was seen, else `wait_for_other_instance` |
-//! | `Read` | the handler reads the database, and `land` |
+//! | `Read` | the handler reads the database, and `answer` gives it to the single flight |
 //! | `Fill` | `store`: compare-and-set the entry in place of exactly the claim (or the entry that is refreshed) |
 //! | `GiveUp` | `give_up`, `release` |
 //! | `Refresh`, `Cover` | `refresh` or `join_refresh`; `cover` with `still_holds` |

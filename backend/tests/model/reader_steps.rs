@@ -101,7 +101,7 @@ impl Lookup {
                         written: state.database,
                         rights: state.readers[number].rights,
                     };
-                    self.land(state, number, permit, Some(value));
+                    self.end_single_flight(state, number, permit, Some(value));
                     (number, Step::Filling(permit, value))
                 }
                 _ => return None,
@@ -123,7 +123,7 @@ impl Lookup {
             Action::RunAlone(number) => (number, Step::Idle),
             Action::Crash(number) => {
                 if let Step::Running(permit) = state.readers[number].step {
-                    self.land(state, number, permit, None);
+                    self.end_single_flight(state, number, permit, None);
                 }
                 (number, Step::Idle)
             }
@@ -280,7 +280,13 @@ impl Lookup {
     }
 
     /// Ends a single flight: the requests that joined get its answer, or continue without one.
-    fn land(&self, state: &mut State, leader: usize, permit: FillPermit, landed: Option<Value>) {
+    fn end_single_flight(
+        &self,
+        state: &mut State,
+        leader: usize,
+        permit: FillPermit,
+        answer: Option<Value>,
+    ) {
         for (number, process) in self.processes.iter().enumerate() {
             let reader = &mut state.readers[number];
             let Step::Joined(id, refreshed) = reader.step else {
@@ -289,7 +295,7 @@ impl Lookup {
             if id != permit.id || *process != self.processes[leader] {
                 continue;
             }
-            reader.step = match (landed, refreshed) {
+            reader.step = match (answer, refreshed) {
                 (Some(value), _) => Step::Answered(Source::Joined, value),
                 (None, Some(value)) => Step::Covering(id, value),
                 (None, None) => {
@@ -330,7 +336,7 @@ impl Lookup {
         let Step::Running(permit) = state.readers[number].step else {
             return None;
         };
-        self.land(state, number, permit, None);
+        self.end_single_flight(state, number, permit, None);
         Some(if let Some(value) = permit.refreshed {
             Step::Covering(permit.id, value)
         } else {

@@ -15,7 +15,7 @@ use crate::running::Running;
 use crate::{Result, Settings, path};
 
 /// The longest time until a program answers correctly.
-const PATIENCE: Duration = Duration::from_secs(20);
+const START_LIMIT: Duration = Duration::from_secs(20);
 
 /// Starts programs.
 pub struct Launcher<'a> {
@@ -54,7 +54,7 @@ impl Launcher<'_> {
                 },
                 Err(error) => error.to_string(),
             };
-            if began.elapsed() > PATIENCE {
+            if began.elapsed() > START_LIMIT {
                 return Err(format!("{program} does not answer correctly: {problem}").into());
             }
             sleep(Duration::from_millis(20));
@@ -66,7 +66,7 @@ impl Launcher<'_> {
         let path = path(self.settings.first_id);
         let started = Instant::now();
         let running = self.launch(program, &[])?;
-        while started.elapsed() < PATIENCE {
+        while started.elapsed() < START_LIMIT {
             let answer = Client::connect(running.port).and_then(|mut client| client.get(&path));
             if answer.is_ok_and(|answer| answer.status == 200) {
                 return Ok(started.elapsed().as_secs_f64() * 1000.0);

@@ -11,7 +11,7 @@ use crate::{Result, path, progress};
 /// Reads before each write, so that both instances answer from their near caches.
 const WARMING_READS: usize = 5;
 /// The longest lag. After that the invalidation of the instance is lost.
-const PATIENCE: Duration = Duration::from_secs(5);
+const LONGEST_LAG: Duration = Duration::from_secs(5);
 
 /// The lag of the other instance.
 pub struct Lag {
@@ -70,7 +70,7 @@ pub fn measure(launcher: &Launcher<'_>, token: &str) -> Result<Lag> {
         let mut lag = Duration::ZERO;
         while !is_new(&other.get(&path)?) {
             lag = acknowledged.elapsed();
-            if lag > PATIENCE {
+            if lag > LONGEST_LAG {
                 return Err("a near cache did not receive the invalidation of a write".into());
             }
         }

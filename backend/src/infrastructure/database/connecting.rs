@@ -116,21 +116,21 @@ impl Connector {
     /// A connection to a server that may still be starting.
     ///
     /// # Errors
-    /// Those of [`Self::connect`], or no connection within `patience`.
-    pub(super) async fn connect_patiently(
+    /// Those of [`Self::connect`], or no connection within `limit`.
+    pub(super) async fn connect_within(
         &self,
-        patience: Duration,
+        limit: Duration,
     ) -> Result<PgConnection, sqlx::Error> {
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now() + limit;
         let mut last = None;
         loop {
             match timeout_at(deadline, self.connect()).await {
                 Ok(Err(error)) if is_starting(&error) => last = Some(error),
                 Ok(outcome) => return outcome,
-                Err(_) => return Err(last.unwrap_or_else(|| timed_out(patience))),
+                Err(_) => return Err(last.unwrap_or_else(|| timed_out(limit))),
             }
             if timeout_at(deadline, sleep(RETRY)).await.is_err() {
-                return Err(last.unwrap_or_else(|| timed_out(patience)));
+                return Err(last.unwrap_or_else(|| timed_out(limit)));
             }
         }
     }

@@ -150,8 +150,8 @@ fn hexadecimal(bytes: &[u8]) -> String {
 /// The database is not available, or a migration does not fit or fails.
 pub async fn migrate(settings: &DatabaseSettings) -> Result<(), MigrationError> {
     let connector = Connector::for_migrations(settings)?;
-    let patience = Duration::from_secs(settings.database_connect_timeout);
-    let mut connection = connector.connect_patiently(patience).await?;
+    let limit = Duration::from_secs(settings.database_connect_timeout);
+    let mut connection = connector.connect_within(limit).await?;
     let missing = match difference(&mut connection).await? {
         Ok(newer) => {
             if !newer.is_empty() {

@@ -49,7 +49,7 @@ pub(super) struct Shared {
     pub(super) outage: Outage,
     pub(super) probe: Probe,
     /// The deadline of one statement.
-    pub(super) patience: Duration,
+    pub(super) statement_deadline: Duration,
     /// The beginning of a transaction.
     pub(super) begin: SqlStr,
     /// Whether a pooler is in front: then each statement needs a transaction, and no statement may have
@@ -95,7 +95,7 @@ impl Database {
                 connector.clone(),
                 CHECK.min(statement_timeout / 2 + Duration::from_secs(1)),
             ),
-            patience: statement_timeout + MARGIN,
+            statement_deadline: statement_timeout + MARGIN,
             begin: begin(settings),
             has_pooler: settings.database_pgbouncer,
             connector,
@@ -119,7 +119,7 @@ impl Database {
         let shared = &self.shared;
         match shared
             .connector
-            .connect_patiently(shared.connect_timeout)
+            .connect_within(shared.connect_timeout)
             .await
         {
             Ok(connection) => {
@@ -184,7 +184,7 @@ impl Shared {
         run: Run<T>,
         is_scan: bool,
     ) -> Result<T, Error> {
-        let deadline = Instant::now() + self.patience;
+        let deadline = Instant::now() + self.statement_deadline;
         // Pinned here: a future of many kilobytes would be copied by each function that it is given to.
         let work = pin!(async {
             let turn = if is_scan {
@@ -267,7 +267,7 @@ impl Shared {
             biased;
             outcome = timeout_at(deadline, work) => outcome.unwrap_or_else(|_| {
                 self.suspicion.ping_idle();
-                Err(timed_out(self.patience))
+                Err(timed_out(self.statement_deadline))
             }),
             () = self.outage.begins() => Err(timed_out(deadline - Instant::now())),
         }

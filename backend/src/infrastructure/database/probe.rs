@@ -36,7 +36,7 @@ pub enum NotReady {
 pub(super) struct Probe {
     connector: Connector,
     /// The deadline of a check.
-    patience: Duration,
+    limit: Duration,
     state: Mutex<State>,
 }
 
@@ -48,10 +48,10 @@ struct State {
 }
 
 impl Probe {
-    pub(super) fn new(connector: Connector, patience: Duration) -> Self {
+    pub(super) fn new(connector: Connector, limit: Duration) -> Self {
         Self {
             connector,
-            patience,
+            limit,
             state: Mutex::default(),
         }
     }
@@ -65,7 +65,7 @@ impl Probe {
     /// The reason why it cannot.
     pub(super) async fn check(&self) -> Result<(), NotReady> {
         let asked = Instant::now();
-        timeout(self.patience, self.shared_check(asked))
+        timeout(self.limit, self.shared_check(asked))
             .await
             .unwrap_or(Err(NotReady::Silent))
     }
@@ -101,7 +101,7 @@ impl Probe {
 
     /// Asks over the connection there is, or else over a new one: the old one may have died unnoticed.
     async fn ask(&self, connection: Option<PgConnection>) -> Result<PgConnection, NotReady> {
-        let old = self.patience / 4;
+        let old = self.limit / 4;
         if let Some(connection) = connection
             && let Ok(Ok(connection)) = timeout(old, question(connection)).await
         {
@@ -116,7 +116,7 @@ impl Probe {
             question(connection).await
         };
         // Less than is left, so that the verdict is kept and logged.
-        let left = self.patience * 5 / 8;
+        let left = self.limit * 5 / 8;
         timeout(left, new).await.unwrap_or(Err(NotReady::Silent))
     }
 }

@@ -24,7 +24,7 @@ pub struct Transaction {
 
 impl Transaction {
     pub(super) async fn begin(shared: &Arc<Shared>) -> Result<Self, Error> {
-        let deadline = Instant::now() + shared.patience;
+        let deadline = Instant::now() + shared.statement_deadline;
         let work = pin!(async {
             let mut lease = shared.lease(None).await?;
             let begin = Statement::of(shared.begin.clone())?;
@@ -63,7 +63,7 @@ impl Transaction {
     /// # Errors
     /// Those of the statement, or no answer in time.
     pub(super) async fn run<T>(&mut self, statement: Statement, run: Run<T>) -> Result<T, Error> {
-        let deadline = Instant::now() + self.shared.patience;
+        let deadline = Instant::now() + self.shared.statement_deadline;
         let lease = &mut self.lease;
         let statement = if self.shared.has_pooler {
             statement.unnamed()

@@ -1,5 +1,8 @@
-//! What clients may do how often, whose word counts for their address, and what browsers may do (`LOGIN_*`, `RATE_LIMIT`,
-//! `TRUSTED_PROXIES`, `HSTS`, `CORS_ALLOWED_ORIGINS`).
+//! Settings of the protection: the limits of sign-ins and requests, the trusted proxies, and the rules for browsers
+//! (`LOGIN_*`, `RATE_LIMIT`, `TRUSTED_PROXIES`, `HSTS`, `CORS_ALLOWED_ORIGINS`).
+//!
+//! Come here to add or change a variable. The limits are enforced in `auth::attempts`, `rate_limit` and `client_address`,
+//! not here.
 
 use garde::Validate;
 use serde::Deserialize;
@@ -62,22 +65,24 @@ pub(super) const SECTION: Section = Section {
 #[derive(Clone, Debug, Deserialize, Validate)]
 #[serde(default)]
 pub struct ProtectionSettings {
-    /// `LOGIN_ATTEMPTS`: wrong passwords for an account, and from an address, within the window.
+    /// `LOGIN_ATTEMPTS`: the most wrong passwords for an account, and from an address, within the window. 1 to 1 000 000,
+    /// 10 by default.
     #[garde(range(min = 1, max = 1_000_000))]
     pub login_attempts: u64,
-    /// `LOGIN_WINDOW`: seconds of the window.
+    /// `LOGIN_WINDOW`: the window in seconds, from the first wrong password on. 1 to 604 800 (a week), 900 by default.
     #[garde(range(min = 1, max = 604_800))]
     pub login_window: u64,
-    /// `RATE_LIMIT`: requests of a caller or an address; without it, as many as they like.
+    /// `RATE_LIMIT`: the most requests of a caller, or of an address without a valid token, to each instance. No limit by
+    /// default.
     #[garde(skip)]
     pub rate_limit: Option<Rate>,
-    /// `TRUSTED_PROXIES`: proxies whose word counts for the address of a client.
+    /// `TRUSTED_PROXIES`: the proxies whose `X-Forwarded-For` or `Forwarded` header names the client's address. Empty by default.
     #[garde(skip)]
     pub trusted_proxies: TrustedProxies,
-    /// `HSTS`: which answers carry `Strict-Transport-Security`.
+    /// `HSTS`: which answers carry `Strict-Transport-Security`. By default those to requests that came by TLS.
     #[garde(skip)]
     pub hsts: Hsts,
-    /// `CORS_ALLOWED_ORIGINS`: origins whose pages may read the answers.
+    /// `CORS_ALLOWED_ORIGINS`: the origins whose pages may read the answers in a browser. By default only the own origin.
     #[garde(skip)]
     pub cors_allowed_origins: AllowedOrigins,
 }

@@ -36,7 +36,7 @@ pub(super) async fn check(options: &CacheOptions) -> Vec<Finding> {
 
 async fn check_backend(options: &CacheOptions, kind: BackendKind) -> Finding {
     // For a connection and a handful of operations.
-    let patience = options
+    let limit = options
         .redis
         .connect_timeout
         .max(options.memcached.connect_timeout)
@@ -46,11 +46,11 @@ async fn check_backend(options: &CacheOptions, kind: BackendKind) -> Finding {
         use_backend(&backend, &options.namespace).await?;
         Ok(backend)
     };
-    let answered: Result<_, BackendError> = match timeout(patience, used).await {
+    let answered: Result<_, BackendError> = match timeout(limit, used).await {
         Ok(answered) => answered,
         Err(_) => Err(BackendError::Unavailable(format!(
             "no answer within {} s",
-            patience.as_secs()
+            limit.as_secs()
         ))),
     };
     match answered {

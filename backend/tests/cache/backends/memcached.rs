@@ -104,8 +104,8 @@ async fn dropped_look_ups_leave_no_answer_for_others() {
             for round in 0..50_usize {
                 let key = &keys[(task + round) % keys.len()];
                 // Dropped at every stage: from not polled to answered.
-                let patience = Duration::from_micros(u64::try_from(task * 7 % 200).unwrap());
-                if let Ok(found) = timeout(patience, read(&*backend, key)).await {
+                let limit = Duration::from_micros(u64::try_from(task * 7 % 200).unwrap());
+                if let Ok(found) = timeout(limit, read(&*backend, key)).await {
                     assert_eq!(found.as_ref(), Some(key));
                 }
                 let stored = backend.compare_and_set(
@@ -114,7 +114,7 @@ async fn dropped_look_ups_leave_no_answer_for_others() {
                     Bytes::from_static(b"never"),
                     MINUTE,
                 );
-                if let Ok(stored) = timeout(patience, stored).await {
+                if let Ok(stored) = timeout(limit, stored).await {
                     assert_eq!(stored.unwrap(), None);
                 }
                 assert_eq!(read(&*backend, key).await.as_ref(), Some(key));

@@ -13,9 +13,9 @@ use super::contract::BackendError;
 
 /// The pause after a failed renewal of a lane.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(50);
-/// The time before a second connection is tried beside one that is being made. After an interruption,
-/// the network repeats lost packets late, while packets of a new connection arrive at once.
-const PATIENCE: Duration = Duration::from_millis(250);
+/// The time after which a second connection is tried beside the one that is being made. After an interruption, TCP repeats
+/// the lost packets of the first attempt late, while the packets of a new attempt arrive at once.
+const SECOND_CONNECTION_AFTER: Duration = Duration::from_millis(250);
 
 /// Makes connections to one server.
 pub(super) trait Connector: Send + Sync + 'static {
@@ -87,7 +87,7 @@ impl<C: Connector> Lane<C> {
         }
         if state
             .renewing
-            .is_some_and(|began| began.elapsed() <= PATIENCE)
+            .is_some_and(|began| began.elapsed() <= SECOND_CONNECTION_AFTER)
         {
             return Ok(Open::Renewing);
         }

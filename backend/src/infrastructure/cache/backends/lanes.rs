@@ -125,20 +125,20 @@ impl<C: Connector> Lanes<C> {
         }
     }
 
-    /// Closes every connection, because replies on one of them are out of step. Connections that are
-    /// younger than `patience` stay: an out-of-step answer belongs to a command from before them.
-    pub(super) fn end_out_of_step(&self, patience: Duration) {
+    /// Closes every connection that is older than `age`, because an answer on one of them belonged to another command. A
+    /// younger connection stays: the command of that answer is older than the connection.
+    pub(super) fn end_out_of_step(&self, age: Duration) {
         for lane in &self.0.lanes {
-            lane.end_made(|at| at.elapsed() > patience);
+            lane.end_made(|at| at.elapsed() > age);
         }
     }
 
     /// Asks for a sign of life on every open connection, in the background and at most every
-    /// [`BETWEEN_CHECKS`]. A connection that gives none within `patience` is closed. This also keeps
-    /// connections from being idle, so that neither the server nor a firewall closes them.
+    /// [`BETWEEN_CHECKS`]. A connection that gives none within `silence_limit` is closed. This also keeps connections from
+    /// being idle, so that neither the server nor a firewall closes them.
     pub(super) fn check_all<F>(
         &self,
-        patience: Duration,
+        silence_limit: Duration,
         sign_of_life: impl Fn(C::Connection) -> F + Send + 'static,
     ) where
         F: Future<Output = bool> + Send + 'static,
@@ -157,7 +157,7 @@ impl<C: Connector> Lanes<C> {
         for lane in 0..self.0.lanes.len() {
             if let Some(ticket) = self.open(lane) {
                 let (lanes, place) = (self.clone(), ticket.place);
-                let sign_of_life = timeout(patience, sign_of_life(ticket.connection));
+                let sign_of_life = timeout(silence_limit, sign_of_life(ticket.connection));
                 tokio::spawn(async move {
                     if !matches!(sign_of_life.await, Ok(true)) {
                         lanes.end(place);

@@ -1,13 +1,16 @@
 //! Commands that may be sent twice, and connections that stay silent (C57).
 //!
-//! A connection that the network has dropped is silent while TCP repeats its packets: a quarter of an
-//! hour. Three rules bound its cost to one deadline. A question without an answer after half of its
-//! deadline is sent again on a new connection ([`Lanes::ask`]). A connection on which a command ran out
-//! of time, or lost against its repetition, is closed ([`Lanes::watched`]). Every probe of the breaker
-//! asks on all open connections, which also keeps them from being idle.
+//! Come here to send a command that is safe to repeat. A command that is not safe to repeat, such as a compare-and-set, is
+//! sent with [`Lanes::watched`] alone.
 //!
-//! Come here to send a command that is safe to repeat. A command that is not, such as a compare-and-set,
-//! is sent with [`Lanes::watched`] alone.
+//! A firewall can drop a connection without notice. The process learns of it after about 15 minutes, when TCP gives up
+//! repeating its packets. Until then every command on the connection stays without an answer. Three rules limit the delay
+//! to one deadline:
+//!
+//! - A question without an answer after half of its deadline is sent again, on a new connection ([`Lanes::ask`]).
+//! - A connection is closed if a command on it reaches its deadline, or if the repetition of a command is answered
+//!   first ([`Lanes::watched`]).
+//! - Every probe of the breaker asks on all open connections. This also keeps them from being idle.
 
 use std::future::Future;
 use std::pin::pin;
@@ -78,19 +81,19 @@ impl<C: Connector> Lanes<C> {
         }
     }
 
-    /// Waits for an answer on a connection. If it is dropped without an answer after `patience`, it
-    /// closes the connection.
+    /// Waits for an answer on a connection. If the wait is dropped after `silence_limit` or later, and there was no answer,
+    /// the connection is closed.
     pub(super) async fn watched<T>(
         &self,
         place: Place,
-        patience: Duration,
+        silence_limit: Duration,
         answer: impl Future<Output = T>,
     ) -> T {
         let mut silence = Silence {
             lanes: Some(self),
             place,
             since: Instant::now(),
-            patience,
+            limit: silence_limit,
         };
         let answer = answer.await;
         silence.lanes = None;
@@ -98,19 +101,19 @@ impl<C: Connector> Lanes<C> {
     }
 }
 
-/// A command under way.
+/// A command without an answer so far.
 struct Silence<'a, C: Connector> {
     /// `None` after the answer.
     lanes: Option<&'a Lanes<C>>,
     place: Place,
     since: Instant,
-    patience: Duration,
+    limit: Duration,
 }
 
 impl<C: Connector> Drop for Silence<'_, C> {
     fn drop(&mut self) {
         if let Some(lanes) = self.lanes
-            && self.since.elapsed() >= self.patience
+            && self.since.elapsed() >= self.limit
         {
             lanes.end(self.place);
         }

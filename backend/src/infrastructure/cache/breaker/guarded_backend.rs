@@ -192,11 +192,16 @@ impl GuardedBackend {
         self.is_ready() && self.trust.holds(generation)
     }
 
-    /// Takes over a generation whose visit began at `asked`, unless another was taken over since
-    /// `before` was known.
-    pub(super) fn trust_generation(&self, before: u64, generation: u64, asked: Instant) -> bool {
+    /// Trusts the generation that a visit has read, unless another one than `before` has been trusted since the visit
+    /// began. Returns whether it is trusted now. See [`Trust::trust`].
+    pub(super) fn trust_generation(
+        &self,
+        before: u64,
+        generation: u64,
+        visit_began: Instant,
+    ) -> bool {
         self.trust
-            .take_over(before, generation, asked, self.intervals.lease)
+            .trust(before, generation, visit_began, self.intervals.lease)
     }
 
     /// This instance as a member of the record.
@@ -282,7 +287,8 @@ impl GuardedBackend {
         self.note(result.unwrap_or_else(late))
     }
 
-    /// The same for a look-up, which may have a deadline already.
+    /// Waits for a look-up, with a deadline. Redis sets the deadline itself, in `batched_get`, where one timer serves all
+    /// look-ups of a batch; see [`CacheBackend::limits_look_ups`].
     async fn observe_look_up<T>(
         &self,
         look_up: impl Future<Output = Result<T, BackendError>>,

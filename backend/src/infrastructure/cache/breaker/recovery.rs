@@ -49,7 +49,7 @@ pub(super) async fn recover(backend: &Arc<GuardedBackend>) -> Result<RollCall, U
     let taken = Taken::from(backend);
     // First, since it ends every entry that the pending deletions concern, and answers other instances.
     let record = visit_until(backend, Intent::NewGeneration, until).await?;
-    let call = RollCall::begun(&record).lasting(backend.intervals.settle);
+    let call = RollCall::begun(&record).lasting_at_least(backend.intervals.settle);
     let keys: Vec<String> = taken.deletions.keys.iter().cloned().collect();
     for batch in keys.chunks(DELIVERY_BATCH) {
         backend.observe(backend.unguarded.delete(batch)).await?;

@@ -1,8 +1,9 @@
-//! Roll calls: the proof for an instance that no other one holds earlier pending deletions.
+//! Roll calls: how an instance makes sure that no other instance holds earlier pending deletions.
 //!
-//! Come here to see when the wait for an instance ends. A roll call is a number in the namespace's
-//! record. Every listed instance writes that number there at its next visit, unless it cannot reach the
-//! backend or holds pending deletions. The longest time for an answer is in `intervals`.
+//! Come here to see when the wait for an instance ends. A roll call is a number in the namespace's record. Each listed
+//! instance writes that number beside its own id when it visits the record next. (A visit is one read and, where needed,
+//! one write of the record; see `namespace_generation`.) An instance with pending deletions writes no number. The longest
+//! time for an answer is in `intervals`, not here.
 
 use std::time::{Duration, Instant};
 
@@ -13,8 +14,8 @@ use crate::infrastructure::cache::stored::{Member, NamespaceRecord};
 pub(super) struct RollCall {
     round: u64,
     began: Instant,
-    /// The shortest duration of the roll call.
-    least: Duration,
+    /// The shortest duration of the roll call, zero in most cases.
+    minimum: Duration,
 }
 
 /// The progress of a roll call.
@@ -34,13 +35,14 @@ impl RollCall {
         Self {
             round: record.round,
             began: Instant::now(),
-            least: Duration::ZERO,
+            minimum: Duration::ZERO,
         }
     }
 
-    /// The same with a shortest duration: instances that are not listed yet may hold pending deletions.
-    pub(super) fn lasting(self, least: Duration) -> Self {
-        Self { least, ..self }
+    /// The same roll call, complete after `minimum` at the earliest. After an outage an instance with pending deletions may
+    /// be missing from the record's list. It needs that time to reach the backend and to list itself.
+    pub(super) fn lasting_at_least(self, minimum: Duration) -> Self {
+        Self { minimum, ..self }
     }
 
     /// The progress by a record that was read now. `own` is this instance's id.
@@ -57,7 +59,7 @@ impl RollCall {
             missing.partition(|member| elapsed > member.grace);
         if !overdue.is_empty() {
             Progress::Overdue(overdue.iter().map(|member| member.id).collect())
-        } else if waiting.is_empty() && elapsed >= self.least {
+        } else if waiting.is_empty() && elapsed >= self.minimum {
             Progress::Complete
         } else {
             Progress::Waiting
@@ -112,7 +114,7 @@ mod tests {
     fn c35_a_roll_call_after_an_outage_lasts_until_unlisted_instances_have_had_the_time_to_come_back()
      {
         let (call, mut record) = called();
-        let call = call.lasting(GRACE);
+        let call = call.lasting_at_least(GRACE);
         record.remove(2);
         assert_eq!(call.progress(&record, OWN), Progress::Waiting);
         assert_eq!(call.progress_after(&record, OWN, GRACE), Progress::Complete);

@@ -20,9 +20,9 @@ use super::roll_call::{Progress, RollCall};
 const PAUSE: Duration = Duration::from_millis(10);
 /// The pause between two reads of a roll call.
 const ROLL_CALL_PAUSE: Duration = Duration::from_millis(25);
-/// The longest time that the start of the process waits for the answers of other instances, so that it
+/// The longest time that the start of the process waits for the answers of other instances. A process that has all answers
 /// begins with hits.
-const START_PATIENCE: Duration = Duration::from_secs(1);
+const START_WAIT: Duration = Duration::from_secs(1);
 
 /// Keeps the supervisor running until it is dropped.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub(in crate::infrastructure::cache) struct Supervisor(JoinHandle<()>);
 
 impl Supervisor {
     /// Tries once to reach the backend, then watches over it. Returns when the backend is trusted or
-    /// unavailable, after one deadline and [`START_PATIENCE`] at most.
+    /// unavailable, after one deadline and [`START_WAIT`] at most.
     pub(in crate::infrastructure::cache) async fn start(backend: Arc<GuardedBackend>) -> Self {
         let joined = join(&backend).await.ok();
         let supervisor = Self(tokio::spawn(supervise(Arc::clone(&backend), joined)));
@@ -41,7 +41,7 @@ impl Supervisor {
         };
         // After that the process starts without a trusted backend, and its requests go to their
         // handlers.
-        let _ = timeout(START_PATIENCE, decided).await;
+        let _ = timeout(START_WAIT, decided).await;
         supervisor
     }
 

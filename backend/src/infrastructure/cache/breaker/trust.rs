@@ -1,8 +1,8 @@
 //! The generation that this instance trusts, and the end of its lease.
 //!
-//! Come here to see why a process that was frozen, or lost its connection unnoticed, serves no old
-//! entry: its lease has ended. When a lease begins is decided in `namespace_generation`, its length in
-//! `intervals`.
+//! Come here to see why a process that was frozen or cut off serves no old entry: its lease has ended. A *visit* is one read
+//! and, where needed, one write of the namespace's record, in `namespace_generation`. Each visit begins a new lease there.
+//! The length of a lease is in `intervals`. Neither is decided here.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -37,25 +37,27 @@ impl Trust {
             && self.nanoseconds(Instant::now()) < self.until.load(Ordering::Acquire)
     }
 
-    /// Takes over a generation whose visit began at `asked`, unless another was taken over since
-    /// `before` was known. Returns whether it was.
-    pub(super) fn take_over(
+    /// Trusts the generation that a visit has read, for `lease` from the beginning of the visit.
+    ///
+    /// `before` is the generation that was trusted when the visit began. If another generation has been trusted since,
+    /// nothing changes, because the visit may have read an older record. Returns whether the generation is trusted now.
+    pub(super) fn trust(
         &self,
         before: u64,
         generation: u64,
-        asked: Instant,
+        visit_began: Instant,
         lease: Duration,
     ) -> bool {
-        let taken = self
+        let is_trusted = self
             .generation
             .compare_exchange(before, generation, Ordering::AcqRel, Ordering::Acquire)
             .is_ok();
-        if taken {
-            // The later one, since two visits may end in the other order.
+        if is_trusted {
+            // The later end of two leases: the visit that began first may be the one that ends last.
             self.until
-                .fetch_max(self.nanoseconds(asked + lease), Ordering::AcqRel);
+                .fetch_max(self.nanoseconds(visit_began + lease), Ordering::AcqRel);
         }
-        taken
+        is_trusted
     }
 
     fn nanoseconds(&self, time: Instant) -> u64 {
@@ -75,21 +77,21 @@ mod tests {
         let trust = Trust::none();
         assert!(!trust.holds(0), "nothing is known");
         let now = Instant::now();
-        assert!(trust.take_over(0, 7, now, LONG));
+        assert!(trust.trust(0, 7, now, LONG));
         assert!(trust.holds(7));
         assert!(!trust.holds(8));
         let ended = Trust::none();
-        assert!(ended.take_over(0, 7, now, Duration::ZERO));
+        assert!(ended.trust(0, 7, now, Duration::ZERO));
         assert!(!ended.holds(7), "the lease has ended");
     }
 
     #[test]
-    fn a_generation_that_was_read_before_a_newer_one_was_taken_over_is_not() {
+    fn a_generation_that_was_read_before_a_newer_one_was_trusted_is_refused() {
         let trust = Trust::none();
-        assert!(trust.take_over(0, 7, Instant::now(), LONG));
+        assert!(trust.trust(0, 7, Instant::now(), LONG));
         let before = trust.generation();
-        assert!(trust.take_over(before, 8, Instant::now(), LONG));
-        assert!(!trust.take_over(before, 7, Instant::now(), LONG));
+        assert!(trust.trust(before, 8, Instant::now(), LONG));
+        assert!(!trust.trust(before, 7, Instant::now(), LONG));
         assert!(trust.holds(8));
     }
 }

@@ -1,13 +1,16 @@
 //! Claims: how a reader gets the right to fill a vacant key (the protocol is described in [`super`]).
 //!
-//! A claim is a round trip of its own, after the look-up that found nothing. Misses come in rows: after
-//! a start, while a client reads a catalogue from end to end, and where few keys are read twice. So a
-//! look-up that follows a look-up without a value sends its claim in the same round trip: the server
-//! looks, and stores the claim if the key is absent. If the key is present, the claim is refused and
-//! costs little. A member of a group cannot be claimed in the same round trip, since its claim contains
-//! the group's generation, which is read before it.
+//! Come here to change when and how a key is claimed. Whether a found value is an answer is decided in `look`, not here.
 //!
-//! Come here to change when and how a key is claimed. `look` decides whether a found value is an answer.
+//! A claim takes one round trip or two:
+//!
+//! - Two: a look-up, and a claim if the look-up found no value. This is the usual way.
+//! - One: [`Claimant::look_and_claim`] sends the look-up and the claim together. The server stores the claim if the key is
+//!   absent, and answers with the value if it is present. A policy whose last look-up found no value uses this way, because
+//!   many misses follow a miss: after a start, or while a client reads a whole catalogue.
+//!
+//! An entry with records (of a group or of its resource) always takes two: its claim contains the generations of the
+//! records, so the records are read first.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,8 +33,8 @@ use crate::infrastructure::cache::stored::{
 /// The longest time that a claim stands, in case no reader fills or deletes it.
 pub const CLAIM_LIFETIME: Duration = Duration::from_secs(10);
 
-/// The shortest lifetime of the record of a group or a resource. An entry is no answer without its
-/// records, so a record lives for twice the longest lifetime of an entry where that is more.
+/// The shortest lifetime of the record of a group or a resource. The lifetime is twice the longest lifetime of an entry
+/// where that is longer, because an entry is no answer once its record is absent.
 const RECORD_LIFETIME: Duration = Duration::from_hours(24);
 
 /// A look-up that may claim its key.
@@ -39,7 +42,7 @@ pub(in crate::infrastructure::cache) struct Claimant<'a> {
     pub(in crate::infrastructure::cache) lookup: Lookup<'a>,
     /// The single flights of this process on the backend.
     pub(in crate::infrastructure::cache) single_flights: &'a Arc<SingleFlights>,
-    /// The longest time that the server may keep an entry of this policy; records live at least as long.
+    /// The longest time that the server keeps an entry of this policy. A record outlives every entry that belongs to it.
     pub(in crate::infrastructure::cache) longest_lifetime: Duration,
 }
 
@@ -124,8 +127,8 @@ impl Claimant<'_> {
         })
     }
 
-    /// The answer of the single flight that refreshes this entry, if this process has one and it lands
-    /// within `limit` of its beginning.
+    /// The answer of the single flight of this process that refreshes this entry. `None` where there is no such single
+    /// flight, or where it has no answer when `limit` has passed since its beginning.
     pub(in crate::infrastructure::cache) async fn join_refresh(
         &self,
         entry: &Entry,
@@ -148,9 +151,8 @@ impl Claimant<'_> {
         })
     }
 
-    /// The stamp of an entry that is filled from now on. Records that are absent are created. Where a
-    /// record vanishes at the same moment, the stamp is that of no record, so the entry never becomes an
-    /// answer.
+    /// The stamp for a claim that is made now. Absent records are created. If a record is deleted at the same moment, the
+    /// stamp is 0, which matches no record, so the entry never becomes an answer.
     async fn begin_records(&self, records: Records) -> Result<u64, Unavailable> {
         let [resource, group] = self.lookup.memberships.records();
         let (resource, group) = tokio::join!(
@@ -166,8 +168,8 @@ impl Claimant<'_> {
         })
     }
 
-    /// The generation of a record, which is created where it is absent; `None` where it vanished.
-    /// Without a key there is no generation.
+    /// The generation of a record. An absent record is created. `Some(None)` without a key; `None` where the record was
+    /// deleted meanwhile.
     async fn begin_record(
         &self,
         key: Option<&Key>,
@@ -186,7 +188,7 @@ impl Claimant<'_> {
         let generation: u64 = rand::random();
         let record = write_group_record(key, GroupRecord { generation, until });
         let mut expected = found.map_or(Version::Absent, |found| found.version);
-        // Twice: a value that is not this record is replaced.
+        // Two attempts: the first one may find a value that is not this record, and the second one replaces that value.
         for _ in 0..2 {
             let set = self
                 .lookup
@@ -207,8 +209,8 @@ impl Claimant<'_> {
         Ok(None)
     }
 
-    /// Writes the record again with the same generation if an entry would outlive it. A record that
-    /// ended meanwhile stays ended.
+    /// Writes the record again, with the same generation and a new lifetime, if an entry would outlive it. A record that
+    /// was deleted meanwhile stays deleted.
     async fn prolong(
         &self,
         key: &Key,

@@ -43,24 +43,25 @@ pub(in crate::infrastructure::cache) struct Decider<'a> {
     pub(in crate::infrastructure::cache) claimant: Claimant<'a>,
     /// The longest wait for another instance's answer: `CACHE_COLLAPSE_WAIT_MS`.
     pub(in crate::infrastructure::cache) collapse_wait: Duration,
-    /// Whether the last look-up of this policy by this worker found nothing.
+    /// Whether the newest look-up of this policy on this worker thread found no value. The next look-up then claims in
+    /// the same round trip.
     pub(in crate::infrastructure::cache) found_nothing: &'a AtomicBool,
 }
 
 impl Decider<'_> {
-    /// Decides the next step, and claims the key where it is vacant. An expired entry with the id
-    /// `useless` counts as vacant.
+    /// Decides the next step, and claims the key where it is vacant. The entry with the id `unusable` counts as vacant:
+    /// the caller has seen that entry, and it is too old to answer with.
     pub(in crate::infrastructure::cache) async fn decide(
         &self,
-        useless: Option<ValueId>,
+        unusable: Option<ValueId>,
     ) -> Result<Decision, Unavailable> {
         let mut waits = Waits::new(self.collapse_wait);
         let lookup = &self.claimant.lookup;
         // The rare parts are boxed, so that each miss allocates and moves little.
         for _ in 0..ATTEMPTS {
-            // Taken before any read, so that an entry never claims to be newer than it is.
+            // Read before the database, so that an entry never carries a newer generation than its content.
             let generation = lookup.backend.generation();
-            let (state, records) = if self.brings_claim() {
+            let (state, records) = if self.claims_with_look_up() {
                 match self.claimant.look_and_claim(generation).await? {
                     Either::Left(permit) => return Ok(Decision::Fill(Box::new(permit))),
                     Either::Right(state) => (state, Records::default()),
@@ -71,7 +72,7 @@ impl Decider<'_> {
             let is_vacant = matches!(state, State::Vacant(Version::Absent));
             self.found_nothing.store(is_vacant, Ordering::Relaxed);
             let state = match state {
-                State::Filled(entry, version) if Some(entry.id) == useless => {
+                State::Filled(entry, version) if Some(entry.id) == unusable => {
                     State::Vacant(version)
                 }
                 state => state,
@@ -87,10 +88,10 @@ impl Decider<'_> {
                 }
                 State::Claimed(claim) => {
                     if let Some(single_flight) = self.claimant.single_flights.find(claim.id) {
-                        let landing = Box::pin(timeout(CLAIM_LIFETIME, single_flight.join()))
+                        let answer = Box::pin(timeout(CLAIM_LIFETIME, single_flight.join()))
                             .await
                             .unwrap_or_default();
-                        return Ok(landing.map_or(Decision::RunAlone, Decision::Collapsed));
+                        return Ok(answer.map_or(Decision::RunAlone, Decision::Collapsed));
                     }
                     let deadline = waits.deadline(self.age_of(&claim));
                     let waiting = Box::pin(self.wait_for_other_instance(claim, deadline));
@@ -109,7 +110,7 @@ impl Decider<'_> {
     }
 
     /// Whether the look-up claims in the same round trip.
-    fn brings_claim(&self) -> bool {
+    fn claims_with_look_up(&self) -> bool {
         self.found_nothing.load(Ordering::Relaxed)
             && !self.claimant.lookup.memberships.have_records()
     }
@@ -143,8 +144,8 @@ impl Decider<'_> {
     }
 }
 
-/// The time that one read waits for claims of other instances: `CACHE_COLLAPSE_WAIT_MS` in all, however
-/// many claims it meets while writes end one after the other (C34).
+/// The time that one read waits for claims of other instances: `CACHE_COLLAPSE_WAIT_MS` in all. A read may wait for
+/// several claims in turn, because a write can end a claim and another reader then claims (C34).
 struct Waits {
     limit: Duration,
     end: Option<Instant>,
@@ -155,8 +156,8 @@ impl Waits {
         Self { limit, end: None }
     }
 
-    /// The end of the wait for a claim of this age: `limit` after the claim was made, so that the claim
-    /// of a dead holder costs no reader more than one wait.
+    /// The end of the wait for a claim of this age: `limit` after the claim was made. So the claim of a process that has
+    /// died delays only reads that begin within `limit` of the claim.
     fn deadline(&mut self, age: Duration) -> Instant {
         let now = Instant::now();
         let end = *self.end.get_or_insert(now + self.limit);
@@ -169,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn c34_one_limit_holds_for_all_claims_that_a_read_meets() {
+    fn c34_a_read_waits_for_all_claims_together_within_one_limit() {
         let limit = Duration::from_secs(1);
         let mut waits = Waits::new(limit);
         let begun = Instant::now();
@@ -182,7 +183,7 @@ mod tests {
         }
         assert!(
             waits.deadline(limit) < first,
-            "an old claim is waited for no longer"
+            "no read waits for an old claim"
         );
     }
 }

@@ -33,14 +33,14 @@ impl FillPermit {
         entry: Arc<Entry>,
         lifetime: Duration,
     ) -> bool {
-        self.single_flight.land(Arc::clone(&entry));
+        self.single_flight.answer(Arc::clone(&entry));
         if !backend.is_ready() {
             return false;
         }
         let stored = backend
             .compare_and_set(key.full(), &self.expected, write_entry(&entry), lifetime)
             .await;
-        // Too large, or the server is full: no request may wait for a claim that will not be filled.
+        // The value is too large or the server is full. The claim ends, because requests would wait for it in vain.
         if stored.is_err() && backend.is_ready() {
             self.give_up(backend, key).await;
             return false;

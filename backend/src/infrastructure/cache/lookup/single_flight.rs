@@ -1,8 +1,8 @@
 //! Single flight: one run of a handler that several requests of this process wait for (C34).
 //!
-//! A single flight has the id of the claim (or of the ageing entry) that it answers for. A request may
-//! join it only after it has *seen* that id in the backend: a write that was acknowledged earlier has
-//! deleted it, so no request joins a single flight from before a write.
+//! A single flight has the id of the claim that it fills, or of the entry that it refreshes. A request may join it only
+//! after it has *seen* that id in the backend. An acknowledged write has deleted the id, so no request joins a single
+//! flight from before a write.
 //!
 //! Come here to change how requests of one process share an answer. Waiting for another instance is in
 //! `decide`.
@@ -19,27 +19,27 @@ use crate::infrastructure::cache::stored::{Entry, ValueId};
 const MAX_SINGLE_FLIGHTS: usize = 10_000;
 
 /// The result of a single flight for its waiting requests.
-type Landing = Option<Arc<Entry>>;
+type Answer = Option<Arc<Entry>>;
 
 /// The single flights of this process that are under way.
 #[derive(Debug, Default)]
 pub(in crate::infrastructure::cache) struct SingleFlights(Mutex<HashMap<ValueId, UnderWay>>);
 
-/// A single flight, as its waiting requests see it.
+/// The view of a single flight that its waiting requests have.
 #[derive(Clone, Debug)]
 pub(in crate::infrastructure::cache) struct UnderWay {
     /// The moment just before the handler runs.
     pub(super) started: Instant,
-    landing: watch::Receiver<Landing>,
+    answer: watch::Receiver<Answer>,
 }
 
-/// Held by the request that runs the handler. When it is dropped without an answer, for whatever reason,
-/// the waiting requests run their own handlers.
+/// The end of a single flight that the request which runs the handler holds. If it is dropped without an answer, the waiting
+/// requests run their own handlers.
 #[derive(Debug)]
 pub(in crate::infrastructure::cache) struct SingleFlight {
     single_flights: Arc<SingleFlights>,
     id: ValueId,
-    sender: watch::Sender<Landing>,
+    sender: watch::Sender<Answer>,
 }
 
 impl SingleFlights {
@@ -53,9 +53,9 @@ impl SingleFlights {
         if single_flights.len() >= MAX_SINGLE_FLIGHTS || single_flights.contains_key(&id) {
             return None;
         }
-        let (sender, landing) = watch::channel(None);
+        let (sender, answer) = watch::channel(None);
         let started = Instant::now();
-        single_flights.insert(id, UnderWay { started, landing });
+        single_flights.insert(id, UnderWay { started, answer });
         Some(SingleFlight {
             single_flights: Arc::clone(self),
             id,
@@ -75,7 +75,7 @@ impl SingleFlights {
 
 impl SingleFlight {
     /// Gives the answer to all waiting requests.
-    pub(in crate::infrastructure::cache) fn land(&self, entry: Arc<Entry>) {
+    pub(in crate::infrastructure::cache) fn answer(&self, entry: Arc<Entry>) {
         self.sender.send_replace(Some(entry));
     }
 }
@@ -91,13 +91,14 @@ impl Drop for SingleFlight {
 }
 
 impl UnderWay {
-    /// Waits for the single flight to land; `None` where it ended without an answer that may be shared.
-    pub(in crate::infrastructure::cache) async fn join(mut self) -> Landing {
-        self.landing
+    /// Waits for the answer; `None` where the single flight ended without an answer that may be shared. The caller sets
+    /// the deadline.
+    pub(in crate::infrastructure::cache) async fn join(mut self) -> Answer {
+        self.answer
             .wait_for(Option::is_some)
             .await
             .ok()
-            .and_then(|landing| landing.clone())
+            .and_then(|answer| answer.clone())
     }
 }
 

@@ -1,19 +1,19 @@
-//! Variants of a resource: how a write ends all entries that its policy stored for one resource (C44).
+//! Variants of a resource: several entries of one policy for one resource, one for each caller or each query (C44).
 //!
-//! Come here when a write leaves an entry of another caller or another query behind, or when a read
-//! looks up one key more than expected. The records themselves are begun in `lookup::claim`.
+//! Come here when a write does not end the entry of another caller or another query, or when a read looks up one key more
+//! than expected. The records themselves are created in `lookup::claim`, not here.
 
 use super::policy::{Audience, CachePolicy, ResourceId};
 use crate::infrastructure::cache::keys::{CALLER, QUERY_HASH, Template};
 
-/// The thing that a write deletes to end all entries of a resource.
+/// The key that a write deletes to end all entries of a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ends {
-    /// The only key.
+    /// The key of the entry: the resource has one entry.
     Key,
-    /// The declared group, which has the same entries.
+    /// The record of the declared group: the group has the same entries as the resource.
     Group,
-    /// A record of the resource, which each read looks up with its key.
+    /// The record of the resource. Each read looks it up together with the key, in one round trip.
     Record,
 }
 
@@ -21,8 +21,8 @@ pub(super) enum Ends {
 #[derive(Debug)]
 pub(super) struct Variants {
     pub(super) ends: Ends,
-    /// Arguments of the prefix and of the id that distinguish the variants of a resource. They are no
-    /// part of its name, since a write may not know them.
+    /// The arguments of the key that differ between the variants of one resource, such as the caller or a page. The name of
+    /// the record does not contain them, because a write does not know them.
     left_out: Vec<&'static str>,
 }
 

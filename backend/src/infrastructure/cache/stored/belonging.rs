@@ -1,7 +1,8 @@
-//! The records and the caller's rights that an entry belongs to, as they are stored with it (C36, C44).
+//! The belonging of an entry: the records and the caller's rights that are stored with it (C36, C44).
 //!
-//! Come here to change the reasons besides its own deletion that make an entry vacant. The records of an
-//! entry are chosen in `policy` and begun in `lookup::claim`.
+//! Come here to change how an entry ends without being deleted. An entry with a belonging is an answer only while its
+//! records and rights are the same. Which records an entry has is decided in `policy`, and `lookup::claim` creates them;
+//! neither happens here.
 
 use std::borrow::Cow;
 
@@ -15,13 +16,13 @@ use crate::infrastructure::cache::keys::Memberships;
 /// The name of the field that holds the key of one record.
 pub(super) const MEMBER_OF: &str = "member_of=";
 
-/// The records and rights of an entry, as they were when its handler was about to run.
+/// The records and rights of an entry, as they were just before its handler ran.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Belonging {
     /// The generations of all records and the caller's rights in one number; see [`stamp`].
     pub stamp: u64,
-    /// The caller's rights, for readers of the cache without a caller; `None` where the key has no
-    /// caller.
+    /// The version of the caller's rights; `None` where the key has no caller. It is stored beside the stamp for
+    /// `Cache::get`, which has no caller whose rights it could put into a stamp.
     pub rights: Option<u64>,
     /// The keys of the records, as fields of the metadata line with a space between them.
     pub records: Bytes,
@@ -60,8 +61,8 @@ impl Belonging {
 pub(in crate::infrastructure::cache) const STAMP_OF_NONE: u64 = 0;
 
 /// The generations of an entry's records and the version of its caller's rights, in one number that a look-up compares.
-/// [`STAMP_OF_NONE`] for an entry without either. Generations are random, so two different lists give the same number with a chance of
-/// 2⁻⁶⁴.
+/// [`STAMP_OF_NONE`] for an entry without either. Generations are random, so two different lists give the same number with
+/// a probability of 2⁻⁶⁴.
 pub(in crate::infrastructure::cache) fn stamp(
     generations: impl IntoIterator<Item = u64>,
     rights: Option<u64>,

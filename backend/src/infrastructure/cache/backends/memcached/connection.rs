@@ -34,7 +34,7 @@ const LARGEST_KEPT: usize = 128 * 1024;
 pub(super) struct Connection {
     shared: Mutex<Shared>,
     retired: Notify,
-    patience: Duration,
+    silence_limit: Duration,
 }
 
 #[derive(Default)]
@@ -47,13 +47,13 @@ struct Shared {
 }
 
 impl Connection {
-    /// A connection that counts as silent when the server sends nothing for `patience` although an
+    /// A connection that counts as silent when the server sends nothing for `silence_limit` although an
     /// answer is due.
-    pub(super) fn new(patience: Duration) -> Arc<Self> {
+    pub(super) fn new(silence_limit: Duration) -> Arc<Self> {
         Arc::new(Self {
             shared: Mutex::default(),
             retired: Notify::new(),
-            patience,
+            silence_limit,
         })
     }
 
@@ -61,7 +61,9 @@ impl Connection {
     /// silent. Checked by the users of the connection, since the task's own runtime may be blocked.
     pub(super) fn is_usable(&self) -> bool {
         let shared = self.shared();
-        shared.end.is_none() && !shared.is_retired && !shared.queue.is_silent_for(self.patience)
+        shared.end.is_none()
+            && !shared.is_retired
+            && !shared.queue.is_silent_for(self.silence_limit)
     }
 
     /// Ends the sending of commands. Commands that were sent are answered if the server does so soon.
@@ -173,7 +175,7 @@ impl Task {
         let connection = Arc::clone(&self.connection);
         let last_answers = async {
             connection.retired.notified().await;
-            sleep(connection.patience).await;
+            sleep(connection.silence_limit).await;
         };
         self.end = tokio::select! {
             biased;

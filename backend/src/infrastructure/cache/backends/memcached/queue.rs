@@ -159,10 +159,10 @@ impl Queue {
         self.unanswered > 0
     }
 
-    /// Whether an answer is due and the server has been silent for longer than `patience`.
-    pub(super) fn is_silent_for(&self, patience: Duration) -> bool {
+    /// Whether an answer is due and the server has been silent for longer than `silence_limit`.
+    pub(super) fn is_silent_for(&self, silence_limit: Duration) -> bool {
         self.silent_since
-            .is_some_and(|since| since.elapsed() > patience)
+            .is_some_and(|since| since.elapsed() > silence_limit)
     }
 
     /// Moves all commands to the sent ones. From now on they are not shared.

@@ -1,7 +1,7 @@
 //! The Redis backend: entries are strings, compared and set by their heads.
 //!
-//! Come here to see which part does which operation, or to add an operation. Commands are in the parts,
-//! not here.
+//! Come here to see which part does which operation, or to add an operation. Deleting by key is here (`UNLINK`). All other
+//! commands are in the parts that the head of [`super`] lists.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -70,7 +70,7 @@ impl RedisBackend {
             .map_err(|error| failed(&self.lanes, ticket.place, error))
     }
 
-    /// Asks for the server's identity. A connection with an unusable answer is closed.
+    /// The server's identity. If the answer is unusable, all connections are closed.
     async fn identify(&self, mut ticket: Ticket) -> Result<String, BackendError> {
         let identity = &self.lanes.connector().identity;
         let named = identity.of_server(&mut ticket.connection).await;

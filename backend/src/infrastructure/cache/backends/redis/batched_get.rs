@@ -1,14 +1,16 @@
-//! Look-ups that leave together: all look-ups of one turn of the event loop are one message to the
-//! server, with each key once.
+//! Batched look-ups: all look-ups of one turn of the event loop are one message to the server, with each key once.
 //!
 //! A command by itself costs a message to the connection's task, a packet or a part of one, a dispatch
 //! in the server, and the way back. Under load many requests look up in the same turn of a worker's
 //! event loop, before the connection's task writes, so no request waits for a batch. Each thread has
 //! batches of its own, so that the timer of a look-up runs on its own thread.
 //!
-//! No request joins a look-up that has left. The server reads the key after every request that gets the
+//! No request joins a batch that has been sent. The server reads the key after every request that gets the
 //! answer has asked for it, so each of them sees the writes that were acknowledged before its own
-//! look-up (C33). Come here when reading is slow. A value is not interpreted here.
+//! look-up (C33).
+//!
+//! Come here when reading is slow, or for the deadline of a read. A look-up is sent again at half of its deadline; see
+//! `second_attempt`. A value is not interpreted here.
 
 use std::collections::HashMap;
 use std::mem;

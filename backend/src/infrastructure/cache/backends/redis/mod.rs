@@ -1,9 +1,23 @@
 //! The Redis backend, with and without a near cache in front of it.
 //!
-//! Come here to add a Redis command: `backend` has the operations, `answers` the server's answers,
-//! `connections` the making of connections, `identity` the identity of the server, `permissions` missing
-//! permissions, `batched_get` reading, `set` storing, `patterns` deleting by pattern, `near` the near
-//! cache.
+//! Come here to add or change a Redis command. The operations of the trait are in `backend`, which calls these parts:
+//!
+//! | part | commands |
+//! |---|---|
+//! | `batched_get` | reading |
+//! | `set` | storing |
+//! | `backend` | deleting by key (`UNLINK`) |
+//! | `patterns` | deleting by pattern |
+//! | `counters` | counting |
+//! | `identity` | the identity of the server |
+//! | `near` | client tracking, for the near cache |
+//! | `connections`, `permissions` | the beginning of a connection, and the permissions of its user |
+//!
+//! `answers` turns the server's answers and errors into those of the trait. No key is built here, and no entry is read.
+//!
+//! A new operation of the trait `CacheBackend` (in `contract`) is also needed in `backends::memory`, in `memcached::backend`,
+//! in `near::backend`, and in the test backends of `backend/tests/cache/breaker`. Callers outside `backends` use it through the
+//! breaker: `breaker::guarded_backend`, or a file beside it as `breaker::counters` is.
 
 mod answers;
 mod backend;

@@ -26,12 +26,12 @@ struct Conversation {
 }
 
 impl Conversation {
-    async fn begin(patience: Duration) -> Self {
+    async fn begin(silence_limit: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let client = TcpStream::connect(address).await.unwrap();
         let (server, _) = listener.accept().await.unwrap();
-        let connection = Connection::new(patience);
+        let connection = Connection::new(silence_limit);
         let task = tokio::spawn(drive(Arc::clone(&connection), client));
         Self {
             connection,
@@ -175,16 +175,16 @@ async fn a_connection_that_is_cut_within_an_answer_ends_all_waiting_requests() {
 #[tokio::test]
 async fn a_silent_server_is_not_asked_again_and_not_kept() {
     watchdog::watch();
-    let patience = Duration::from_millis(50);
-    let conversation = Conversation::begin(patience).await;
+    let silence_limit = Duration::from_millis(50);
+    let conversation = Conversation::begin(silence_limit).await;
     let waiting = conversation.look_up("a");
     assert!(conversation.connection.is_usable());
-    tokio::time::sleep(patience * 2).await;
+    tokio::time::sleep(silence_limit * 2).await;
     assert!(!conversation.connection.is_usable());
     conversation.connection.retire();
     let began = Instant::now();
     assert!(timeout(SOON, waiting).await.unwrap().is_err());
-    assert!(began.elapsed() >= patience);
+    assert!(began.elapsed() >= silence_limit);
     conversation.task.await.unwrap();
 }
 
