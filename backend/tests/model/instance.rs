@@ -136,7 +136,7 @@ impl Outage {
             }
             Action::Join(number) => self.join(state, number)?,
             Action::Confirm(number) => self.confirm(state, number)?,
-            Action::StrikeOff(number) => self.strike_off(state, number)?,
+            Action::RemoveInstance(number) => self.remove_instance(state, number)?,
             Action::LeaseEnds(number) => {
                 let instance = &mut state.instances[number];
                 if !instance.leased {
@@ -223,7 +223,7 @@ impl Outage {
 
     /// Removes a killed instance from the record. Time is not modelled: this happens at any time, and never to a
     /// running instance.
-    fn strike_off(self, state: &mut State, number: usize) -> Option<()> {
+    fn remove_instance(self, state: &mut State, number: usize) -> Option<()> {
         let instance = state.instances[number];
         if !state.works(number)
             || instance.recovery != Recovery::Idle

@@ -39,7 +39,7 @@
 //! | `Distrust` | `distrust_everything`, which waits until the other instance has confirmed or its lease has ended |
 //! | `Recover` | `recover`, until deletions are sent again |
 //! | `SetGeneration`, `Deliver`, `FailRecovery` | the rest of `recover` |
-//! | `Join`, `Confirm`, `StrikeOff` | visits of the namespace record: the first one of a process, one in each of the three states, and one that removes a killed instance |
+//! | `Join`, `Confirm`, `RemoveInstance` | visits of the namespace record: the first one of a process, one in each of the three states, and one that removes a killed instance |
 //! | `LeaseEnds` | the instance confirmed nothing for the time of the lease |
 //! | `Kill`, `Leave` | a process is killed, or leaves; the next one starts |
 //! | `Look`, `Claim`, `Read`, `Fill` | as above; the fill is not limited to a ready instance, since its command may have been on the way for long |

@@ -96,7 +96,7 @@ pub enum Action {
     /// `confirm`, and `call_roll` where the instance is doubtful.
     Confirm(usize),
     /// `visit`, which removes a killed instance from the record.
-    StrikeOff(usize),
+    RemoveInstance(usize),
     /// The lease ends: the instance is frozen, or its visits fail.
     LeaseEnds(usize),
     /// The process is killed, and another one starts.
@@ -208,7 +208,7 @@ impl Model for Outage {
                     Action::OpenBreaker,
                     Action::Join,
                     Action::Confirm,
-                    Action::StrikeOff,
+                    Action::RemoveInstance,
                     Action::LeaseEnds,
                     Action::Kill,
                     Action::Leave,

@@ -101,7 +101,7 @@ impl Lookup {
                         written: state.database,
                         rights: state.readers[number].rights,
                     };
-                    self.end_single_flight(state, number, permit, Some(value));
+                    self.answer(state, number, permit, Some(value));
                     (number, Step::Filling(permit, value))
                 }
                 _ => return None,
@@ -123,7 +123,7 @@ impl Lookup {
             Action::RunAlone(number) => (number, Step::Idle),
             Action::Crash(number) => {
                 if let Step::Running(permit) = state.readers[number].step {
-                    self.end_single_flight(state, number, permit, None);
+                    self.answer(state, number, permit, None);
                 }
                 (number, Step::Idle)
             }
@@ -280,13 +280,7 @@ impl Lookup {
     }
 
     /// Ends a single flight: the requests that joined get its answer, or continue without one.
-    fn end_single_flight(
-        &self,
-        state: &mut State,
-        leader: usize,
-        permit: FillPermit,
-        answer: Option<Value>,
-    ) {
+    fn answer(&self, state: &mut State, leader: usize, permit: FillPermit, answer: Option<Value>) {
         for (number, process) in self.processes.iter().enumerate() {
             let reader = &mut state.readers[number];
             let Step::Joined(id, refreshed) = reader.step else {
@@ -336,7 +330,7 @@ impl Lookup {
         let Step::Running(permit) = state.readers[number].step else {
             return None;
         };
-        self.end_single_flight(state, number, permit, None);
+        self.answer(state, number, permit, None);
         Some(if let Some(value) = permit.refreshed {
             Step::Covering(permit.id, value)
         } else {

@@ -1,8 +1,10 @@
 //! The contract of a backend: the trait that each implements, and its types.
 //!
-//! A backend stores bytes under keys. It does not know HTTP, entries or policies. Deadlines, the circuit
-//! breaker and recovery are in front of it, so an implementation only reports errors. Come here to write
-//! another backend. Nothing else belongs here.
+//! A backend stores bytes under keys. It does not know HTTP, entries or policies. Deadlines, the circuit breaker and
+//! recovery are in front of it, so an implementation only reports errors.
+//!
+//! Come here to write another backend, or to add an operation. `backends::redis` lists the files that a new operation
+//! needs. No implementation belongs here.
 
 use std::time::{Duration, Instant};
 
@@ -34,7 +36,7 @@ pub enum Version {
 /// A counter after [`CacheBackend::increment`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Count {
-    /// How often it was counted since the counter began, the present one included.
+    /// The number of increments since the counter began, less the decrements.
     pub value: u64,
     /// The time until the counter ends.
     pub remaining: Duration,
@@ -47,13 +49,13 @@ pub enum GetOrCreateResult {
     Found(Found),
     /// The new value.
     Created(Version),
-    /// Another value was stored between the look and the creation.
+    /// Another value was stored between the look-up and the creation.
     Contested,
 }
 
 impl GetOrCreateResult {
-    /// The result of a look and a creation over an absent key, in whichever order the server received
-    /// them. A refused creation is no error where there is a value.
+    /// The result of a look-up and a creation of the same key, which the server received in either order. A refused
+    /// creation is no error where the key has a value.
     pub(super) fn of(
         found: Option<Found>,
         created: Result<Option<Version>, BackendError>,
@@ -115,21 +117,21 @@ pub trait CacheBackend: Send + Sync + 'static {
         None
     }
 
-    /// Whether [`CacheBackend::get`] ends by itself, with an error, after `CACHE_OPERATION_TIMEOUT_MS`.
-    /// If not, a timer is set for each call.
+    /// Whether [`CacheBackend::get`] itself ends with an error after `CACHE_OPERATION_TIMEOUT_MS`. Otherwise the
+    /// breaker sets a timer for each call.
     fn limits_look_ups(&self) -> bool {
         false
     }
 
-    /// The reason that the backend, although available, does not do everything, in a few words for the
-    /// health check: for example a near cache that the server refuses.
+    /// The reason that the backend is available but does not work completely, in a few words for the health check: for
+    /// example a near cache that the server refuses. `None` where it works completely.
     fn shortfall(&self) -> Option<String> {
         None
     }
 
-    /// Handles a value of another key as the answer to a look-up of this key (C63): replies are out of
-    /// step with commands on some connection. Closes the connections that may have brought it. May be
-    /// called for every such value. A backend without connections does nothing.
+    /// Called when a look-up of this key was answered with the value of another key (C63): on some connection, replies
+    /// do not belong to their commands. Closes the connections that may be the one. May be called once for every such
+    /// value. A backend without connections does nothing.
     fn answered_out_of_step(&self, _key: &str) {}
 
     /// The value under the key, in one round trip.
@@ -141,8 +143,8 @@ pub trait CacheBackend: Send + Sync + 'static {
         self.get(key).await
     }
 
-    /// Stores the value if the key has the expected state. Answers the stored value's version, or `None`
-    /// where the state was another one. The expiration is written with the value.
+    /// Stores the value if the key has the expected state, atomically. Returns the version of the stored value, or
+    /// `None` where the state was another one. The value and its expiration are written together.
     async fn compare_and_set(
         &self,
         key: &str,
@@ -172,8 +174,8 @@ pub trait CacheBackend: Send + Sync + 'static {
     /// Deletes the keys. Absent keys are no error.
     async fn delete(&self, keys: &[String]) -> Result<(), BackendError>;
 
-    /// The same for keys that [`CacheBackend::delete`] could not delete, or has not deleted yet: on a
-    /// connection that was made after the first attempt began, so that it does not meet the same fault.
+    /// Deletes keys that [`CacheBackend::delete`] could not delete, or has not deleted after half of the deadline. It
+    /// uses a connection that was made after the first attempt began, so it does not meet the same fault.
     async fn delete_again(
         &self,
         keys: &[String],
@@ -182,21 +184,21 @@ pub trait CacheBackend: Send + Sync + 'static {
         self.delete(keys).await
     }
 
-    /// Adds one to the counter under the key, in one round trip and atomically. A counter begins with the first one and ends
-    /// after the expiration, however often it is counted meanwhile.
+    /// Adds one to the counter under the key, atomically and in one round trip. The first call starts the counter at 1.
+    /// The counter ends when the expiration has passed since the first call; later calls do not prolong it.
     async fn increment(&self, key: &str, expiration: Duration) -> Result<Count, BackendError>;
 
-    /// Takes one back from the counter under the key, but not below 0. An absent counter stays absent.
+    /// Subtracts one from the counter under the key, but not below 0. An absent counter stays absent.
     async fn decrement(&self, key: &str) -> Result<(), BackendError>;
 
-    /// Deletes the keys that match the Redis glob, and answers their number.
+    /// Deletes the keys that match the Redis glob. Returns their number.
     async fn delete_pattern(&self, pattern: &str) -> Result<u64, BackendError>;
 
     /// Deletes the stored values whose key begins with `prefix` (`""`: all) and whose value begins with
     /// `cache/3 `, as far as the server can list them, and no other data of the server.
     async fn clear(&self, prefix: &str) -> Result<(), BackendError>;
 
-    /// The identity of the server process. It changes when a server that may still have old values
-    /// restarts, or another takes its place. This is the health probe too.
+    /// The identity of the server process. It changes when a server that keeps old values restarts, and when another
+    /// server takes its place. This is also the probe of the breaker.
     async fn server_identity(&self) -> Result<String, BackendError>;
 }

@@ -1,7 +1,6 @@
 //! Redis globs: `*`, `?`, `[abc]`, `[a-z]`, `[^a]` and `\` (C17), for the memory backend.
 //!
-//! Come here when a pattern matches a wrong key. Redis matches its own patterns; the tests compare the
-//! two.
+//! Come here when a pattern matches a wrong key in memory. Redis matches patterns itself; the tests compare the two.
 
 /// Whether the text matches the glob, byte for byte as in Redis.
 ///

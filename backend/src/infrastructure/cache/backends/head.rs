@@ -1,4 +1,4 @@
-//! The first bytes of every stored value: all that a backend may know of its values.
+//! The head of every stored value: its first bytes, the only part that a backend may read.
 //!
 //! Come here when the format of values changes. The rest of a value is written and read in `stored`.
 

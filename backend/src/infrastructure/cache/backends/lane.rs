@@ -1,7 +1,7 @@
 //! One lane: a connection, its state, and its renewal.
 //!
-//! A lane has a connection, or is being renewed, or has failed a moment ago. Come here to change when a connection is
-//! replaced. The choice of a lane is in `lanes`, and no command is written here.
+//! Come here to change when a connection is replaced. A lane has a connection, or is being renewed, or its last renewal
+//! has just failed. The choice of a lane is in `lanes`. No command is sent here.
 
 use std::future::Future;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -55,7 +55,7 @@ struct Made<T> {
     at: Instant,
 }
 
-/// The answer of a lane to a command that needs a connection.
+/// The state of a lane for a command that needs a connection.
 pub(super) enum Open<T> {
     Connection(Numbered<T>),
     /// The caller must renew the lane now, with this moment as the beginning.
@@ -101,7 +101,7 @@ impl<C: Connector> Lane<C> {
         Ok(Open::Renew(began))
     }
 
-    /// Takes the result of the attempt to connect that began at this moment.
+    /// Takes the result of an attempt to connect. `began` identifies the attempt.
     pub(super) fn renew(&self, began: Instant, connected: Result<C::Connection, String>) {
         {
             let mut state = self.state();

@@ -1,9 +1,11 @@
-//! The shared connections of a process to one server: the same for both servers.
+//! The shared connections of a process to one server. Redis and Memcached use the same code.
 //!
 //! A few connections serve every request of the process, each on a lane. A thread always uses the same lane, so that a
-//! look-up wakes no other thread. Come here to change which connection a command takes, or which connections are closed
-//! together. The state of one connection is in `lane`; how a connection is made is in `redis::connections` and
-//! `memcached::connections`; the rules for silent connections are in `second_attempt`. No command is written here.
+//! look-up wakes no other thread.
+//!
+//! Come here to change which connection a command takes, or which connections are closed together. The state of one
+//! connection is in `lane`; how a connection is made is in `redis::connections` and `memcached::connections`; the rules
+//! for silent connections are in `second_attempt`. No command is written here.
 
 use std::future::Future;
 use std::pin::pin;
@@ -42,8 +44,8 @@ struct Shared<C: Connector> {
 pub(super) struct Ticket<T> {
     pub(super) connection: T,
     pub(super) place: Place,
-    /// Whether it is used because another connection gave no answer. The command that was sent there may
-    /// still be done, at any time.
+    /// Whether the connection is used because another one gave no answer. The server may still carry out the command
+    /// that was sent on the other one, at any time.
     pub(super) is_second: bool,
 }
 
@@ -92,8 +94,8 @@ impl<C: Connector> Lanes<C> {
         self.ticket(thread_number() % self.second_lane()).await
     }
 
-    /// A connection for a second attempt: never the connection of the first attempt, and none that has
-    /// been idle since.
+    /// A connection for a second attempt. It was made after the first attempt began, so it is not the connection of the
+    /// first attempt.
     pub(super) async fn for_second_attempt(
         &self,
         first_began: Instant,
@@ -110,8 +112,8 @@ impl<C: Connector> Lanes<C> {
         self.lane(place.lane).end_number(place.serial);
     }
 
-    /// Closes every connection, unless this one has been replaced: the others are probably dead too, and
-    /// a second attempt must not get a dead connection. Sent commands are still answered if possible.
+    /// Closes every connection, unless this one has been replaced. The others are probably dead too, and a second
+    /// attempt must not get a dead connection. Commands that were sent are still answered if possible.
     pub(super) fn end_all_with(&self, place: Place) {
         if self.lane(place.lane).has(place.serial) {
             self.end_all();
@@ -203,7 +205,7 @@ impl<C: Connector> Lanes<C> {
             Open::Connection(numbered) => return Ok(Some(Ticket::of(number, numbered))),
             Open::Renewing => {}
             Open::Renew(began) => {
-                // A task of its own: the renewal goes on even if the command's deadline passes.
+                // The renewal is a task of its own, because it continues after the command's deadline.
                 tokio::spawn(self.clone().renew(number, began));
             }
         }

@@ -53,8 +53,9 @@ impl MemoryBackend {
         Ok(stored.then_some(Version::Number(version)))
     }
 
-    /// Replaces the counter under the key by what the change makes of it; `None` leaves it. Tried again only where another
-    /// change came between, so that one of them always goes on.
+    /// Replaces the counter under the key by the result of `change`; `None` leaves the counter as it is. The change is
+    /// repeated where another thread has changed the counter meanwhile. Each repetition means that another change has
+    /// succeeded.
     fn change_counter(
         &self,
         key: &str,
@@ -81,7 +82,7 @@ impl MemoryBackend {
     }
 }
 
-/// A counter, and when it ends: the time since the backend was made, in whole milliseconds.
+/// A counter and its end, in whole milliseconds since the backend was made.
 #[derive(Clone, Copy)]
 struct Counter {
     value: u64,

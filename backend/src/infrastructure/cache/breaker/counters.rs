@@ -1,7 +1,7 @@
 //! Counters behind the breaker.
 //!
-//! Come here for what an outage means to a counter. Counters have nothing to do with generations: a counter is no answer
-//! that could be stale.
+//! Come here to change what an outage means to a counter. A counter has no generation, because no client gets a counter
+//! as an answer. What is counted is decided by the caller, not here.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::health::{Availability, Unavailable};
 use crate::infrastructure::cache::backends::Count;
 
 impl GuardedBackend {
-    /// Adds one to the counter under a full key. A server that is unavailable is not asked.
+    /// Adds one to the counter under a full key. While the server is unavailable, this is an error at once.
     pub(in crate::infrastructure::cache) async fn increment(
         &self,
         key: &str,
@@ -21,7 +21,8 @@ impl GuardedBackend {
         self.observe(counted).await
     }
 
-    /// Takes one back from the counter under a full key.
+    /// Subtracts one from the counter under a full key, but not below 0. While the server is unavailable, this is an
+    /// error at once.
     pub(in crate::infrastructure::cache) async fn decrement(
         &self,
         key: &str,

@@ -1,6 +1,7 @@
 //! Deletions: at once while the backend can be reached, kept for later while it cannot (C35).
 //!
-//! Come here to change how long a write waits. The kept deletions are in `pending_deletions`.
+//! Come here to change how long a write waits for its deletions. The deletions that are kept are in
+//! `pending_deletions`, not here.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -67,8 +68,7 @@ pub(in crate::infrastructure::cache) async fn invalidate_pattern(
             | BackendError::NotStored(_),
         ) = &result
         {
-            // The keys that it did not reach are still stored, so no entry may be an answer any
-            // more.
+            // Some keys may still be stored, so no entry may be an answer any more.
             distrust_everything(&task).await;
         }
         result
@@ -120,7 +120,7 @@ async fn delete_batch(backend: &GuardedBackend, keys: &[String]) -> Result<(), U
         match early {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => {
-                // The server may have restarted in between.
+                // The server may have restarted between the two attempts.
                 backend.health.doubt();
                 backend.unguarded.delete_again(keys, began).await
             }

@@ -1,8 +1,8 @@
 //! Distrusting everything stored so far, and removing it (C24).
 //!
-//! Come here to change how long a write waits that cannot delete its keys one by one. Its answer
-//! means that no instance serves an earlier entry, so it waits for every instance. Single keys are
-//! deleted in `deletions`.
+//! Come here to change how long such a write waits. A write distrusts everything where it cannot delete its keys one by
+//! one. It is answered when no instance serves an earlier entry, so it waits for every instance. Single keys are
+//! deleted in `deletions`, not here.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -32,7 +32,7 @@ pub(in crate::infrastructure::cache) async fn distrust_everything(backend: &Arc<
         backend
             .pending
             .distrust(&backend.health, PendingDeletions::everything());
-        // At the recovery every instance has answered, or was removed from the record.
+        // A recovery ends when every instance has answered or was removed from the record.
         let until = Instant::now() + backend.intervals.grace;
         while !backend.is_ready() && Instant::now() < until {
             sleep(PAUSE).await;
@@ -58,7 +58,7 @@ pub(in crate::infrastructure::cache) async fn clear(
         ));
     }
     let cleared = async {
-        // The record is removed too, and set again with the new generation.
+        // This removes the namespace's record too. The next visit writes it with the new generation.
         let cleared = backend.unguarded.clear(&backend.namespace).await;
         cleared.map_err(|error| Unavailable(error.to_string()))?;
         begin(backend).await
@@ -85,8 +85,8 @@ async fn begin(backend: &GuardedBackend) -> Result<(), Unavailable> {
                 Progress::Waiting => sleep(PAUSE).await,
                 Progress::Complete => return,
                 Progress::Overdue(instances) => {
-                    // Removed, so that no later roll call waits for them.
-                    let _ = visit(backend, Intent::StrikeOff(&instances)).await;
+                    // They are removed from the record, so that no later roll call waits for them.
+                    let _ = visit(backend, Intent::RemoveInstances(&instances)).await;
                     return;
                 }
             }
@@ -95,7 +95,7 @@ async fn begin(backend: &GuardedBackend) -> Result<(), Unavailable> {
             }
         }
     };
-    // Every lease from before has ended then, whatever the record says.
+    // By then every lease from before has ended, even if the record cannot be read.
     let until = call.ends(&begun) + backend.deadline;
     let _ = timeout_at(until.into(), answered).await;
     Ok(())

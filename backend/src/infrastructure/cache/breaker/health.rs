@@ -43,7 +43,7 @@ pub(super) struct Health {
     availability: AtomicU8,
     /// The number of failures in a row.
     failures: AtomicU32,
-    /// The limit that counts failures of the same moment once.
+    /// Counts failures within [`ONE_EVENT`] as one.
     counted: RateLimit,
     /// The number of failures since the start.
     incidents: AtomicU64,
@@ -81,8 +81,8 @@ impl Health {
         self.wake.notified().await;
     }
 
-    /// Changes the state. The caller that leaves *Unavailable* holds the lock on the pending deletions, so that
-    /// no deletion is kept after the last one was delivered.
+    /// Changes the state. A caller that leaves *Unavailable* must hold the lock on the pending deletions. Otherwise a
+    /// deletion could become pending after the last one was delivered.
     pub(super) fn set_availability(&self, availability: Availability) {
         let before = self.availability.swap(availability as u8, Ordering::AcqRel);
         if before != availability as u8 {
@@ -114,7 +114,7 @@ impl Health {
         self.incidents.load(Ordering::Acquire)
     }
 
-    /// After a failure the server's identity is checked before it is trusted again.
+    /// Leaves *Ready* for *Doubtful* after a failure. The server's identity is checked before it is trusted again.
     pub(super) fn doubt(&self) {
         self.incidents.fetch_add(1, Ordering::AcqRel);
         if !self.advance(Availability::Ready, Availability::Doubtful) {
@@ -124,7 +124,7 @@ impl Health {
 
     /// An operation succeeded.
     pub(super) fn succeeded(&self) {
-        // Written only after a failure: all hits share this cache line.
+        // Written only after a failure, because all hits share this cache line of the processor.
         if self.failures.load(Ordering::Relaxed) != 0 {
             self.failures.store(0, Ordering::Relaxed);
         }

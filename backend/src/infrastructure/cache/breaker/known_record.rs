@@ -1,18 +1,18 @@
-//! What this instance remembers of the namespace's record between two visits.
+//! The namespace's record as this instance saw it at its last visit.
 //!
-//! Come here to change how often the record is written for no other reason than to be kept. When it is visited is decided in
-//! `supervisor`, what is written in `namespace_generation`.
+//! Come here to change how often an unchanged record is written again. When the record is visited is decided in
+//! `supervisor`; its content is decided in `namespace_generation`.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::infrastructure::cache::stored::Member;
 
-/// An instance writes an unchanged record again after this time, so that the server never drops the record of a namespace
-/// that is in use: without it every entry would be distrusted. Far shorter than the record's lifetime.
+/// The time after which an instance writes an unchanged record again. It is far shorter than the lifetime of the record
+/// (30 days), so the record of a namespace in use never expires. Without its record every entry is distrusted.
 const PROLONGED_EVERY: Duration = Duration::from_hours(24);
 
-/// What is known of the record.
+/// The last seen state of the record.
 #[derive(Debug, Default)]
 pub(super) struct KnownRecord(Mutex<Known>);
 

@@ -1,7 +1,8 @@
-//! Visits to the namespace's record: learning its generation, answering roll calls, beginning new ones.
+//! Visits to the namespace's record. A *visit* reads the record and the server's identity and, where needed, writes the
+//! record. So an instance learns the generation, answers a roll call, or begins one.
 //!
-//! Come here to see when the record is written. Its format is in `stored::namespace_record`, the
-//! deadline of a visit in `intervals`. No other file may write the record.
+//! Come here to see when the record is written. No other file may write it. Its format is in
+//! `stored::namespace_record`; the deadline of a visit is in `intervals`.
 
 use std::time::{Duration, Instant};
 
@@ -17,8 +18,8 @@ use crate::infrastructure::cache::stored::{Member, NamespaceRecord, OfAnotherKey
 pub(super) const RECORD_KEY: &str = "~generation";
 /// The time that the server keeps the record after it was written. It is written again long before: see `known_record`.
 const RECORD_LIFETIME: Duration = Duration::from_hours(720);
-/// The longest pause in milliseconds before a visit that lost a race with another instance's is
-/// repeated.
+/// The longest pause, in milliseconds, before a visit is repeated because another instance wrote the record at the same
+/// time.
 const LONGEST_PAUSE_MS: u64 = 10;
 
 /// The purpose of a visit to the record.
@@ -32,7 +33,7 @@ pub(super) enum Intent<'a> {
     NewGeneration,
     /// To remove these instances, which did not answer, and to distrust the entries that their pending
     /// deletions may concern.
-    StrikeOff(&'a [u64]),
+    RemoveInstances(&'a [u64]),
     /// To remove this instance, which holds no pending deletion.
     Leave,
 }
@@ -75,7 +76,7 @@ pub(super) async fn visit(
     visit_until(backend, intent, Instant::now() + backend.deadline).await
 }
 
-/// The same with a deadline that has already begun.
+/// The same as [`visit`], with the given deadline.
 pub(super) async fn visit_until(
     backend: &GuardedBackend,
     intent: Intent<'_>,
@@ -133,8 +134,7 @@ async fn visit_once(
     let before = backend.generation();
     let key = backend.key(RECORD_KEY);
     let found = backend.get_from_server(key.full()).await?;
-    // After the record, so that the record is known to come from this server and not from its
-    // predecessor.
+    // Asked after the record was read: so the record cannot be that of a server before this one.
     let server = backend.observe(backend.unguarded.server_identity()).await?;
     let recorded = parse(backend, &key, found.as_ref())?;
     if recorded.is_none() && intent == Intent::Leave {
@@ -172,14 +172,14 @@ fn next(
     own: Member,
     intent: Intent<'_>,
 ) -> Result<NamespaceRecord, VisitError> {
-    let begins = matches!(intent, Intent::NewGeneration | Intent::StrikeOff(_));
+    let begins = matches!(intent, Intent::NewGeneration | Intent::RemoveInstances(_));
     let mut record = match recorded {
         Some(recorded) if recorded.server == server => recorded.clone(),
         // An old snapshot does not list the instances that have joined since.
         Some(recorded) if intent == Intent::NewGeneration => with_known(recorded.clone(), known),
         Some(_) => return Err(VisitError::OtherServer),
         None if intent == Intent::Confirm => return Err(VisitError::NoRecord),
-        // Flushed, evicted, or the first record: no earlier entry is trusted.
+        // The record was flushed or evicted, or this is the first one. No earlier entry is trusted.
         None => NamespaceRecord {
             generation: rand::random(),
             round: known
@@ -195,7 +195,7 @@ fn next(
     if begins {
         record.generation = rand::random();
     }
-    if let Intent::StrikeOff(ids) = intent {
+    if let Intent::RemoveInstances(ids) = intent {
         for id in ids {
             record.remove(*id);
         }
@@ -205,7 +205,7 @@ fn next(
             record.remove(own.id);
             return Ok(record);
         }
-        Intent::CallRoll | Intent::NewGeneration | Intent::StrikeOff(_) => record.round += 1,
+        Intent::CallRoll | Intent::NewGeneration | Intent::RemoveInstances(_) => record.round += 1,
         Intent::Confirm => {}
     }
     if record.answer(own.id, own.grace) {
@@ -282,7 +282,7 @@ mod tests {
         for intent in [
             Intent::Confirm,
             Intent::CallRoll,
-            Intent::StrikeOff(&[2]),
+            Intent::RemoveInstances(&[2]),
             Intent::Leave,
         ] {
             let refused = next(Some(&recorded()), &[], "run-2", OWN, intent);
@@ -314,13 +314,13 @@ mod tests {
 
     #[test]
     fn c58_an_instance_without_an_answer_is_removed_and_its_pending_deletions_are_covered() {
-        let record = after(&recorded(), "run-1", Intent::StrikeOff(&[2]));
+        let record = after(&recorded(), "run-1", Intent::RemoveInstances(&[2]));
         assert_ne!(record.generation, 7);
         assert_eq!(answers(&record), [(1, 4)]);
     }
 
     #[test]
-    fn c58_who_leaves_changes_nothing_else() {
+    fn c58_an_instance_that_leaves_changes_nothing_else() {
         let with_own = after(&recorded(), "run-1", Intent::Confirm);
         assert_eq!(after(&with_own, "run-1", Intent::Leave), recorded());
     }

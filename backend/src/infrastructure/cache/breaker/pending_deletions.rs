@@ -1,7 +1,6 @@
 //! The deletions that could not be delivered to the server yet (C35).
 //!
-//! Come here to change how many are kept, or what opens the breaker with them. They are delivered in
-//! `recovery`.
+//! Come here to change how many are kept. They are delivered in `recovery`, not here.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -25,11 +25,11 @@ const MAX_NAMED: usize = 20;
 /// Registers this instance and calls the roll: the first visit of a process.
 pub(super) async fn join(backend: &GuardedBackend) -> Result<RollCall, Unavailable> {
     let record = match visit(backend, Intent::CallRoll).await {
-        // Its entries are from before its restart.
+        // The server has restarted or was replaced, so its entries may be old.
         Err(VisitError::OtherServer) => visit(backend, Intent::NewGeneration).await?,
         joined => joined?,
     };
-    // With the lock, so that no deletion is kept after the state has changed.
+    // The lock is held, so that no deletion becomes pending after the state has changed.
     let pending = backend.pending.lock();
     if pending.is_empty() {
         backend
@@ -45,9 +45,11 @@ pub(super) async fn join(backend: &GuardedBackend) -> Result<RollCall, Unavailab
 pub(super) async fn recover(backend: &Arc<GuardedBackend>) -> Result<RollCall, Unavailable> {
     let until = Instant::now() + backend.intervals.attempt;
     is_reachable(backend, until).await?;
-    // From here on deletions are sent at once: otherwise their number could grow without end.
+    // From here on deletions are sent at once. Otherwise new ones would become pending as fast as old ones are
+    // delivered.
     let taken = Taken::from(backend);
-    // First, since it ends every entry that the pending deletions concern, and answers other instances.
+    // This comes before the deletions: it ends every entry that they concern, and it answers other instances' roll
+    // calls.
     let record = visit_until(backend, Intent::NewGeneration, until).await?;
     let call = RollCall::begun(&record).lasting_at_least(backend.intervals.settle);
     let keys: Vec<String> = taken.deletions.keys.iter().cloned().collect();
@@ -55,8 +57,8 @@ pub(super) async fn recover(backend: &Arc<GuardedBackend>) -> Result<RollCall, U
         backend.observe(backend.unguarded.delete(batch)).await?;
     }
     if taken.deliver().clear {
-        // In the background: it takes long on a large server, and none of the removed entries is trusted
-        // any more.
+        // The removal runs in the background. It takes long on a large server, and the new generation has already ended
+        // the entries.
         let backend_of_task = Arc::clone(backend);
         backend.tasks.spawn(async move {
             let backend = backend_of_task;
@@ -81,8 +83,8 @@ async fn is_reachable(backend: &GuardedBackend, until: Instant) -> Result<(), Un
     }
 }
 
-/// Pending deletions that are being delivered. If this is dropped before their delivery, they are
-/// pending again, and the backend is unavailable.
+/// Pending deletions that are being delivered. If a `Taken` is dropped before the delivery, its deletions are pending
+/// again, and the backend is unavailable.
 struct Taken<'a> {
     backend: &'a GuardedBackend,
     deletions: PendingDeletions,
@@ -117,9 +119,9 @@ impl Drop for Taken<'_> {
     }
 }
 
-/// Delivers the pending deletions and removes this instance from the record, until a time at most.
-/// Deletions that cannot be delivered are named in the log. The record then still lists this instance,
-/// so the next process that starts trusts no earlier entry. The supervisor must have ended.
+/// Delivers the pending deletions, and removes this instance from the record. Returns at `until` at the latest.
+/// Deletions that cannot be delivered are named in the log. The record then still lists this instance, so the next
+/// process that starts trusts no earlier entry. The supervisor must have ended.
 pub(super) async fn leave(backend: &Arc<GuardedBackend>, until: Instant) {
     let is_registered = backend.generation() != 0;
     let has_pending = !backend.pending.lock().is_empty();

@@ -23,9 +23,9 @@ pub(super) struct RollCall {
 pub(super) enum Progress {
     /// Every other instance has answered.
     Complete,
-    /// Some have not answered, and still have time.
+    /// Some instances have not answered, and their grace has not ended.
     Waiting,
-    /// These have not answered in time: they have died, or cannot reach the backend.
+    /// The instances with these ids have not answered within their grace: they have died, or cannot reach the backend.
     Overdue(Vec<u64>),
 }
 
@@ -45,7 +45,7 @@ impl RollCall {
         Self { minimum, ..self }
     }
 
-    /// The progress by a record that was read now. `own` is this instance's id.
+    /// The progress according to a record that has just been read. `own` is the id of this instance.
     pub(super) fn progress(&self, record: &NamespaceRecord, own: u64) -> Progress {
         self.progress_after(record, own, self.began.elapsed())
     }

@@ -1,4 +1,4 @@
-//! An available backend that refuses to store. The breaker stays closed, since hits and deletions work.
+//! The refusals of an available backend to store. They do not open the breaker, because hits and deletions still work.
 //!
 //! Come here to change how a full server is reported: in the log once a minute, and by the health check.
 
@@ -33,7 +33,7 @@ impl Shortfall {
         if self.warning.permits() {
             tracing::warn!(
                 backend,
-                "The cache server stores nothing, so that misses stay misses: {reason}"
+                "The cache server refuses to store values, so every miss is answered by its handler: {reason}"
             );
         }
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), reason));

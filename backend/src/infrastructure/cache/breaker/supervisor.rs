@@ -45,15 +45,14 @@ impl Supervisor {
         supervisor
     }
 
-    /// Ends the supervisor, delivers the pending deletions and leaves the namespace, until a time at
-    /// most.
+    /// Ends the supervisor, delivers the pending deletions and leaves the namespace. Returns at `until` at the latest.
     pub(in crate::infrastructure::cache) async fn stop(
         &self,
         backend: &Arc<GuardedBackend>,
         until: std::time::Instant,
     ) {
         self.0.abort();
-        // Deletions that it was delivering are pending again when it has ended.
+        // When the task has ended, the deletions that it was delivering are pending again.
         while !self.0.is_finished() && std::time::Instant::now() < until {
             sleep(PAUSE).await;
         }
@@ -74,7 +73,7 @@ async fn supervise(backend: Arc<GuardedBackend>, joined: Option<RollCall>) {
     loop {
         match backend.availability() {
             Availability::Unavailable => {
-                // The first probe after an available time comes at once.
+                // The first probe of an outage comes at once.
                 if met_outage {
                     sleep_until(probe_at).await;
                 }
@@ -97,7 +96,7 @@ async fn supervise(backend: Arc<GuardedBackend>, joined: Option<RollCall>) {
                 met_outage = false;
                 let _ = timeout(backend.intervals.confirm, backend.health.changed()).await;
                 if backend.availability() == Availability::Ready {
-                    // Confirmed meanwhile, so that the lease goes on.
+                    // The generation is confirmed meanwhile, so that the lease does not end.
                     let _ = confirm(&backend).await;
                 }
             }
@@ -105,12 +104,11 @@ async fn supervise(backend: Arc<GuardedBackend>, joined: Option<RollCall>) {
     }
 }
 
-/// Tries to recover an unavailable backend. Tries a second time at once if the first attempt fails: it
-/// may have used connections that were made during the outage and have died unnoticed since, and other
-/// instances wait no longer than this one's grace.
+/// Tries to recover an unavailable backend. If the first attempt fails, a second one follows at once: the first one may
+/// have used connections that died during the outage, and other instances wait for this one no longer than its grace.
 async fn probe(backend: &Arc<GuardedBackend>) -> Option<RollCall> {
     for _ in 0..2 {
-        // Its error is in the log already, at most once a second.
+        // `recover` has logged its error, at most once a second.
         if let Ok(call) = recover(backend).await {
             return Some(call);
         }
@@ -122,7 +120,8 @@ async fn probe(backend: &Arc<GuardedBackend>) -> Option<RollCall> {
 async fn call_roll(backend: &GuardedBackend) -> Option<RollCall> {
     let incidents = backend.health.incidents();
     match visit(backend, Intent::CallRoll).await {
-        // A failure since then may be one that another instance has had too, after its answer.
+        // A failure since the question counts: another instance may have failed at the same moment, after it had
+        // answered.
         Ok(record) if backend.health.incidents() == incidents => {
             backend
                 .health
@@ -160,7 +159,7 @@ async fn follow(backend: &GuardedBackend, call: RollCall) {
                 "instances do not answer: they have ended or cannot reach the cache, so all entries from before are distrusted"
             );
             // If it fails, the next round repeats it.
-            let _ = visit(backend, Intent::StrikeOff(&instances)).await;
+            let _ = visit(backend, Intent::RemoveInstances(&instances)).await;
         }
     }
 }
@@ -198,7 +197,7 @@ fn react(backend: &GuardedBackend, error: &VisitError) {
             );
             backend.health.set_availability(Availability::Unavailable);
         }
-        // Flushed or evicted: absent entries are not stale, but other instances may hold pending
+        // The record was flushed or evicted. Absent entries are not stale, but other instances may hold pending
         // deletions.
         VisitError::NoRecord => backend.health.doubt(),
         VisitError::Contested | VisitError::Unavailable(_) => {}

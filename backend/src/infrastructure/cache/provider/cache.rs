@@ -1,7 +1,7 @@
 //! The cache for services, jobs, scripts and start-up (C22–C24, C51).
 //!
-//! Come here to see how it is built, and the operations for services. The work of an operation is in
-//! `provider`.
+//! Come here to see how the cache is built, and which operations services have. How an operation works is in
+//! `provider`, not here.
 //!
 //! ```no_run
 //! # async fn example(cache: &backend::infrastructure::cache::Cache) -> Result<(), backend::infrastructure::cache::CacheError> {
@@ -126,8 +126,8 @@ impl Cache {
         }
     }
 
-    /// The number of entries since the start that were found stale by running their handlers again
-    /// (`CACHE_VERIFY_PERCENT`, C50). Each is an error in the log, and is deleted.
+    /// The number of stale entries that were found since the start by running handlers again (`CACHE_VERIFY_PERCENT`,
+    /// C50). Each of them was logged as an error and deleted.
     #[must_use]
     pub fn stale_entries_found(&self) -> u64 {
         self.shared.verification.stale_entries()
@@ -149,8 +149,8 @@ impl Cache {
         }
     }
 
-    /// The reason that the default backend, although available, does not do everything. `None` where it
-    /// does, or where [`Cache::health`] reports more.
+    /// The reason that the default backend is available but does not work completely: for example it is full. `None`
+    /// where it works, and where [`Cache::health`] reports an outage.
     #[must_use]
     pub fn shortfall(&self) -> Option<String> {
         let registered = self.shared.backend(None)?;
@@ -162,7 +162,8 @@ impl Cache {
         self.default_provider().get(key).await
     }
 
-    /// Stores a value. Without an expiration, it is kept for `DEFAULT_CACHE_EXPIRATION`.
+    /// Stores a value as JSON. Without an expiration it is kept for `DEFAULT_CACHE_EXPIRATION` seconds. The shortest
+    /// expiration is one millisecond.
     pub async fn set<T: Serialize + ?Sized>(
         &self,
         key: &str,
@@ -202,14 +203,15 @@ impl Cache {
         self.default_provider().clear().await
     }
 
-    /// Adds one to a counter that all instances share, in one round trip and atomically. It begins with the first one and
-    /// ends after the expiration, however often it is counted. Counters and keys have names of their own. While the backend is
-    /// unavailable this is an error at once; a server that needs room may let a counter go before its time.
+    /// Adds one to a counter that all instances share, atomically and in one round trip. The first call starts the
+    /// counter at 1. The counter ends when `expiration` has passed since the first call; later calls do not prolong it.
+    /// A counter and a key of the same name are two things. While the backend is unavailable, this is an error at once.
+    /// A server that needs room may remove a counter before its end.
     pub async fn increment(&self, name: &str, expiration: Duration) -> Result<Count, CacheError> {
         self.default_provider().increment(name, expiration).await
     }
 
-    /// Takes one back from a counter, but not below 0.
+    /// Subtracts one from a counter, but not below 0. An absent counter stays absent.
     pub async fn decrement(&self, name: &str) -> Result<(), CacheError> {
         self.default_provider().decrement(name).await
     }

@@ -1,7 +1,7 @@
 //! Changes that come from outside: which invalidations belong to one, and their delivery (C53, C54).
 //!
-//! Come here to see how changes become invalidations. Where changes come from is no matter of the cache: see
-//! `ChangeFeed`. How a plan is carried out stands in `invalidate`.
+//! Come here to see how changes become invalidations. Changes come from a feed outside the cache: see `ChangeFeed`. How
+//! a plan is carried out is in `invalidate`, not here.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -18,8 +18,8 @@ use crate::infrastructure::cache::policy::{Changes, CompiledPolicy, WritePlan};
 pub struct Change {
     /// The kind that a module declares with [`Changes::of`].
     pub kind: String,
-    /// Names and values, the old ones and the new ones; a name may stand more than once. `None`: everything of the kind
-    /// changed.
+    /// Names with values, both the old and the new ones, so a name may occur more than once. `None` where everything of
+    /// the kind has changed.
     pub arguments: Option<Vec<(String, String)>>,
 }
 
@@ -53,7 +53,7 @@ impl Cache {
         }
     }
 
-    /// Has every write wait for the feed, and every recovery of a backend. The first feed stays.
+    /// Makes every write and every recovery of a backend wait for the feed. A second call changes nothing.
     pub fn attach_feed(&self, feed: &Arc<dyn ChangeFeed>) {
         for registered in self.shared.backends() {
             registered.backend.attach_feed(feed);
@@ -71,7 +71,7 @@ impl Deliveries {
     /// is unavailable keeps its deletions, as after a write (C35).
     pub async fn deliver(&self, changes: &[Change]) -> Result<(), CacheError> {
         let mut plan = WritePlan::default();
-        // Each fault of a kind is one line for all changes that are delivered together.
+        // One line in the log for each fault of a kind, not for each change.
         let mut reported = HashSet::new();
         for change in changes {
             if let Err(fault) = self.add(change, &mut plan)
@@ -96,7 +96,7 @@ impl Deliveries {
         self.carry_out(&plan).await
     }
 
-    /// Adds what a change invalidates; an error is a fault of the module, in a sentence for the log.
+    /// Adds the invalidations of a change. The error is a mistake in the module, as a sentence for the log.
     fn add(&self, change: &Change, plan: &mut WritePlan) -> Result<(), String> {
         let Some(arguments) = &change.arguments else {
             plan.everything = true;
@@ -143,7 +143,7 @@ impl Deliveries {
             if let Some(unavailable) = carried.unavailable {
                 return Err(unavailable.into());
             }
-            // A new generation that could not be set is kept by this process alone.
+            // The pending generation is known to this process alone, so the feed must deliver the change again.
             if registered.backend.availability() == Availability::Unavailable {
                 return Err(Unavailable("the breaker is open".to_owned()).into());
             }

@@ -43,7 +43,7 @@ pub struct Computation<'a> {
     expiration: Option<Duration>,
 }
 
-/// Here and not beside the other methods of the provider, since a computation uses those.
+/// This is here and not in `provider`, because a computation uses the methods there.
 impl<'a> Provider<'a> {
     /// See [`Cache::computation`](super::Cache::computation).
     pub fn computation(&self, key: &'a str) -> Computation<'a> {
@@ -74,7 +74,7 @@ impl<'a> Computation<'a> {
         self
     }
 
-    /// The stored value, or else the computed value, which is then stored.
+    /// The stored value. Where there is none, the computation runs and its value is stored.
     ///
     /// - The computation of one key runs once at a time: other tasks of this process wait for it, other
     ///   processes for at most `CACHE_COLLAPSE_WAIT_MS` (C34).
@@ -256,7 +256,7 @@ async fn spawned<T: Send + 'static>(future: impl Future<Output = T> + Send + 'st
         Ok(output) => output,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => resume_unwind(panic),
-            // The runtime ends, and with it all its tasks, this one too.
+            // The runtime is ending, and this task ends with it.
             Err(_) => std::future::pending().await,
         },
     }

@@ -61,7 +61,7 @@ impl Shared {
     /// Registers a task until the result is dropped. The end of the process waits for registered tasks.
     /// `None` where the process accepts no more tasks.
     pub(in crate::infrastructure::cache) fn begin_task(&self) -> Option<TaskTrackerToken> {
-        // Counted first: a tracker that is closed later waits for it.
+        // The token comes first: a tracker that is closed after it waits for it.
         let task = self.tasks.token();
         (!self.tasks.is_closed()).then_some(task)
     }

@@ -14,12 +14,12 @@ use super::cache::Cache;
 const PAUSE: Duration = Duration::from_millis(10);
 
 impl Cache {
-    /// Waits until no write, refresh or deletion is under way, until a time at most. Afterwards writes
-    /// are refused with 503. The number of unfinished tasks is logged. Call this before the workers end,
-    /// since their tasks end with them.
+    /// Waits until no write, refresh or deletion is under way. Returns at `until` at the latest. Afterwards writes are
+    /// refused with 503. The number of unfinished tasks is logged. Call this before the workers end, since their tasks
+    /// end with them.
     pub async fn finish_tasks(&self, until: Instant) {
         let tasks = &self.shared.tasks;
-        // Not refused before: open connections may still bring requests.
+        // Writes are not refused until then, because open connections may still bring requests.
         while !tasks.is_empty() && Instant::now() < until {
             sleep(PAUSE).await;
         }
@@ -32,9 +32,8 @@ impl Cache {
         }
     }
 
-    /// Delivers pending deletions and leaves the namespace, until a time at most, so that the next
-    /// process begins with hits. The log names deletions that could not be delivered. Do not use this
-    /// cache afterwards.
+    /// Delivers pending deletions and leaves the namespace, so that the next process begins with hits. Returns at
+    /// `until` at the latest. The log names deletions that could not be delivered. Do not use this cache afterwards.
     pub async fn leave(&self, until: Instant) {
         let leaving = self
             .shared

@@ -1,7 +1,6 @@
 //! The share of hits whose handlers run again, and the number of entries that were found stale (C50).
 //!
-//! Come here for the share, the bounds and the counter. The comparison itself is in
-//! `middleware::verify`.
+//! Come here to change the share, the bounds or the counter. The comparison is in `middleware::verify`, not here.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,9 +20,10 @@ pub(in crate::infrastructure::cache) struct Verification {
     /// The entries that are being compared, [`AT_A_TIME`] at most.
     running: Mutex<Vec<ValueId>>,
     stale_entries: AtomicU64,
-    /// The time that a difference must last. The longest deletion that a writer waits for, on any instance, has ended by
-    /// then: a different answer can no longer be explained by a deletion under way. A write is reported whose handler goes
-    /// on for longer than this after its commit: clients have got the old answer for as long.
+    /// The time between two comparisons of one entry. It is the longest time that a write waits for its deletions on
+    /// any instance, so a difference that lasts for longer is not explained by a deletion under way. A write whose
+    /// handler runs for longer than this after its commit is reported too, because clients got the old answer all that
+    /// time.
     pub(in crate::infrastructure::cache) settling_time: Duration,
 }
 

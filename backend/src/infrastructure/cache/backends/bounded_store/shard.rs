@@ -12,8 +12,7 @@ use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
 
 /// The bytes that `Bytes` allocates when it is shared for the first time.
 const SHARED_BYTES: usize = 32;
-/// When the places run out, they grow by this fraction (one in so many). Doubling would leave half of
-/// them empty.
+/// When all places are taken, one eighth of their number is added. Doubling would leave half of the places empty.
 const GROWTH: usize = 8;
 
 /// A value in the store.
@@ -39,8 +38,8 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// A copy, since the value may be a slice of larger bytes, which would stay in memory with it.
-    /// `None` where the key is too long.
+    /// An entry with a copy of the value. The value may be a slice of a larger buffer, and without the copy that buffer
+    /// would stay in memory. `None` where the key is too long.
     pub(super) fn copy(key: &str, value: &[u8], stamp: u64, expires: u64) -> Option<Self> {
         Some(Self {
             key_bytes: u32::try_from(key.len()).ok()?,
@@ -86,7 +85,7 @@ pub(super) fn content_bytes(length: usize) -> usize {
 #[derive(Debug)]
 enum Place {
     Taken(Entry),
-    /// With the index of the next free place.
+    /// A free place, with the index of the next free one.
     Free(Option<usize>),
 }
 
@@ -132,7 +131,7 @@ impl Shard {
         self.entry(self.locate(hash, key)?)
     }
 
-    /// Puts the entry in the place of its key, or in a free place; answers the place.
+    /// Puts the entry in the place of its key, or in a free place. Returns the place.
     pub(super) fn put(&mut self, hash: u64, mut entry: Entry, key: &str) -> usize {
         self.content_bytes += entry.bytes();
         if let Some(place) = self.locate(hash, key) {
@@ -167,13 +166,13 @@ impl Shard {
         place
     }
 
-    /// Removes the key's entry; answers whether there was one.
+    /// Removes the entry of the key. Returns whether there was one.
     pub(super) fn remove(&mut self, hash: u64, key: &str) -> bool {
         let place = self.locate(hash, key);
         place.is_some_and(|place| self.vacate(place))
     }
 
-    /// Removes the entries with matching keys; answers their number.
+    /// Removes the entries with matching keys. Returns their number.
     pub(super) fn remove_where(&mut self, is_wanted: impl Fn(&str) -> bool) -> usize {
         let mut removed = 0;
         for place in 0..self.places.len() {
@@ -185,8 +184,8 @@ impl Shard {
         removed
     }
 
-    /// Goes round, once at most, until an entry is evicted. The entry in the place `spared` is skipped,
-    /// and so are entries that were read since the last round. Answers whether an entry was evicted.
+    /// Moves the hand until an entry is evicted, for one round at most. The entry in the place `spared` is skipped, and
+    /// so are entries that were read since the last round. Returns whether an entry was evicted.
     pub(super) fn evict(&mut self, spared: Option<usize>, now: u64) -> bool {
         for _ in 0..self.places.len() {
             let place = self.hand;

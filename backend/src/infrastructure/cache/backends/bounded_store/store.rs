@@ -36,7 +36,7 @@ use rapidhash::v3::RapidSecrets;
 
 use super::shard::{Entry, Kept, Shard, content_bytes, hash_of};
 
-/// This many locks are enough: threads seldom wait for each other.
+/// The most shards, each with a lock. With 16, threads seldom wait for each other.
 const MAX_SHARDS: usize = 16;
 /// The smallest shard in bytes. A smaller one would not have enough entries for the hand to choose from.
 const MIN_SHARD_BYTES: usize = 1 << 20;
@@ -97,7 +97,7 @@ impl Store {
         });
         if has_expired {
             self.change(own, |shard| {
-                // Looked up again: between the locks it may have been replaced.
+                // The entry is looked up again, because it may have been replaced between the two locks.
                 if shard
                     .find(hash, key)
                     .is_some_and(|entry| entry.has_expired(now))
@@ -109,9 +109,9 @@ impl Store {
         kept
     }
 
-    /// Puts a copy of the value under the key if the condition holds for the number of the present value
-    /// (`None` without one), and answers whether it did. The key cannot change between the two. The
-    /// condition must not use the store.
+    /// Puts a copy of the value under the key if the condition holds for the number of the present value (`None` for an
+    /// absent key). Returns whether it was put. The key does not change between the check and the change. The condition
+    /// must not use the store, which is locked.
     pub(in crate::infrastructure::cache::backends) fn put_if(
         &self,
         key: &str,
@@ -150,8 +150,7 @@ impl Store {
         self.change(self.shard_of(hash), |shard| shard.remove(hash, key));
     }
 
-    /// Removes all values with matching keys, and answers their number. Values that were put before the
-    /// call are included.
+    /// Removes all values with matching keys that were put before the call. Returns their number.
     pub(in crate::infrastructure::cache::backends) fn remove_where(
         &self,
         is_wanted: impl Fn(&str) -> bool,
@@ -166,7 +165,7 @@ impl Store {
     pub(in crate::infrastructure::cache::backends) fn clear(&self) {
         for index in 0..self.shards.len() {
             let empty = Shard::new(self.secrets);
-            // Freed after the lock is released.
+            // The memory is freed after the lock is released.
             drop(self.change(index, |shard| std::mem::replace(shard, empty)));
         }
     }
@@ -174,7 +173,7 @@ impl Store {
     /// Evicts entries until the bound holds, but not the entry that has just been put in this place.
     fn make_room(&self, own: usize, place: usize, now: u64) {
         let mut in_vain = 0;
-        // Twice round, since the hand skips read entries once.
+        // Two rounds, because the hand skips an entry that was read once.
         while self.bytes.load(Ordering::Relaxed) > self.max_bytes && in_vain < 2 * self.shards.len()
         {
             let turn = self.turn.fetch_add(1, Ordering::Relaxed) % self.shards.len();

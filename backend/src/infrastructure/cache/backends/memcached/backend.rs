@@ -1,8 +1,9 @@
 //! The Memcached backend.
 //!
-//! Commands go over shared connections with many of them in flight, see `connection`. The second attempt
-//! of a deletion uses the crate `memcache`, with its own client and connection, so that it shares no
-//! fault with the first. Come here to add an operation; the bytes on the wire are in `protocol`.
+//! Commands go over shared connections with many of them in flight, see `connection`. The second attempt of a deletion
+//! uses the crate `memcache`, with its own client and connection, so that it shares no fault with the first.
+//!
+//! Come here to add an operation. The bytes that are sent and received are in `protocol`, not here.
 //!
 //! Versions are the server's CAS numbers. They start again when the server restarts. A restarted server
 //! is empty and has lost the namespace's generation too, so a value that is stored with a number from
@@ -107,7 +108,8 @@ impl MemcachedBackend {
             .map(|stored| stored.version))
     }
 
-    /// Counts. Whether it was done is not known where no answer comes, so it is not repeated.
+    /// Sends a command that changes a counter. Without an answer it is unknown whether the counter was changed, so the
+    /// command is not repeated.
     async fn count(
         &self,
         question: impl FnOnce(&Connection) -> Result<Waiting, String>,
@@ -195,8 +197,8 @@ impl CacheBackend for MemcachedBackend {
         let question = |ticket: Ticket| async move {
             let connection = &ticket.connection;
             if ticket.is_second {
-                // The first attempt may still be done, and must not be followed by another. After a
-                // deletion in between, the key would be claimed again for data that was read before the
+                // The server may still carry out the first attempt, so a second attempt only reads. If it claimed too,
+                // and a deletion came between the two, the key would be claimed for data that was read before the
                 // deletion (C33).
                 return Ok(match self.look_up(key, sent_key, connection).await? {
                     Some(found) if found.value == *value => {
@@ -268,14 +270,14 @@ impl CacheBackend for MemcachedBackend {
         Err(BackendError::PatternMatchingNotSupported(self.name()))
     }
 
-    /// Does nothing: the server cannot list this cache's values, and the namespace's new generation has
+    /// Does nothing, because the server cannot list this cache's values. The new generation of the namespace has
     /// already ended all of them.
     async fn clear(&self, _: &str) -> Result<(), BackendError> {
         Ok(())
     }
 
-    /// Always the same: a restarted server is empty and has no namespace generation. Asks on every open
-    /// connection, so that a silent one is noticed (C57).
+    /// Always the same identity: a restarted server is empty, so it has no generation of the namespace. Asks on every
+    /// open connection, so that a silent one is closed (C57).
     async fn server_identity(&self) -> Result<String, BackendError> {
         // Before the deadline of the breaker, so that a silent connection is closed.
         let deadline = self.deadline * 9 / 10;

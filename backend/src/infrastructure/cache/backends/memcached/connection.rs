@@ -1,9 +1,10 @@
-//! A connection that many requests share: commands of the same turn of the event loop leave in one
-//! write, and the answers come back in the same order.
+//! A connection that many requests share. The commands of one turn of the event loop are sent in one write, and the
+//! answers come back in the same order.
 //!
-//! A task of its own reads and writes. A request puts its command into the queue and waits for the
-//! promise of its answer. A request that is dropped changes nothing, since the answer is read in every
-//! case. Come here to change reading and writing; the bytes are in `protocol`, the order is in `queue`.
+//! A task of its own reads and writes. A request puts its command into the queue and waits for the promise of its
+//! answer. A request that is dropped changes nothing, because the answer is read in any case.
+//!
+//! Come here to change reading and writing. The bytes are in `protocol` and the order is in `queue`, not here.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -97,12 +98,12 @@ impl Connection {
         self.ask(|queue| queue.delete(key))
     }
 
-    /// Adds one to a counter that has this lifetime if it begins now.
+    /// Adds one to a counter. A new counter gets this lifetime, in seconds.
     pub(super) fn increment(&self, key: &Key<'_>, lifetime: u64) -> Result<Waiting, String> {
         self.ask(|queue| queue.increment(key, lifetime))
     }
 
-    /// Takes one from a counter.
+    /// Subtracts one from a counter.
     pub(super) fn decrement(&self, key: &Key<'_>) -> Result<Waiting, String> {
         self.ask(|queue| queue.decrement(key))
     }
@@ -122,8 +123,7 @@ impl Connection {
         }
         let was_empty = shared.queue.is_empty();
         let waiting = question(&mut shared.queue)?;
-        // The first command wakes the task. The other commands of this turn are in the queue when the
-        // task runs.
+        // The first command of a turn wakes the task. The others are in the queue when the task runs.
         if was_empty && let Some(task) = &shared.task {
             task.wake_by_ref();
         }
@@ -140,7 +140,7 @@ pub(super) fn drive(
     connection: Arc<Connection>,
     stream: TcpStream,
 ) -> impl Future<Output = ()> + Send {
-    // Made here and not at the first poll: waiting requests get an error even if the task is never
+    // The task is made here and not at the first poll. So waiting requests get an error even if the task is never
     // polled.
     let task = Task {
         connection,
@@ -215,7 +215,7 @@ impl Task {
             }
             let rest = &self.commands[self.written..];
             match ready!(Pin::new(&mut self.stream).poll_write(context, rest)) {
-                Ok(0) => return Poll::Ready("the connection takes nothing more".to_owned()),
+                Ok(0) => return Poll::Ready("the connection accepts no more bytes".to_owned()),
                 Ok(length) => self.written += length,
                 Err(error) => return Poll::Ready(error.to_string()),
             }
@@ -247,9 +247,9 @@ impl Task {
             match take_answer(&mut self.received).map_err(|surprise| surprise.to_string())? {
                 Received::Answer(answer) => {
                     let command = self.sent.pop_front();
-                    let command = command.ok_or("the server said something without being asked")?;
+                    let command = command.ok_or("the server sent an answer without a command")?;
                     if !command.is_answered_by(answer.opaque, &answer.content) {
-                        return Err("the server answered something else than was asked".to_owned());
+                        return Err("the server's answer belongs to another command".to_owned());
                     }
                     command.promise().keep(Ok(answer.content));
                     answers += 1;
@@ -269,8 +269,7 @@ impl Task {
     }
 }
 
-/// However the task ends, with its runtime too: all waiting requests get an error, and no more commands
-/// are accepted.
+/// When the task ends, for any reason, all waiting requests get an error, and no more commands are accepted.
 impl Drop for Task {
     fn drop(&mut self) {
         let mut shared = self.connection.shared();

@@ -31,7 +31,7 @@ pub(super) struct MemcachedConnector {
 impl Connector for MemcachedConnector {
     type Connection = Arc<Connection>;
 
-    /// Resolves the address each time: the server may have moved.
+    /// The address is resolved each time, because the server may have another address now.
     async fn connect(&self) -> Result<Arc<Connection>, String> {
         let connecting = TcpStream::connect((self.host.as_str(), self.port));
         let stream = timeout(self.connect_timeout, connecting)
@@ -39,8 +39,8 @@ impl Connector for MemcachedConnector {
             .map_err(|_| "the connection takes too long".to_owned())?
             .map_err(|error| error.to_string())?;
         set_options(&stream).map_err(|error| error.to_string())?;
-        // A little less than the deadline of a command: the next command then finds a silent connection
-        // replaced.
+        // The limit of silence is nine tenths of the deadline of a command, so that the next command gets a new
+        // connection.
         let connection = Connection::new(self.operation_timeout / 10 * 9);
         tokio::spawn(drive(Arc::clone(&connection), stream));
         Ok(connection)

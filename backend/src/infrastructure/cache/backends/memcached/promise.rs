@@ -21,14 +21,13 @@ enum State {
     Kept(Outcome),
 }
 
-/// Held by the connection. A promise that is dropped is kept with an error, so that no request waits for
-/// a closed connection.
+/// The connection's side of an answer. A promise that is dropped gives an error to the waiting requests.
 pub(super) struct Promise(Arc<Mutex<State>>);
 
-/// Waits for the promised answer. May be dropped at any time: the answer is then discarded.
+/// A request's side of an answer: a future. It may be dropped at any time; the answer is then discarded.
 pub(super) struct Waiting {
     state: Arc<Mutex<State>>,
-    /// The position of this one's waker.
+    /// The position of this request's waker.
     place: Option<usize>,
 }
 
@@ -40,7 +39,7 @@ impl Promise {
         })))
     }
 
-    /// Another waiting request; `None` where there are [`MOST_WAITING`].
+    /// Adds a waiting request; `None` where [`MOST_WAITING`] wait already.
     pub(super) fn join(&self) -> Option<Waiting> {
         if let State::Open { joined, .. } = &mut *lock(&self.0) {
             if *joined == MOST_WAITING {

@@ -100,7 +100,7 @@ pub(super) fn write_store(
     commands.extend_from_slice(b"\r\n");
 }
 
-/// Appends the command that adds one to a counter, which begins with 1 and has this lifetime.
+/// Appends the command that adds one to a counter. A new counter begins with 1 and gets this lifetime.
 pub(super) fn write_increment(commands: &mut Vec<u8>, key: &Key<'_>, lifetime: u64, opaque: u64) {
     commands.extend_from_slice(b"ma ");
     key.write(commands);
@@ -109,7 +109,7 @@ pub(super) fn write_increment(commands: &mut Vec<u8>, key: &Key<'_>, lifetime: u
     commands.extend_from_slice(b"\r\n");
 }
 
-/// Appends the command that takes one from a counter that is there; the server stops at 0.
+/// Appends the command that subtracts one from a counter. The server stops at 0 and creates no counter.
 pub(super) fn write_decrement(commands: &mut Vec<u8>, key: &Key<'_>, opaque: u64) {
     commands.extend_from_slice(b"ma ");
     key.write(commands);
@@ -226,7 +226,7 @@ pub(super) fn take_answer(received: &mut BytesMut) -> Result<Received, Surprise>
         }
         let value = received.split_to(whole).freeze();
         let value = value.slice(begin..begin + length);
-        // Only counters are asked for with the time that they have left.
+        // Only the commands for counters ask for the remaining time.
         let content = match tokens.seconds {
             Some(seconds) => Content::Counter(
                 number(value.trim_ascii())
@@ -279,7 +279,7 @@ impl Tokens {
             match token.split_first() {
                 Some((b'O', digits)) => tokens.opaque = Some(number(digits)?),
                 Some((b'c', digits)) => tokens.number = Some(number(digits)?),
-                // `t-1` is for ever, which no counter of ours is.
+                // `t-1` means no expiry. The counters of this cache always have one.
                 Some((b't', digits)) => tokens.seconds = Some(number(digits).unwrap_or_default()),
                 _ => {}
             }

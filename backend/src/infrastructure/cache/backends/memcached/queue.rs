@@ -59,9 +59,9 @@ impl Sent {
 pub(super) struct Queue {
     bytes: Vec<u8>,
     commands: Vec<Sent>,
-    /// Look-ups among them, by key. Another look-up of the key may share the command, since it is sent
-    /// later. A command that was already sent may not be shared: its answer may be from before a write
-    /// that was acknowledged meanwhile (C33).
+    /// The look-ups among the waiting commands, by key. A second look-up of the key shares a command that is not sent
+    /// yet. It never shares a command that was sent, because the answer may be from before a write that was
+    /// acknowledged meanwhile (C33).
     look_ups: HashMap<String, usize>,
     last_opaque: u64,
     /// The number of commands without an answer, written or not.
@@ -107,14 +107,14 @@ impl Queue {
         })
     }
 
-    /// Adds one to a counter that has this lifetime if it begins now.
+    /// Adds one to a counter. A new counter gets this lifetime, in seconds.
     pub(super) fn increment(&mut self, key: &Key<'_>, lifetime: u64) -> Result<Waiting, String> {
         self.push(Kind::Count, |bytes, opaque| {
             write_increment(bytes, key, lifetime, opaque);
         })
     }
 
-    /// Takes one from a counter.
+    /// Subtracts one from a counter.
     pub(super) fn decrement(&mut self, key: &Key<'_>) -> Result<Waiting, String> {
         self.push(Kind::Count, |bytes, opaque| {
             write_decrement(bytes, key, opaque);
@@ -172,7 +172,7 @@ impl Queue {
         self.look_ups.clear();
     }
 
-    /// Counts so many answers.
+    /// Records that this number of answers has arrived.
     pub(super) fn heard(&mut self, answers: usize) {
         self.unanswered = self.unanswered.saturating_sub(answers);
         self.silent_since = self.awaits_answers().then(Instant::now);

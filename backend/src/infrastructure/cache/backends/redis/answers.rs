@@ -12,11 +12,11 @@ use crate::infrastructure::cache::backends::contract::{BackendError, Found, Vers
 use crate::infrastructure::cache::backends::head::{HEAD_BYTES, MAGIC};
 use crate::infrastructure::cache::backends::lanes::Place;
 
-/// Errors of a server that has no data, refuses the login, or is read-only. Another server may have
-/// taken its place behind the same name, or a proxy may have replaced the connection behind it: all
-/// connections are closed, so that new ones lead to the right server and log in.
+/// The codes of errors of a server that has no data, refuses the login, or is read-only. Another server may have taken
+/// its place behind the same name, or a proxy may have replaced its connection to the server. So all connections are
+/// closed, and new ones lead to the right server and log in.
 const ELSEWHERE: [&str; 5] = ["READONLY", "LOADING", "MASTERDOWN", "NOAUTH", "CLUSTERDOWN"];
-/// Errors of an available server that stores no new value: full, or unable to save or replicate.
+/// The codes of errors of an available server that stores no new value: it is full, or cannot save or replicate.
 const FULL: [&str; 3] = ["OOM", "MISCONF", "NOREPLICAS"];
 
 /// The meaning of an error. An error of the connection closes all connections, since the others are

@@ -39,7 +39,7 @@ type Batch = HashMap<String, Vec<oneshot::Sender<Answer>>>;
 #[derive(Clone)]
 pub(super) struct Lookups {
     lanes: Lanes,
-    /// The look-ups that have not left yet, for each thread.
+    /// The look-ups that are not sent yet, for each thread.
     waiting: Arc<[Mutex<Batch>]>,
     deadline: Duration,
 }
@@ -56,7 +56,7 @@ impl Lookups {
 
     /// The value under the key, or an error after the deadline. All look-ups of a batch share one timer.
     pub(super) async fn get(&self, key: &str) -> Answer {
-        // Only the end of the runtime leaves a look-up without an answer.
+        // A look-up has no answer only where the runtime has ended.
         let given_up = |_| Err(BackendError::no_answer_within(self.deadline));
         self.join(key).await.unwrap_or_else(given_up)
     }
@@ -76,13 +76,13 @@ impl Lookups {
         let full = is_full.then(|| mem::take(&mut *waiting));
         drop(waiting);
         if is_first || is_full {
-            let departure = Departure {
+            let sending = Sending {
                 lookups: self.clone(),
                 thread,
-                has_left: false,
+                is_sent: false,
             };
-            // A task of its own: the first request may end while the others still wait.
-            tokio::spawn(departure.run(full));
+            // The batch is sent by a task of its own, because the first request may end while the others still wait.
+            tokio::spawn(sending.run(full));
         }
         receiver
     }
@@ -131,28 +131,28 @@ fn deliver(answer: &Answer, waiting: Vec<oneshot::Sender<Answer>>) {
     }
 }
 
-/// A batch about to leave.
-struct Departure {
+/// A batch that will be sent at the end of the turn.
+struct Sending {
     lookups: Lookups,
     thread: usize,
-    has_left: bool,
+    is_sent: bool,
 }
 
-impl Departure {
-    /// Takes a full batch, or otherwise the look-ups so far.
+impl Sending {
+    /// Sends the full batch, or otherwise the look-ups so far.
     async fn run(mut self, full: Option<Batch>) {
         let batch = full.unwrap_or_else(|| mem::take(&mut *self.lookups.waiting(self.thread)));
-        self.has_left = true;
+        self.is_sent = true;
         if !batch.is_empty() {
             self.lookups.ask(batch).await;
         }
     }
 }
 
-impl Drop for Departure {
-    /// If the runtime ends before the batch has left, no more requests join it.
+impl Drop for Sending {
+    /// If the runtime ends before the batch is sent, no more requests join it.
     fn drop(&mut self) {
-        if !self.has_left {
+        if !self.is_sent {
             self.lookups.waiting(self.thread).clear();
         }
     }

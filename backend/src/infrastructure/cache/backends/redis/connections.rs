@@ -1,9 +1,10 @@
 //! Making a connection to Redis.
 //!
-//! A pooled connection for every operation would cost one more round trip, since the pool pings recycled
-//! connections. So connections are taken out of the pool permanently, and their clones are shared:
-//! commands that are sent at the same time share a packet. Come here for socket options and connect
-//! timeouts. When a connection is replaced is decided in `backends::lane`.
+//! A pooled connection for every operation would cost one more round trip, since the pool pings recycled connections.
+//! So connections are taken out of the pool permanently, and their clones are shared: commands that are sent at the
+//! same time share a packet.
+//!
+//! Come here for socket options and connect timeouts. When a connection is replaced is decided in `backends::lane`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,7 +52,7 @@ impl RedisConnector {
             Manager::new_with_config(address, connection).map_err(BackendError::unavailable)?;
         let pool = Pool::builder(manager)
             .config(PoolConfig {
-                // It holds connections that are being made. Finished ones are taken out.
+                // The pool holds only connections that are being made. Finished ones are taken out.
                 max_size: (options.redis.pool_size + 1).saturating_mul(ATTEMPTS_OF_A_LANE),
                 timeouts: Timeouts {
                     wait: Some(connect_timeout),

@@ -1,6 +1,6 @@
-//! Counters: added to and taken from in one round trip, atomically.
+//! Counters: each change is one script, so it is atomic and takes one round trip.
 //!
-//! Come here when attempts are counted wrongly. What is counted, and what the number means, is decided by the caller.
+//! Come here when a counter has a wrong value. What is counted is decided by the caller, not here.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::answers::{failed, milliseconds};
 use super::connections::Lanes;
 use crate::infrastructure::cache::backends::contract::{BackendError, Count};
 
-/// Adds one. A counter without an end, which a server may be left with, gets one: no client is refused forever.
+/// Adds one. A counter without an expiry gets one. Otherwise a client could be refused for ever.
 const INCREMENT: &str = "\
 local count = redis.call('INCR', KEYS[1])
 local remaining = redis.call('PTTL', KEYS[1])
@@ -20,7 +20,7 @@ if remaining < 0 then
 end
 return {count, remaining}";
 
-/// Takes one back from a counter that is there.
+/// Subtracts one from a counter, but not below 0 and not from an absent one.
 const DECREMENT: &str = "\
 local count = redis.call('GET', KEYS[1])
 if count and tonumber(count) > 0 then
@@ -44,7 +44,7 @@ pub(super) async fn increment(
     })
 }
 
-/// Takes one back from a counter.
+/// Subtracts one from a counter.
 pub(super) async fn decrement(
     lanes: &Lanes,
     deadline: Duration,
@@ -55,7 +55,8 @@ pub(super) async fn decrement(
         .map(drop)
 }
 
-/// The text and not its hash: so short that a second round trip for a server that does not know it costs more.
+/// The script is sent as text and not by its hash. It is short, and a hash that the server does not know would cost a
+/// second round trip.
 fn script(text: &str, key: &str) -> Cmd {
     let mut call = redis::cmd("EVAL");
     call.arg(text).arg(1).arg(key);
@@ -64,7 +65,7 @@ fn script(text: &str, key: &str) -> Cmd {
 
 async fn run(lanes: &Lanes, deadline: Duration, call: &Cmd) -> Result<(u64, u64), BackendError> {
     let mut ticket = lanes.of_thread().await?;
-    // Whether it was done is not known where no answer comes, so it is not repeated.
+    // Without an answer it is unknown whether the counter was changed, so the command is not repeated.
     let answer = call.query_async::<(u64, u64)>(&mut ticket.connection);
     let answer = lanes.watched(ticket.place, deadline / 2, answer);
     answer

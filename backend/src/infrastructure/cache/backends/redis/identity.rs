@@ -1,8 +1,8 @@
 //! The identity of the server process, and whether it is writable: without `INFO`, which many access
 //! lists deny (C59).
 //!
-//! Come here when a restarted or replaced server is trusted, or an unchanged one is not. The breaker
-//! decides the consequences of an answer; none are here.
+//! Come here when a restarted or replaced server is trusted, or an unchanged one is not. The consequences of an answer
+//! are decided in the breaker, not here.
 //!
 //! # How a process is recognised
 //!

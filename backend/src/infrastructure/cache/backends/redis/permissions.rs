@@ -1,7 +1,7 @@
 //! Missing permissions of the Redis user: each is logged once, with its command (C59).
 //!
-//! Come here to change how such a refusal is reported. The sender of the command decides the
-//! consequences.
+//! Come here to change how such a refusal is reported. The consequences are decided where the command was sent, not
+//! here.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! Storing values: conditionally, and without a key missing in the index of a pattern.
+//! Storing values, under a condition or not. Each stored key is entered in the index of patterns.
 //!
 //! Come here when a value is not stored, or is stored over another one. The proof that the index misses
 //! no key is in `patterns::index`; the order of the commands here is part of that proof.
@@ -113,8 +113,8 @@ impl Setter {
         let (get, setting, value) = (&get, &setting, &value);
         let question = |mut ticket: Ticket| async move {
             if ticket.is_second {
-                // The first attempt may still be done, and must not be followed by another. After a
-                // deletion in between, the key would be claimed again for data that was read before the
+                // The server may still carry out the first attempt, so a second attempt only reads. If it claimed too,
+                // and a deletion came between the two, the key would be claimed for data that was read before the
                 // deletion (C33).
                 let answers = get.query_async::<Vec<Value>>(&mut ticket.connection).await;
                 let answers = answers.map_err(|error| failed(&self.lanes, ticket.place, error));
@@ -166,7 +166,7 @@ impl Setter {
         answered.map_err(BackendError::unavailable)
     }
 
-    /// The same. An unloaded script is an answer here, not an error.
+    /// The same as [`Self::run`], with the server's answers. An unloaded script is an answer here, not an error.
     async fn run_answered(
         &self,
         key: &str,
@@ -189,7 +189,7 @@ impl Setter {
     fn setting<'a>(&self, key: &'a str, mut commands: Pipeline) -> Setting<'a> {
         let index = self.index.of_key(key);
         if let Some(index) = &index {
-            // Checked after the key is stored. Cheaper than the script: mostly there is no index.
+            // The check comes after the key is stored. It is cheaper than the script, and mostly there is no index.
             commands.cmd("EXISTS").arg(index);
         }
         // Each answer is read by itself: a full server refuses to store, but still reads.

@@ -1,4 +1,5 @@
-//! Redis with a near cache in front: reads are answered from it, and changes remove keys from it.
+//! Redis with a near cache in front. A read is answered from the near cache if possible, and a change removes its keys
+//! there.
 //!
 //! Come here to change an operation with a near cache. The rules of the near cache are in `values`.
 
@@ -44,14 +45,14 @@ impl NearBackend {
         })
     }
 
-    /// Runs a change. The keys are removed before it and after it.
+    /// Runs a change. Its keys are removed from the near cache before it and after it.
     async fn change<T>(&self, keys: &[String], change: impl Future<Output = T>) -> T {
         let removal = RemoveOnDrop {
             near: &self.near,
             keys,
         };
         removal.now();
-        // If this is dropped, the change may still reach the server, so the keys are removed then too.
+        // If this future is dropped, the change may still reach the server, so the keys are removed then too.
         let result = change.await;
         drop(removal);
         result

@@ -1,9 +1,10 @@
 //! The connection on which the server reports changes: `CLIENT TRACKING` in broadcasting mode over
 //! RESP3, for the near cache.
 //!
-//! It is asked for a sign of life every [`HEARTBEAT`]. Without one the near cache is emptied, and stays
-//! empty until a new connection works. Come here to change how changes are received. Kept values are in
-//! `values`.
+//! The server is asked for a sign of life every [`HEARTBEAT`]. Without an answer the near cache is emptied, and stays
+//! empty until a new connection works.
+//!
+//! Come here to change how changes are received. Kept values are in `values`, not here.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -73,8 +74,8 @@ impl Tracked {
         Ok(connection)
     }
 
-    /// Returns when the connection gives no sign of life, or leads to another server than the commands,
-    /// whose changes it would not receive.
+    /// Returns when the connection gives no sign of life, or leads to another server than the commands. The changes of
+    /// that other server would not be reported here.
     async fn watch(
         &self,
         mut connection: MultiplexedConnection,

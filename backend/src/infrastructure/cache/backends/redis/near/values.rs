@@ -4,7 +4,7 @@
 //! The server reports every change under the namespace on a connection of its own (see
 //! [`super::tracking`]). Three rules keep a copy from outliving its original:
 //!
-//! 1. *A value is kept only if no change of its key was reported since before its look-up.* Each key
+//! 1. *A value is kept only if no change of its key was reported since its look-up began.* Each key
 //!    belongs to one of [`STRIPES`] counters, which every change to one of its keys moves on. The
 //!    counter is read before the server is asked and compared, under the key's lock, when the value is
 //!    kept. A change moves the counter first and then removes the key, under the same lock.
@@ -29,7 +29,7 @@ use crate::infrastructure::cache::backends::head::{HEAD_BYTES, MAGIC};
 /// The number of counters of changes. Keys share them by hash, which at worst refuses to keep a value
 /// without need.
 const STRIPES: usize = 1024;
-/// The longest time that a value is kept, should every other safeguard fail.
+/// The longest time that a value is kept. It limits the damage if the three rules have a fault.
 const LAST_RESORT: Duration = Duration::from_secs(30);
 
 /// Values of the server, kept in this process.

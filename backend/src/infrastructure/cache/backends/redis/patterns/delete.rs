@@ -74,9 +74,9 @@ impl PatternDeletions {
         let mut deleted = 0;
         if self.is_complete(index).await? {
             deleted += self.unlink_members(index, pattern, "").await?;
-            // Keys that another deletion is about to unlink, or that a killed one has left behind.
+            // These keys are being unlinked by another deletion, or a killed deletion has left them behind.
             deleted += self.unlink_members(index, pattern, index::GOING).await?;
-            // The set may have ended meanwhile, while its members were read.
+            // The set may have ended while its members were read.
             if self.is_complete(index).await? {
                 return Ok(deleted);
             }
@@ -192,7 +192,7 @@ impl PatternDeletions {
         }
     }
 
-    /// The sum of the numbers that a pipeline's commands answer.
+    /// The sum of the numbers that answer the commands of a pipeline.
     async fn sum(&self, pipeline: &Pipeline) -> Result<u64, BackendError> {
         let counts: Vec<u64> = self.run(pipeline).await?;
         Ok(counts.iter().sum())

@@ -126,7 +126,7 @@ impl PatternIndex {
     }
 }
 
-/// Adds to a pipeline: keys are entered in their set, if there is one.
+/// Adds a command to a pipeline that enters keys in their set, if there is one.
 pub(in crate::infrastructure::cache::backends::redis) fn enter(
     pipeline: &mut Pipeline,
     index: &str,
@@ -139,7 +139,7 @@ pub(in crate::infrastructure::cache::backends::redis) fn enter(
     script.ignore();
 }
 
-/// Adds to a pipeline: members are marked as going, before their keys are unlinked.
+/// Adds a command to a pipeline that marks members as going, before their keys are unlinked.
 pub(super) fn leave(pipeline: &mut Pipeline, index: &str, keys: &[impl AsRef<[u8]>]) {
     let script = pipeline.cmd("EVAL").arg(LEAVE).arg(1).arg(index);
     for key in keys {
@@ -148,7 +148,7 @@ pub(super) fn leave(pipeline: &mut Pipeline, index: &str, keys: &[impl AsRef<[u8
     script.ignore();
 }
 
-/// Adds to a pipeline: the keys are unlinked.
+/// Adds a command to a pipeline that removes the marked names of keys that were unlinked.
 pub(super) fn left(pipeline: &mut Pipeline, index: &str, keys: &[impl AsRef<[u8]>]) {
     let remove = pipeline.cmd("SREM").arg(index);
     for key in keys {
