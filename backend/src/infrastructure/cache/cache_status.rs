@@ -47,8 +47,8 @@ pub(super) enum Bypass {
     MissingArgument,
     /// The caller is unknown, but each caller has an entry of its own.
     NoCaller,
-    /// The caller was bound only while the handler ran (C45). Also where a look-up came first: the cache
-    /// must not handle such a request at all, which is the meaning of `bypass` in RFC 9211.
+    /// The caller was bound only while the handler ran (C45). This is a bypass even after a look-up: RFC 9211 says
+    /// `bypass` where the cache was configured not to handle the request.
     CallerInside,
 }
 

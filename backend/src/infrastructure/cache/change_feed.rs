@@ -5,7 +5,7 @@
 
 use async_trait::async_trait;
 
-/// Why the changes of a write are not known to be delivered: the feed's source does not answer.
+/// The error where the feed's source does not answer: it is unknown whether the changes were delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the feed of changes does not answer")]
 pub struct FeedUnavailable;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The time between two looks at a manual clock.
+/// The interval at which a waiting task reads a manual clock.
 const MANUAL_PERIOD: Duration = Duration::from_millis(1);
 
 /// The source of the cache's time.

@@ -32,7 +32,7 @@ impl RateLimit {
     }
 }
 
-/// Permits each text once. The texts name routes, so there are few. Beyond a bound none is permitted.
+/// Permits each text once. The texts name routes, so there are few. After 1000 texts none is permitted.
 #[derive(Debug, Default)]
 pub(super) struct Once(Mutex<HashSet<String>>);
 

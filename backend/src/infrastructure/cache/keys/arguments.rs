@@ -165,7 +165,7 @@ impl<'a> Arguments<'a> {
         };
         Self {
             bound,
-            // The resource id is inferred from these.
+            // The resource id is inferred from these names.
             path: named
                 .iter()
                 .map(|(name, value)| (*name, Cow::Borrowed(*value)))
@@ -195,7 +195,7 @@ impl<'a> Arguments<'a> {
     pub(in crate::infrastructure::cache) fn with_query_hash(mut self) -> Self {
         let mut normalised = String::new();
         for (name, value) in self.query {
-            // With their lengths, so that no value looks like another field.
+            // Each name and value comes with its length, so that no value looks like another field.
             let _ = write!(normalised, "{}:{name}={}:{value};", name.len(), value.len());
         }
         self.query_hash = Some(strong_hash(&normalised).to_owned());

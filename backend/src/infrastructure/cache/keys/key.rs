@@ -13,7 +13,7 @@ pub(in crate::infrastructure::cache) const GROUP: &str = "~group:";
 /// The beginning of the key of a resource's record, behind the namespace (C44).
 pub(in crate::infrastructure::cache) const RESOURCE: &str = "~resource:";
 
-/// What the key of a counter begins with, behind the namespace.
+/// The beginning of the key of a counter, behind the namespace.
 const COUNTER: &str = "~counter:";
 
 /// A key in the application's form and in the server's form.
@@ -73,7 +73,7 @@ pub(in crate::infrastructure::cache) fn group_key(group: &str) -> String {
     format!("{GROUP}{group}")
 }
 
-/// The key of a counter, where no key of a route or a service can be.
+/// The key of a counter. No route and no service has a key that begins like it.
 pub(in crate::infrastructure::cache) fn counter_key(name: &str) -> String {
     format!("{COUNTER}{name}")
 }

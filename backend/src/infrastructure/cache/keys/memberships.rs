@@ -1,7 +1,7 @@
 //! The memberships of an entry: the records of its resource and group, which a write ends, and the
 //! rights of its caller (C36, C44).
 //!
-//! Come here to see how many keys a read looks up. When a record is begun is decided in `lookup::claim`.
+//! Come here to see how many keys a read looks up. When a record is created is decided in `lookup::claim`, not here.
 
 use super::key::Key;
 

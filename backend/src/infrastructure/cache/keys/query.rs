@@ -23,7 +23,7 @@ pub(in crate::infrastructure::cache) struct QueryType {
     pub(in crate::infrastructure::cache) type_name: fn() -> &'static str,
 }
 
-/// The reason that a query gives no part of a key.
+/// The reason that a key cannot be built from a query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::infrastructure::cache) enum QueryError {
     /// The client's text does not match the type. The handler answers with an error of its own.

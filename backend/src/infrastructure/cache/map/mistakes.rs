@@ -56,7 +56,7 @@ pub(super) fn find(
     found
 }
 
-/// A write must say what it ends where answers of the same path are cached (C47).
+/// A write needs `ends` where answers of the same path are cached (C47).
 fn check_silent_write(route: &DeclaredRoute, routes: &[DeclaredRoute]) -> Option<String> {
     let is_write = ["POST", "PUT", "PATCH", "DELETE"].contains(&route.method.as_str());
     let has_cached_read = routes

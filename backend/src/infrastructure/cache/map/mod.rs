@@ -26,8 +26,8 @@ pub struct CacheMap {
 }
 
 impl CacheMap {
-    /// A map of these routes, of the policies under whose keys services store values, and of the
-    /// sentences about single declarations that are wrong.
+    /// A map of these routes. `stored` are the policies under whose keys services store values. `mistakes` are
+    /// sentences about wrong declarations that were found before.
     #[must_use]
     pub const fn new(
         routes: Vec<DeclaredRoute>,
@@ -42,7 +42,7 @@ impl CacheMap {
         }
     }
 
-    /// This map, and changes that come from outside: what they end is checked as if they were writes.
+    /// This map with recorded changes. Their invalidations are checked like those of writes.
     #[must_use]
     pub fn with_changes(mut self, changes: &[Changes]) -> Self {
         self.changes.extend(changes);

@@ -17,7 +17,7 @@ pub enum RequiredCaller {
     Superuser,
 }
 
-/// The cache's task on a route.
+/// The use of the cache on a route.
 #[derive(Clone, Copy, Debug)]
 pub enum RoutePolicy {
     /// No caching.
@@ -37,7 +37,7 @@ pub struct DeclaredRoute {
     pub path: String,
     /// The required caller. Authentication is outside the policy.
     pub caller: RequiredCaller,
-    /// The cache's task.
+    /// The use of the cache.
     pub policy: RoutePolicy,
     /// The type of the handler, which differs for each function.
     pub handler: TypeId,

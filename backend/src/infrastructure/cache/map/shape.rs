@@ -1,4 +1,4 @@
-//! The shape of a key: what a template can give, without any values.
+//! The shape of a key: all texts that a template can give, without any values.
 //!
 //! Come here to change when two templates are the same, may give the same key, or match a glob. The templates are listed by
 //! `stored`.
@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use crate::infrastructure::cache::keys::{self, CALLER, Template, TemplatePart, is_plain};
 
-/// One piece of what a template gives.
+/// One piece of a shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Token<'a> {
     /// This byte.
@@ -20,7 +20,7 @@ enum Token<'a> {
     Any,
 }
 
-/// What a template gives.
+/// All texts that a template can give, as a sequence of pieces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Shape<'a>(Vec<Token<'a>>);
 
@@ -121,8 +121,8 @@ fn push_glob(tokens: &mut Vec<Token<'_>>, text: &str) {
     }
 }
 
-/// How far both shapes have been read, and whether the argument on the right has been read in part: what is left of a
-/// value is no argument.
+/// A position in both shapes, and whether the argument on the right has been read in part. The rest of a value is no
+/// argument.
 type Position = (usize, usize, bool);
 
 /// Two shapes, for the search for a text that has both.
@@ -131,7 +131,7 @@ struct Meeting<'a> {
     right: &'a [Token<'a>],
     /// An argument meets an argument of its kind, and nothing else.
     arguments_match_arguments: bool,
-    /// What has been tried.
+    /// The positions that have been tried.
     tried: HashSet<Position>,
 }
 

@@ -100,7 +100,7 @@ impl Sources {
         self.are_of_changes
     }
 
-    /// Where a resource id is inferred from, in a sentence.
+    /// The source of an inferred resource id, as a part of a sentence.
     pub(super) const fn origin(&self) -> &'static str {
         if self.are_of_changes {
             "the change"
@@ -109,7 +109,7 @@ impl Sources {
         }
     }
 
-    /// What has the arguments, in a sentence.
+    /// The owner of the arguments, as a part of a sentence.
     pub(super) const fn owner(&self) -> &'static str {
         if self.are_of_changes {
             "a change of this kind"
@@ -118,7 +118,7 @@ impl Sources {
         }
     }
 
-    /// What gives an argument that is missing, as a sentence.
+    /// The cure of a missing argument, as a sentence.
     pub(super) fn cure(&self, name: &str) -> String {
         if self.are_of_changes {
             format!(

@@ -76,7 +76,7 @@ pub(super) fn id_of<'a>(
             let parameters = path_parameters(&route.path).map(|(name, _)| name);
             id_among(policy, parameters)
         }
-        // A service gives the whole key by itself.
+        // A service gives the whole key, so any id is possible.
         None => id_among(policy, std::iter::empty()).or(Some(KeyId::Argument("id"))),
     }
 }

@@ -56,7 +56,8 @@ impl Fill {
         };
         let key = self.key.clone();
         let policy = Rc::clone(&self.policy);
-        // Neither stored nor given to the requests that wait: they run their own handlers.
+        // With a caller who became known only inside, the answer is neither stored nor given to the waiting requests.
+        // They run their own handlers.
         let caller_is_inside = self
             .caller
             .changed(&shared, &self.policy, response.request());

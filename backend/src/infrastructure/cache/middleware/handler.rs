@@ -1,7 +1,7 @@
 //! The route behind the middleware, and `Cache-Status` on the way out.
 //!
-//! Come here to change a step that all requests have in common. In this room, only `downstream` and
-//! `recent_headers` may be used here.
+//! Come here to change a step that all requests have in common. All files of this folder may use this one, so it uses
+//! only `downstream` and `recent_headers` of them.
 
 use std::fmt;
 use std::rc::Rc;

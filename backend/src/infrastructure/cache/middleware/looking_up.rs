@@ -1,6 +1,7 @@
-//! The look-up of a plan, and the read of a plan.
+//! From the plan of a read to its look-up.
 //!
-//! Come here to see which options of the process and of the policy they take. The protocol is in `lookup`.
+//! Come here to see which options of the process and of the policy a look-up has. The protocol is in `lookup`, not
+//! here.
 
 use std::time::Duration;
 

@@ -10,8 +10,8 @@ use crate::infrastructure::cache::keys::bound_caller;
 use crate::infrastructure::cache::policy::CompiledPolicy;
 use crate::infrastructure::cache::provider::Shared;
 
-/// A policy in a place where it cannot work. The handler does not run; the answer is 500 with this
-/// problem type.
+/// The error of a policy in a place where it cannot work. The handler does not run; the answer is 500 with this problem
+/// type.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 pub enum InvalidRequestError {
     /// A policy that invalidates more than its own key is on a route that reads (C19).

@@ -67,7 +67,7 @@ pub(super) fn begin(
         return FirstStep::Alone(Outcome::Bypass(Bypass::Unavailable), Some(plan.key));
     };
     plan.fit(registered.backend.unguarded.max_key_bytes());
-    // Whether an entry is due for an early refresh is decided by chance, and only once.
+    // An early refresh is decided by a random number, and only once: in `ask`.
     if policy.policy.freshness.early_refresh {
         return FirstStep::Ask(plan);
     }
@@ -146,8 +146,8 @@ impl Context<'_> {
                 match Box::pin(ageing.serve_stale(handler.clone(), &request)).await {
                     StaleResult::Serve(outcome) => return Ok(self.answer(request, &entry, outcome)),
                     StaleResult::Answer(answer) => return answer,
-                    // Claimed in place of the expired entry.
-                    StaleResult::Useless => Box::pin(self.decider.decide(Some(entry.id))).await,
+                    // The key is claimed in place of the expired entry.
+                    StaleResult::Unusable => Box::pin(self.decider.decide(Some(entry.id))).await,
                 }
             }
             decision => decision,

@@ -1,4 +1,4 @@
-//! Ageing entries: refreshed early, refreshed while the old answer is given, or given in place of a
+//! Entries near or past their expiry: refreshed early, refreshed while the old answer is given, or given in place of a
 //! handler's failure (C38, C39).
 //!
 //! A refresh replaces exactly the entry that it saw. If the entry is invalidated meanwhile, the refresh
@@ -41,8 +41,8 @@ pub(super) fn is_due(entry: &Entry, now: u64) -> bool {
     now as f64 + head_start >= entry.metadata.fresh_until() as f64
 }
 
-/// The deadline of a handler whose failure an old answer can replace, where `CACHE_COLLAPSE_WAIT_MS` is
-/// 0. With 0 no request waits for another instance, but a handler is not late at once.
+/// The deadline of a handler whose failure an old answer can replace, where `CACHE_COLLAPSE_WAIT_MS` is 0. With a
+/// deadline of 0 the old answer would always be given.
 const DEADLINE_WITHOUT_COLLAPSE_WAIT: Duration = Duration::from_secs(1);
 
 /// The inputs of a refresh besides the handler and the request.
@@ -62,7 +62,7 @@ pub(super) enum StaleResult {
     /// The handler's answer, or another request's.
     Answer(Result<ServiceResponse<BoxBody>, Error>),
     /// The entry cannot be used: the request goes on as with a vacant key.
-    Useless,
+    Unusable,
 }
 
 impl Ageing<'_> {
@@ -106,7 +106,7 @@ impl Ageing<'_> {
         let freshness = self.policy.policy.freshness;
         // Old answers apply to status 200 only: an expired 404 is never given.
         if self.entry.metadata.status != StatusCode::OK {
-            return StaleResult::Useless;
+            return StaleResult::Unusable;
         }
         if self.staleness() < freshness.stale_while_revalidate.saturating_mul(1000) {
             self.refresh_in_background(handler, request);
@@ -114,7 +114,7 @@ impl Ageing<'_> {
             return StaleResult::Serve(Outcome::Hit { ttl: -ttl });
         }
         if self.staleness() >= freshness.stale_if_error.saturating_mul(1000) {
-            return StaleResult::Useless;
+            return StaleResult::Unusable;
         }
         let Some(fill) = self.fill() else {
             let limit = self.handler_deadline();
@@ -138,7 +138,7 @@ impl Ageing<'_> {
             };
         };
         let fresh_request = ServiceRequest::from_request(request.request().clone());
-        // Spawned: past its deadline the handler goes on, and its answer is stored.
+        // The handler runs in a task of its own: past its deadline it continues, and its answer is stored.
         let run = async move { fill.run(handler, fresh_request).await };
         let run = rt::spawn(self.cache.shared.tasks.track_future(run.in_current_span()));
         match timeout(self.handler_deadline(), run).await {
@@ -173,7 +173,7 @@ impl Ageing<'_> {
         if self.claimant.lookup.still_holds(self.entry.id).await {
             StaleResult::Serve(Outcome::StaleIfError)
         } else {
-            StaleResult::Useless
+            StaleResult::Unusable
         }
     }
 

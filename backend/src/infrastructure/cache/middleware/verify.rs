@@ -27,7 +27,7 @@ use crate::infrastructure::cache::stored::Entry;
 /// The longest time that the comparison of one hit may take.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// A hit that is compared with what the handler answers now.
+/// A hit that is compared with the present answer of the handler.
 pub(super) struct Hit<S> {
     pub(super) cache: Cache,
     pub(super) policy: Rc<CompiledPolicy>,
@@ -49,7 +49,7 @@ where
     rt::spawn(
         async move {
             let _comparison = comparison;
-            // A handler that hangs proves nothing.
+            // A handler that hangs gives no answer to compare.
             let _ = timeout(LONGEST, hit.verify()).await;
         }
         .in_current_span(),
@@ -100,7 +100,7 @@ where
         lookup.still_holds(self.entry.id).await
     }
 
-    /// The complete answer of the handler; `None` if it proves nothing.
+    /// The complete answer of the handler; `None` if it may not be compared.
     async fn run_handler(&self) -> Option<(StatusCode, Bytes)> {
         let request = ServiceRequest::from_request(self.request.clone());
         let response = self.handler.run(request).await.ok()?;

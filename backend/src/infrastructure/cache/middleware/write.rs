@@ -71,7 +71,8 @@ where
         .map_err(|_| error::ErrorInternalServerError("the handler did not finish"))?
 }
 
-/// Waits until the changes of the write have been delivered (C54). Where that cannot be known, everything is distrusted.
+/// Waits until the changes of the write have been delivered (C54). If the feed does not answer, everything is
+/// distrusted.
 async fn deliver_changes(shared: &Shared, feed: Option<&Arc<dyn ChangeFeed>>) {
     let Some(feed) = feed else { return };
     if feed.after_write().await.is_err() {
@@ -98,8 +99,8 @@ fn effect(plan: &WritePlan) -> String {
     invalidated(kinds, plan.everything)
 }
 
-/// The process has finished its last write. A new write could be cut off between its commit and its
-/// deletion.
+/// The refusal of a write after the process has finished its last one. A new write could be cut off between its commit
+/// and its deletion.
 fn stopping(request: ServiceRequest) -> ServiceResponse<BoxBody> {
     let answer = HttpResponse::ServiceUnavailable()
         .insert_header((header::RETRY_AFTER, "1"))
@@ -108,8 +109,8 @@ fn stopping(request: ServiceRequest) -> ServiceResponse<BoxBody> {
     request.into_response(answer)
 }
 
-/// Deletes all keys that the write made stale, on every registered backend: the policy that reads a key
-/// may name another backend than the policy that writes. A fault of the cache does not fail the write.
+/// Deletes all keys that the write made stale, on every registered backend: the policy that reads a key may name
+/// another backend than the policy that writes. A failure of the cache does not change the answer of the write.
 async fn invalidate(
     shared: &Shared,
     policy: &CompiledPolicy,

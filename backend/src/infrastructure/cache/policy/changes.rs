@@ -1,7 +1,7 @@
-//! The declaration of changes that come from outside, and of what each ends (C53).
+//! The declaration of recorded changes and of their invalidations (C53).
 //!
-//! Come here for the words of a module's `CHANGES`. Their delivery is in `provider::changes`, the check at start in
-//! `map::mistakes`.
+//! Come here to add a word to a module's `CHANGES`. Their delivery is in `provider::changes` and the check at the start
+//! is in `map::mistakes`, not here.
 
 use std::panic::Location;
 

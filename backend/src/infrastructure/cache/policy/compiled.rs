@@ -22,7 +22,7 @@ pub(in crate::infrastructure::cache) struct CompiledPolicy {
     pub(in crate::infrastructure::cache) policy: CachePolicy,
     /// Where the policy is declared.
     pub(in crate::infrastructure::cache) declared_at: &'static Location<'static>,
-    /// Whether the policy has a resource. The invalidation of a write in a collection has none.
+    /// Whether the policy has a resource. The invalidation of a `POST` to a collection has none.
     pub(super) has_resource: bool,
     pub(super) prefix: Template,
     pub(super) group: Option<Template>,
@@ -38,7 +38,7 @@ pub(in crate::infrastructure::cache) struct CompiledPolicy {
     pub(super) ids: Vec<&'static str>,
     pub(super) needs_query_hash: bool,
     pub(super) places_caller: bool,
-    /// Whether the last look-up found nothing. Each worker has compiled policies of its own.
+    /// Whether the newest look-up found no value. Each worker thread has compiled policies of its own.
     pub(in crate::infrastructure::cache) found_nothing: AtomicBool,
 }
 
@@ -152,7 +152,7 @@ impl CompiledPolicy {
 }
 
 impl NotCached {
-    /// A bypass that is no mistake of the module.
+    /// A bypass without a message, because it is no mistake of the module.
     pub(super) fn silently(bypass: Bypass) -> Self {
         Self {
             bypass,

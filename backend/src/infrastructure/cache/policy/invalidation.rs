@@ -1,8 +1,8 @@
 //! The policy of a route that writes: the keys, groups and patterns that its success invalidates
 //! (C15–C17).
 //!
-//! Come here for the words of invalidation. A policy that reads is a [`CachePolicy`]; keys are built in
-//! `write_keys`.
+//! Come here to add a word to invalidations. A policy that reads is a [`CachePolicy`]. Keys are built in `write_keys`,
+//! not here.
 
 use std::panic::Location;
 
@@ -178,7 +178,7 @@ impl Invalidation {
     }
 }
 
-/// Here and not beside the other methods of the policy, since a policy that reads does not know writes.
+/// These methods are here and not in `policy`, because a policy that reads does not know writes.
 impl CachePolicy {
     /// A write of this resource that also invalidates further keys: see
     /// [`Invalidation::to_invalidate_extra`].

@@ -5,12 +5,12 @@
 //!
 //! /// One widget, the same for every caller.
 //! const WIDGET: CachePolicy = CachePolicy::new("widget").resource_id_name("widget_id").expiration(600).shared();
-//! /// What a write adds. Policies that read and policies that a write carries are two types, so that a GET cannot have one.
+//! /// The write of a widget, which changes the number of widgets too. An invalidation is a type of its own, so a GET with one does not compile.
 //! const WIDGET_WRITE: Invalidation = WIDGET.to_invalidate_extra(&[("widget_count", "global")]);
 //! ```
 //!
-//! Parameter names are those of the documented `@cache` decorator (`spec` clauses C1–C19). Every
-//! method is a `const fn`, so a malformed template in a constant does not compile:
+//! The names are those of the documented `@cache` decorator (clauses C1–C19 in `docs/contract.md`). Every method is a
+//! `const fn`, so a malformed template in a constant does not compile:
 //!
 //! ```compile_fail
 //! use backend::infrastructure::cache::CachePolicy;
@@ -168,7 +168,7 @@ impl CachePolicy {
         self
     }
 
-    /// The number of seconds after which an entry is no longer used.
+    /// The number of seconds for which an entry is used. Without it, `DEFAULT_CACHE_EXPIRATION`.
     ///
     /// # Panics
     /// For 0, which would mean "for ever" on one server and an error on another (C12).

@@ -16,7 +16,7 @@ use crate::infrastructure::cache::keys::{
     Template, push_escaped, usual_form,
 };
 
-/// The keys that a read looks up.
+/// The keys that a read looks up: its own, and those of its records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::infrastructure::cache) struct ReadPlan {
     pub(in crate::infrastructure::cache) key: Key,

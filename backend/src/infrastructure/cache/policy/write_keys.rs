@@ -20,7 +20,7 @@ const MAX_INVALIDATED_KEYS: usize = 100_000;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(in crate::infrastructure::cache) struct WritePlan {
     pub(in crate::infrastructure::cache) keys: Vec<String>,
-    /// The names `{prefix}:{id}` of resources whose variants end (C44).
+    /// The names `{prefix}:{id}` of the resources whose variants are invalidated (C44).
     pub(in crate::infrastructure::cache) resources: Vec<String>,
     pub(in crate::infrastructure::cache) groups: Vec<String>,
     pub(in crate::infrastructure::cache) patterns: Vec<String>,
@@ -130,7 +130,7 @@ impl CompiledPolicy {
     fn plan_own_resource(&self, arguments: &Arguments<'_>, plan: &mut WritePlan) {
         let ids: Vec<_> = match self.policy.resource_id {
             ResourceId::Literal(literal) => vec![Cow::Borrowed(literal)],
-            // Its value distinguishes variants: the resource has no id of its own.
+            // The value of the id distinguishes variants, so the resource has no id of its own.
             ResourceId::Argument(name) if self.variants.leave_out(name) => vec![Cow::Borrowed("")],
             ResourceId::Argument(name) => match arguments.values(name) {
                 Some(ids) => ids,
@@ -155,7 +155,7 @@ impl CompiledPolicy {
                 }
                 plan.add_resources(&prefixes, in_usual_form(ids));
                 if let (Ends::Group, Some(group)) = (self.variants.ends, &self.group) {
-                    // Its arguments are those of the prefix and the id, which are known.
+                    // The arguments of the group are those of the prefix and the id, which are known.
                     let groups = expand(group, arguments);
                     plan.groups.extend(groups.unwrap_or_default());
                 }
@@ -163,8 +163,8 @@ impl CompiledPolicy {
         }
     }
 
-    /// Handles an unknown own resource. The group of the policy contains every entry that the policy
-    /// stores.
+    /// Invalidates the group of the policy in place of an unknown resource, because the group contains every entry of
+    /// the policy. Without a group, the namespace.
     fn miss_own_resource(
         &self,
         missing: MissingArgument,
@@ -182,7 +182,7 @@ impl CompiledPolicy {
 }
 
 impl WritePlan {
-    /// Leaves each name once, and all of them out where there are more than are deleted one by one.
+    /// Removes repeated names. Past [`MAX_INVALIDATED_KEYS`], replaces all names by `everything`.
     pub(in crate::infrastructure::cache) fn settle(&mut self) {
         let lists = [
             &mut self.keys,
@@ -220,7 +220,7 @@ impl WritePlan {
     }
 }
 
-/// Appends `{prefix}:{id}` for each prefix and id; answers whether the number stays within the bound.
+/// Appends `{prefix}:{id}` for each prefix and id. Returns whether the number stays within the bound.
 fn append(names: &mut Vec<String>, prefixes: &[String], ids: &[Cow<'_, str>]) -> bool {
     if prefixes.len().saturating_mul(ids.len()) > MAX_INVALIDATED_KEYS {
         return false;

@@ -23,7 +23,7 @@ use super::belonging::Belonging;
 
 pub(super) const MAGIC: &str = "cache/3 ";
 
-/// Identifies one stored value for ever: drawn at random for each claim and each entry.
+/// The id of one stored value: a random number for each claim and each entry, never used again.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
 pub struct ValueId(pub(in crate::infrastructure::cache) u64);
 
@@ -50,13 +50,13 @@ pub struct Entry {
 pub struct Metadata {
     /// The hash of the key that the entry was stored under (C63).
     pub key: u64,
-    /// Size of the body in bytes.
+    /// The size of the body, in bytes.
     pub length: usize,
-    /// HTTP status code.
+    /// The HTTP status code.
     pub status: u16,
     /// The time of storing: milliseconds since the Unix epoch.
     pub stored: u64,
-    /// The time of freshness from `stored` on: milliseconds.
+    /// The duration of freshness, from `stored` on: milliseconds.
     pub fresh: u64,
     /// The time that the handler took: milliseconds.
     pub cost: u64,

@@ -8,7 +8,7 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 /// The bytes that would end a field or look like an encoded byte.
 const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 
-// By hand: the formatter of the standard library takes several times as long, and each miss writes
+// Numbers are written by hand. The formatter of the standard library takes several times as long, and each miss writes
 // numbers.
 
 /// Appends a name and a number.

@@ -12,7 +12,7 @@ use crate::infrastructure::cache::backends::Found;
 use crate::infrastructure::cache::backends::head::HEAD_BYTES;
 use crate::infrastructure::cache::keys::Key;
 
-/// The value is whole, but was stored under another key than the look-up's (C63).
+/// The error of a complete value that was stored under another key than that of the look-up (C63).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::infrastructure::cache) struct OfAnotherKey;
 
@@ -69,8 +69,8 @@ pub(super) fn parse_record<'a>(value: &'a [u8], kind: &[u8]) -> Option<(u64, u64
     Some((number, hexadecimal(identity)?, rest.strip_prefix(b" ")?))
 }
 
-/// The verdict on a value that is not the record of the look-up: an error for a value of another key,
-/// otherwise `None`.
+/// The result for a value that is not the record of the look-up: an error for a value of another key, and `None` for a
+/// foreign or damaged value.
 pub(super) fn no_record<T>(key: &Key, value: &Bytes) -> Result<Option<T>, OfAnotherKey> {
     let is_other_record = identity_of_record(value).is_some_and(|other| other != key.identity());
     // No entry and no claim is ever stored under the key of a record.

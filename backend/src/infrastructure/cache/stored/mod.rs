@@ -1,4 +1,4 @@
-//! The values under keys: entries, claims and the records of generations, as bytes and as types.
+//! Stored values: entries, claims and the records of generations, as bytes and as types.
 //!
 //! Come here to change the format of stored values. Nothing here asks a backend.
 

@@ -23,7 +23,7 @@ pub(in crate::infrastructure::cache) const MAX_MEMBERS: usize = 1000;
 /// The bytes that would end a field or look like an encoded byte.
 const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 
-/// The facts about the namespace that all instances share.
+/// The state of the namespace that all instances share.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::infrastructure::cache) struct NamespaceRecord {
     /// The generation that trusted entries carry.

@@ -56,7 +56,7 @@ impl CompleteAnswer {
 #[must_use]
 pub fn entity_tag(body: &[u8]) -> HeaderValue {
     let hash = blake3::hash(body).to_hex();
-    // Half of the hash: the chance that two bodies have the same tag stays negligible.
+    // Half of the hash (128 bits) is enough: two bodies do not get the same tag by accident.
     let tag = ["\"", &hash[..32], "\""].concat();
     // Hexadecimal digits in quotes are always a header value.
     HeaderValue::try_from(tag).unwrap_or_else(|_| HeaderValue::from_static("\"\""))

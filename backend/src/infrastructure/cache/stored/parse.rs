@@ -72,8 +72,8 @@ fn read_metadata(mut fields: Fields<'_>) -> Option<Metadata> {
     })
 }
 
-/// The unread rest of a line of fields. The lengths of names are known to the compiler, which so
-/// compares them without a call of a function; a hit would make a dozen calls.
+/// The unread rest of a line of fields. The names are arrays, so the compiler knows their lengths and compares them
+/// without a function call. A hit would make a dozen such calls.
 struct Fields<'a> {
     rest: &'a [u8],
     /// The whole value. Parsed fields are slices of it.
@@ -140,7 +140,7 @@ impl Fields<'_> {
             self.rest = all.get(end + 1..)?;
         }
         let records = all.get(..end)?;
-        // An empty slice would keep the whole value in memory.
+        // An empty `Bytes` is made anew, because an empty slice would keep the whole value in memory.
         Some(if records.is_empty() {
             Bytes::new()
         } else {

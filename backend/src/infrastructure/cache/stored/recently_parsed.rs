@@ -1,4 +1,4 @@
-//! Entries that this thread has parsed lately.
+//! The entries that this thread has parsed lately.
 //!
 //! A hit of the memory backend or a near cache mostly reads the same bytes as the hit before it, and so
 //! do requests that share one answer of a server. Parsing the line again costs more than finding the
@@ -20,8 +20,8 @@ use super::parse::read_value;
 
 /// The number of entries that a thread remembers.
 const PLACES: usize = 256;
-/// Larger values are parsed each time: a remembered value stays in memory even when its key is long
-/// gone. In bytes.
+/// The largest value that is remembered, in bytes. A remembered value stays in memory after its key was deleted, so
+/// larger ones are parsed each time.
 const LARGEST_BYTES: usize = 4096;
 
 type Decoded = Option<(Bytes, Arc<Entry>)>;
@@ -33,7 +33,7 @@ thread_local! {
 
 /// The entry in a value from this process's memory; `None` for any other value.
 pub(in crate::infrastructure::cache) fn decode(value: &Bytes) -> Option<Arc<Entry>> {
-    // Values next to each other in memory have different places.
+    // Values that are neighbours in memory get different places.
     let place = value.as_ptr().addr() / 64 % PLACES;
     AT_HAND.with_borrow_mut(|decoded| decode_in(&mut decoded[place], value))
 }

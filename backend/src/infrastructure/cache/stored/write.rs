@@ -62,6 +62,6 @@ pub fn write_entry(entry: &Entry) -> Bytes {
     // Half as many digits as an id, since a checksum has 32 bits.
     head.truncate(HEAD_BYTES + 9);
     head.push(' ');
-    // Of exactly this size, since it may be kept in memory.
+    // The bytes have exactly the needed capacity, because they may be kept in memory.
     Bytes::from([head.as_bytes(), line.as_bytes(), &entry.body].concat())
 }

@@ -1,7 +1,8 @@
-//! Mistakes of changes that come from outside: what they end must be stored by some policy, and made of their arguments.
+//! Mistakes of recorded changes: some policy must store the keys and groups that they invalidate, and those must be
+//! made of the arguments of the changes.
 //!
-//! Come here to change a check of a module's `CHANGES`. What they end is checked as a write, in `invalidations`; whether
-//! triggers record them is checked by the feed.
+//! Come here to change a check of a module's `CHANGES`. Their invalidations are checked like those of a write, in
+//! `invalidations`. Whether triggers record them is checked in `database_feed::triggers`.
 
 use super::invalidations;
 use super::sentences::{Context, Place, did_you_mean, list};
@@ -29,7 +30,7 @@ pub(super) fn check(context: &Context<'_>, changes: &Changes) -> Vec<String> {
     found.iter().map(|mistake| place.say(mistake)).collect()
 }
 
-/// Arguments that nothing is made of: a misspelt name, or one that is left over.
+/// The arguments that no key and no group contains: their names are misspelt or not needed.
 fn unused(changes: &Changes) -> Vec<String> {
     let used: Vec<&str> = changes
         .ends
@@ -50,7 +51,7 @@ fn unused(changes: &Changes) -> Vec<String> {
     lines
 }
 
-/// The arguments that an invalidation is made of.
+/// The arguments that the keys and groups of an invalidation contain.
 fn used_by<'a>(part: &Invalidation, arguments: &[&'a str]) -> Vec<&'a str> {
     let mut used = Vec::new();
     let mut templates: Vec<&'static str> = Vec::new();

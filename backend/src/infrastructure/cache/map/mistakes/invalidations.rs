@@ -48,7 +48,8 @@ pub(super) fn check(
 struct Check<'a> {
     context: &'a Context<'a>,
     sources: &'a Sources,
-    /// The missing arguments that have a line already: one that several templates need is one mistake.
+    /// The missing arguments that have a line already. A missing argument is one mistake, however many templates need
+    /// it.
     reported: HashSet<String>,
 }
 
@@ -170,7 +171,7 @@ impl<'a> Check<'a> {
     }
 }
 
-/// A sentence, unless one of the known shapes is this one.
+/// The mistake of a key or group that is not among the known ones; `None` where it is.
 fn find_stored(
     shape: &Shape<'_>,
     named: &str,

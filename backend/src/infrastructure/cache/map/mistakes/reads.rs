@@ -25,7 +25,7 @@ pub(super) fn check(
         Vec::new()
     };
     for (name, place) in arguments(policy, route) {
-        // An argument that is missing in several places is one mistake.
+        // A missing argument is one mistake, however many places need it.
         if !sources.has(name) && !reported.contains(&name) {
             found.push(missing_source(name, &place, &sources));
             reported.push(name);

@@ -81,7 +81,7 @@ fn key_of(policy: &CachePolicy, route: &DeclaredRoute) -> String {
     )
 }
 
-/// A list of names in a sentence.
+/// The names with commas between them, as a part of a sentence.
 pub(super) fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
     if names.is_empty() {
