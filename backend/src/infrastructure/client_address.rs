@@ -1,7 +1,7 @@
 //! The address of the client that sent a request, also behind proxies.
 //!
-//! Come here when clients are limited or logged under the address of a proxy. A header counts only where a trusted proxy
-//! wrote it: anybody can send `X-Forwarded-For`.
+//! Come here when clients are limited or logged under the address of a proxy. A header counts only where a trusted
+//! proxy wrote it, because any client can send `X-Forwarded-For`. No client is limited here.
 
 use std::future::{Ready, ready};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -24,8 +24,8 @@ impl ClientAddress {
     /// The address of this machine: for work that no client asked for.
     pub const LOCAL: Self = Self(IpAddr::V4(Ipv4Addr::LOCALHOST));
 
-    /// What is counted as one client: the address, or the network of 64 bits that a client with IPv6 chooses its
-    /// addresses from.
+    /// The address that limits count as one client: an IPv4 address, or the IPv6 network of 64 bits, whose addresses
+    /// all belong to one client.
     #[must_use]
     pub fn network(self) -> IpAddr {
         match self.0 {
@@ -67,8 +67,8 @@ impl FromRequest for ClientAddress {
     }
 }
 
-/// The proxies whose `X-Forwarded-*` or `Forwarded` is believed (`TRUSTED_PROXIES`): addresses and networks, with commas
-/// between them. By default none.
+/// The trusted proxies (`TRUSTED_PROXIES`): the addresses and networks whose `X-Forwarded-*` or `Forwarded` header
+/// counts. None by default.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(try_from = "String")]
 pub struct TrustedProxies(Vec<Network>);
@@ -123,7 +123,8 @@ impl TrustedProxies {
         }
         let mut client = peer;
         for hop in hops(headers).into_iter().rev().take(MOST_HOPS) {
-            // What follows was written by a client or is of no use: the proxy that wrote it is the best that is known.
+            // The remaining hops were written by a client, or are no addresses. The last trusted proxy is the best
+            // known address.
             let Some(address) = hop else { return client };
             client = address;
             if !self.trusts(client) {
@@ -165,7 +166,7 @@ impl Network {
     }
 }
 
-/// The hops that the headers name, from the client on; `None` for one that is no address.
+/// The hops in the headers, beginning with the client; `None` for a hop that is no address.
 fn hops(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
     let of = |name: HeaderName| headers.get_all(name).filter_map(|line| line.to_str().ok());
     if headers.contains_key(X_FORWARDED_FOR) {

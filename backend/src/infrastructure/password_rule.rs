@@ -41,7 +41,7 @@ impl JsonSchema for AcceptablePassword {
     }
 }
 
-/// A password that is compared, whatever it is: `#[schemars(with = "Password")]`.
+/// A present password, which is only compared, for the description of the API: `#[schemars(with = "Password")]`.
 #[derive(Debug)]
 pub struct Password;
 

@@ -1,7 +1,7 @@
 //! A number of requests in a time, such as `100/minute` (`RATE_LIMIT`).
 //!
-//! Come here for the way it is written. Requests are counted in `rate_limit`; this stands alone, so that the settings need
-//! nothing else.
+//! Come here to change how a rate is written. Requests are counted in `rate_limit`, not here. This file uses no other,
+//! so that the settings need no other.
 
 use std::num::NonZeroU32;
 
@@ -10,7 +10,7 @@ use serde::Deserialize;
 /// The most requests in one time.
 const MOST: u32 = 1_000_000;
 
-/// So many requests in a second, minute, hour or day.
+/// A number of requests in a second, minute, hour or day.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(try_from = "String")]
 pub struct Rate {

@@ -36,7 +36,7 @@ pub fn initialise(settings: &LoggingSettings) -> Result<WorkerGuard, TryInitErro
         .buffered_lines_limit(QUEUED_LINES)
         .thread_name("log")
         .finish(output);
-    // The server's own lines at start add nothing to `listening`.
+    // The HTTP server's own lines at the start are left out, because `listening` says the same.
     let filter = EnvFilter::builder().parse_lossy(format!(
         "actix_server=warn,sqlx::postgres::notice=warn,{}",
         settings.log_level

@@ -1,7 +1,8 @@
-//! How often a password was wrong: for each account and each address, on all instances together.
+//! The limit of wrong passwords: for each account and each address, on all instances together.
 //!
-//! Come here for the limit of sign-ins. The counters live on the cache server, and in this process while that is
-//! unavailable. A counter that fails refuses nobody.
+//! Come here to change the limit of sign-ins. Its settings are in `settings::protection`, and passwords are checked in
+//! `password`, not here. The counters are on the cache server, and in this process while the cache is unavailable. A
+//! counter that fails refuses nobody.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,13 +14,13 @@ use crate::infrastructure::cache::{Cache, CacheError, Unavailable};
 use crate::infrastructure::client_address::ClientAddress;
 use crate::infrastructure::http::ApiError;
 
-/// What the counters of this process may take: some 30 000 accounts and addresses.
+/// The bound of the counters in this process, in bytes: about 30 000 accounts and addresses.
 const MAX_LOCAL_BYTES: u64 = 4 * 1024 * 1024;
 
 /// The account that a password is given for.
 #[derive(Clone, Copy, Debug)]
 pub enum Claimed<'a> {
-    /// The account with this id, by whichever of its names.
+    /// The account with this id. Its username and its e-mail address give the same one.
     Account(i64),
     /// A name that nobody has.
     Unknown(&'a str),
@@ -47,8 +48,8 @@ impl Attempts {
         }
     }
 
-    /// Counts an attempt, in one round trip, before the password is looked at: of attempts that come at the same time no more
-    /// than the limit get through. One that is right, or could not be decided, is given back.
+    /// Counts an attempt, in one round trip, before the password is checked. So of many simultaneous attempts no more
+    /// than the limit are checked. An attempt with the right password, or without a result, is given back.
     ///
     /// # Errors
     /// 429 where the limit is reached, until the window ends.
@@ -59,7 +60,7 @@ impl Attempts {
     ) -> Result<Attempt<'_>, ApiError> {
         let account = match claimed {
             Claimed::Account(id) => format!("sign_in:account:{id}"),
-            // Hashed: a name may be long, or a password in the wrong field.
+            // The name is hashed. It may be long, or a password in the wrong field.
             Claimed::Unknown(name) => format!("sign_in:name:{}", hash(name)),
         };
         let names = [account, format!("sign_in:address:{}", address.network())];
@@ -77,7 +78,8 @@ impl Attempts {
             });
         match over.max() {
             Some(remaining) => {
-                // What is refused counts for neither: else an address that is limited could lock out every account.
+                // A refused attempt counts neither for the account nor for the address. Otherwise a refused address
+                // could lock out every account.
                 attempt.give_back().await;
                 Err(ApiError::TooManyAttempts(remaining))
             }
@@ -88,7 +90,7 @@ impl Attempts {
     async fn count(&self, name: &str) -> Option<(Place, Count)> {
         match self.cache.increment(name, self.window).await {
             Ok(count) => return Some((Place::Shared, count)),
-            // The cache reports its outage itself.
+            // The cache logs its outage itself.
             Err(CacheError::Unavailable(_)) => {}
             Err(error) => tracing::error!("sign-ins are counted in this process alone: {error}"),
         }
@@ -122,7 +124,7 @@ pub(super) struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// Takes the attempt from the counters.
+    /// Removes the attempt from the counters.
     pub(super) async fn give_back(self) {
         let taken = self.counted.iter().map(async |(name, counted)| {
             let result = match counted {

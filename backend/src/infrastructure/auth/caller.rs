@@ -59,8 +59,8 @@ impl Caller {
             token,
         };
         request.extensions_mut().insert(caller.clone());
-        // Bound by the middleware and by the extractor: the cache refuses to store an answer whose
-        // caller was bound only behind it (C45).
+        // Both the middleware and the extractor bind the caller. So the cache notices a caller who becomes known only
+        // behind it, and does not store the answer (C45).
         bind_caller(request, caller.id, user.rights_version.cast_unsigned());
         Ok(caller)
     }

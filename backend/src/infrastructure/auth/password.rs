@@ -1,7 +1,7 @@
 //! Passwords: Argon2id on blocking threads, a few at a time.
 //!
-//! Come here for how passwords are hashed and checked. Who is next is decided in `password_queue`, how often somebody may
-//! be wrong in `attempts`.
+//! Come here to change how passwords are hashed and checked. The order of waiting requests is in `password_queue`, and
+//! the limit of wrong passwords is in `attempts`, not here.
 
 use actix_web::web;
 use argon2::Argon2;
@@ -14,8 +14,8 @@ use super::password_queue::{PasswordQueue, Turn};
 use crate::infrastructure::client_address::ClientAddress;
 use crate::infrastructure::http::ApiError;
 
-/// The hash of a password that no user has. It is verified where there is no user, so that both cases
-/// take equally long. A constant, since making a hash would cost every start its memory.
+/// The hash of a password that no user has. It is verified where there is no user, so that both cases take equally
+/// long. It is a constant, because making a hash takes 19 MiB of memory at every start.
 const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$WJEDkm5lRBNtlgmGoslrVg$S0JytBcPqggSA3cLktfscOb2YQz0yaT9qaGvqGMdc90";
 
 /// Hashes and verifies passwords.
@@ -54,11 +54,10 @@ impl Passwords {
         .await?
     }
 
-    /// Whether the password matches the hash. Without a hash the answer is no, after the same time. A wrong
-    /// one counts as an attempt, for the account and for the address.
+    /// Whether the password matches the hash. Without a hash the answer is `false`, after the same time. A wrong
+    /// password counts as an attempt, for the account and for the address.
     ///
-    /// # Errors
-    /// 429 after too many wrong ones, for the right one too; 503 while too many requests wait.
+    /// # Errors 429 after too many wrong passwords, for the right one too; 503 while too many requests wait.
     pub async fn verify(
         &self,
         attempts: &Attempts,
@@ -66,8 +65,7 @@ impl Passwords {
         password: SecretString,
         hash: Option<String>,
     ) -> Result<bool, ApiError> {
-        // The turn comes first, so that no more attempts are undecided than are being hashed: else waiting requests would
-        // count as wrong.
+        // The wait for a turn comes before the counting. Otherwise waiting requests would count as wrong passwords.
         let turn = self.0.turn(address).await?;
         let attempt = attempts.begin(claimed, address).await?;
         let result = matches(turn, password, hash).await;
@@ -99,7 +97,7 @@ async fn work<T: Send + 'static>(
     turn: Turn,
     job: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, ApiError> {
-    // The turn moves with the job: when a client leaves, no other hash starts beside this one.
+    // The job holds the turn, because it continues when the client leaves.
     let job = move || {
         let _turn = turn;
         job()

@@ -1,7 +1,7 @@
 //! The queue of requests that wait for a hash of a password: fair between addresses, and bounded.
 //!
-//! Come here to change who is next. A hash takes some 20 ms of a core, so that one client with many requests would keep out
-//! all others if they were served in the order in which they came. Nothing is hashed here.
+//! Come here to change which request is next. A hash takes about 20 ms of a core. If requests were served in the order
+//! of their arrival, one client with many requests would keep out all others. Nothing is hashed here.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -12,10 +12,10 @@ use tokio::sync::oneshot;
 use crate::infrastructure::client_address::ClientAddress;
 use crate::infrastructure::http::ApiError;
 
-/// How many may wait for their turn. When one more comes, the address with the most of them gives up its last one.
+/// The most waiting requests. When one more comes, the last request of the address with the most is refused.
 const MAX_WAITING: usize = 256;
 
-/// Turns, which addresses get one after the other.
+/// The queue. The addresses with waiting requests get turns one after the other.
 #[derive(Clone, Debug)]
 pub(super) struct PasswordQueue(Arc<Mutex<State>>);
 
@@ -24,7 +24,7 @@ struct State {
     free: usize,
     /// The waiting requests by address; no list is empty.
     waiting: HashMap<IpAddr, VecDeque<oneshot::Sender<Turn>>>,
-    /// The addresses with somebody who waits; the first is next.
+    /// The addresses with waiting requests. The first one is next.
     order: VecDeque<IpAddr>,
     count: usize,
 }
@@ -34,7 +34,7 @@ struct State {
 pub(super) struct Turn(Arc<Mutex<State>>);
 
 impl PasswordQueue {
-    /// A queue with so many turns at a time.
+    /// A queue with this number of turns at a time.
     pub(super) fn new(turns: usize) -> Self {
         Self(Arc::new(Mutex::new(State {
             free: turns,
@@ -57,7 +57,7 @@ impl PasswordQueue {
             }
             state.join(address.network())?
         };
-        // The sender goes where the place was given to another address.
+        // The sender is dropped where the place was given to another address.
         waiting.await.map_err(|_| ApiError::Unavailable)
     }
 }
@@ -90,7 +90,8 @@ impl State {
         self.count = self.waiting.values().map(VecDeque::len).sum();
     }
 
-    /// Takes the last place of the address with the most, if that has more than this one would have.
+    /// Refuses the last request of the address with the most waiting requests, if that has more than this address would
+    /// have.
     fn make_room_for(&mut self, address: IpAddr) -> Result<(), ApiError> {
         let own = self.waiting.get(&address).map_or(0, VecDeque::len);
         let longest = self.waiting.values_mut().max_by_key(|list| list.len());
@@ -104,7 +105,7 @@ impl State {
         }
     }
 
-    /// The next who still waits: one of each address, and then from the beginning.
+    /// The next request that still waits: one of each address, and then from the beginning.
     fn next(&mut self) -> Option<oneshot::Sender<Turn>> {
         while let Some(address) = self.order.pop_front() {
             let Some(list) = self.waiting.get_mut(&address) else {
@@ -197,7 +198,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn one_who_leaves_costs_nobody_a_turn_or_a_place() {
+    async fn a_request_that_leaves_costs_no_other_a_turn_or_a_place() {
         watchdog::watch();
         let queue = PasswordQueue::new(1);
         let served = Arc::default();

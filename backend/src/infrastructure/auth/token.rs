@@ -13,12 +13,11 @@ use crate::infrastructure::http::ApiError;
 
 const LIFETIME_DAYS: i64 = 30;
 
-/// The hash of a token. Only the hash is stored. The time of a look-up by hash gives no information
-/// about other tokens.
+/// The hash of a token. Only the hash is stored. The time of a look-up by hash gives no information about other tokens.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AccessToken([u8; 32]);
 
-/// Without the hash: it finds the row of a token, so it must not be logged.
+/// The hash is not shown. It identifies the row of a token, so it must not be logged.
 impl fmt::Debug for AccessToken {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("AccessToken(***)")
@@ -126,7 +125,7 @@ pub async fn revoke_all(database: impl PgExecutor<'_>, user_id: i64) -> Result<(
     Ok(())
 }
 
-/// Revokes all tokens of a user but this one.
+/// Revokes all tokens of a user except this one.
 pub async fn revoke_others(
     database: impl PgExecutor<'_>,
     user_id: i64,

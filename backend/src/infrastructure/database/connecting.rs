@@ -1,7 +1,7 @@
-//! Connections: their options, and the refusal of a pooler that the settings do not name.
+//! Connections: their options, and the check for a pooler that the settings do not name.
 //!
-//! Come here for anything that is set on every connection. Each connection of the program is made with
-//! a [`Connector`].
+//! Come here to change an option of every connection. Each connection of the program is made with a [`Connector`]. No
+//! statement of a module runs here.
 
 use std::fmt;
 use std::time::Duration;
@@ -24,18 +24,18 @@ const RETRY: Duration = Duration::from_millis(100);
 pub(super) struct Connector {
     /// The options of every connection.
     pub(super) options: PgConnectOptions,
-    /// Sent with each direct connection, and read back. `None` behind a pooler.
+    /// The marker that each direct connection sends and reads back. `None` behind a pooler.
     marker: Option<String>,
 }
 
 impl fmt::Debug for Connector {
-    /// Shows nothing: the options hold the password.
+    /// Shows no field, because the options contain the password.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Connector")
     }
 }
 
-/// A server that does not know the parameters that the connection was made with.
+/// The error of a server that does not return the marker of the connection.
 #[derive(Debug, thiserror::Error)]
 #[error("DATABASE_URL leads to PgBouncer or another pooler")]
 struct UnexpectedPooler;
@@ -93,7 +93,7 @@ impl Connector {
             });
         }
         let marker = format!("{:016x}", rand::random::<u64>());
-        // The server itself notices clients that are gone.
+        // The server checks for itself whether its client is still connected.
         let options = options
             .options(parameters.iter().cloned())
             .options([("tcp_keepalives_idle", "30"), (MARKER, &marker)]);
@@ -105,8 +105,7 @@ impl Connector {
 
     /// A connection, checked.
     ///
-    /// # Errors
-    /// The server cannot be reached or refuses, or a pooler lies between that the settings do not name.
+    /// # Errors The server cannot be reached or refuses, or there is a pooler that the settings do not name.
     pub(super) async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
         let mut connection = self.options.connect().await.map_err(named)?;
         self.check(&mut connection).await?;
@@ -135,8 +134,8 @@ impl Connector {
         }
     }
 
-    /// Refuses a connection to a pooler that the settings do not name: between two transactions it may
-    /// change the server connection, and with it the meaning of a prepared statement.
+    /// Refuses a connection to a pooler that the settings do not name. A pooler may change the server connection
+    /// between two transactions, and with it the meaning of a prepared statement.
     ///
     /// # Errors
     /// A pooler, or no answer.
@@ -144,7 +143,7 @@ impl Connector {
         let Some(marker) = &self.marker else {
             return Ok(());
         };
-        // A simple query: it leaves no prepared statement behind.
+        // A simple query makes no prepared statement.
         let row = connection
             .fetch_one("SELECT current_setting('backend.instance', true)")
             .await?;
@@ -169,7 +168,7 @@ fn named(error: sqlx::Error) -> sqlx::Error {
     }
 }
 
-/// Whether the server may accept the connection a moment later.
+/// Whether the server is starting or full, so that it may accept the connection a moment later.
 fn is_starting(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(error) => error.kind() == std::io::ErrorKind::ConnectionRefused,
@@ -180,12 +179,12 @@ fn is_starting(error: &sqlx::Error) -> bool {
     }
 }
 
-/// Whether a pooler lies between that the settings do not name.
+/// Whether the error is an [`UnexpectedPooler`].
 pub(super) fn is_unexpected_pooler(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Configuration(cause) if cause.is::<UnexpectedPooler>())
 }
 
-/// The cure of an error that keeps the program from starting, to stand after the error.
+/// The cure of an error that stops the start, as the end of a sentence.
 #[must_use]
 pub fn advice(error: &sqlx::Error) -> &'static str {
     if is_unexpected_pooler(error) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::infrastructure::http::{ApiError, FieldError};
 
-/// The answers to violated constraints: the one place that knows their names.
+/// The answers to violated constraints. No other place knows their names.
 const CONSTRAINTS: &[(&str, Meaning)] = &[
     (
         "users_username_unique",
@@ -80,7 +80,7 @@ impl From<sqlx::Error> for ApiError {
                     (Some((_, Meaning::Field(field, message))), _) => {
                         Self::Unprocessable(vec![FieldError::new(*field, *message)])
                     }
-                    // PostgreSQL's text holds no NUL.
+                    // PostgreSQL stores no NUL character in a text.
                     (None, "22021") => Self::Unprocessable(vec![FieldError::new(
                         "",
                         "text must not contain the NUL character",
@@ -124,9 +124,9 @@ pub(super) enum ConnectionState {
     Usable,
     /// It is closed, or nothing more can be read from it.
     Dead,
-    /// It leads to a server that is read-only. So do the other connections.
+    /// It leads to a server that is read-only. So do the other connections, probably.
     ReadOnly,
-    /// Its prepared statements no longer fit: the tables have changed, or a pooler lies between.
+    /// Its prepared statements are no longer valid: the tables have changed, or there is a pooler.
     Outdated,
 }
 

@@ -1,6 +1,7 @@
-//! [`Database`], [`Scans`] and [`Transaction`] as executors of sqlx, so that `query!` and similar macros
-//! accept them. Come here only to add an operation of sqlx. Rows are collected before the first is
-//! handed out: a connection is never held for a slow reader.
+//! [`Database`], [`Scans`] and [`Transaction`] as executors of sqlx, so that `query!` and similar macros accept them.
+//!
+//! Come here only to add an operation of sqlx. All rows are collected before the first one is returned, so that a slow
+//! reader never holds a connection.
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
@@ -19,22 +20,22 @@ const ALL: Run<Vec<Step>> =
 const FIRST: Run<Option<PgRow>> = |connection, statement| connection.fetch_optional(statement);
 const PREPARE: &str = "statements are prepared when they are first run, and not by themselves";
 
-/// An executor for statements that read much: lists, searches and counts. At most half of the pool works
-/// for them at a time, so that they never delay a statement that reads one row.
+/// The executor of statements that read many rows: lists, searches and counts. They use at most half of the connections
+/// at a time, so that they never delay a statement that reads one row.
 ///
 /// A statement waits at most two seconds for its turn.
 #[derive(Clone, Copy, Debug)]
 pub struct Scans<'d>(&'d Database);
 
 impl Database {
-    /// This database, for statements that read much.
+    /// The executor for statements that read many rows.
     #[must_use]
     pub fn scans(&self) -> Scans<'_> {
         Scans(self)
     }
 }
 
-/// Hands out steps that have been collected.
+/// Returns the collected steps as a stream.
 fn steps<'e>(
     collected: impl Future<Output = Result<Vec<Step>, Error>> + Send + 'e,
 ) -> BoxStream<'e, Result<Step, Error>> {

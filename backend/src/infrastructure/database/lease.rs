@@ -1,7 +1,8 @@
-//! A connection that is borrowed from the pool, and its way back.
+//! A connection that is borrowed from the pool, and its return.
 //!
-//! The pool of sqlx pings a connection that comes back, without a deadline, so that one dead connection
-//! would take its place for good. Come here to change which connections come back and which are closed.
+//! Come here to change which connections return to the pool and which are closed. The pool of sqlx pings a returned
+//! connection without a deadline, so one dead connection would take a place of the pool for ever. That is prevented
+//! here.
 
 use std::sync::Arc;
 
@@ -29,7 +30,7 @@ pub(super) struct Lease {
     is_over: bool,
     /// Whether a transaction has been begun and not ended.
     is_in_transaction: bool,
-    /// The turn of a scan, given up when the connection is back.
+    /// The permit of a scan. It is dropped when the connection has returned.
     turn: Option<Arc<OwnedSemaphorePermit>>,
 }
 

@@ -14,7 +14,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::connecting::{Connector, advice};
 use crate::infrastructure::settings::DatabaseSettings;
 
-/// The interval of the log's reminders of a migration that takes long.
+/// The interval between two lines of the log about a migration that takes long.
 const REMINDER: Duration = Duration::from_secs(10);
 
 /// The applied migrations, and whether the server is read-only. One simple query: it leaves no prepared
@@ -44,7 +44,7 @@ pub enum MigrationError {
     /// The tables cannot be used as they are.
     #[error("{0}")]
     Tables(#[from] Difference),
-    /// A migration is missing, and a pooler lies between.
+    /// A migration is missing, and it cannot be applied through a pooler.
     #[error(
         "migration {0} is not applied, and migrations need a connection to PostgreSQL itself: run `backend migrate` \
          with DATABASE_PGBOUNCER=false and the address of PostgreSQL in DATABASE_URL"

@@ -1,8 +1,8 @@
 //! PostgreSQL: the pool, deadlines, transactions, migrations and readiness.
 //!
-//! Come here to change how the service reaches its database. Modules take a [`Database`], a
-//! [`Transaction`] or any `PgExecutor`. They make no connections or pools of their own: those would
-//! have no deadlines, and would give wrong answers behind `PgBouncer`.
+//! Come here to change how the service reaches its database. Modules take a [`Database`], a [`Transaction`] or any
+//! `PgExecutor`. They make no connections or pools of their own, which would have no deadlines and would fail behind
+//! `PgBouncer`.
 
 mod connecting;
 mod errors;

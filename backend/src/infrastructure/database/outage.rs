@@ -1,7 +1,7 @@
 //! Outages: a server that no longer responds, without closing its connections.
 //!
-//! Without this, each request would wait until its own deadline. Come here to change when waiting
-//! statements are given up. An outage is not a refused connection: that shows at once.
+//! Come here to change when waiting statements are given up. During an outage statements fail at once instead of after
+//! their deadlines. A refused connection is no outage in this sense, because it is an error at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,7 +33,7 @@ impl Default for Outage {
 }
 
 impl Outage {
-    /// Whether statements are refused, since they would get no answer.
+    /// Whether statements are refused, because the server does not respond.
     pub(super) fn is_on(&self) -> bool {
         *self.is_on.borrow()
     }
@@ -45,8 +45,8 @@ impl Outage {
         let _ = is_on.wait_for(|is_on| *is_on).await;
     }
 
-    /// Checks the server in the background because an answer takes too long, unless a check is under
-    /// way. If the server does not respond, the outage lasts until it does.
+    /// Checks the server in the background, unless a check is under way. Called when an answer takes too long. If the
+    /// server does not respond, an outage begins, and lasts until the server responds.
     pub(super) fn suspect(shared: &Arc<Shared>) {
         if shared.outage.is_checked.swap(true, Ordering::AcqRel) {
             return;

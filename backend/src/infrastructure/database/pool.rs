@@ -1,7 +1,7 @@
 //! The pool: connections with deadlines, for statements one by one or in a transaction.
 //!
-//! Come here for the path of a statement from a module to a connection. Rules of single connections are
-//! in `lease`, those of idle ones in `suspicion`, those of a silent server in `outage`.
+//! Come here to see how a statement of a module gets a connection. Rules of single connections are in `lease`, those of
+//! idle ones in `suspicion`, those of a silent server in `outage`.
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -22,13 +22,13 @@ use super::suspicion::Suspicion;
 use super::transaction::Transaction;
 use crate::infrastructure::settings::DatabaseSettings;
 
-/// Added to the statement timeout: the server's own answer comes first.
+/// The time between the server's statement timeout and the deadline here. So the server's own error arrives first.
 const MARGIN: Duration = Duration::from_millis(500);
 /// The longest time for an answer before the server is checked.
 const SUSPICIOUS: Duration = Duration::from_secs(2);
 /// The longest deadline of a check.
 const CHECK: Duration = Duration::from_millis(2500);
-/// How often a read whose connection has died is sent again, at most.
+/// The most repetitions of a read whose connection has died.
 const REPETITIONS: u32 = 3;
 
 /// The database, shared by all requests. A clone is the same database.
@@ -52,8 +52,7 @@ pub(super) struct Shared {
     pub(super) statement_deadline: Duration,
     /// The beginning of a transaction.
     pub(super) begin: SqlStr,
-    /// Whether a pooler is in front: then each statement needs a transaction, and no statement may have
-    /// a name.
+    /// Whether there is a pooler. Then each statement needs a transaction, and no statement has a name.
     pub(super) has_pooler: bool,
     connector: Connector,
     connect_timeout: Duration,
@@ -75,8 +74,7 @@ impl Database {
         let pool = PgPoolOptions::new()
             .max_connections(settings.database_pool_size)
             .acquire_timeout(connect_timeout)
-            // It would cost every statement a round trip; `suspicion` pings only where there is a
-            // reason.
+            // A test would cost every statement a round trip. `suspicion` pings only with a reason.
             .test_before_acquire(false)
             .after_connect(move |connection, _| {
                 let connector = checked.clone();
@@ -123,7 +121,7 @@ impl Database {
             .await
         {
             Ok(connection) => {
-                // Closed with a goodbye, unless that takes long.
+                // The connection is closed in order, unless that takes long.
                 let _ = timeout(MARGIN, connection.close()).await;
                 Ok(())
             }
@@ -157,8 +155,8 @@ impl Database {
     }
 }
 
-/// The words that begin a transaction. Behind a pooler it sets its own deadlines: those of the
-/// connection would go to whichever server connection comes next.
+/// The statement that begins a transaction. Behind a pooler it also sets the deadlines, because those of the connection
+/// would apply to another server connection.
 fn begin(settings: &DatabaseSettings) -> SqlStr {
     if !settings.database_pgbouncer {
         return "BEGIN".into_sql_str();
@@ -185,14 +183,14 @@ impl Shared {
         is_scan: bool,
     ) -> Result<T, Error> {
         let deadline = Instant::now() + self.statement_deadline;
-        // Pinned here: a future of many kilobytes would be copied by each function that it is given to.
+        // The future is pinned here. It has many kilobytes, and each function that takes it by value would copy it.
         let work = pin!(async {
             let turn = if is_scan {
                 Some(self.turn(deadline).await?)
             } else {
                 None
             };
-            // Where many connections died at once, the next attempt may meet another of them.
+            // Where many connections have died at once, the next attempt may get another dead one.
             let mut repetitions = if statement.is_read() { REPETITIONS } else { 0 };
             loop {
                 let again = (repetitions > 0).then(|| statement.clone());
@@ -220,7 +218,7 @@ impl Shared {
         let mut lease = self.lease(turn).await?;
         let connection = lease.begin_use(deadline)?;
         let outcome = if self.has_pooler {
-            // In a box, so that statements without a pooler do not carry its states with them.
+            // The future is in a box, so that it does not enlarge the future of a statement without a pooler.
             Box::pin(async {
                 let mut transaction = connection.begin_with(self.begin.clone()).await?;
                 let answer = run(&mut transaction, statement.unnamed()).await?;
@@ -237,8 +235,7 @@ impl Shared {
 
     /// A connection of the pool.
     ///
-    /// # Errors
-    /// None is free in time, or none can be made.
+    /// # Errors No connection is free in time, or none can be made.
     pub(super) async fn lease(
         self: &Arc<Self>,
         turn: Option<Arc<OwnedSemaphorePermit>>,

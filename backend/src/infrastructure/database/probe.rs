@@ -1,7 +1,8 @@
 //! The probe: one connection of its own that asks whether `PostgreSQL` can serve this program.
 //!
-//! Readiness uses it, and so does the pool when an answer takes suspiciously long. It is apart from the
-//! pool, so that a pool in full use is not mistaken for an outage.
+//! Come here to change when the service is ready. The readiness check uses the probe, and so does the pool when an
+//! answer takes too long. The probe has a connection outside the pool, so that a pool in full use is not mistaken for
+//! an outage.
 
 use std::time::Duration;
 
@@ -15,13 +16,13 @@ use super::migrations::{APPLIED, Applied, Difference, compare, is_missing_table}
 /// The reason that the database cannot serve.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotReady {
-    /// No answer in time.
+    /// The database gives no answer in time.
     #[error("the database does not respond")]
     Silent,
-    /// It cannot be reached, or refuses.
+    /// The database cannot be reached, or refuses the connection.
     #[error("{0}")]
     Unavailable(String),
-    /// It accepts no writes.
+    /// The database accepts no writes.
     #[error(
         "the database is read-only: a failover is under way, or DATABASE_URL leads to a replica"
     )]
@@ -43,7 +44,7 @@ pub(super) struct Probe {
 #[derive(Debug, Default)]
 struct State {
     connection: Option<PgConnection>,
-    /// When the last check began, and its verdict.
+    /// The beginning of the last check, and its result.
     last: Option<(Instant, Result<(), NotReady>)>,
 }
 
@@ -99,7 +100,7 @@ impl Probe {
         verdict
     }
 
-    /// Asks over the connection there is, or else over a new one: the old one may have died unnoticed.
+    /// Asks over the present connection, and then over a new one, because the present one may have died unnoticed.
     async fn ask(&self, connection: Option<PgConnection>) -> Result<PgConnection, NotReady> {
         let old = self.limit / 4;
         if let Some(connection) = connection
@@ -115,13 +116,13 @@ impl Probe {
                 .map_err(|error| unavailable(&error))?;
             question(connection).await
         };
-        // Less than is left, so that the verdict is kept and logged.
+        // Less time than is left, so that the result is recorded and logged before the deadline.
         let left = self.limit * 5 / 8;
         timeout(left, new).await.unwrap_or(Err(NotReady::Silent))
     }
 }
 
-/// The connection comes back where the database can serve.
+/// Asks over a connection. Returns the connection if the database can serve.
 async fn question(mut connection: PgConnection) -> Result<PgConnection, NotReady> {
     let rows = connection.fetch_all(APPLIED).await.map_err(|error| {
         if is_missing_table(&error) {

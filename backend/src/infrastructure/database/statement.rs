@@ -43,8 +43,8 @@ impl Statement {
         }
     }
 
-    /// Whether it only reads, so that it may run twice. A function with effects belongs in a
-    /// transaction, which is never retried.
+    /// Whether the statement only reads, so that it may run twice. Call a function with side effects in a transaction,
+    /// which is never repeated.
     pub(super) fn is_read(&self) -> bool {
         let sql = self.sql.as_str().trim_start();
         let starts_with = |word: &str| {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use sqlx::{Connection, PgConnection};
 use tokio::time::timeout;
 
-/// The idle time up to which a connection is used without a check: a ping costs a round trip.
+/// The longest idle time after which a connection is used without a ping. A ping costs a round trip.
 const TRUSTED: Duration = Duration::from_secs(1);
 /// The deadline of a ping.
 pub(super) const PING: Duration = Duration::from_secs(1);
@@ -35,12 +35,13 @@ impl Default for Suspicion {
 }
 
 impl Suspicion {
-    /// A connection has died: those that are idle now may have died with it.
+    /// Records that a connection has died. The connections that are idle now are pinged before their use, because they
+    /// may have died too.
     pub(super) fn ping_idle(&self) {
         self.pinged_before.fetch_max(self.now(), Ordering::Relaxed);
     }
 
-    /// The server is no longer the right one: connections that are idle now are closed.
+    /// Records that the server is no longer the right one. The connections that are idle now are closed.
     pub(super) fn close_idle(&self) {
         self.closed_before.fetch_max(self.now(), Ordering::Relaxed);
     }

@@ -1,4 +1,6 @@
-//! Transactions. Come here to change how they begin and end.
+//! Transactions.
+//!
+//! Come here to change how a transaction begins and ends. The path of a single statement is in `pool`, not here.
 
 use std::pin::pin;
 use std::sync::Arc;

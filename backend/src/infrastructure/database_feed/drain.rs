@@ -1,6 +1,7 @@
 //! The task that makes the passes. The protocol is described in `mod.rs`.
 //!
-//! Come here to change when a pass is made and what becomes of one that fails.
+//! Come here to change when a pass is made, and what follows from a pass that fails. The statements are in `rows`, not
+//! here.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,33 +14,34 @@ use super::rows::{BATCH, HEAP, condense, ends, take, take_heap};
 use crate::infrastructure::cache::{Cache, CacheHealth, Deliveries};
 use crate::infrastructure::database::Database;
 
-/// Between two looks of an idle instance, at most. A random part of up to a fifth is left out, so that instances do not
-/// look at the same moment.
+/// The longest interval between two look-ups of an idle instance. A random part of up to a fifth is left out, so that
+/// instances do not look at the same moment.
 const IDLE: Duration = Duration::from_millis(250);
-/// Between two looks while a write waits for another instance.
+/// The interval between two look-ups while a write waits for another instance.
 const OTHERS: Duration = Duration::from_millis(20);
-/// Between two looks at the size of the table while nothing is delivered.
+/// The interval between two checks of the table's size while nothing is delivered.
 pub(super) const CONDENSE: Duration = Duration::from_secs(5);
-/// Batches of one pass; past them everything is invalidated at once, and the rows are only removed.
+/// The most batches of one pass. Beyond that everything is invalidated at once, and the rows are only removed.
 const MOST_BATCHES: usize = 10;
-/// Writes that share one pass.
+/// The most writes that share one pass.
 const MOST_SHARING: usize = 10_000;
 
-/// What a pass came to.
+/// The result of a pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// Every change from before the pass has been delivered.
     Delivered,
-    /// The changes stand in the table until the cache is back, and no other instance delivers them either.
+    /// The cache is unavailable. The changes stay in the table until it is available, and no other instance delivers
+    /// them.
     CacheUnavailable,
     /// The database did not answer.
     DatabaseUnavailable,
 }
 
-/// A write, or a recovery, that waits.
+/// A write or a recovery that waits for a pass.
 pub(super) struct Waiting {
     pub(super) answer: oneshot::Sender<Outcome>,
-    /// Nobody listens any more after that.
+    /// The end of the wait.
     pub(super) until: Instant,
 }
 
@@ -48,13 +50,14 @@ pub(super) struct Drain {
     database: Database,
     deliveries: Deliveries,
     cache: Cache,
-    /// Those that wait for another instance, each with the largest number of a row that has to be gone.
+    /// The writes that wait for another instance. The number is that of the last row that must be gone.
     others: Vec<(i64, Waiting)>,
-    /// The largest number at the time when no other instance delivered; until a row up to it is gone nobody waits for others.
-    deserted: Option<i64>,
-    /// Whether the database did not answer last, for those that do not wait for that to be known.
+    /// The largest row number when no other instance delivered. No write waits for other instances until a row up to
+    /// this number is gone.
+    undelivered_up_to: Option<i64>,
+    /// Whether the last question to the database was not answered. Writes read it instead of waiting for an answer.
     is_failing: Arc<AtomicBool>,
-    /// When the size of the table was looked at last.
+    /// The time of the last check of the table's size.
     condensed: Instant,
 }
 
@@ -70,13 +73,13 @@ impl Drain {
             deliveries,
             cache,
             others: Vec::new(),
-            deserted: None,
+            undelivered_up_to: None,
             is_failing,
             condensed: Instant::now(),
         }
     }
 
-    /// Makes passes until nobody can ask for one any more.
+    /// Makes passes until the feed is dropped.
     pub(super) async fn run(mut self, mut requests: mpsc::Receiver<Waiting>) {
         let mut group = Vec::new();
         loop {
@@ -99,7 +102,7 @@ impl Drain {
         }
     }
 
-    /// One look of an idle instance.
+    /// Looks for rows, once: the work of an idle instance.
     async fn look(&mut self) {
         let is_away = self.cache.health() == CacheHealth::Down;
         let found = match ends(&self.database).await {
@@ -123,18 +126,19 @@ impl Drain {
         }
     }
 
-    /// Answers those that wait for another instance, as far as the smallest number that is left permits.
+    /// Answers the writes that wait for another instance and whose rows are gone: those below the smallest number that
+    /// is left.
     fn release(&mut self, smallest: Option<i64>) {
         let is_gone = |largest: i64| smallest.is_none_or(|smallest| smallest > largest);
-        if self.deserted.is_some_and(is_gone) {
-            self.deserted = None;
+        if self.undelivered_up_to.is_some_and(is_gone) {
+            self.undelivered_up_to = None;
         }
         let now = Instant::now();
         for (largest, waiting) in std::mem::take(&mut self.others) {
             if is_gone(largest) {
                 let _ = waiting.answer.send(Outcome::Delivered);
             } else if now + 2 * OTHERS >= waiting.until {
-                self.deserted = Some(largest);
+                self.undelivered_up_to = Some(largest);
                 let _ = waiting.answer.send(Outcome::CacheUnavailable);
             } else {
                 self.others.push((largest, waiting));
@@ -146,8 +150,8 @@ impl Drain {
     async fn answer(&mut self, group: &mut Vec<Waiting>, outcome: Outcome) {
         let mut outcome = outcome;
         if outcome == Outcome::Delivered {
-            self.deserted = None;
-        } else if outcome == Outcome::CacheUnavailable && self.deserted.is_none() {
+            self.undelivered_up_to = None;
+        } else if outcome == Outcome::CacheUnavailable && self.undelivered_up_to.is_none() {
             match ends(&self.database).await {
                 Ok(Some((_, largest))) => {
                     let waiting = group.drain(..).map(|waiting| (largest, waiting));
@@ -163,7 +167,7 @@ impl Drain {
             }
         }
         for waiting in group.drain(..) {
-            // One that has gone meanwhile needs no answer.
+            // A write that has ended meanwhile needs no answer.
             let _ = waiting.answer.send(outcome);
         }
     }
@@ -185,7 +189,7 @@ impl Drain {
                     self.note_success();
                     return Outcome::Delivered;
                 }
-                // The log says already that the cache is not available.
+                // The cache has logged that it is not available.
                 Ok(None) => return Outcome::CacheUnavailable,
                 Err(error) => {
                     self.note_failure(&error);
@@ -207,7 +211,7 @@ impl Drain {
         Ok(Some(is_full(changes.len(), BATCH)))
     }
 
-    /// The same by invalidating everything, with one generation in place of many deletions.
+    /// Delivers a batch by invalidating everything: one new generation in place of many deletions.
     async fn deliver_heap(&self) -> Result<Option<bool>, sqlx::Error> {
         let mut transaction = self.database.begin().await?;
         let taken = take_heap(&mut transaction).await?;

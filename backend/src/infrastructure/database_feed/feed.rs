@@ -1,6 +1,6 @@
 //! The feed as the cache and the start of the program see it.
 //!
-//! Come here for how long a write waits. The task that delivers is in `drain`.
+//! Come here to change how long a write waits. The task that delivers is in `drain`, not here.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,13 +17,14 @@ use crate::infrastructure::cache::{Cache, ChangeFeed, Changes, FeedUnavailable};
 use crate::infrastructure::database::Database;
 use crate::infrastructure::settings::DatabaseSettings;
 
-/// How long a write waits for its changes to be delivered (C54).
+/// The longest time that a write waits for the delivery of its changes (C54).
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
-/// How long a recovery waits at once (C55). It asks again; in between it answers other instances.
+/// The longest time that a recovery waits for one answer of the feed (C55). It asks repeatedly, and answers other
+/// instances in between.
 const LONGEST_LOOK: Duration = Duration::from_millis(200);
-/// Before a write asks for another pass after the database failed.
+/// The pause before a write asks for another pass after an error of the database.
 const RETRY: Duration = Duration::from_millis(50);
-/// Writes that can wait at once; more of them wait to be let in.
+/// The most writes in the queue. Further writes wait until there is room.
 const MOST_WAITING: usize = 10_000;
 
 /// The feed of a process, which ends with this value.
@@ -55,15 +56,15 @@ impl DatabaseFeed {
             requests,
             is_failing,
         };
-        // Its failure is in the log.
+        // A failure is in the log.
         let _ = queue.ask(Instant::now() + LONGEST_WAIT).await;
         let feed: Arc<dyn ChangeFeed> = Arc::new(queue);
         cache.attach_feed(&feed);
         Ok(task)
     }
 
-    /// For an instance that delivers nothing, since it has no cache or the feed is off: bounds the table, so that triggers
-    /// do not fill it while no other instance delivers.
+    /// The feed of an instance that delivers nothing, because it has no cache or the feed is off. It bounds the table,
+    /// so that triggers do not fill it while no other instance delivers.
     ///
     /// # Errors
     /// `DATABASE_URL` cannot be parsed.
@@ -86,7 +87,7 @@ impl Drop for DatabaseFeed {
     }
 }
 
-/// A pass that is held up for longer is given up, so that others can deliver its rows.
+/// A pass that takes longer is given up, so that another instance can deliver its rows.
 fn own_database(settings: &DatabaseSettings) -> Result<Database, sqlx::Error> {
     Database::new(&DatabaseSettings {
         database_pool_size: 2,
@@ -95,10 +96,10 @@ fn own_database(settings: &DatabaseSettings) -> Result<Database, sqlx::Error> {
     })
 }
 
-/// The way to the task.
+/// The queue of the task that makes passes.
 struct Queue {
     requests: mpsc::Sender<Waiting>,
-    /// Whether the database did not answer last.
+    /// Whether the last question to the database was not answered.
     is_failing: Arc<AtomicBool>,
 }
 
@@ -135,7 +136,7 @@ impl ChangeFeed for Queue {
             Some(Outcome::Delivered) => Ok(true),
             Some(Outcome::DatabaseUnavailable) => Err(FeedUnavailable),
             None if self.is_failing.load(Ordering::Relaxed) => Err(FeedUnavailable),
-            // A pass that takes long goes on.
+            // A pass that takes long continues.
             Some(Outcome::CacheUnavailable) | None => Ok(false),
         }
     }

@@ -1,4 +1,4 @@
-//! The database feed: what was committed is delivered to the cache, whoever changed it (C53–C56).
+//! The database feed: every committed change is delivered to the cache, whoever made it (C53–C56).
 //!
 //! Come here when a change in the database does not reach the cache. Which rows are recorded is decided by the triggers of
 //! the modules' migrations, and what a recorded change invalidates by their `cache.rs`.

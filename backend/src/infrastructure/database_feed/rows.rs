@@ -7,21 +7,21 @@ use std::collections::BTreeMap;
 use crate::infrastructure::cache::Change;
 use crate::infrastructure::database::{Database, Transaction};
 
-/// Rows that a pass takes at once, at most. Also the bound of a pass's memory.
+/// The most rows of one batch. This also bounds the memory of a pass.
 pub(super) const BATCH: i64 = 1000;
-/// Rows that one statement removes where one invalidation of everything stands for all of them, at most.
+/// The most rows that one statement removes where one invalidation of everything replaces them.
 pub(super) const HEAP: i64 = 50_000;
-/// Undelivered rows that are kept one by one, at most. An instance that delivers would replace more of them by one new
-/// generation anyway.
+/// The most undelivered rows that are kept. An instance that delivers would replace more of them by one new generation
+/// anyway.
 const MOST_KEPT: i64 = 10_000;
 
-/// In the order of their numbers, so that two passes never wait for each other. The inner statement waits for rows that
-/// another pass has taken; those that are gone then are left out.
+/// Takes rows in the order of their numbers, so that two passes never wait for each other. The inner statement waits
+/// for rows that another pass has taken, and leaves out those that are gone afterwards.
 const TAKE: &str = "DELETE FROM cache_changes
     WHERE id = ANY (ARRAY(SELECT id FROM cache_changes ORDER BY id LIMIT $1 FOR UPDATE))
     RETURNING kind, arguments::text";
 
-/// Takes rows: they are gone when the transaction is committed.
+/// Takes rows. They are removed when the transaction is committed.
 pub(super) async fn take(transaction: &mut Transaction) -> Result<Vec<Change>, sqlx::Error> {
     let rows: Vec<(String, Option<String>)> = sqlx::query_as(TAKE)
         .bind(BATCH)
@@ -80,7 +80,7 @@ pub(super) async fn condense(database: &Database) -> Result<(), sqlx::Error> {
     }
 }
 
-/// A row as a change. Arguments of another form than the triggers write are none at all, so that their lack is reported.
+/// A row as a change. Arguments in another form than the triggers write count as missing, so that they are reported.
 fn change(kind: String, arguments: Option<&str>) -> Change {
     let arguments = arguments.map(|text| {
         let named: BTreeMap<String, Vec<String>> = serde_json::from_str(text).unwrap_or_default();

@@ -1,11 +1,11 @@
 //! The triggers that record changes, compared with what the modules declare.
 //!
-//! Come here when the start says that a change is not recorded. Which rows and columns a trigger records is decided in the
-//! migrations; what a change ends, in the modules' `cache.rs`.
+//! Come here when the start says that a change is not recorded. The rows and columns that a trigger records are decided
+//! in the migrations, and the invalidations in the modules' `cache.rs`, not here.
 //!
-//! A trigger is known by the function that it calls: one that writes to `cache_changes`. Its kind is the first argument of
-//! `record_cache_change`, or a literal in the text of a function of the module's own. Therefore an argument that
-//! `record_cache_change` does not get is certain, and a kind that is nowhere to be seen is only very likely.
+//! A trigger is known by the function that it calls: one that writes to `cache_changes`. Its kind is the first argument
+//! of `record_cache_change`, or a literal in the text of a function of the module's own. Therefore a missing argument
+//! of `record_cache_change` is certain, and a missing kind is only very likely.
 
 use sqlx::FromRow;
 
@@ -21,14 +21,14 @@ const RECORDING: &str = "SELECT tgname::text AS name, relname::text AS on_table,
     WHERE NOT tgisinternal AND tgparentid = 0 AND pg_table_is_visible(tgrelid) AND prosrc LIKE '%cache_changes%'
     ORDER BY relname, tgname";
 
-/// Those of the given names that are names of visible tables.
+/// Selects the given names that are names of visible tables.
 const TABLES: &str = "SELECT relname::text FROM pg_class
     WHERE relname = ANY ($1) AND relkind IN ('r', 'p') AND pg_table_is_visible(oid)";
 
 /// The table that triggers write to.
 const FEED_TABLE: &str = "cache_changes";
 
-/// What changes rows, with its bit in `pg_trigger.tgtype`.
+/// The events that change rows, each with its bit in `pg_trigger.tgtype`.
 const EVENTS: [(&str, i32); 4] = [
     ("INSERT", 4),
     ("UPDATE", 16),
@@ -36,7 +36,7 @@ const EVENTS: [(&str, i32); 4] = [
     ("TRUNCATE", 32),
 ];
 
-/// What is wrong between triggers and declarations, each as a sentence that says what to do.
+/// The differences between triggers and declarations, each as a sentence that says what to do.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct TriggerFaults {
     /// Arguments that a declaration names and the trigger does not record. The service must not start: the changes would
@@ -97,7 +97,7 @@ impl Trigger {
         (given.len() > 1).then(|| given.into_iter().skip(1).step_by(2).collect())
     }
 
-    /// What is wrong with the arguments of changes of its kind.
+    /// The mistake in the arguments of changes of the trigger's kind.
     fn mistake(&self, changes: &Changes) -> Option<String> {
         let recorded = self.recorded_arguments()?;
         let lacks = |name: &&&str| !recorded.contains(*name);

@@ -1,7 +1,8 @@
-//! The states of callers and addresses: a bounded number of them.
+//! The states of callers and addresses, in bounded memory.
 //!
-//! Come here for the memory of the limit. `governor` decides with a state; its own stores grow with every new key until
-//! somebody purges them, so that a client with many addresses could fill the memory between two purges.
+//! Come here to change the memory of the limit. `governor` decides with a state. Its own stores grow with every new key
+//! until they are purged, so a client with many addresses could fill the memory between two purges. No request is seen
+//! here.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
@@ -16,7 +17,7 @@ const MAX_STATES: usize = 65_536;
 /// Parts with a lock each, so that the workers do not wait for each other.
 const PARTS: usize = 64;
 
-/// Whose requests are counted together.
+/// The client whose requests are counted together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Key {
     /// The user with this id.
@@ -28,8 +29,8 @@ pub(super) enum Key {
 /// A key, and the time until which its requests have used up its rate.
 type State = (Key, Nanos);
 
-/// The states. When a part is full, the half of it goes whose requests have used up the least: first those whose state says
-/// nothing any more.
+/// The states. When a part is full, the half of its states is removed that has the most allowance left. States with
+/// their whole allowance are removed first.
 #[derive(Debug)]
 pub(super) struct Buckets {
     parts: Vec<Mutex<HashTable<State>>>,
@@ -53,7 +54,7 @@ impl StateStore for Buckets {
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
         let hash = self.hasher.hash_one(key);
-        // The table itself uses the lowest and the highest bits.
+        // The hash table itself uses the lowest and the highest bits.
         let part = usize::try_from(hash >> 32).unwrap_or_default() % PARTS;
         let mut states = self.parts[part]
             .lock()

@@ -1,7 +1,7 @@
-//! Whose token a request has, for the limit alone.
+//! The owner of a request's token, for the limit alone.
 //!
-//! Come here for the cost of a token under the limit. Nobody is let in by this: routes authenticate for themselves, at every
-//! request.
+//! Come here to change how long an owner is remembered. This authenticates nobody: routes check the token themselves,
+//! at every request.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,12 +14,12 @@ use crate::infrastructure::database::Database;
 
 /// The time for which a token's owner is remembered. A revoked token counts for its owner that long.
 const REMEMBERED: Duration = Duration::from_mins(1);
-/// The most tokens that are remembered: some 4 MiB.
+/// The most tokens that are remembered: about 4 MiB.
 const MAX_TOKENS: usize = 32_768;
 /// The longest wait for the database. After it the request counts for its address.
 const LOOK_UP: Duration = Duration::from_millis(250);
 
-/// The owners of the tokens that came lately.
+/// The owners of the latest tokens.
 #[derive(Debug, Default)]
 pub(super) struct Callers(Mutex<HashMap<AccessToken, (i64, Instant)>>);
 

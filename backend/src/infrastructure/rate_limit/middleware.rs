@@ -1,7 +1,7 @@
 //! The middleware of the limit.
 //!
-//! Come here for its place in the way of a request. A request without a token that nothing has to be told about, such as most hits
-//! of the cache, is counted without an allocation.
+//! Come here to change its place in the way of a request. A request without a token and without header fields of the
+//! limit, such as most hits of the cache, is counted without an allocation. The counting is in `buckets`, not here.
 
 use std::future::{Ready, ready};
 use std::rc::Rc;

@@ -1,7 +1,8 @@
 //! The limit of requests (`RATE_LIMIT`): of a caller, or of an address where there is no valid token.
 //!
-//! Come here to change what is counted and what clients are told. Each instance counts by itself: a round trip for each request
-//! would cost more than most answers. Wrong passwords are limited elsewhere (`auth::attempts`), on all instances together.
+//! Come here to change which requests are counted and which header fields clients get. Each instance counts by itself,
+//! because a round trip for each request would cost more than most answers. Wrong passwords are limited in
+//! `auth::attempts`, on all instances together, not here.
 
 mod buckets;
 mod callers;
@@ -40,18 +41,18 @@ pub struct RateLimit<C: Clock = DefaultClock> {
     exempt: &'static [&'static str],
 }
 
-/// What a client may still do.
+/// The allowance of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Allowance {
-    /// Requests at once.
+    /// The number of requests that are allowed at once.
     remaining: u32,
-    /// The time until one more is allowed.
+    /// The time until one more request is allowed.
     more_after: Duration,
 }
 
 impl RateLimit {
-    /// Allows a rate: as many requests at once as it has, and then one after the other, evenly. Paths in `exempt` are neither
-    /// counted nor refused.
+    /// The limit of this rate: its number of requests at once, and then one after the other, evenly. Paths in `exempt`
+    /// are neither counted nor refused.
     #[must_use]
     pub fn new(rate: Rate, exempt: &'static [&'static str]) -> Self {
         Self::with_clock(rate, exempt, DefaultClock::default())
@@ -80,8 +81,7 @@ impl<C: Clock> RateLimit<C> {
 
     /// Counts a request.
     ///
-    /// # Errors
-    /// It is one too many; it does not count.
+    /// # Errors The request is one too many. It does not count.
     fn count(&self, key: Key) -> Result<Allowance, Allowance> {
         match self.limiter.check_key(&key) {
             Ok(state) => Ok(Allowance {
@@ -99,8 +99,8 @@ impl<C: Clock> RateLimit<C> {
         self.exempt.contains(&path)
     }
 
-    /// Whether a client is told: half of its requests are gone. Until then the fields would cost every hit of the cache more than the
-    /// limit itself.
+    /// Whether the answer has the header fields of the limit: half of the requests are used up. Until then the fields
+    /// would cost every hit of the cache more than the limit itself.
     fn is_low(&self, allowance: Allowance) -> bool {
         allowance.remaining <= self.requests / 2
     }
@@ -116,7 +116,7 @@ impl<C: Clock> RateLimit<C> {
         address_of(request)
     }
 
-    /// Tells a client of the limit (draft-ietf-httpapi-ratelimit-headers-11).
+    /// Adds the header fields of the limit (draft-ietf-httpapi-ratelimit-headers-11).
     fn tell(&self, headers: &mut HeaderMap, key: Key, allowance: Allowance) {
         let (name, policy) = match key {
             Key::Caller(_) => ("caller", &self.policies[0]),
@@ -140,7 +140,7 @@ fn address_of(request: &HttpRequest) -> Key {
     Key::Network(ClientAddress::of(request).network())
 }
 
-/// Rounded up: a client that comes back then is not refused again.
+/// Rounded up, so that a client that repeats its request after this time is not refused again.
 fn whole_seconds(time: Duration) -> u128 {
     time.as_millis().div_ceil(1000).max(1)
 }

@@ -1,7 +1,7 @@
 //! The words of a declaration, and the actix resource that it becomes.
 //!
-//! Come here for the order of wrapping, HEAD, `Allow`, or a new word. Mistakes that need the other resources are found by the
-//! map (`cache::map`); nothing here may panic.
+//! Come here to change the order of wrapping, HEAD or `Allow`, or to add a word. Mistakes that need the other resources
+//! are found by the map (`cache::map`), not here. Nothing here may panic.
 
 use std::any::{TypeId, type_name};
 use std::marker::PhantomData;

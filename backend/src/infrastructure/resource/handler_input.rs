@@ -42,7 +42,7 @@ pub struct InputDescription {
 /// A parameter of the path.
 #[derive(Clone, Copy, Debug)]
 pub struct PathInput {
-    /// Which parameter of the path it is.
+    /// The place of the parameter in the path.
     pub place: PathPlace,
     /// The schema of its values.
     pub schema: SchemaOf,
@@ -51,11 +51,11 @@ pub struct PathInput {
 /// The parameter of a path that a handler reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PathPlace {
-    /// The last one that is named `id` or ends in `_id`, else the first one.
+    /// The last parameter that is named `id` or ends in `_id`, otherwise the first one.
     Id,
-    /// The last one that is not named like an id, else the first one.
+    /// The last parameter that is not named like an id, otherwise the first one.
     Text,
-    /// The one of this name.
+    /// The parameter of this name.
     Named(&'static str),
 }
 
@@ -64,11 +64,11 @@ pub enum PathPlace {
 pub struct HeaderInput {
     /// The name of the field.
     pub name: &'static str,
-    /// What it does, a sentence for clients.
+    /// The effect of the field, as a sentence for clients.
     pub description: &'static str,
     /// A regular expression for its values.
     pub pattern: &'static str,
-    /// A value.
+    /// An example of a value.
     pub example: &'static str,
 }
 

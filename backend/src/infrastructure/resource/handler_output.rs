@@ -13,11 +13,11 @@ use crate::infrastructure::http::{Created, Json, NoContent};
 /// [`refuses`](super::Resource::refuses).
 #[derive(Clone, Debug, Default)]
 pub struct OutputDescription {
-    /// One for each status; none where the type says nothing, as with `HttpResponse`.
+    /// One description for each status; none where the type says nothing, as with `HttpResponse`.
     pub answers: Vec<AnswerDescription>,
 }
 
-/// One answer.
+/// The description of one answer.
 #[derive(Clone, Copy, Debug)]
 pub struct AnswerDescription {
     /// The status.
