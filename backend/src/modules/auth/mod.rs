@@ -9,11 +9,15 @@ use crate::infrastructure::resource::{Resources, resource};
 
 /// Declares `/auth`.
 pub fn configure(api: &mut Resources) {
-    api.add(resource("/auth/login").post(routes::login).refuses(&[401, 429]))
-        .add(resource("/auth/logout").post(routes::logout).signed_in())
-        .add(
-            resource("/auth/logout-all")
-                .post(routes::logout_all)
-                .signed_in(),
-        );
+    api.add(
+        resource("/auth/login")
+            .post(routes::login)
+            .refuses(&[401, 429]),
+    )
+    .add(resource("/auth/logout").post(routes::logout).signed_in())
+    .add(
+        resource("/auth/logout-all")
+            .post(routes::logout_all)
+            .signed_in(),
+    );
 }

@@ -59,10 +59,7 @@ pub async fn is_superuser(database: &Database, username: &str) -> ApiResult<Opti
 }
 
 /// The part of a user that everybody may see.
-pub async fn find_profile(
-    database: impl PgExecutor<'_>,
-    username: &str,
-) -> ApiResult<UserProfile> {
+pub async fn find_profile(database: impl PgExecutor<'_>, username: &str) -> ApiResult<UserProfile> {
     Ok(sqlx::query_as!(
         UserProfile,
         "SELECT id, username, name, created_at FROM users WHERE username = $1 AND deleted_at IS NULL",

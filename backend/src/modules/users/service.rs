@@ -5,7 +5,9 @@
 use super::crud::{self, Change, NewUser};
 use super::models::Account;
 use super::schemas::{UserCreate, UserRead, UserUpdate};
-use crate::infrastructure::auth::{Attempts, Caller, Claimed, Passwords, revoke_all, revoke_others};
+use crate::infrastructure::auth::{
+    Attempts, Caller, Claimed, Passwords, revoke_all, revoke_others,
+};
 use crate::infrastructure::client_address::ClientAddress;
 use crate::infrastructure::database::{Database, Transaction};
 use crate::infrastructure::http::{ApiError, ApiResult, FieldError, IfMatch};
@@ -38,7 +40,9 @@ pub async fn create_superuser(
         }
         None => {}
     }
-    insert(database, passwords, address, new, true).await.map(|_| true)
+    insert(database, passwords, address, new, true)
+        .await
+        .map(|_| true)
 }
 
 async fn insert(

@@ -187,10 +187,7 @@ pub async fn delete(database: impl PgExecutor<'_>, id: i64) -> ApiResult<()> {
 }
 
 /// Deletes all widgets of a user, in the transaction that deletes the user. Returns their ids.
-pub async fn delete_all_of(
-    transaction: impl PgExecutor<'_>,
-    owner_id: i64,
-) -> ApiResult<Vec<i64>> {
+pub async fn delete_all_of(transaction: impl PgExecutor<'_>, owner_id: i64) -> ApiResult<Vec<i64>> {
     Ok(sqlx::query_scalar!(
         "UPDATE widgets SET deleted_at = now() WHERE owner_id = $1 AND deleted_at IS NULL RETURNING id",
         owner_id,

@@ -58,11 +58,7 @@ pub async fn delete(
     Ok(ownership.owner)
 }
 
-async fn check_may_change(
-    database: &Database,
-    caller: &Caller,
-    id: i64,
-) -> ApiResult<Ownership> {
+async fn check_may_change(database: &Database, caller: &Caller, id: i64) -> ApiResult<Ownership> {
     let ownership = crud::find_ownership(database, id).await?;
     if caller.may_change(ownership.owner_id) {
         Ok(ownership)
