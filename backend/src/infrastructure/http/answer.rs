@@ -5,7 +5,7 @@
 //! `error`.
 //!
 //! ```ignore
-//! pub async fn read(database: Database, PathId(id): PathId) -> ApiResult<Json<Widget>> {
+//! pub async fn read(database: Database, PathId(id): PathId) -> ApiJson<Widget> {
 //!     ok(crud::find(&database, id).await?)
 //! }
 //! ```
@@ -18,6 +18,7 @@ use serde::Serialize;
 
 use super::error::ApiResult;
 use super::extract::Json;
+use super::page::Page;
 
 /// The characters of an id that a path cannot contain literally (RFC 3986, section 2.3).
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
@@ -38,14 +39,26 @@ pub struct Created<T> {
 #[derive(Clone, Copy, Debug)]
 pub struct NoContent;
 
+/// The return type of a handler that answers with [`ok`]: 200 with JSON, or an error.
+pub type ApiJson<T> = ApiResult<Json<T>>;
+
+/// The return type of a handler that answers with [`ok`] and one page of a list.
+pub type ApiPage<T> = ApiJson<Page<T>>;
+
+/// The return type of a handler that answers with [`created`]: 201 with JSON and `Location`, or an error.
+pub type ApiCreated<T> = ApiResult<Created<T>>;
+
+/// The return type of a handler that answers with [`no_content`]: 204, or an error.
+pub type ApiNoContent = ApiResult<NoContent>;
+
 /// 200 with the value as JSON.
-pub const fn ok<T>(body: T) -> ApiResult<Json<T>> {
+pub const fn ok<T>(body: T) -> ApiJson<T> {
     Ok(Json(body))
 }
 
 /// 201 with the created resource as JSON. `Location` is the path of the request followed by the id, so
 /// the handler must answer a POST to the collection of the resource.
-pub fn created<T>(id: impl ToString, body: T) -> ApiResult<Created<T>> {
+pub fn created<T>(id: impl ToString, body: T) -> ApiCreated<T> {
     Ok(Created {
         id: utf8_percent_encode(&id.to_string(), ENCODED).to_string(),
         body,
@@ -53,7 +66,7 @@ pub fn created<T>(id: impl ToString, body: T) -> ApiResult<Created<T>> {
 }
 
 /// 204 without a body.
-pub const fn no_content() -> ApiResult<NoContent> {
+pub const fn no_content() -> ApiNoContent {
     Ok(NoContent)
 }
 

@@ -148,12 +148,23 @@ where
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let pairs = form_urlencoded::parse(request.query_string().as_bytes());
-        let deserializer = serde_urlencoded::Deserializer::new(pairs);
-        let parsed =
-            serde_path_to_error::deserialize(deserializer).map_err(|error| wrong_field(&error));
-        ready(parsed.and_then(validated).map(Self))
+        ready(query_of(request).map(Self))
     }
+}
+
+/// The validated query of a request.
+///
+/// # Errors
+/// 422 for any mistake.
+pub(super) fn query_of<T>(request: &HttpRequest) -> Result<T, ApiError>
+where
+    T: DeserializeOwned + Validate<Context = ()>,
+{
+    let pairs = form_urlencoded::parse(request.query_string().as_bytes());
+    let deserializer = serde_urlencoded::Deserializer::new(pairs);
+    let parsed =
+        serde_path_to_error::deserialize(deserializer).map_err(|error| wrong_field(&error));
+    parsed.and_then(validated)
 }
 
 fn validated<T: Validate<Context = ()>>(value: T) -> Result<T, ApiError> {

@@ -18,7 +18,9 @@ mod request_timeout;
 mod route;
 mod security_headers;
 
-pub use answer::{Created, NoContent, created, no_content, ok};
+pub use answer::{
+    ApiCreated, ApiJson, ApiNoContent, ApiPage, Created, NoContent, created, no_content, ok,
+};
 pub use conventions::{Conventions, apply_conventions, close_connections};
 pub use cors::{AllowedOrigins, CrossOrigin};
 pub use embedded::Embedded;

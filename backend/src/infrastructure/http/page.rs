@@ -2,9 +2,16 @@
 //!
 //! Come here to change the parameters or the form of a page. The rows are read in the modules.
 
+use std::future::Ready;
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest};
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::error::ApiError;
+use super::extract::query_of;
 
 /// The wanted page of a list.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, Serialize, Validate)]
@@ -39,6 +46,16 @@ impl PageQuery {
         self.page
             .saturating_sub(1)
             .saturating_mul(self.items_per_page)
+    }
+}
+
+/// As a parameter of a handler: the query of the route, where that has no other fields. 422 for a value out of bounds.
+impl FromRequest for PageQuery {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        std::future::ready(query_of(request))
     }
 }
 

@@ -13,7 +13,7 @@ use crate::infrastructure::auth::{Caller, Username};
 use crate::infrastructure::cache::CacheArguments;
 use crate::infrastructure::client_address::ClientAddress;
 use crate::infrastructure::database::Database;
-use crate::infrastructure::http::{IfMatch, Json, PathId, PathText, Query};
+use crate::infrastructure::http::{IfMatch, Json, PageQuery, PathId, PathText, Query};
 
 /// The JSON schema of a type, for a generator that collects the types that it refers to.
 pub type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
@@ -112,6 +112,12 @@ impl<T: JsonSchema> HandlerInput for Query<T> {
         input.query = Some(type_name::<T>());
         input.query_schema = Some(schema_of::<T>);
         input.refusals.push(422);
+    }
+}
+
+impl HandlerInput for PageQuery {
+    fn describe(input: &mut InputDescription) {
+        Query::<Self>::describe(input);
     }
 }
 
@@ -240,6 +246,10 @@ mod tests {
 
     #[test]
     fn c14_the_type_of_the_query_is_named() {
+        assert_eq!(
+            describe::<PageQuery>().query,
+            Some(type_name::<PageQuery>())
+        );
         assert_eq!(
             describe::<(HttpRequest, Query<u8>)>().query,
             Some(type_name::<u8>())

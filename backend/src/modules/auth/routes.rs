@@ -4,10 +4,12 @@ use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{CustomizeResponder, Responder, web};
 
 use super::schemas::{Login, Token};
-use crate::infrastructure::auth::{Attempts, Caller, Claimed, Passwords, issue, revoke, revoke_all};
+use crate::infrastructure::auth::{
+    Attempts, Caller, Claimed, Passwords, issue, revoke, revoke_all,
+};
 use crate::infrastructure::client_address::ClientAddress;
 use crate::infrastructure::database::Database;
-use crate::infrastructure::http::{ApiError, ApiResult, Json, NoContent, no_content};
+use crate::infrastructure::http::{ApiError, ApiNoContent, ApiResult, Json, no_content};
 use crate::modules::users::find_account_to_sign_in;
 
 /// `POST /auth/login`: takes as long for an unknown name as for a wrong password.
@@ -51,13 +53,13 @@ pub async fn login(
 }
 
 /// `POST /auth/logout`: revokes the token of the request.
-pub async fn logout(database: Database, caller: Caller) -> ApiResult<NoContent> {
+pub async fn logout(database: Database, caller: Caller) -> ApiNoContent {
     revoke(&database, &caller.token).await?;
     no_content()
 }
 
 /// `POST /auth/logout-all`: revokes every token of the caller.
-pub async fn logout_all(database: Database, caller: Caller) -> ApiResult<NoContent> {
+pub async fn logout_all(database: Database, caller: Caller) -> ApiNoContent {
     revoke_all(&database, caller.id).await?;
     no_content()
 }

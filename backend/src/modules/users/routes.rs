@@ -10,7 +10,7 @@ use crate::infrastructure::cache::CacheArguments;
 use crate::infrastructure::client_address::ClientAddress;
 use crate::infrastructure::database::Database;
 use crate::infrastructure::http::{
-    ApiResult, Created, IfMatch, Json, NoContent, Page, PageQuery, Query, created, no_content, ok,
+    ApiCreated, ApiJson, ApiNoContent, ApiPage, IfMatch, Json, PageQuery, created, no_content, ok,
 };
 
 /// `POST /users`
@@ -20,24 +20,24 @@ pub async fn create(
     address: ClientAddress,
     arguments: CacheArguments,
     Json(new): Json<UserCreate>,
-) -> ApiResult<Created<UserRead>> {
+) -> ApiCreated<UserRead> {
     let user = service::create(&database, &passwords, address, new).await?;
     arguments.bind("username", &user.username);
     created(user.username.clone(), user)
 }
 
 /// `GET /users`
-pub async fn list(database: Database, Query(query): Query<PageQuery>) -> ApiResult<Json<Page<UserRead>>> {
+pub async fn list(database: Database, query: PageQuery) -> ApiPage<UserRead> {
     ok(crud::list(&database, query).await?)
 }
 
 /// `GET /users/me`
-pub async fn read_me(database: Database, caller: Caller) -> ApiResult<Json<UserRead>> {
+pub async fn read_me(database: Database, caller: Caller) -> ApiJson<UserRead> {
     ok(crud::find(&database, caller.id).await?)
 }
 
 /// `GET /users/{username}`
-pub async fn read(database: Database, Username(username): Username) -> ApiResult<Json<UserProfile>> {
+pub async fn read(database: Database, Username(username): Username) -> ApiJson<UserProfile> {
     ok(crud::find_profile(&database, &username).await?)
 }
 
@@ -50,14 +50,13 @@ pub async fn update(
     if_match: IfMatch,
     Username(username): Username,
     Json(change): Json<UserUpdate>,
-) -> ApiResult<Json<UserRead>> {
+) -> ApiJson<UserRead> {
     let checks = PasswordChecks {
         passwords: &passwords,
         attempts: &attempts,
         address,
     };
-    let user =
-        service::update(&database, &checks, &caller, &if_match, &username, change).await?;
+    let user = service::update(&database, &checks, &caller, &if_match, &username, change).await?;
     arguments.bind("user_id", user.id);
     ok(user)
 }
@@ -69,7 +68,7 @@ pub async fn delete(
     caller: Caller,
     if_match: IfMatch,
     Username(username): Username,
-) -> ApiResult<NoContent> {
+) -> ApiNoContent {
     let deleted = service::delete(&database, &caller, &if_match, &username).await?;
     arguments.bind("user_id", deleted.user_id);
     arguments.bind("owner", username);

@@ -6,7 +6,8 @@ use crate::infrastructure::auth::{Caller, Username};
 use crate::infrastructure::cache::CacheArguments;
 use crate::infrastructure::database::Database;
 use crate::infrastructure::http::{
-    ApiResult, Created, IfMatch, Json, NoContent, Page, PageQuery, PathId, Query, created, no_content, ok,
+    ApiCreated, ApiJson, ApiNoContent, ApiPage, IfMatch, Json, PageQuery, PathId, Query, created,
+    no_content, ok,
 };
 
 /// `POST /widgets`
@@ -15,14 +16,14 @@ pub async fn create(
     arguments: CacheArguments,
     caller: Caller,
     Json(new): Json<WidgetCreate>,
-) -> ApiResult<Created<WidgetRead>> {
+) -> ApiCreated<WidgetRead> {
     let widget = crud::insert(&database, caller.id, &new).await?;
     arguments.bind("owner", &widget.owner);
     created(widget.id, widget)
 }
 
 /// `GET /widgets/{widget_id}`
-pub async fn read(database: Database, PathId(id): PathId) -> ApiResult<Json<WidgetRead>> {
+pub async fn read(database: Database, PathId(id): PathId) -> ApiJson<WidgetRead> {
     ok(crud::find(&database, id).await?)
 }
 
@@ -34,7 +35,7 @@ pub async fn update(
     if_match: IfMatch,
     PathId(id): PathId,
     Json(change): Json<WidgetUpdate>,
-) -> ApiResult<Json<WidgetRead>> {
+) -> ApiJson<WidgetRead> {
     let widget = service::update(&database, &caller, &if_match, id, &change).await?;
     arguments.bind("owner", &widget.owner);
     ok(widget)
@@ -47,14 +48,14 @@ pub async fn delete(
     caller: Caller,
     if_match: IfMatch,
     PathId(id): PathId,
-) -> ApiResult<NoContent> {
+) -> ApiNoContent {
     let owner = service::delete(&database, &caller, &if_match, id).await?;
     arguments.bind("owner", owner);
     no_content()
 }
 
 /// `GET /widgets`
-pub async fn search(database: Database, Query(query): Query<WidgetQuery>) -> ApiResult<Json<Page<WidgetRead>>> {
+pub async fn search(database: Database, Query(query): Query<WidgetQuery>) -> ApiPage<WidgetRead> {
     ok(if query.q.is_empty() {
         crud::list(&database, query.pages()).await?
     } else {
@@ -63,7 +64,7 @@ pub async fn search(database: Database, Query(query): Query<WidgetQuery>) -> Api
 }
 
 /// `GET /widgets/count`
-pub async fn count(database: Database) -> ApiResult<Json<WidgetCount>> {
+pub async fn count(database: Database) -> ApiJson<WidgetCount> {
     let count = crud::count(&database).await?;
     ok(WidgetCount { count })
 }
@@ -72,7 +73,7 @@ pub async fn count(database: Database) -> ApiResult<Json<WidgetCount>> {
 pub async fn list_of_user(
     database: Database,
     Username(username): Username,
-    Query(query): Query<PageQuery>,
-) -> ApiResult<Json<Page<WidgetRead>>> {
+    query: PageQuery,
+) -> ApiPage<WidgetRead> {
     ok(crud::list_of_user(&database, &username, query).await?)
 }
