@@ -78,8 +78,8 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Runs the command. The signals are handled before anything else: as process 1 the program would
-/// not end at them otherwise.
+/// Runs the command. The signals are handled before anything else. Otherwise the program, as process 1 of a container,
+/// would not end at them.
 async fn handle_signals_and_run() -> Result<ExitCode, Box<dyn std::error::Error>> {
     let mut signals = Signals::handle()?;
     let command = CommandLine::parse().command.unwrap_or(Command::Serve);

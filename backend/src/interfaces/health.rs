@@ -19,7 +19,7 @@ use crate::infrastructure::resource::{
     AnswerDescription, HandlerOutput, OutputDescription, Resources, resource,
 };
 
-/// Whether the process lives.
+/// The answer of `/health`.
 #[derive(JsonSchema, Serialize)]
 struct Health {
     /// `healthy`.
@@ -27,7 +27,7 @@ struct Health {
     status: &'static str,
 }
 
-/// Whether the service can serve.
+/// The answer of `/health/ready`.
 #[derive(JsonSchema, Serialize)]
 struct Readiness {
     /// `ready` or `not ready`.
@@ -89,13 +89,13 @@ impl HandlerOutput for Readiness {
 
 const IS_READY: &str = "ready";
 
-/// Whether the program is about to stop listening: readiness is 503 meanwhile, so that a load balancer
-/// sends its requests elsewhere. A clone is the same state.
+/// Whether the program is about to stop listening. Readiness is 503 from then on, so that a load balancer sends its
+/// requests elsewhere. All clones share the state.
 #[derive(Clone, Debug, Default)]
 pub struct Draining(Arc<AtomicBool>);
 
 impl Draining {
-    /// From now on readiness is 503.
+    /// Makes readiness 503 from now on.
     pub fn begin(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
@@ -105,7 +105,7 @@ impl Draining {
     }
 }
 
-/// The database decides. The cache is only reported, since the service answers without it.
+/// The database decides readiness. The cache is only reported, because the service answers without it.
 async fn ready(
     database: Database,
     cache: web::Data<Cache>,

@@ -26,7 +26,7 @@ use crate::infrastructure::settings::{Environment, ProtectionSettings, Settings}
 use crate::infrastructure::telemetry::{self, AccessLog};
 use crate::interfaces::{self, Draining, Routes};
 
-/// What an application is made of. Each worker builds an own one.
+/// The parts of an application. Each worker builds an application of its own from them.
 #[derive(Clone)]
 pub(super) struct Application {
     database: web::Data<Database>,
@@ -77,8 +77,8 @@ impl Application {
         }
     }
 
-    /// The application of `MANAGEMENT_PORT`: the same parts and conventions, for operators. Their requests are not limited, and
-    /// no page of another origin may read the answers.
+    /// The application of `MANAGEMENT_PORT`: the same parts and conventions, for operators. `RATE_LIMIT` does not apply
+    /// to their requests, and no page of another origin may read the answers.
     pub(super) fn for_management(&self) -> Self {
         Self {
             allowed_origins: AllowedOrigins::None,
@@ -111,7 +111,8 @@ impl Application {
             .app_data(web::Data::clone(&self.attempts))
             .app_data(web::Data::clone(&self.trusted_proxies))
             .app_data(web::Data::clone(&self.draining))
-            // The first to be wrapped is the innermost. A page of another origin reads a 429 too.
+            // The layer that is wrapped first is the innermost. The limit is inside the layer for other origins, so
+            // that their pages can read a 429.
             .wrap(LimitRequests(self.rate_limit.clone()))
             .wrap(CrossOrigin::new(&self.allowed_origins))
             .wrap(Condition::new(

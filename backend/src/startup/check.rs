@@ -1,7 +1,7 @@
 //! `backend check`: whether the service could work here, one line for each concern, with what to do.
 //!
-//! Come here to add a check. It changes nothing: of a cache server it uses a few keys that end by themselves. Checks that stop
-//! the start are in `declarations`; health is asked of a running service.
+//! Come here to add a check. A check changes no data: on a cache server it uses a few keys that expire. Checks that
+//! stop the start are in `declarations`; the health of a running service is in `interfaces::health`.
 
 mod cache_servers;
 
@@ -15,10 +15,11 @@ use crate::infrastructure::settings::{Settings, SettingsError};
 use crate::interfaces;
 use crate::modules;
 
-/// How far the clocks of this machine and of the database may be apart. Entries are dated by the clock of the instance that
-/// stores them, so one instance would take the fresh entries of another for expired ones.
+/// The largest accepted difference between the clocks of this machine and of the database. The instance that stores an
+/// entry writes its own time into it, so with a larger difference fresh entries of one instance are expired for
+/// another.
 const CLOCKS_APART: Duration = Duration::from_secs(2);
-/// The privileges that the role lacks, on the tables beside that of the migrations.
+/// Selects the privileges that the role lacks, on all tables except that of the migrations.
 const LACKING: &str = "SELECT current_user::text, relname::text, string_agg(privilege, ', ')
     FROM pg_class, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS privilege
     WHERE relkind IN ('r', 'p') AND relname <> '_sqlx_migrations'
@@ -37,7 +38,7 @@ pub struct Finding {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Right,
-    /// The service works, perhaps not as it is meant to.
+    /// The service works, but perhaps not as intended.
     Warning,
     /// The service does not start, or cannot work.
     Failed,
@@ -54,7 +55,7 @@ impl Finding {
         }
     }
 
-    /// Whether it keeps the service from working.
+    /// Whether the service does not start or cannot work because of it.
     #[must_use]
     pub fn has_failed(&self) -> bool {
         self.state == State::Failed
@@ -69,7 +70,7 @@ impl fmt::Display for Finding {
             State::Failed => "failed",
             State::Skipped => "skipped",
         };
-        // Each finding stays one line.
+        // Line breaks in the text become spaces, so that a finding is one line.
         let text = self.text.split_whitespace().collect::<Vec<_>>().join(" ");
         write!(formatter, "{state:<8} {:<12} {text}", self.concern)
     }
@@ -99,7 +100,7 @@ pub async fn check(loaded: Result<Settings, SettingsError>) -> Vec<Finding> {
     findings
 }
 
-/// A finding for each text, or one that all is right.
+/// A finding for each text, or the finding `right` where there is none.
 fn all(state: State, concern: &'static str, texts: Vec<String>, right: &str) -> Vec<Finding> {
     if texts.is_empty() {
         return vec![Finding::new(State::Right, concern, right)];
@@ -194,7 +195,8 @@ async fn check_clocks(database: &Database) -> Result<Vec<Finding>, sqlx::Error> 
     Ok(vec![compare_clocks(before, theirs, after)])
 }
 
-/// Compares the clocks, where the database's was read between two looks at this machine's.
+/// Compares the clocks, in milliseconds since the Unix epoch. `theirs`, that of the database, was read between `before`
+/// and `after`.
 fn compare_clocks(before: i64, theirs: i64, after: i64) -> Finding {
     let apart = (before - theirs).max(theirs - after).max(0).unsigned_abs();
     if Duration::from_millis(apart) <= CLOCKS_APART {

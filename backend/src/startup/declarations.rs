@@ -19,9 +19,9 @@ pub(super) fn check(map: &CacheMap, registered: Option<&[&str]>) -> Result<(), S
     }
 }
 
-/// Refuses to start where a trigger does not record an argument that a module declares. Changes that no trigger records are
-/// errors in the log: the service answers, and only such changes do not reach the cache. The start is not refused for them,
-/// since a trigger that is disabled for an hour must not keep instances from restarting.
+/// Refuses to start where a trigger does not record an argument that a module declares. Changes that no trigger records
+/// are errors in the log: the service answers, and only such changes do not reach the cache. The start is not refused
+/// for them, because instances must be able to restart while a trigger is disabled.
 pub(super) async fn check_triggers(
     database: &Database,
     declared: &[Changes],

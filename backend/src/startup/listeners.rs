@@ -1,7 +1,8 @@
 //! The sockets that the server listens on.
 //!
-//! Come here to change how they are bound and closed. The server gets copies of the sockets: it closes a
-//! socket only at its own end, and until then a connecting client would get no answer.
+//! Come here to change how they are bound and closed. The server gets copies of the sockets. It closes a socket only
+//! when it ends, and until then a new client would be connected without an answer. So the sockets are shut down here
+//! first.
 
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, ToSocketAddrs};
@@ -37,8 +38,7 @@ impl Listeners {
 
     /// The addresses.
     ///
-    /// # Errors
-    /// The system refuses to tell one.
+    /// # Errors The system does not return an address.
     pub(super) fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
         self.0.iter().map(TcpListener::local_addr).collect()
     }
@@ -65,7 +65,7 @@ impl Listeners {
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let domain = Domain::for_address(address);
     let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
-    // The addresses of connections that have just been closed are no hindrance.
+    // A port whose connections have just been closed can be bound again.
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;

@@ -15,7 +15,7 @@ use crate::infrastructure::settings::{Environment, ServerSettings};
 
 /// Seconds in which requests under way can finish at the end.
 const SHUTDOWN_SECONDS: u64 = 1;
-/// The longest wait for the end.
+/// The longest wait for the end of the server.
 const STOP: Duration = Duration::from_secs(SHUTDOWN_SECONDS + 1);
 
 /// The running server. It has a worker of its own, so that it answers while all connections of the API are taken.
@@ -62,7 +62,7 @@ impl Management {
 
     /// Ends the server, after requests under way.
     pub(super) async fn stop(self) {
-        // Without an end in time it ends with the process.
+        // A server that does not end in time ends with the process.
         let _ = timeout(STOP, self.0.stop(true)).await;
     }
 }

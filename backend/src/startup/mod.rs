@@ -89,7 +89,7 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// Makes the system's error one about an address.
+    /// Adds the address to an error of the system.
     fn unbound(host: &str, port: u16, port_setting: &'static str) -> impl Fn(io::Error) -> Self {
         let address = format!("{host}:{port}");
         move |cause| Self::Listen {
@@ -105,7 +105,7 @@ impl StartError {
 /// # Errors
 /// The reason that the program cannot start, as a sentence for its operator.
 pub async fn serve(settings: Settings, signals: &mut Signals) -> Result<(), StartError> {
-    // Writes the last lines when it is dropped.
+    // The guard writes the last lines of the log when it is dropped.
     let _log = telemetry::initialise(&settings.logging)?;
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
@@ -123,7 +123,7 @@ pub async fn serve(settings: Settings, signals: &mut Signals) -> Result<(), Star
     let feed = start_feed(&settings, &parts).await?;
     run_server(&settings, parts, signals).await?;
     drop(feed);
-    // The end does not wait longer for a connection that does not come back.
+    // A connection that is not returned in this time ends with the process.
     let _ = timeout(CLOSE, database.close()).await;
     Ok(())
 }
@@ -163,7 +163,7 @@ impl Parts {
     }
 }
 
-/// The feed delivers what is still to be delivered before the server listens.
+/// Starts the feed. Changes from before the start are delivered before the server listens.
 async fn start_feed(settings: &Settings, parts: &Parts) -> Result<DatabaseFeed, StartError> {
     let feed = if settings.cache.cache_enabled && settings.cache.cache_database_feed {
         let changes = modules::changes();
@@ -203,7 +203,7 @@ async fn run_server(
         outcome = server => outcome.map_err(StartError::Server),
         () = stop(signals, (&handle, &listeners), &leaving, (delay, &draining), &mut until) => Ok(()),
     };
-    // Last, so that readiness is told while requests are finished.
+    // The management server ends last, so that readiness is answered while requests are finished.
     if let Some(management) = management {
         management.stop().await;
     }
@@ -241,7 +241,7 @@ async fn stop(
             server.pause().await;
             listeners.refuse();
             close_connections();
-            // Before the workers end, since their tasks end with them.
+            // This comes before the end of the workers, because their tasks end with them.
             cache.finish_tasks(end).await;
         }
         if timeout_at(end.into(), server.stop(is_graceful))
@@ -303,7 +303,7 @@ async fn create_administrator(
     match users::create_superuser(database, passwords, ClientAddress::LOCAL, new).await {
         Ok(true) => tracing::info!(username, "created the first superuser"),
         Ok(false) => {}
-        // Another instance may have been faster. A taken address does not prevent serving.
+        // Another instance may have created it first. A taken address does not stop the start.
         Err(error @ ApiError::Conflict(_)) => {
             tracing::warn!(username, "ADMIN_USERNAME was not created: {error}");
         }

@@ -24,7 +24,8 @@ const CLIENT_HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// Seconds in which a closed connection may take its last answer.
 const CLIENT_DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Serves an application on the sockets, each worker with an own instance of it. Signals are handled by the caller.
+/// Serves an application on the sockets. Each worker builds an application of its own. Signals are handled by the
+/// caller.
 ///
 /// # Errors
 /// A socket cannot be copied or listened on.

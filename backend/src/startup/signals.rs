@@ -1,7 +1,7 @@
 //! SIGTERM and SIGINT, from the first moment of the program to its end.
 //!
-//! As process 1 of a container a program ends at a signal only if it handles it. Come here to change
-//! which signals end the program. There is one [`Signals`] for a process.
+//! Come here to change which signals end the program. The kernel ends process 1 of a container at a signal only if the
+//! process handles that signal. A process has one [`Signals`].
 
 use std::io;
 
@@ -14,7 +14,7 @@ pub struct Signals {
     interrupt: Signal,
 }
 
-/// The way a signal wants the program to end.
+/// The kind of end that a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
     /// SIGTERM: requests under way are finished first.
@@ -24,7 +24,7 @@ pub enum Stop {
 }
 
 impl Stop {
-    /// The exit code of a command that the signal has kept from finishing: 128 and its number.
+    /// The exit code of a command that the signal has interrupted: 128 plus the number of the signal.
     #[must_use]
     pub fn exit_code(self) -> u8 {
         match self {

@@ -12,7 +12,7 @@ use super::{Finding, State};
 use crate::infrastructure::cache::backends::{self, BackendError, CacheBackend, Version};
 use crate::infrastructure::cache::{BackendKind, CacheOptions};
 
-/// How long the keys of the check are kept, should it be interrupted.
+/// The lifetime of the keys of the check, in case it is interrupted.
 const KEPT: Duration = Duration::from_secs(10);
 
 /// A finding for each cache server that the settings name.
@@ -35,7 +35,7 @@ pub(super) async fn check(options: &CacheOptions) -> Vec<Finding> {
 }
 
 async fn check_backend(options: &CacheOptions, kind: BackendKind) -> Finding {
-    // For a connection and a handful of operations.
+    // Enough for a connection and a few operations.
     let limit = options
         .redis
         .connect_timeout
@@ -76,7 +76,7 @@ async fn check_backend(options: &CacheOptions, kind: BackendKind) -> Finding {
     }
 }
 
-/// Every operation that the cache needs, on keys of the check's own.
+/// Runs every operation that the cache needs, on keys of the check's own.
 async fn use_backend(backend: &Arc<dyn CacheBackend>, namespace: &str) -> Result<(), BackendError> {
     let name = |part: &str| format!("{namespace}:~check_{:016x}_{part}", rand::random::<u64>());
     let (value, counter) = (name("value"), name("counter"));
