@@ -1,7 +1,7 @@
 //! The service: users and widgets on PostgreSQL behind a response cache on Redis or Memcached.
 //!
-//! Read [`startup`] for the construction of the parts, [`modules`] for the features, and
-//! [`infrastructure::cache`] for the cache.
+//! Come here only to add a room: the code is in [`startup`] (the construction of the parts), [`interfaces`],
+//! [`modules`] (the features) and [`infrastructure`], whose largest part is [`infrastructure::cache`].
 
 #[cfg(doctest)]
 mod documentation;

@@ -1,7 +1,9 @@
 //! Logs: one structured line for each request, and the lines of other events.
 //!
-//! The line of a request contains its id, method, route pattern, status, duration, the cache's handling
-//! and the caller. Do not log paths, queries, bodies or headers: they may contain private data.
+//! The line of a request contains its id, method, route pattern, status, duration, the cache's handling and the caller.
+//!
+//! Come here to change what a line contains. Do not log paths, queries, bodies or headers, because they may contain
+//! private data.
 
 use std::io::{self, BufWriter, IsTerminal};
 use std::time::Instant;

@@ -1,4 +1,8 @@
 //! Authentication: usernames, passwords, access tokens and the caller of a request.
+//!
+//! Come here to change how a request or a password is checked: `caller` and `require_caller` authenticate requests,
+//! `token` issues and revokes tokens, `password` and `password_queue` hash, and `attempts` limits wrong passwords. The
+//! routes for signing in are in `modules::auth`, not here.
 
 mod attempts;
 mod caller;

@@ -1,4 +1,7 @@
 //! Access tokens: opaque, 256 random bits, stored only as a hash, valid for 30 days.
+//!
+//! Come here to change the form of a token, its validity, or its revocation. No request is authenticated here: see
+//! `caller`.
 
 use std::fmt;
 

@@ -1,4 +1,7 @@
 //! A username in a path.
+//!
+//! Come here to change which texts can be usernames. Whether a user of that name exists is asked in the modules, not
+//! here.
 
 use std::future::{Ready, ready};
 

@@ -1,6 +1,7 @@
 //! The response cache: never stale after a write, never another person's data, never an outage.
 //!
-//! It is a wing of its own and knows nothing of the application. A request passes its rooms in this order:
+//! Come here to find the folder for a change. The cache uses nothing of the application outside this folder. A request
+//! passes the folders in this order:
 //!
 //! ```text
 //! middleware ─▶ provider ─▶ lookup ─▶ breaker ─▶ stored ─▶ backends
@@ -10,14 +11,14 @@
 //!
 //! - `middleware`: a policy around a route. GET reads and fills, writes invalidate.
 //! - `provider`: the cache for services, and the registered backends.
-//! - `lookup`: hit, claim, or another request's run of the handler? The protocol that keeps old values out.
-//! - `breaker`: deadlines and the circuit breaker; what an outage means.
+//! - `lookup`: the decision between a hit, a claim and another request's answer, by the protocol that keeps old values out.
+//! - `breaker`: deadlines, the circuit breaker, and the behaviour in an outage.
 //! - `stored`: entries, claims and generations as bytes.
 //! - `backends`: Redis, Memcached and memory behind one trait.
 //! - `policy`, `keys`: which key a request reads, and which keys a write deletes.
-//! - `map`: every declared route with its policy, checked when the program starts. It stands on `policy` and `keys`.
+//! - `map`: every declared route with its policy, checked when the program starts. It uses `policy` and `keys`.
 //!
-//! A room uses those that stand behind it, never one before it.
+//! A folder uses only those behind it in this order. A test holds that.
 
 pub mod backends;
 

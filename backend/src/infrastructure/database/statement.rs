@@ -1,7 +1,7 @@
 //! A statement that can be sent again: after its connection has died, or without a name behind a
 //! pooler.
 //!
-//! Come here to change which statements are retried.
+//! Come here to change which statements are repeated. When they are repeated is decided in `pool`, not here.
 
 use futures_util::future::BoxFuture;
 use sqlx::error::BoxDynError;

@@ -1,7 +1,7 @@
 //! Suspicion: idle connections that are checked before their use.
 //!
-//! A connection whose peer is gone looks like any other until it is used. Come here to change when an
-//! idle connection is pinged or closed.
+//! A connection whose peer is gone looks like any other until it is used. Come here to change when an idle connection
+//! is pinged or closed. Connections in use are in `lease`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};

@@ -1,8 +1,8 @@
 //! The conventions of all requests: a request has an id, its path may end in a slash, and its errors are
 //! problems.
 //!
-//! Come here to change a rule that applies to every route. It is one middleware, since each further one
-//! costs every request.
+//! Come here to change a rule that applies to every route. The rules are one middleware, because each further one costs
+//! every request. Rules of single routes are not here.
 
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,8 +23,8 @@ use super::security_headers::{self, SecurityHeaders};
 /// Whether each answer closes its connection.
 static CLOSES_CONNECTIONS: AtomicBool = AtomicBool::new(false);
 
-/// From now on each answer closes its connection. The process is ending, and further requests on open
-/// connections would delay it.
+/// Makes each answer close its connection. Called when the process ends, because further requests on open connections
+/// would delay the end.
 pub fn close_connections() {
     CLOSES_CONNECTIONS.store(true, Ordering::Relaxed);
 }

@@ -1,7 +1,7 @@
 //! Which pages of other origins may read the answers (`CORS_ALLOWED_ORIGINS`).
 //!
-//! Come here to let such pages send another header, or read another one. Cookies and other credentials of a browser are never
-//! allowed: the API knows none, its tokens are sent by the page itself.
+//! Come here to let such pages send another header, or read another one. Cookies and other credentials of a browser are
+//! never allowed, because the API has none: a page sends its token itself.
 
 use std::rc::Rc;
 
@@ -131,7 +131,7 @@ where
 {
     type Response = ServiceResponse;
     type Error = Error;
-    // The first is the way of a hit of the cache, without CORS and with it.
+    // The first variant is the way of a hit, with and without CORS.
     type Future = Either<
         Either<S::Future, Map<S::Future, fn(Answer) -> Answer>>,
         LocalBoxFuture<'static, Answer>,
@@ -160,7 +160,7 @@ fn with_vary(answer: Answer) -> Answer {
     Ok(response)
 }
 
-/// What allowed pages may send and read.
+/// The methods and headers that allowed pages may send and read.
 fn allow(cors: Cors) -> Cors {
     cors.allowed_methods([
         Method::GET,

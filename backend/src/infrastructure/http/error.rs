@@ -1,8 +1,9 @@
 //! The error type, with its HTTP answers.
 //!
-//! A handler returns it; [`super::apply_conventions`] writes it as `application/problem+json` (RFC 9457)
-//! with the request's id. A 500 shows no cause: the cause is in the log under that id. Come here to add
-//! an error; problem documents are written in `problem`.
+//! A handler returns it; [`super::apply_conventions`] writes it as `application/problem+json` (RFC 9457) with the
+//! request's id. A 500 shows no cause: the cause is in the log under that id.
+//!
+//! Come here to add an error. Problem documents are written in `problem`, not here.
 
 use std::time::Duration;
 
@@ -97,9 +98,8 @@ impl ApiError {
     }
 }
 
-/// A handler that needs the cache, such as one that counts in it, returns its errors with `?`. Where the
-/// cache only saves work, a handler goes on without it instead: a fault of the cache must not become the
-/// caller's error by accident.
+/// A handler that needs the cache, such as one that counts in it, returns its errors with `?`. Where the cache only
+/// saves work, a handler must go on without it, so that a fault of the cache does not become an error of the client.
 impl From<CacheError> for ApiError {
     /// 503 with `Retry-After` while the backend is unavailable; 500 for a mistake in the program.
     fn from(error: CacheError) -> Self {

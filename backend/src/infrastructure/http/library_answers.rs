@@ -1,8 +1,10 @@
 //! Gives the answers of the HTTP library itself a request id and a problem document.
 //!
-//! `actix-http` answers a malformed head (400), a head that is too large (431) and one that arrives too slowly (408) before
-//! any middleware sees a request, with an empty body and without an id. It has no hook for these answers. They are replaced
-//! where they leave: on the connection. Come here to change their text. Answers of the service pass unchanged.
+//! `actix-http` answers a malformed head (400), a head that is too large (431) and one that arrives too slowly (408)
+//! before any middleware sees a request, with an empty body and without an id. It has no hook for these answers. They
+//! are replaced on the connection.
+//!
+//! Come here to change their text. Answers of the service pass unchanged.
 
 use std::io;
 use std::pin::Pin;
@@ -22,7 +24,7 @@ const MAX_LIBRARY_ANSWER: usize = 256;
 /// sends is reset, and the client may not see the answer.
 const END: Duration = Duration::from_secs(1);
 
-/// A connection to a client. What the library writes to it goes out as it is, but for the answers of the library itself.
+/// A connection to a client. Bytes of the service pass unchanged, and answers of the library itself are replaced.
 #[derive(Debug)]
 pub struct ClientConnection<T> {
     stream: T,
@@ -32,7 +34,7 @@ pub struct ClientConnection<T> {
 /// A replaced answer. The connection ends with it.
 #[derive(Debug)]
 struct LastAnswer {
-    /// What has not been written yet.
+    /// The bytes that have not been written yet.
     bytes: Vec<u8>,
     is_written: bool,
     deadline: Pin<Box<Sleep>>,
@@ -105,7 +107,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ClientConnection<T> {
         if last.is_none() {
             match LibraryAnswer::at_the_end_of(buffer) {
                 None => return Pin::new(stream).poll_write(context, buffer),
-                // The answers before it first, so that it never goes out in part.
+                // The answers before it are written first, so that it is never sent in part.
                 Some(answer) if answer.begin > 0 => {
                     return Pin::new(stream).poll_write(context, &buffer[..answer.begin]);
                 }

@@ -1,7 +1,9 @@
 //! `X-Request-Id`: every request has one, in the log and in the answer.
 //!
-//! The id is a header of the request, whether the client has sent it or not: an extension of the request
-//! would cost every hit two allocations. Come here to change which ids of clients are accepted.
+//! The id is stored as a header of the request, because an extension of the request would cost every hit two
+//! allocations.
+//!
+//! Come here to change which ids of clients are accepted.
 
 use std::fmt;
 

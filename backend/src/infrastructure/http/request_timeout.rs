@@ -1,8 +1,9 @@
 //! `SERVER_REQUEST_TIMEOUT`: no request stays without an answer.
 //!
-//! A timer for each request would cost every hit more than its look-up of the time. The requests of a
-//! worker share one clock that ticks four times a second. Come here to change the handling of a late
-//! handler.
+//! A timer for each request would cost every hit more than its look-up of the time. The requests of a worker share one
+//! clock that ticks four times a second.
+//!
+//! Come here to change the handling of a late handler.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -51,7 +52,7 @@ impl RequestTimeout {
                 clock.tick.notify_waiters();
             }
         });
-        // One tick has begun already. Another lets a deadline of the handler's own come first.
+        // One tick has begun already. A second one lets a deadline inside the handler end first.
         let ticks = limit.as_millis().div_ceil(TICK.as_millis()) + 2;
         Self {
             clock,
@@ -59,8 +60,8 @@ impl RequestTimeout {
         }
     }
 
-    /// Runs a handler. A late one is answered for with 503: a read is stopped, a write goes on to its
-    /// end (C20).
+    /// Runs a handler. The answer for a late handler is 503. A late read is stopped; a late write continues to its end
+    /// (C20).
     pub(super) async fn limit<B: 'static>(
         &self,
         request_id: &RequestId,

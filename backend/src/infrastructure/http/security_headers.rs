@@ -11,9 +11,9 @@ use serde::Deserialize;
 
 use crate::infrastructure::client_address::TrustedProxies;
 
-/// A browser takes the content for what `Content-Type` says.
+/// The browser uses the type in `Content-Type` and does not guess another.
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
-/// A browser tells no other site which address it came from.
+/// The browser sends no `Referer` to other sites.
 const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
 /// For a page without a policy of its own: it loads nothing, runs nothing, and is shown in no frame.
 const NOTHING: HeaderValue = HeaderValue::from_static(
@@ -29,7 +29,7 @@ pub enum Hsts {
     /// Those to requests that came by TLS, as a trusted proxy says.
     #[default]
     Auto,
-    /// All: TLS ends in front of the service, and nobody says so.
+    /// All: for TLS that ends at a proxy which does not say so in a header.
     Always,
     /// None.
     Never,
@@ -46,7 +46,7 @@ impl SecurityHeaders {
     /// The headers for a service behind these proxies.
     #[must_use]
     pub fn new(hsts: Hsts, proxies: TrustedProxies) -> Self {
-        // Without proxies nobody says what came by TLS, and no request is asked.
+        // Without trusted proxies no header says that a request came by TLS, so no request is checked.
         let hsts = match hsts {
             Hsts::Auto if proxies.is_empty() => Hsts::Never,
             hsts => hsts,

@@ -1,8 +1,10 @@
 //! The syntax of `.env`.
 //!
-//! A parser of our own, since `dotenvy` replaces `$` in values, stops at the first mistake, and puts the
-//! line into its message, which may contain a password. No message of this file may contain a value.
-//! `docs/settings.md` describes the syntax for users.
+//! Come here to change which lines are accepted. `docs/settings.md` describes the syntax for users. Which variables
+//! there are is not decided here. No message of this file may contain a value.
+//!
+//! This is a parser of our own, because `dotenvy` replaces `$` in values, stops at the first mistake, and puts the line
+//! into its message, which may contain a password.
 
 /// A line that sets a variable.
 #[derive(Debug, PartialEq, Eq)]

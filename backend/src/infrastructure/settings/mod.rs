@@ -1,9 +1,11 @@
 //! Settings from the environment and `.env`, one struct for each concern, checked at start.
 //!
-//! A field is named like its variable, in lower case, and has a row in the table beside its struct: its
-//! kind, default and meaning. From the tables come `.env.example`, `docs/settings.md` and `backend
-//! settings`. All mistakes are reported at once, one line each, and none shows a secret. Only this
-//! folder may read the environment.
+//! A field is named like its variable, in lower case, and has a row in the table beside its struct: its kind, default
+//! and meaning. From the tables come `.env.example`, `docs/settings.md` and `backend settings`. All mistakes are
+//! reported at once, one line each, and none shows a secret.
+//!
+//! Come here to add a concern. A variable is added in the file of its concern. Only this folder may read the
+//! environment.
 
 mod administrator;
 mod cache;

@@ -1,4 +1,7 @@
 //! Handlers of `/auth`.
+//!
+//! Come here to change what a request does. Passwords and tokens are checked in `infrastructure::auth`, and paths are
+//! declared in `mod.rs`.
 
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{CustomizeResponder, Responder, web};

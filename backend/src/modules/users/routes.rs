@@ -1,4 +1,7 @@
 //! Handlers of `/users`.
+//!
+//! Come here to change what a request does. Paths and callers are declared in `mod.rs`, rules are in `service`,
+//! statements in `crud`.
 
 use actix_web::web;
 

@@ -1,4 +1,7 @@
 //! Handlers of `/widgets` and of a user's widgets.
+//!
+//! Come here to change what a request does. Paths and callers are declared in `mod.rs`, rules are in `service`,
+//! statements in `crud`.
 
 use super::schemas::{WidgetCount, WidgetCreate, WidgetQuery, WidgetRead, WidgetUpdate};
 use super::{crud, service};

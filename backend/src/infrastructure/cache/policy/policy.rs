@@ -1,5 +1,8 @@
 //! The policy: how one resource is cached, declared once as a constant and wrapped around its routes.
 //!
+//! Come here to add a word to policies that read. A policy that writes is in `invalidation`, and keys are built in
+//! `read_key` and `write_keys`, not here.
+//!
 //! ```
 //! use backend::infrastructure::cache::{CachePolicy, Invalidation};
 //!

@@ -1,8 +1,9 @@
-//! Memcached's meta commands as bytes: writing commands and reading answers. Nothing here knows a
-//! connection.
+//! Memcached's meta commands as bytes: writing commands and reading answers.
 //!
-//! Every command carries a number of its own (the *opaque* of the protocol) that the server repeats in
-//! its answer, so that an answer is never taken for another command's.
+//! Come here to change a command, or the reading of an answer. Nothing here knows a connection.
+//!
+//! Every command carries a number of its own (the *opaque* of the protocol) that the server repeats in its answer, so
+//! that an answer is never taken for another command's.
 
 use std::borrow::Cow;
 use std::io::Write as _;

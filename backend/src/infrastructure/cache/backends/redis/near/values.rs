@@ -14,8 +14,10 @@
 //! 3. *A key that this process changes is removed here before and after the change on the server*, so
 //!    that its own writers never get the replaced value from here.
 //!
-//! Another instance may answer from before a write for as long as the server's message is under way.
-//! Claims are never kept, so C33 and C34 rest on the server alone, as without a near cache.
+//! Another instance may answer from before a write for as long as the server's message is under way. Claims are never
+//! kept, so C33 and C34 rest on the server alone, as without a near cache.
+//!
+//! Come here to change when a copy is kept or given. Changes are received in `tracking`, not here.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
