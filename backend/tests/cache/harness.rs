@@ -1,8 +1,8 @@
 //! The harness of the cache's tests: a cache on each backend, and applications around it.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix_web::body::{BoxBody, MessageBody, to_bytes};
@@ -11,11 +11,13 @@ use actix_web::http::header::HeaderMap;
 use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, Error, HttpResponse};
-use backend::infrastructure::cache::backends::{CacheBackend, from_options};
+use backend::infrastructure::cache::backends::{CacheBackend, Nodes, from_options};
 use backend::infrastructure::cache::{Cache, CacheOptions, CachePolicy, Clock, ManualClock};
 use backend::infrastructure::settings::{CacheBackendKind, CacheSettings};
 use tokio::time::timeout;
 
+pub use crate::collected_log::Log;
+use crate::routed::Routed;
 use crate::support::{unique, variable};
 
 /// A cache in a namespace of its own, whose clock the test moves.
@@ -51,7 +53,24 @@ pub fn near_settings() -> CacheSettings {
     }
 }
 
+/// Three Memcached servers among which the keys are distributed.
+pub fn distributed_settings() -> CacheSettings {
+    CacheSettings {
+        cache_memcached_servers: variable("TEST_MEMCACHED_SERVERS"),
+        ..settings(CacheBackendKind::Memcached)
+    }
+}
+
+/// The server, or all servers as one backend without breakers.
 pub fn backend(settings: &CacheSettings) -> Arc<dyn CacheBackend> {
+    let nodes = nodes(settings);
+    match nodes.all() {
+        [only] => Arc::clone(&only.backend),
+        _ => Arc::new(Routed(nodes)),
+    }
+}
+
+pub fn nodes(settings: &CacheSettings) -> Nodes {
     let options = CacheOptions::from(settings);
     from_options(&options, options.backend).expect("a backend")
 }
@@ -62,13 +81,13 @@ impl Harness {
     }
 
     pub async fn with_settings(settings: CacheSettings) -> Self {
-        let default = backend(&settings);
+        let default = nodes(&settings);
         Self::with_backends(settings, vec![("default".to_owned(), default)]).await
     }
 
     pub async fn with_backends(
         settings: CacheSettings,
-        backends: Vec<(String, Arc<dyn CacheBackend>)>,
+        backends: Vec<(String, impl Into<Nodes>)>,
     ) -> Self {
         let clock = ManualClock::now();
         let time = Clock::Manual(clock.clone());
@@ -82,7 +101,7 @@ impl Harness {
 
     /// Another instance on the same servers and in the same namespace.
     pub async fn another(&self) -> Self {
-        let backends = vec![("default".to_owned(), backend(&self.settings))];
+        let backends = vec![("default".to_owned(), nodes(&self.settings))];
         let time = Clock::Manual(self.clock.clone());
         Self {
             kind: self.kind,
@@ -93,13 +112,14 @@ impl Harness {
         }
     }
 
-    /// A cache on each backend, and on Redis with a near cache.
+    /// A cache on each backend, on Redis with a near cache, and on three Memcached servers.
     pub async fn on_every_backend() -> Vec<Self> {
         vec![
             Self::new(CacheBackendKind::Redis).await,
             Self::new(CacheBackendKind::Memcached).await,
             Self::new(CacheBackendKind::Memory).await,
             Self::with_settings(near_settings()).await,
+            Self::with_settings(distributed_settings()).await,
         ]
     }
 
@@ -109,6 +129,7 @@ impl Harness {
             Self::new(CacheBackendKind::Redis).await,
             Self::new(CacheBackendKind::Memcached).await,
             Self::with_settings(near_settings()).await,
+            Self::with_settings(distributed_settings()).await,
         ]
     }
 
@@ -288,50 +309,6 @@ pub async fn check_kept(
 /// A handler of a write that succeeds.
 pub async fn no_content() -> HttpResponse {
     HttpResponse::NoContent().finish()
-}
-
-/// Collects the log lines of this thread for as long as it is held.
-pub struct Log {
-    written: Arc<Mutex<Vec<u8>>>,
-    _guard: tracing::subscriber::DefaultGuard,
-}
-
-struct Writer(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Writer {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("the log").extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Log {
-    pub fn collect() -> Self {
-        let written: Arc<Mutex<Vec<u8>>> = Arc::default();
-        let target = Arc::clone(&written);
-        let subscriber = tracing_subscriber::fmt()
-            .with_ansi(false)
-            .with_writer(move || Writer(Arc::clone(&target)))
-            .finish();
-        Self {
-            written,
-            _guard: tracing::subscriber::set_default(subscriber),
-        }
-    }
-
-    /// The lines that contain all of these.
-    pub fn lines_with(&self, parts: &[&str]) -> Vec<String> {
-        let written = self.written.lock().expect("the log");
-        String::from_utf8_lossy(&written)
-            .lines()
-            .filter(|line| parts.iter().all(|part| line.contains(part)))
-            .map(str::to_owned)
-            .collect()
-    }
 }
 
 /// Whether a body is complete or a stream: for handlers that stream.

@@ -1,6 +1,6 @@
 //! The cache contract, clause by clause, on every backend.
 //!
-//! The folders are the rooms of the cache wing; `harness`, `row` and `source` are helpers. Each test builds small
+//! The folders are the rooms of the cache wing; `collected_log`, `harness`, `routed`, `row` and `source` are helpers. Each test builds small
 //! applications of its own around the public surface of the cache; a test named after a clause fails when
 //! the clause is broken.
 
@@ -12,6 +12,7 @@
 
 mod backends;
 mod breaker;
+mod collected_log;
 mod deadline;
 mod declarations;
 mod harness;
@@ -21,6 +22,7 @@ mod map;
 mod middleware;
 mod policy;
 mod provider;
+mod routed;
 mod row;
 mod source;
 mod stored;

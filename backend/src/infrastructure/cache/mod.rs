@@ -42,7 +42,7 @@ pub use clock::{Clock, ManualClock};
 pub use keys::{CacheArguments, ResourceIdType, bind_argument, bind_caller, escape};
 pub use map::{CacheMap, DeclaredRoute, MapInvalidations, MapRow, RequiredCaller, RoutePolicy};
 pub use middleware::{CacheMiddleware, CacheOutcome, InvalidRequestError};
-pub use options::{BackendKind, CacheOptions, MemcachedOptions, RedisOptions};
+pub use options::{BackendKind, CacheOptions, MemcachedOptions, RedisOptions, ServerAddress};
 pub use policy::{CachePolicy, Changes, Invalidation};
 pub use provider::{Cache, CacheError, CacheHealth, Change, Computation, Deliveries, Provider};
 pub use stored::entity_tag;

@@ -3,6 +3,7 @@
 //! Come here to add an option. Reading it from the environment and checking it belong to the settings,
 //! not here.
 
+use std::fmt;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -49,7 +50,7 @@ pub struct CacheOptions {
     pub operation_timeout: Duration,
     /// The Redis server.
     pub redis: RedisOptions,
-    /// The Memcached server.
+    /// The Memcached servers.
     pub memcached: MemcachedOptions,
     /// The bound of the memory backend, in bytes.
     pub memory_max_bytes: u64,
@@ -87,12 +88,31 @@ pub struct RedisOptions {
 /// The options of the Memcached backend.
 #[derive(Clone, Debug)]
 pub struct MemcachedOptions {
+    /// The servers; keys are distributed among several (C61). At least one.
+    pub servers: Vec<ServerAddress>,
+    /// The deadline of making a connection.
+    pub connect_timeout: Duration,
+    /// The number of shared connections to each server; at least one is made.
+    pub pool_size: usize,
+}
+
+/// The address of a server.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ServerAddress {
     /// Host name or IP address.
     pub host: String,
     /// TCP port.
     pub port: u16,
-    /// The deadline of making a connection.
-    pub connect_timeout: Duration,
-    /// The number of shared connections; at least one is made.
-    pub pool_size: usize,
+}
+
+/// `host:port`, an IPv6 address in brackets. Names of servers in a list are compared in this form.
+impl fmt::Display for ServerAddress {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, port } = self;
+        if host.contains(':') {
+            write!(formatter, "[{host}]:{port}")
+        } else {
+            write!(formatter, "{host}:{port}")
+        }
+    }
 }

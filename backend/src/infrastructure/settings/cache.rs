@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::extra_backends::names_and_kinds;
+use super::server_addresses::addresses;
 use super::variable::{Kind, Section, Variable};
 
 /// The server that holds the entries.
@@ -122,10 +123,16 @@ pub(super) const SECTION: Section = Section {
             meaning: "Port of Memcached",
         },
         Variable {
+            name: "CACHE_MEMCACHED_SERVERS",
+            kind: Kind::Text("`host:port,…`, an IPv6 address in brackets"),
+            default: "",
+            meaning: "Several Memcached servers, among which keys are distributed, in place of host and port: see docs/servers.md",
+        },
+        Variable {
             name: "CACHE_MEMCACHED_POOL_SIZE",
             kind: Kind::number("a number of connections", 1, 1000),
             default: "10",
-            meaning: "Connections to Memcached that all requests share for reading; at most as many more for deletions",
+            meaning: "Connections to each Memcached server that all requests share for reading; at most as many more for deletions",
         },
         Variable {
             name: "CACHE_MEMCACHED_CONNECT_TIMEOUT",
@@ -231,7 +238,10 @@ pub struct CacheSettings {
     /// `CACHE_MEMCACHED_PORT`.
     #[garde(range(min = 1))]
     pub cache_memcached_port: u16,
-    /// `CACHE_MEMCACHED_POOL_SIZE`: number of shared connections.
+    /// `CACHE_MEMCACHED_SERVERS`: `host:port,…`, in place of host and port; empty for one server.
+    #[garde(custom(addresses))]
+    pub cache_memcached_servers: String,
+    /// `CACHE_MEMCACHED_POOL_SIZE`: number of shared connections to each server.
     #[garde(range(min = 1, max = 1000))]
     pub cache_memcached_pool_size: usize,
     /// `CACHE_MEMCACHED_CONNECT_TIMEOUT`: seconds.
@@ -282,6 +292,7 @@ impl Default for CacheSettings {
             cache_near_max_bytes: 32 * 1024 * 1024,
             cache_memcached_host: "localhost".to_owned(),
             cache_memcached_port: 11211,
+            cache_memcached_servers: String::new(),
             cache_memcached_pool_size: 10,
             cache_memcached_connect_timeout: 5,
             cache_memory_max_bytes: 64 * 1024 * 1024,

@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use super::cache::{CacheBackendKind, CacheSettings};
 use super::extra_backends::extra_backends;
-use crate::infrastructure::cache::{BackendKind, CacheOptions, MemcachedOptions, RedisOptions};
+use super::server_addresses::server_addresses;
+use crate::infrastructure::cache::{
+    BackendKind, CacheOptions, MemcachedOptions, RedisOptions, ServerAddress,
+};
 
 impl From<&CacheSettings> for CacheOptions {
     fn from(settings: &CacheSettings) -> Self {
@@ -38,14 +41,26 @@ impl From<&CacheSettings> for CacheOptions {
                 near_max_bytes: settings.cache_near.then_some(settings.cache_near_max_bytes),
             },
             memcached: MemcachedOptions {
-                host: settings.cache_memcached_host.clone(),
-                port: settings.cache_memcached_port,
+                servers: memcached_servers(settings),
                 connect_timeout: Duration::from_secs(settings.cache_memcached_connect_timeout),
                 pool_size: settings.cache_memcached_pool_size,
             },
             memory_max_bytes: settings.cache_memory_max_bytes,
         }
     }
+}
+
+/// The servers of the list, or the one of host and port.
+fn memcached_servers(settings: &CacheSettings) -> Vec<ServerAddress> {
+    // Checked when the settings were loaded.
+    let servers = server_addresses(&settings.cache_memcached_servers).unwrap_or_default();
+    if !servers.is_empty() {
+        return servers;
+    }
+    vec![ServerAddress {
+        host: settings.cache_memcached_host.clone(),
+        port: settings.cache_memcached_port,
+    }]
 }
 
 fn kind(kind: CacheBackendKind) -> BackendKind {

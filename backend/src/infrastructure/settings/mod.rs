@@ -17,6 +17,7 @@ mod extra_backends;
 mod logging;
 mod protection;
 mod server;
+mod server_addresses;
 mod sources;
 mod variable;
 mod variables;
@@ -152,6 +153,14 @@ impl Settings {
                 "CACHE_NEAR holds `true`; it may hold true only with CACHE_BACKEND=redis"
                     .to_owned(),
             );
+        }
+        if !self.cache.cache_memcached_servers.is_empty() {
+            let both = ["CACHE_MEMCACHED_HOST", "CACHE_MEMCACHED_PORT"]
+                .into_iter()
+                .filter(|name| self.values.contains_key(*name));
+            mistakes.extend(both.map(|name| {
+                format!("{name} and CACHE_MEMCACHED_SERVERS are both set; CACHE_MEMCACHED_SERVERS replaces {name}, so remove one of them")
+            }));
         }
         let port = self.server.server_port;
         // Each 0 is a port of its own.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tokio::time::timeout;
 
 use super::{Finding, State};
-use crate::infrastructure::cache::backends::{self, BackendError, CacheBackend, Version};
+use crate::infrastructure::cache::backends::{self, BackendError, CacheBackend, Node, Version};
 use crate::infrastructure::cache::{BackendKind, CacheOptions};
 
 /// The lifetime of the keys of the check, in case it is interrupted.
@@ -29,24 +29,33 @@ pub(super) async fn check(options: &CacheOptions) -> Vec<Finding> {
     }
     let mut findings = Vec::new();
     for kind in kinds {
-        findings.push(check_backend(options, kind).await);
+        match backends::from_options(options, kind) {
+            Ok(nodes) => {
+                for node in nodes.all() {
+                    findings.push(check_server(options, kind, node).await);
+                }
+            }
+            Err(error) => {
+                let advice = advise(kind, &error);
+                findings.push(Finding::new(State::Failed, "cache", advice));
+            }
+        }
     }
     findings
 }
 
-async fn check_backend(options: &CacheOptions, kind: BackendKind) -> Finding {
+async fn check_server(options: &CacheOptions, kind: BackendKind, node: &Node) -> Finding {
+    let backend = &node.backend;
+    let shown = [backend.name(), &node.name].join(" ");
+    let shown = shown.trim_end();
     // Enough for a connection and a few operations.
     let limit = options
         .redis
         .connect_timeout
         .max(options.memcached.connect_timeout)
         + 10 * options.operation_timeout;
-    let used = async {
-        let backend = backends::from_options(options, kind)?;
-        use_backend(&backend, &options.namespace).await?;
-        Ok(backend)
-    };
-    let answered: Result<_, BackendError> = match timeout(limit, used).await {
+    let used = use_backend(backend, &options.namespace);
+    let answered = match timeout(limit, used).await {
         Ok(answered) => answered,
         Err(_) => Err(BackendError::Unavailable(format!(
             "no answer within {} s",
@@ -54,21 +63,16 @@ async fn check_backend(options: &CacheOptions, kind: BackendKind) -> Finding {
         ))),
     };
     match answered {
-        Ok(backend) => match backend.shortfall() {
-            Some(shortfall) => Finding::new(
-                State::Warning,
-                "cache",
-                format!("{}: {shortfall}", backend.name()),
-            ),
+        Ok(()) => match backend.shortfall() {
+            Some(shortfall) => {
+                Finding::new(State::Warning, "cache", format!("{shown}: {shortfall}"))
+            }
             None if kind == BackendKind::Memory => {
                 let right = "memory: entries of this process alone, for one instance";
                 Finding::new(State::Right, "cache", right)
             }
             None => {
-                let right = format!(
-                    "{} answers, and permits what the cache needs",
-                    backend.name()
-                );
+                let right = format!("{shown} answers, and permits what the cache needs");
                 Finding::new(State::Right, "cache", right)
             }
         },

@@ -5,5 +5,6 @@ mod distrust;
 mod lost_deletions;
 mod outages;
 mod restarts;
+mod several_servers;
 mod steered;
 mod trust;

@@ -6,7 +6,7 @@ use backend::infrastructure::settings::CacheBackendKind;
 use redis::AsyncCommands;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::harness::{Harness, get};
+use crate::harness::{Harness, get, nodes};
 use crate::support::variable;
 
 const ITEM: CachePolicy = CachePolicy::new("item").resource_id_name("id").shared();
@@ -18,8 +18,7 @@ async fn redis() -> redis::aio::MultiplexedConnection {
 }
 
 /// One command of Memcached's text protocol.
-async fn memcached(command: &str) -> Vec<u8> {
-    let address = format!("127.0.0.1:{}", variable("TEST_MEMCACHED_PORT"));
+async fn memcached(address: &str, command: &str) -> Vec<u8> {
     let mut connection = tokio::net::TcpStream::connect(address).await.unwrap();
     connection
         .write_all(format!("{command}\r\nquit\r\n").as_bytes())
@@ -53,7 +52,8 @@ async fn c25_an_entry_is_a_line_of_metadata_and_the_body_as_it_was_sent() {
         let stored = if harness.kind == CacheBackendKind::Redis {
             redis().await.get::<_, Vec<u8>>(&key).await.unwrap()
         } else {
-            let answer = memcached(&format!("get {key}")).await;
+            let nodes = nodes(&harness.settings);
+            let answer = memcached(&nodes.of(&key).name, &format!("get {key}")).await;
             let start = answer.iter().position(|byte| *byte == b'\n').unwrap() + 1;
             answer[start..answer.len() - "\r\nEND\r\n".len()].to_vec()
         };
@@ -120,8 +120,14 @@ async fn c25_a_damaged_value_is_a_miss_on_memcached_too() {
     let harness = Harness::new(CacheBackendKind::Memcached).await;
     let app = harness.numbered_app(ITEM).await;
     let key = harness.full_key("item:1");
+    let nodes = nodes(&harness.settings);
+    let address = &nodes.of(&key).name;
     for value in ["foreign", "cache/3 0123456789abcdef 00000000 {}"] {
-        memcached(&format!("set {key} 0 60 {}\r\n{value}", value.len())).await;
+        memcached(
+            address,
+            &format!("set {key} 0 60 {}\r\n{value}", value.len()),
+        )
+        .await;
         assert_eq!(
             get(&app, "/1").await.outcome(),
             "backend; fwd=uri-miss; stored",

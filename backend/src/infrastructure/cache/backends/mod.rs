@@ -11,36 +11,44 @@ mod lane;
 mod lanes;
 mod memcached;
 mod memory;
+mod nodes;
 mod redis;
 mod second_attempt;
 
 pub use contract::{BackendError, CacheBackend, Count, Found, GetOrCreateResult, Version};
 pub use memcached::MemcachedBackend;
 pub use memory::MemoryBackend;
+pub(super) use nodes::Distribution;
+pub use nodes::{Node, Nodes};
 pub use redis::{NearBackend, RedisBackend};
 
 use std::sync::Arc;
 
 use crate::infrastructure::cache::options::{BackendKind, CacheOptions};
 
-/// The backend of that kind. It does not connect yet. A near cache starts a task at once, which needs a
-/// Tokio runtime.
+/// The servers of the backend of that kind. They do not connect yet. A near cache starts a task at once,
+/// which needs a Tokio runtime.
 ///
 /// # Errors
 /// The options describe no possible connection.
-pub fn from_options(
-    options: &CacheOptions,
-    kind: BackendKind,
-) -> Result<Arc<dyn CacheBackend>, BackendError> {
-    Ok(match kind {
+pub fn from_options(options: &CacheOptions, kind: BackendKind) -> Result<Nodes, BackendError> {
+    let one: Arc<dyn CacheBackend> = match kind {
         BackendKind::Redis => match options.redis.near_max_bytes {
             Some(max_bytes) => Arc::new(NearBackend::new(options, max_bytes)?),
             None => Arc::new(RedisBackend::new(options)?),
         },
-        BackendKind::Memcached => Arc::new(MemcachedBackend::new(
-            &options.memcached,
-            options.operation_timeout,
-        )),
+        BackendKind::Memcached => {
+            let servers = options.memcached.servers.iter().map(|server| Node {
+                name: server.to_string(),
+                backend: Arc::new(MemcachedBackend::new(
+                    server,
+                    &options.memcached,
+                    options.operation_timeout,
+                )),
+            });
+            return Nodes::new(servers.collect());
+        }
         BackendKind::Memory => Arc::new(MemoryBackend::new(options.memory_max_bytes)),
-    })
+    };
+    Ok(one.into())
 }

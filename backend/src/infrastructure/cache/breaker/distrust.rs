@@ -11,7 +11,8 @@ use tokio::time::{sleep, timeout_at};
 
 use super::guarded_backend::GuardedBackend;
 use super::health::Unavailable;
-use super::namespace_generation::{Intent, read_record, visit};
+use super::namespace_generation::{read_record, visit};
+use super::next_record::Intent;
 use super::pending_deletions::PendingDeletions;
 use super::roll_call::{Progress, RollCall};
 

@@ -59,7 +59,6 @@
 //! which stands still while the whole machine sleeps.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -70,15 +69,16 @@ use tokio_util::task::TaskTracker;
 use super::health::{Availability, Health, Unavailable};
 use super::intervals::Intervals;
 use super::known_record::KnownRecord;
+use super::out_of_step::OutOfStep;
 use super::pending_deletions::KeptDeletions;
+use super::server_list::ServerList;
 use super::shortfall::Shortfall;
 use super::trust::Trust;
 use crate::infrastructure::cache::backends::{
-    BackendError, CacheBackend, Found, GetOrCreateResult, Version,
+    BackendError, CacheBackend, Distribution, Found, GetOrCreateResult, Version,
 };
 use crate::infrastructure::cache::change_feed::ChangeFeed;
 use crate::infrastructure::cache::keys::Key;
-use crate::infrastructure::cache::log_limits::RateLimit;
 use crate::infrastructure::cache::stored::Member;
 
 /// A backend behind deadlines, a breaker and recovery.
@@ -97,11 +97,12 @@ pub struct GuardedBackend {
     id: u64,
     /// What is known of the namespace's record.
     pub(super) record: KnownRecord,
-    /// The number of values that arrived under a key other than their own (C63).
-    values_of_other_keys: AtomicU64,
-    out_of_step_warning: RateLimit,
+    out_of_step: OutOfStep,
     pub(super) pending: KeptDeletions,
     shortfall: Shortfall,
+    /// The list that the server stands in, and its place there.
+    pub(super) list: Arc<ServerList>,
+    pub(super) place: usize,
     feed: OnceLock<Arc<dyn ChangeFeed>>,
 }
 
@@ -124,11 +125,21 @@ impl GuardedBackend {
             trust: Trust::none(),
             id: rand::random(),
             record: KnownRecord::default(),
-            values_of_other_keys: AtomicU64::new(0),
-            out_of_step_warning: RateLimit::new(Duration::from_secs(1)),
+            out_of_step: OutOfStep::default(),
             pending: KeptDeletions::default(),
             shortfall: Shortfall::default(),
+            list: Arc::new(ServerList::new(&Distribution::over([""]))),
+            place: 0,
             feed: OnceLock::new(),
+        }
+    }
+
+    /// The same as one of several servers (C61).
+    pub(super) fn of_list(self, list: Arc<ServerList>, place: usize) -> Self {
+        Self {
+            list,
+            place,
+            ..self
         }
     }
 
@@ -152,22 +163,8 @@ impl GuardedBackend {
     /// connection are out of step, by a fault of a client or a proxy, or the value was copied. Logs an
     /// error, counts the value, and has the connection closed.
     pub(in crate::infrastructure::cache) fn reject_connection(&self, key: &str) {
-        let count = self.values_of_other_keys.fetch_add(1, Ordering::Relaxed) + 1;
         self.unguarded.answered_out_of_step(key);
-        if self.out_of_step_warning.permits() {
-            tracing::error!(
-                backend = self.registered_name,
-                key,
-                count,
-                "the cache server answered with the value of another key: it is not used, and the connection is closed"
-            );
-        }
-    }
-
-    /// The server's form of a glob: the namespace is taken literally.
-    pub(in crate::infrastructure::cache) fn full_pattern(&self, pattern: &str) -> String {
-        // A namespace contains no glob character: the settings refuse them.
-        format!("{}{pattern}", self.namespace)
+        self.out_of_step.note(&self.registered_name, key);
     }
 
     /// The state of the backend, as this process sees it.
@@ -192,16 +189,23 @@ impl GuardedBackend {
         self.is_ready() && self.trust.holds(generation)
     }
 
+    /// Whether the lease of the generation has not ended.
+    pub(super) fn has_lease(&self) -> bool {
+        self.trust.holds(self.generation())
+    }
+
     /// Trusts the generation that a visit has read, unless another one than `before` has been trusted since the visit
-    /// began. Returns whether it is trusted now. See [`Trust::trust`].
+    /// began. Returns whether it is trusted now. See [`Trust::trust`]. The lease begins when every server of the list
+    /// had been asked.
     pub(super) fn trust_generation(
         &self,
         before: u64,
         generation: u64,
         visit_began: Instant,
     ) -> bool {
-        self.trust
-            .trust(before, generation, visit_began, self.intervals.lease)
+        let lease = self.intervals.lease;
+        let (began, lease) = self.list.lease(self.place, visit_began, lease);
+        self.trust.trust(before, generation, began, lease)
     }
 
     /// This instance as a member of the record.
@@ -210,6 +214,7 @@ impl GuardedBackend {
             id: self.id,
             answered: 0,
             grace: self.intervals.grace,
+            list: self.list.fingerprint(),
         }
     }
 
@@ -302,6 +307,9 @@ impl GuardedBackend {
 
     /// The reason that an available backend stores nothing at the moment, for the health check.
     pub(in crate::infrastructure::cache) fn shortfall(&self) -> Option<String> {
+        if !self.list.is_agreed() {
+            return Some("another instance has another list of servers".to_owned());
+        }
         self.shortfall
             .current()
             .or_else(|| self.unguarded.shortfall())

@@ -4,7 +4,8 @@
 //! Nothing here asks the server.
 
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
@@ -23,7 +24,7 @@ const ONE_EVENT: Duration = Duration::from_millis(5);
 pub struct Unavailable(pub String);
 
 /// The state of the backend, as this process sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(in crate::infrastructure::cache) enum Availability {
     /// Not reached, or failing: the breaker is open.
@@ -47,6 +48,8 @@ pub(super) struct Health {
     counted: RateLimit,
     /// The number of failures since the start.
     incidents: AtomicU64,
+    /// When the state became *Unavailable* last.
+    unavailable_since: Mutex<Instant>,
     /// Notified when the state changes.
     wake: Notify,
     warning: RateLimit,
@@ -61,6 +64,7 @@ impl Health {
             failures: AtomicU32::new(0),
             counted: RateLimit::new(ONE_EVENT),
             incidents: AtomicU64::new(0),
+            unavailable_since: Mutex::new(Instant::now()),
             wake: Notify::new(),
             warning: RateLimit::new(Duration::from_secs(1)),
         }
@@ -86,6 +90,9 @@ impl Health {
     pub(super) fn set_availability(&self, availability: Availability) {
         let before = self.availability.swap(availability as u8, Ordering::AcqRel);
         if before != availability as u8 {
+            if availability == Availability::Unavailable {
+                *self.since() = Instant::now();
+            }
             self.failures.store(0, Ordering::Relaxed);
             tracing::debug!(
                 backend = self.name,
@@ -94,6 +101,17 @@ impl Health {
             );
             self.wake.notify_one();
         }
+    }
+
+    /// The time for which the state has been *Unavailable*; `None` in any other state.
+    pub(super) fn unavailable_for(&self) -> Option<Duration> {
+        let is_unavailable = self.availability() == Availability::Unavailable;
+        is_unavailable.then(|| self.since().elapsed())
+    }
+
+    fn since(&self) -> MutexGuard<'_, Instant> {
+        let since = self.unavailable_since.lock();
+        since.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Moves from one state to another, unless the state has changed meanwhile.

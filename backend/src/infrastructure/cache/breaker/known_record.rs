@@ -60,7 +60,8 @@ mod tests {
     use super::*;
     use crate::infrastructure::cache::backends::MemoryBackend;
     use crate::infrastructure::cache::breaker::guarded_backend::GuardedBackend;
-    use crate::infrastructure::cache::breaker::namespace_generation::{Intent, RECORD_KEY, visit};
+    use crate::infrastructure::cache::breaker::namespace_generation::{RECORD_KEY, visit};
+    use crate::infrastructure::cache::breaker::next_record::Intent;
     use crate::infrastructure::cache::watchdog;
 
     async fn stored(backend: &GuardedBackend) -> Bytes {

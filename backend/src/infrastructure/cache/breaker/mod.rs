@@ -7,6 +7,8 @@
 //! - `deletions`: invalidation while the server may fail. `pending_deletions` keeps what could not be delivered, and
 //!   `distrust` replaces what is too much to keep.
 //! - `supervisor`: probes in the background; `recovery` and `roll_call`: the way back to trust.
+//! - `servers`: the servers of one backend, and the way of a key to its server. `server_list`: instances with different
+//!   lists of servers.
 //! - `namespace_generation`: the record that all instances share; `trust` and `intervals`: its lease.
 //! - `shortfall`: what an available server lacks. `counters`: counting in the cache.
 //!
@@ -20,19 +22,20 @@ mod health;
 mod intervals;
 mod known_record;
 mod namespace_generation;
+mod next_record;
+mod out_of_step;
 mod pending_deletions;
 mod recovery;
 mod roll_call;
+mod server_list;
+mod servers;
 mod shortfall;
 mod supervisor;
 mod trust;
 
 pub use health::Unavailable;
 
-pub(in crate::infrastructure::cache) use deletions::{
-    DeletionError, LONGEST_DELETION, invalidate, invalidate_pattern,
-};
-pub(in crate::infrastructure::cache) use distrust::{clear, distrust_everything};
+pub(in crate::infrastructure::cache) use deletions::{DeletionError, LONGEST_DELETION};
 pub(in crate::infrastructure::cache) use guarded_backend::GuardedBackend;
 pub(in crate::infrastructure::cache) use health::Availability;
-pub(in crate::infrastructure::cache) use supervisor::Supervisor;
+pub(in crate::infrastructure::cache) use servers::{Pending, Places, Servers};

@@ -10,7 +10,8 @@ use tokio::time::{sleep, timeout_at};
 
 use super::guarded_backend::GuardedBackend;
 use super::health::{Availability, Unavailable};
-use super::namespace_generation::{Intent, VisitError, visit, visit_until};
+use super::namespace_generation::{visit, visit_until};
+use super::next_record::{Intent, VisitError};
 use super::pending_deletions::PendingDeletions;
 use super::roll_call::RollCall;
 use crate::infrastructure::cache::backends::BackendError;
@@ -23,10 +24,12 @@ const PAUSE: Duration = Duration::from_millis(100);
 const MAX_NAMED: usize = 20;
 
 /// Registers this instance and calls the roll: the first visit of a process.
-pub(super) async fn join(backend: &GuardedBackend) -> Result<RollCall, Unavailable> {
+pub(super) async fn join(backend: &Arc<GuardedBackend>) -> Result<RollCall, Unavailable> {
     let record = match visit(backend, Intent::CallRoll).await {
         // The server has restarted or was replaced, so its entries may be old.
         Err(VisitError::OtherServer) => visit(backend, Intent::NewGeneration).await?,
+        // Everything is a pending deletion now. At once, so that instances of the other list meet this one.
+        Err(VisitError::OtherList) => return recover(backend).await,
         joined => joined?,
     };
     // The lock is held, so that no deletion becomes pending after the state has changed.

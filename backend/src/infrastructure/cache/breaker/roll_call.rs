@@ -66,6 +66,11 @@ impl RollCall {
         }
     }
 
+    /// Whether the roll call began so long ago that an instance may have ended since it answered.
+    pub(super) fn is_old(&self, grace: Duration) -> bool {
+        self.began.elapsed() > 2 * grace
+    }
+
     /// The end of the wait for all instances, whatever happens to the record.
     pub(super) fn ends(&self, record: &NamespaceRecord) -> Instant {
         let longest = record.members.iter().map(|member| member.grace).max();
@@ -79,13 +84,19 @@ mod tests {
 
     const OWN: u64 = 1;
     const GRACE: Duration = Duration::from_secs(1);
+    const OTHER: Member = Member {
+        id: 2,
+        answered: 0,
+        grace: GRACE,
+        list: 0,
+    };
 
     /// A roll call, and the record in which it was begun: two instances, the other of which has not answered.
     fn called() -> (RollCall, NamespaceRecord) {
         let mut record = NamespaceRecord::default();
-        assert!(record.answer(2, GRACE));
+        assert!(record.answer(OTHER));
         record.round = 1;
-        assert!(record.answer(OWN, Duration::ZERO));
+        assert!(record.answer(Member { id: OWN, ..OTHER }));
         (RollCall::begun(&record), record)
     }
 
@@ -95,7 +106,7 @@ mod tests {
         assert_eq!(call.progress(&record, OWN), Progress::Waiting);
         // An answer to a later roll call is an answer to this one too.
         record.round = 5;
-        assert!(record.answer(2, GRACE));
+        assert!(record.answer(OTHER));
         assert_eq!(call.progress(&record, OWN), Progress::Complete);
     }
 

@@ -12,7 +12,8 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use super::guarded_backend::GuardedBackend;
 use super::health::Availability;
 use super::intervals::PROBE;
-use super::namespace_generation::{Intent, VisitError, visit};
+use super::namespace_generation::visit;
+use super::next_record::{Intent, VisitError};
 use super::recovery::{join, leave, recover};
 use super::roll_call::{Progress, RollCall};
 
@@ -32,7 +33,11 @@ impl Supervisor {
     /// Tries once to reach the backend, then watches over it. Returns when the backend is trusted or
     /// unavailable, after one deadline and [`START_WAIT`] at most.
     pub(in crate::infrastructure::cache) async fn start(backend: Arc<GuardedBackend>) -> Self {
+        let asked = Instant::now();
         let joined = join(&backend).await.ok();
+        if joined.is_none() {
+            backend.list.note_asked(backend.place, asked.into_std());
+        }
         let supervisor = Self(tokio::spawn(supervise(Arc::clone(&backend), joined)));
         let decided = async {
             while backend.availability() == Availability::Recovering {
@@ -79,7 +84,11 @@ async fn supervise(backend: Arc<GuardedBackend>, joined: Option<RollCall>) {
                 }
                 probe_at = Instant::now() + PROBE;
                 met_outage = true;
+                let asked = Instant::now();
                 call = probe(&backend).await;
+                if call.is_none() {
+                    backend.list.note_asked(backend.place, asked.into_std());
+                }
             }
             Availability::Doubtful => {
                 met_outage = false;
@@ -142,6 +151,15 @@ async fn follow(backend: &GuardedBackend, call: RollCall) {
         return;
     };
     match call.progress(&record, backend.membership().id) {
+        // Another server of the list has not been asked yet.
+        Progress::Complete if !backend.has_lease() => sleep(ROLL_CALL_PAUSE).await,
+        // Instances that have ended are found by another roll call.
+        Progress::Complete if !backend.list.is_agreed() => {
+            sleep(backend.intervals.confirm).await;
+            if call.is_old(backend.membership().grace) {
+                backend.health.doubt();
+            }
+        }
         Progress::Complete => {
             if holds_no_older_change(backend).await {
                 backend
@@ -200,6 +218,7 @@ fn react(backend: &GuardedBackend, error: &VisitError) {
         // The record was flushed or evicted. Absent entries are not stale, but other instances may hold pending
         // deletions.
         VisitError::NoRecord => backend.health.doubt(),
-        VisitError::Contested | VisitError::Unavailable(_) => {}
+        // Every server of the list is distrusted already.
+        VisitError::OtherList | VisitError::Contested | VisitError::Unavailable(_) => {}
     }
 }

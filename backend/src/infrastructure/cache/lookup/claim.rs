@@ -20,12 +20,11 @@ use futures_util::future::Either;
 use tokio::time::timeout_at;
 
 use super::fill_permit::FillPermit;
-use super::look::{Lookup, Records, State};
+use super::look::{Lookup, RecordKey, Records, State};
 use super::single_flight::SingleFlights;
 use crate::infrastructure::cache::backends::{Found, GetOrCreateResult, Version};
 use crate::infrastructure::cache::breaker::Unavailable;
 use crate::infrastructure::cache::clock::saturating_milliseconds;
-use crate::infrastructure::cache::keys::Key;
 use crate::infrastructure::cache::stored::{
     Belonging, Claim, Entry, GroupRecord, ValueId, stamp, write_claim, write_group_record,
 };
@@ -61,7 +60,8 @@ impl Claimant<'_> {
         let claim = self.claim_of(id, generation, stamp);
         let standing = self
             .lookup
-            .backend
+            .places
+            .of_key
             .get_or_create(self.lookup.key.full(), claim, CLAIM_LIFETIME)
             .await?;
         let found = match standing {
@@ -100,7 +100,8 @@ impl Claimant<'_> {
         let claim = self.claim_of(id, generation, stamp);
         let claimed = self
             .lookup
-            .backend
+            .places
+            .of_key
             .compare_and_set(self.lookup.key.full(), &seen, claim, CLAIM_LIFETIME)
             .await?;
         Ok(claimed.map(|expected| FillPermit {
@@ -154,7 +155,7 @@ impl Claimant<'_> {
     /// The stamp for a claim that is made now. Absent records are created. If a record is deleted at the same moment, the
     /// stamp is 0, which matches no record, so the entry never becomes an answer.
     async fn begin_records(&self, records: Records) -> Result<u64, Unavailable> {
-        let [resource, group] = self.lookup.memberships.records();
+        let [resource, group] = self.lookup.records();
         let (resource, group) = tokio::join!(
             self.begin_record(resource, records.resource),
             self.begin_record(group, records.group),
@@ -172,36 +173,35 @@ impl Claimant<'_> {
     /// deleted meanwhile.
     async fn begin_record(
         &self,
-        key: Option<&Key>,
+        of: Option<RecordKey<'_>>,
         found: Option<Found>,
     ) -> Result<Option<Option<u64>>, Unavailable> {
-        let Some(key) = key else {
+        let Some(of) = of else {
             return Ok(Some(None));
         };
         if let Some(found) = &found
-            && let Some(record) = self.lookup.read_record(key, found)
+            && let Some(record) = of.read(found)
         {
-            self.prolong(key, found, record).await?;
+            self.prolong(of, found, record).await?;
             return Ok(Some(Some(record.generation)));
         }
+        let RecordKey { key, server } = of;
         let (lifetime, until) = self.record_lifetime();
         let generation: u64 = rand::random();
         let record = write_group_record(key, GroupRecord { generation, until });
         let mut expected = found.map_or(Version::Absent, |found| found.version);
         // Two attempts: the first one may find a value that is not this record, and the second one replaces that value.
         for _ in 0..2 {
-            let set = self
-                .lookup
-                .backend
+            let set = server
                 .compare_and_set(key.full(), &expected, record.clone(), lifetime)
                 .await?;
             if set.is_some() {
                 return Ok(Some(Some(generation)));
             }
-            let Some(found) = self.lookup.backend.get_from_server(key.full()).await? else {
+            let Some(found) = server.get_from_server(key.full()).await? else {
                 return Ok(None);
             };
-            match self.lookup.read_record(key, &found) {
+            match of.read(&found) {
                 Some(record) => return Ok(Some(Some(record.generation))),
                 None => expected = found.version,
             }
@@ -213,7 +213,7 @@ impl Claimant<'_> {
     /// was deleted meanwhile stays deleted.
     async fn prolong(
         &self,
-        key: &Key,
+        RecordKey { key, server }: RecordKey<'_>,
         found: &Found,
         record: GroupRecord,
     ) -> Result<(), Unavailable> {
@@ -223,10 +223,7 @@ impl Claimant<'_> {
         }
         let (lifetime, until) = self.record_lifetime();
         let record = write_group_record(key, GroupRecord { until, ..record });
-        let prolonged =
-            self.lookup
-                .backend
-                .compare_and_set(key.full(), &found.version, record, lifetime);
+        let prolonged = server.compare_and_set(key.full(), &found.version, record, lifetime);
         prolonged.await.map(|_| ())
     }
 

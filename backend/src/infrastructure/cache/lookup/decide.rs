@@ -60,7 +60,7 @@ impl Decider<'_> {
         // The rare parts are boxed, so that each miss allocates and moves little.
         for _ in 0..ATTEMPTS {
             // Read before the database, so that an entry never carries a newer generation than its content.
-            let generation = lookup.backend.generation();
+            let generation = lookup.places.generation();
             let (state, records) = if self.claims_with_look_up() {
                 match self.claimant.look_and_claim(generation).await? {
                     Either::Left(permit) => return Ok(Decision::Fill(Box::new(permit))),
@@ -135,7 +135,7 @@ impl Decider<'_> {
             }
             sleep(pause.min(deadline.saturating_duration_since(Instant::now()))).await;
             pause = (pause * 2).min(POLL.1);
-            match lookup.look(lookup.backend.generation()).await?.0 {
+            match lookup.look(lookup.places.generation()).await?.0 {
                 State::Filled(entry, _) => return Ok(Some(Decision::Collapsed(entry))),
                 State::Claimed(standing) if standing.id == claim.id => {}
                 State::Claimed(_) | State::Vacant(_) => return Ok(None),

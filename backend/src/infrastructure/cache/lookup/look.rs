@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crate::infrastructure::cache::backends::{Found, Version};
-use crate::infrastructure::cache::breaker::{GuardedBackend, Unavailable};
+use crate::infrastructure::cache::breaker::{GuardedBackend, Places, Unavailable};
 use crate::infrastructure::cache::clock::Clock;
 use crate::infrastructure::cache::keys::{Key, Memberships};
 use crate::infrastructure::cache::stored::{
@@ -15,7 +15,8 @@ use crate::infrastructure::cache::stored::{
 
 /// A look-up of one key: it only reads.
 pub(in crate::infrastructure::cache) struct Lookup<'a> {
-    pub(in crate::infrastructure::cache) backend: &'a Arc<GuardedBackend>,
+    /// The servers of the key and of its records.
+    pub(in crate::infrastructure::cache) places: Places<'a>,
     pub(in crate::infrastructure::cache) clock: &'a Clock,
     /// Whether a copy in this process (the near cache) may answer.
     pub(in crate::infrastructure::cache) near: bool,
@@ -38,17 +39,36 @@ pub(super) struct Records {
     pub(super) group: Option<Found>,
 }
 
-impl Lookup<'_> {
+/// The key of a record, and the server that holds it.
+#[derive(Clone, Copy)]
+pub(super) struct RecordKey<'a> {
+    pub(super) key: &'a Key,
+    pub(super) server: &'a Arc<GuardedBackend>,
+}
+
+impl RecordKey<'_> {
+    /// The record that was found under the key.
+    pub(super) fn read(&self, found: &Found) -> Option<GroupRecord> {
+        parse_group_record(self.key, found).unwrap_or_else(|OfAnotherKey| {
+            self.server.reject_connection(self.key.full());
+            None
+        })
+    }
+}
+
+impl<'a> Lookup<'a> {
     /// The entry under the key, if it is a fresh answer at the time `now` of the look-up's clock and is
     /// available without a round trip.
     pub(in crate::infrastructure::cache) fn at_hand(&self, now: u64) -> Option<Arc<Entry>> {
         if !self.near {
             return None;
         }
-        let generation = self.backend.generation();
-        let found = self.backend.at_hand(self.key.full())?;
-        let at_hand = |key: Option<&Key>| key.and_then(|key| self.backend.at_hand(key.full()));
-        let [resource, group] = self.memberships.records();
+        let generation = self.places.generation();
+        let found = self.places.of_key.at_hand(self.key.full())?;
+        let [resource, group] = self.records();
+        let at_hand = |record: Option<RecordKey<'_>>| {
+            record.and_then(|record| record.server.at_hand(record.key.full()))
+        };
         let records = Records {
             resource: at_hand(resource),
             group: at_hand(group),
@@ -57,7 +77,7 @@ impl Lookup<'_> {
         let entry = decode(&found.value)?;
         let is_fresh = entry.metadata.fresh_until() > now;
         // Asked last: a value that was found while the backend was trusted is an answer.
-        (self.is_answer(&entry, generation, stamp) && is_fresh && self.backend.trusts(generation))
+        (self.is_answer(&entry, generation, stamp) && is_fresh && self.places.trust(generation))
             .then_some(entry)
     }
 
@@ -65,7 +85,7 @@ impl Lookup<'_> {
     pub(in crate::infrastructure::cache) async fn peek(
         &self,
     ) -> Result<Option<Arc<Entry>>, Unavailable> {
-        let (state, _) = self.look(self.backend.generation()).await?;
+        let (state, _) = self.look(self.places.generation()).await?;
         Ok(match state {
             State::Filled(entry, _) if entry.metadata.fresh_until() > self.clock.milliseconds() => {
                 Some(entry)
@@ -76,15 +96,23 @@ impl Lookup<'_> {
 
     /// Whether exactly this entry still stands under the key, and so was not invalidated.
     pub(in crate::infrastructure::cache) async fn still_holds(&self, id: ValueId) -> bool {
-        matches!(self.look(self.backend.generation()).await, Ok((State::Filled(entry, _), _)) if entry.id == id)
+        matches!(self.look(self.places.generation()).await, Ok((State::Filled(entry, _), _)) if entry.id == id)
     }
 
     async fn get(&self, key: &str) -> Result<Option<Found>, Unavailable> {
         if self.near {
-            self.backend.get(key).await
+            self.places.of_key.get(key).await
         } else {
-            self.backend.get_from_server(key).await
+            self.places.of_key.get_from_server(key).await
         }
+    }
+
+    /// The keys of the records with their servers, in the order of the stamp.
+    pub(super) fn records(&self) -> [Option<RecordKey<'a>>; 2] {
+        let [resource, group] = self.memberships.records();
+        let [of_resource, of_group] = self.places.of_records();
+        let record = |key: Option<&'a Key>, server| key.map(|key| RecordKey { key, server });
+        [record(resource, of_resource), record(group, of_group)]
     }
 
     /// One round trip: the key and the records that the entry belongs to.
@@ -94,7 +122,7 @@ impl Lookup<'_> {
             let state = self.state(found, generation, &Records::default()).await?;
             return Ok((state, Records::default()));
         }
-        let [resource, group] = self.memberships.records();
+        let [resource, group] = self.records();
         let (found, resource, group) = tokio::join!(
             self.get(self.key.full()),
             self.get_record(resource, self.near),
@@ -110,13 +138,13 @@ impl Lookup<'_> {
 
     async fn get_record(
         &self,
-        key: Option<&Key>,
+        record: Option<RecordKey<'_>>,
         near: bool,
     ) -> Result<Option<Found>, Unavailable> {
-        match key {
+        match record {
             None => Ok(None),
-            Some(key) if near => self.backend.get(key.full()).await,
-            Some(key) => self.backend.get_from_server(key.full()).await,
+            Some(RecordKey { key, server }) if near => server.get(key.full()).await,
+            Some(RecordKey { key, server }) => server.get_from_server(key.full()).await,
         }
     }
 
@@ -128,7 +156,7 @@ impl Lookup<'_> {
         records: &Records,
     ) -> Result<State, Unavailable> {
         // Asked again: during the wait, the server may have been replaced by one with an old snapshot.
-        if !self.backend.trusts(generation) {
+        if !self.places.trust(generation) {
             return Err(Unavailable("the backend is not trusted now".to_owned()));
         }
         let Some(Found { value, version }) = found else {
@@ -163,7 +191,7 @@ impl Lookup<'_> {
     fn is_under_this_key(&self, identity: u64) -> bool {
         let is_it = identity == self.key.identity();
         if !is_it {
-            self.backend.reject_connection(self.key.full());
+            self.places.of_key.reject_connection(self.key.full());
         }
         is_it
     }
@@ -174,10 +202,10 @@ impl Lookup<'_> {
         if self.memberships.are_none() {
             return Some(STAMP_OF_NONE);
         }
-        let [resource, group] = self.memberships.records();
-        let generation = |key: Option<&Key>, found: &Option<Found>| match key {
+        let [resource, group] = self.records();
+        let generation = |record: Option<RecordKey<'_>>, found: &Option<Found>| match record {
             None => Some(None),
-            Some(key) => Some(Some(self.read_record(key, found.as_ref()?)?.generation)),
+            Some(record) => Some(Some(record.read(found.as_ref()?)?.generation)),
         };
         let resource = generation(resource, &records.resource)?;
         let group = generation(group, &records.group)?;
@@ -187,21 +215,13 @@ impl Lookup<'_> {
         ))
     }
 
-    /// The record that was found under its key.
-    pub(super) fn read_record(&self, key: &Key, found: &Found) -> Option<GroupRecord> {
-        parse_group_record(key, found).unwrap_or_else(|OfAnotherKey| {
-            self.backend.reject_connection(key.full());
-            None
-        })
-    }
-
     /// Whether a claim's stamp equals that of the server's records. The records of a near cache are too
     /// old to justify a wait for another's answer.
     async fn has_stamp_on_server(&self, stamp: u64) -> Result<bool, Unavailable> {
         if !self.near || !self.memberships.have_records() {
             return Ok(true);
         }
-        let [resource, group] = self.memberships.records();
+        let [resource, group] = self.records();
         let (resource, group) = tokio::join!(
             self.get_record(resource, false),
             self.get_record(group, false)

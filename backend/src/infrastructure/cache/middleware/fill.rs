@@ -111,16 +111,16 @@ impl Fill {
             belonging: self.permit.belonging.clone(),
         }));
         let lifetime = Duration::from_millis(fresh.saturating_add(stale));
-        self.permit
-            .fill(&registered.backend, &self.key, entry, lifetime)
-            .await
+        let server = registered.servers.of(self.key.full());
+        self.permit.fill(server, &self.key, entry, lifetime).await
     }
 
     /// Lets the waiting requests run their own handlers, and ends the claim.
     async fn give_up(self) {
         let backend_name = self.policy.policy.backend_name;
         if let Some(registered) = self.cache.shared.backend(backend_name) {
-            self.permit.give_up(&registered.backend, &self.key).await;
+            let server = registered.servers.of(self.key.full());
+            self.permit.give_up(server, &self.key).await;
         }
     }
 }

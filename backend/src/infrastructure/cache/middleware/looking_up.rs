@@ -17,7 +17,7 @@ pub(super) fn lookup<'a>(
     plan: &'a ReadPlan,
 ) -> Lookup<'a> {
     Lookup {
-        backend: &registered.backend,
+        places: registered.servers.places(&plan.key, &plan.memberships),
         clock: &shared.clock,
         near: policy.policy.near,
         key: &plan.key,

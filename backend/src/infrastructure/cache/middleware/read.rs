@@ -63,16 +63,20 @@ pub(super) fn begin(
             return FirstStep::Alone(Outcome::Bypass(bypass), None);
         }
     };
-    let Some(registered) = usable_backend(shared, policy) else {
+    let Some(registered) = shared.backend_or_warn(policy.policy.backend_name) else {
         return FirstStep::Alone(Outcome::Bypass(Bypass::Unavailable), Some(plan.key));
     };
-    plan.fit(registered.backend.unguarded.max_key_bytes());
+    plan.fit(registered.servers.max_key_bytes());
+    let lookup = lookup(shared, policy, registered, &plan);
+    if !lookup.places.are_ready() {
+        return FirstStep::Alone(Outcome::Bypass(Bypass::Unavailable), Some(plan.key));
+    }
     // An early refresh is decided by a random number, and only once: in `ask`.
     if policy.policy.freshness.early_refresh {
         return FirstStep::Ask(plan);
     }
     let now = shared.clock.milliseconds();
-    match lookup(shared, policy, registered, &plan).at_hand(now) {
+    match lookup.at_hand(now) {
         Some(entry) => FirstStep::Hit(entry, plan, now),
         None => FirstStep::Ask(plan),
     }
@@ -92,7 +96,7 @@ where
 {
     let shared = &cache.shared;
     let caller = CallerOfKey::of(request.request());
-    let Some(registered) = usable_backend(shared, &policy) else {
+    let Some(registered) = usable_backend(shared, &policy, &plan) else {
         let outcome = Outcome::Bypass(Bypass::Unavailable);
         let key = Some(plan.key);
         return alone(&cache, &policy, handler, request, outcome, key, &caller).await;
@@ -268,14 +272,15 @@ pub(super) fn hit(
     )
 }
 
-/// The backend of the policy, if it is ready.
+/// The backend of the policy, if the servers of the plan are ready.
 fn usable_backend<'a>(
     shared: &'a Shared,
     policy: &CompiledPolicy,
+    plan: &ReadPlan,
 ) -> Option<&'a RegisteredBackend> {
-    shared
-        .backend_or_warn(policy.policy.backend_name)
-        .filter(|registered| registered.backend.is_ready())
+    let registered = shared.backend_or_warn(policy.policy.backend_name)?;
+    let places = registered.servers.places(&plan.key, &plan.memberships);
+    places.are_ready().then_some(registered)
 }
 
 /// Runs the handler without storing its answer.

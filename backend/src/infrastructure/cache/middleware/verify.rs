@@ -18,7 +18,6 @@ use tracing::Instrument as _;
 
 use super::handler::Handler;
 use super::looking_up::lookup;
-use crate::infrastructure::cache::breaker::invalidate;
 use crate::infrastructure::cache::lookup::Lookup;
 use crate::infrastructure::cache::policy::{CompiledPolicy, ReadPlan};
 use crate::infrastructure::cache::provider::{Cache, Comparison};
@@ -145,7 +144,7 @@ where
         if let Some(registered) = shared.backend(self.policy.policy.backend_name) {
             // A deletion that cannot be delivered now is kept and delivered later.
             let key = self.plan.key.full().to_owned();
-            let _ = invalidate(&registered.backend, vec![key]).await;
+            let _ = registered.servers.invalidate(vec![key]).await;
         }
     }
 }

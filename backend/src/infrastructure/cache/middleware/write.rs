@@ -121,7 +121,7 @@ async fn invalidate(
     let own = shared.backend_or_warn(policy.policy.backend_name);
     log_mistakes(shared, policy, plan, &route);
     for (registered, carried) in carry_out(shared, plan).await {
-        let is_own = own.is_some_and(|own| Arc::ptr_eq(&own.backend, &registered.backend));
+        let is_own = own.is_some_and(|own| std::ptr::eq(own, registered));
         let kind = carried.kind;
         for pattern in carried.unsupported {
             // A backend that the policy does not name may have no matching keys: it is reported once.

@@ -27,8 +27,8 @@ use super::error::{CacheError, CacheHealth};
 use super::provider::Provider;
 use super::registry::{DEFAULT_BACKEND, RegisteredBackend, Shared};
 use super::verification::Verification;
-use crate::infrastructure::cache::backends::{BackendError, CacheBackend, Count, from_options};
-use crate::infrastructure::cache::breaker::{Availability, GuardedBackend, Supervisor};
+use crate::infrastructure::cache::backends::{BackendError, Count, Nodes, from_options};
+use crate::infrastructure::cache::breaker::{Availability, Servers};
 use crate::infrastructure::cache::clock::Clock;
 use crate::infrastructure::cache::log_limits::{Once, RateLimit};
 use crate::infrastructure::cache::options::CacheOptions;
@@ -46,7 +46,7 @@ impl Cache {
     /// # Errors
     /// The options describe no possible backend.
     pub async fn connect(options: &CacheOptions, expose_keys: bool) -> Result<Self, BackendError> {
-        let mut backends: Vec<(String, Arc<dyn CacheBackend>)> = Vec::new();
+        let mut backends: Vec<(String, Nodes)> = Vec::new();
         if options.enabled {
             let default = (DEFAULT_BACKEND.to_owned(), options.backend);
             for (name, kind) in [&default].into_iter().chain(&options.extra_backends) {
@@ -60,7 +60,7 @@ impl Cache {
     pub async fn with_backends(
         options: &CacheOptions,
         expose_keys: bool,
-        backends: Vec<(String, Arc<dyn CacheBackend>)>,
+        backends: Vec<(String, impl Into<Nodes>)>,
         clock: Clock,
     ) -> Self {
         let deadline = options.operation_timeout;
@@ -70,26 +70,19 @@ impl Cache {
         };
         let tasks = TaskTracker::new();
         let mut registered = BTreeMap::new();
-        for (name, backend) in backends {
+        for (name, nodes) in backends {
+            let nodes = nodes.into();
             let shown = if name == DEFAULT_BACKEND {
-                backend.name().to_owned()
+                nodes.kind()
             } else {
-                name.clone()
+                &name
             };
-            let backend = Arc::new(GuardedBackend::new(
-                shown,
-                backend,
-                deadline,
-                namespace.clone(),
-                tasks.clone(),
-            ));
-            let supervisor = Supervisor::start(Arc::clone(&backend)).await;
+            let servers = Servers::start(shown, &nodes, deadline, &namespace, &tasks).await;
             registered.insert(
                 name,
                 RegisteredBackend {
-                    backend,
+                    servers,
                     single_flights: Arc::default(),
-                    supervisor,
                 },
             );
         }
@@ -142,7 +135,7 @@ impl Cache {
         match self
             .shared
             .backend(None)
-            .map(|registered| registered.backend.availability())
+            .map(|registered| registered.servers.availability())
         {
             None | Some(Availability::Unavailable) => CacheHealth::Down,
             Some(_) => CacheHealth::Up,
@@ -154,7 +147,7 @@ impl Cache {
     #[must_use]
     pub fn shortfall(&self) -> Option<String> {
         let registered = self.shared.backend(None)?;
-        registered.backend.shortfall()
+        registered.servers.shortfall()
     }
 
     /// The value under the key. The answer of a route is found under the route's key.

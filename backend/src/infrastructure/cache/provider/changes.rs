@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::cache::Cache;
 use super::error::CacheError;
 use super::invalidate::carry_out;
-use crate::infrastructure::cache::breaker::{Availability, Unavailable};
+use crate::infrastructure::cache::breaker::Unavailable;
 use crate::infrastructure::cache::change_feed::ChangeFeed;
 use crate::infrastructure::cache::policy::{Changes, CompiledPolicy, WritePlan};
 
@@ -56,7 +56,7 @@ impl Cache {
     /// Makes every write and every recovery of a backend wait for the feed. A second call changes nothing.
     pub fn attach_feed(&self, feed: &Arc<dyn ChangeFeed>) {
         for registered in self.shared.backends() {
-            registered.backend.attach_feed(feed);
+            registered.servers.attach_feed(feed);
         }
         let _ = self.shared.feed.set(Arc::clone(feed));
     }
@@ -135,16 +135,18 @@ impl Deliveries {
         let shared = &self.cache.shared;
         let default = shared.backend(None);
         for (registered, carried) in carry_out(shared, plan).await {
-            let is_default =
-                default.is_some_and(|default| Arc::ptr_eq(&default.backend, &registered.backend));
+            let is_default = default.is_some_and(|default| std::ptr::eq(default, registered));
             if !is_default {
                 continue;
             }
-            if let Some(unavailable) = carried.unavailable {
-                return Err(unavailable.into());
+            // What a server lacks that nobody trusts is pending in this process; if the process ends, C58 covers it.
+            if let Some(pending) = carried.pending
+                && !pending.is_known_to_all
+            {
+                return Err(pending.reason.into());
             }
             // The pending generation is known to this process alone, so the feed must deliver the change again.
-            if registered.backend.availability() == Availability::Unavailable {
+            if registered.servers.lack_deletions() {
                 return Err(Unavailable("the breaker is open".to_owned()).into());
             }
             for pattern in carried.unsupported {

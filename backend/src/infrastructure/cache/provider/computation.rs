@@ -14,7 +14,7 @@ use tracing::Instrument as _;
 
 use super::provider::{Provider, json_answer};
 use super::registry::{RegisteredBackend, Shared};
-use crate::infrastructure::cache::breaker::GuardedBackend;
+use crate::infrastructure::cache::breaker::{GuardedBackend, Places};
 use crate::infrastructure::cache::clock::saturating_milliseconds;
 use crate::infrastructure::cache::keys::{Key, Memberships, group_key};
 use crate::infrastructure::cache::lookup::{Claimant, Decider, Decision, FillPermit, Lookup};
@@ -104,7 +104,7 @@ impl<'a> Computation<'a> {
         let decider = Decider {
             claimant: Claimant {
                 lookup: Lookup {
-                    backend: &plan.registered.backend,
+                    places: plan.places,
                     clock: &shared.clock,
                     near: true,
                     key: &plan.key,
@@ -137,7 +137,7 @@ impl<'a> Computation<'a> {
             Ok(Decision::Fill(permit)) => {
                 let fill = Fill {
                     shared: Arc::clone(shared),
-                    backend: Arc::clone(&plan.registered.backend),
+                    backend: Arc::clone(plan.places.of_key),
                     key: plan.key.clone(),
                     expiration: plan.expiration,
                     permit: *permit,
@@ -161,19 +161,20 @@ impl<'a> Computation<'a> {
         };
         let default = Duration::from_secs(shared.default_expiration);
         let expiration = self.expiration.unwrap_or(default);
-        if saturating_milliseconds(expiration) == 0 || !registered.backend.is_ready() {
+        if saturating_milliseconds(expiration) == 0 {
             return None;
         }
-        let group = self
-            .group
-            .map(|group| registered.backend.key(&group_key(group)));
-        Some(Plan {
+        let servers = &registered.servers;
+        let memberships = Memberships {
+            group: self.group.map(|group| servers.key(&group_key(group))),
+            ..Memberships::default()
+        };
+        let places = servers.places(&key, &memberships);
+        places.are_ready().then_some(Plan {
             registered,
+            places,
             key,
-            memberships: Memberships {
-                group,
-                ..Memberships::default()
-            },
+            memberships,
             expiration,
         })
     }
@@ -182,6 +183,7 @@ impl<'a> Computation<'a> {
 /// The look-up of a computation's value.
 struct Plan<'a> {
     registered: &'a RegisteredBackend,
+    places: Places<'a>,
     key: Key,
     memberships: Memberships,
     expiration: Duration,

@@ -3,16 +3,12 @@
 //! Come here to change how a plan is carried out. Its keys are decided in `policy::write_keys`, and its
 //! log lines in `middleware::write`.
 
-use std::sync::Arc;
-
 use futures_util::future::join_all;
 
 use super::cache::Cache;
 use super::error::CacheError;
 use super::registry::{RegisteredBackend, Shared};
-use crate::infrastructure::cache::breaker::{
-    DeletionError, GuardedBackend, Unavailable, distrust_everything, invalidate, invalidate_pattern,
-};
+use crate::infrastructure::cache::breaker::{DeletionError, Pending, Servers};
 use crate::infrastructure::cache::keys::{group_key, resource_key};
 use crate::infrastructure::cache::policy::{CompiledPolicy, Invalidation, WritePlan};
 
@@ -20,7 +16,7 @@ use crate::infrastructure::cache::policy::{CompiledPolicy, Invalidation, WritePl
 #[derive(Debug, Default)]
 pub(in crate::infrastructure::cache) struct Carried<'a> {
     /// The reason that deletions are pending, if they are.
-    pub(in crate::infrastructure::cache) unavailable: Option<Unavailable>,
+    pub(in crate::infrastructure::cache) pending: Option<Pending>,
     /// The patterns that the backend does not support.
     pub(in crate::infrastructure::cache) unsupported: Vec<&'a str>,
     /// The kind of the backend.
@@ -59,10 +55,10 @@ impl Cache {
         let plan = policy.write_with(arguments);
         let own = self.shared.backend(policy.policy.backend_name);
         for (backend, carried) in carry_out(&self.shared, &plan).await {
-            if let Some(unavailable) = carried.unavailable {
-                return Err(unavailable.into());
+            if let Some(pending) = carried.pending {
+                return Err(pending.reason.into());
             }
-            let is_own = own.is_some_and(|own| Arc::ptr_eq(&own.backend, &backend.backend));
+            let is_own = own.is_some_and(|own| std::ptr::eq(own, backend));
             if is_own && !carried.unsupported.is_empty() {
                 return Err(CacheError::PatternMatchingNotSupported(carried.kind));
             }
@@ -86,39 +82,43 @@ pub(in crate::infrastructure::cache) async fn carry_out<'a>(
     plan: &'a WritePlan,
 ) -> Vec<(&'a RegisteredBackend, Carried<'a>)> {
     join_all(shared.backends().map(|registered| async move {
-        let carried = carry_out_on(&registered.backend, plan).await;
+        let carried = carry_out_on(&registered.servers, plan).await;
         (registered, carried)
     }))
     .await
 }
 
-async fn carry_out_on<'a>(backend: &Arc<GuardedBackend>, plan: &'a WritePlan) -> Carried<'a> {
+async fn carry_out_on<'a>(servers: &Servers, plan: &'a WritePlan) -> Carried<'a> {
     let mut carried = Carried::default();
     if plan.everything {
-        distrust_everything(backend).await;
+        servers.distrust_everything().await;
         return carried;
     }
     // Unavailable keys are kept for later.
-    carried.unavailable = invalidate(backend, full_keys(backend, plan)).await.err();
+    carried.pending = servers.invalidate(full_keys(servers, plan)).await.err();
     for pattern in &plan.patterns {
-        let full = backend.full_pattern(pattern);
-        match invalidate_pattern(backend, full).await {
+        match servers.invalidate_pattern(pattern).await {
             Ok(()) => {}
             Err(DeletionError::PatternMatchingNotSupported(kind)) => {
                 carried.unsupported.push(pattern);
                 carried.kind = kind;
             }
-            Err(DeletionError::Unavailable(error)) => carried.unavailable = Some(error),
+            Err(DeletionError::Unavailable(reason)) => {
+                carried.pending = Some(Pending {
+                    reason,
+                    is_known_to_all: false,
+                });
+            }
         }
     }
     carried
 }
 
-fn full_keys(backend: &GuardedBackend, plan: &WritePlan) -> Vec<String> {
+fn full_keys(servers: &Servers, plan: &WritePlan) -> Vec<String> {
     let groups = plan.groups.iter().map(|group| group_key(group));
     let resources = plan.resources.iter().map(|resource| resource_key(resource));
     let records = groups.chain(resources);
-    let full = |name: &str| backend.key(name).into_full();
+    let full = |name: &str| servers.key(name).into_full();
     plan.keys
         .iter()
         .map(|key| full(key))

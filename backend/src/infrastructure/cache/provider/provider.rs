@@ -17,9 +17,7 @@ use super::cache::Cache;
 use super::error::CacheError;
 use super::registry::{RegisteredBackend, Shared};
 use crate::infrastructure::cache::backends::Count;
-use crate::infrastructure::cache::breaker::{
-    GuardedBackend, Unavailable, clear, invalidate, invalidate_pattern,
-};
+use crate::infrastructure::cache::breaker::{GuardedBackend, Servers, Unavailable};
 use crate::infrastructure::cache::clock::saturating_milliseconds;
 use crate::infrastructure::cache::keys::{Key, counter_key, group_key, resource_key};
 use crate::infrastructure::cache::stored::{
@@ -57,7 +55,7 @@ impl Provider<'_> {
             return Err(CacheError::Expiration);
         }
         let key = self.key(key)?;
-        let backend = self.ready()?;
+        let backend = self.ready(&key)?;
         let answer = json_answer(value)?;
         let entry = answer.into_entry(Provenance {
             key: key.identity(),
@@ -79,29 +77,28 @@ impl Provider<'_> {
 
     /// See [`Cache::delete`].
     pub async fn delete(&self, key: &str) -> Result<(), CacheError> {
-        let backend = self.known()?;
-        let keys = [self.key(key)?, backend.key(&resource_key(key))];
-        Ok(invalidate(backend, keys.map(Key::into_full).to_vec()).await?)
+        let servers = self.known()?;
+        let keys = [self.key(key)?, servers.key(&resource_key(key))];
+        let deleted = servers.invalidate(keys.map(Key::into_full).to_vec());
+        Ok(deleted.await.map_err(|pending| pending.reason)?)
     }
 
     /// See [`Cache::delete_pattern`].
     pub async fn delete_pattern(&self, pattern: &str) -> Result<(), CacheError> {
-        let backend = self.known()?;
-        let full = backend.full_pattern(pattern);
-        Ok(invalidate_pattern(backend, full).await?)
+        Ok(self.known()?.invalidate_pattern(pattern).await?)
     }
 
     /// See [`Cache::invalidate_group`].
     pub async fn invalidate_group(&self, group: &str) -> Result<(), CacheError> {
-        let backend = self.known()?;
-        let record = backend.key(&group_key(group));
-        Ok(invalidate(backend, vec![record.into_full()]).await?)
+        let servers = self.known()?;
+        let record = servers.key(&group_key(group));
+        let ended = servers.invalidate(vec![record.into_full()]);
+        Ok(ended.await.map_err(|pending| pending.reason)?)
     }
 
     /// See [`Cache::clear`].
     pub async fn clear(&self) -> Result<(), CacheError> {
-        let backend = self.known()?;
-        Ok(clear(backend).await?)
+        Ok(self.known()?.clear().await?)
     }
 
     /// See [`Cache::increment`].
@@ -110,61 +107,69 @@ impl Provider<'_> {
         if expiration.as_millis() == 0 {
             return Err(CacheError::Expiration);
         }
-        let backend = self.known()?;
-        let key = backend.key(&counter_key(name));
-        Ok(backend.increment(key.full(), expiration).await?)
+        let servers = self.known()?;
+        let key = servers.key(&counter_key(name));
+        let server = servers.of(key.full());
+        Ok(server.increment(key.full(), expiration).await?)
     }
 
     /// See [`Cache::decrement`].
     pub async fn decrement(&self, name: &str) -> Result<(), CacheError> {
         check_key(name)?;
-        let backend = self.known()?;
-        let key = backend.key(&counter_key(name));
-        Ok(backend.decrement(key.full()).await?)
+        let servers = self.known()?;
+        let key = servers.key(&counter_key(name));
+        let server = servers.of(key.full());
+        Ok(server.decrement(key.full()).await?)
     }
 
     /// The entry under the key, if it is still an answer: of this generation and of the present
     /// generations of the records that it belongs to. The rights of its caller are not compared, since a
     /// service has no caller.
     async fn entry(&self, key: &str) -> Result<Option<Entry>, CacheError> {
-        let backend = self.ready()?;
-        let generation = backend.generation();
         let key = self.key(key)?;
-        let Some(found) = backend.get(key.full()).await? else {
+        let servers = self.known()?;
+        let server = self.ready(&key)?;
+        let Some(found) = server.get(key.full()).await? else {
             return Ok(None);
         };
-        if !backend.trusts(generation) {
-            return Err(Unavailable("the backend is not trusted now".to_owned()).into());
-        }
         let Some(StoredValue::Entry(entry)) = read_value(&found.value) else {
             return Ok(None);
         };
         if entry.metadata.key != key.identity() {
-            backend.reject_connection(key.full());
-            return Ok(None);
-        }
-        if entry.metadata.generation != generation
-            || entry.metadata.fresh_until() <= self.shared.clock.milliseconds()
-        {
+            server.reject_connection(key.full());
             return Ok(None);
         }
         let belonging = &entry.metadata.belonging;
+        let mut names = belonging.record_names();
+        let records = [names.next(), names.next()];
+        drop(names);
+        let records = records.map(|name| name.map(|name| servers.key(&name)));
         let mut generations = Vec::new();
-        for record in belonging.record_names() {
-            let record = backend.key(&record);
-            let Some(found) = backend.get(record.full()).await? else {
+        for record in records.iter().flatten() {
+            let server = servers.of(record.full());
+            let Some(found) = server.get(record.full()).await? else {
                 return Ok(None);
             };
-            match parse_group_record(&record, &found) {
+            match parse_group_record(record, &found) {
                 Ok(Some(record)) => generations.push(record.generation),
                 Ok(None) => return Ok(None),
                 Err(OfAnotherKey) => {
-                    backend.reject_connection(record.full());
+                    server.reject_connection(record.full());
                     return Ok(None);
                 }
             }
         }
-        Ok((stamp(generations, belonging.rights) == belonging.stamp).then_some(entry))
+        let records = records.each_ref().map(|key| key.as_ref().map(Key::full));
+        let places = servers.places_of(server, records);
+        // After every read: a server may have been replaced meanwhile by one with an old snapshot.
+        let generation = places.generation();
+        if !places.trust(generation) {
+            return Err(Unavailable("the backend is not trusted now".to_owned()).into());
+        }
+        let is_answer = entry.metadata.generation == generation
+            && entry.metadata.fresh_until() > self.shared.clock.milliseconds()
+            && stamp(generations, belonging.rights) == belonging.stamp;
+        Ok(is_answer.then_some(entry))
     }
 
     /// The key in the server's form, if it is valid.
@@ -173,20 +178,20 @@ impl Provider<'_> {
         Ok(self.known()?.key(key))
     }
 
-    /// The backend, if it may be read and filled.
-    fn ready(&self) -> Result<&Arc<GuardedBackend>, CacheError> {
-        let backend = self.known()?;
-        if backend.is_ready() {
-            Ok(backend)
+    /// The server of the key, if it may be read and filled.
+    fn ready(&self, key: &Key) -> Result<&Arc<GuardedBackend>, CacheError> {
+        let server = self.known()?.of(key.full());
+        if server.is_ready() {
+            Ok(server)
         } else {
-            Err(Unavailable(format!("{} is unavailable", backend.registered_name)).into())
+            Err(Unavailable(format!("{} is unavailable", server.registered_name)).into())
         }
     }
 
-    /// The backend, if it is registered: deletions are kept for an unavailable one.
-    fn known(&self) -> Result<&Arc<GuardedBackend>, CacheError> {
+    /// The servers of the backend, if it is registered: deletions are kept for an unavailable one.
+    fn known(&self) -> Result<&Servers, CacheError> {
         match self.registered {
-            Some(registered) => Ok(&registered.backend),
+            Some(registered) => Ok(&registered.servers),
             None if self.shared.enabled => {
                 Err(Unavailable("no backend of that name is registered".to_owned()).into())
             }

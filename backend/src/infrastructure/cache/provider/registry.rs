@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::verification::Verification;
-use crate::infrastructure::cache::breaker::{GuardedBackend, Supervisor};
+use crate::infrastructure::cache::breaker::Servers;
 use crate::infrastructure::cache::change_feed::ChangeFeed;
 use crate::infrastructure::cache::clock::Clock;
 use crate::infrastructure::cache::log_limits::{Once, RateLimit};
@@ -42,12 +42,11 @@ pub(in crate::infrastructure::cache) struct Shared {
     pub(super) backends: BTreeMap<String, RegisteredBackend>,
 }
 
-/// One backend with its options.
+/// One backend.
 #[derive(Debug)]
 pub(in crate::infrastructure::cache) struct RegisteredBackend {
-    pub(in crate::infrastructure::cache) backend: Arc<GuardedBackend>,
+    pub(in crate::infrastructure::cache) servers: Servers,
     pub(in crate::infrastructure::cache) single_flights: Arc<SingleFlights>,
-    pub(super) supervisor: Supervisor,
 }
 
 impl Shared {

@@ -39,7 +39,7 @@ impl Cache {
             .shared
             .backends
             .values()
-            .map(|registered| registered.supervisor.stop(&registered.backend, until));
+            .map(|registered| registered.servers.stop(until));
         futures_util::future::join_all(leaving).await;
     }
 }

@@ -7,6 +7,8 @@
 //! ```text
 //! cache/3 {id of this write} generation {hash of the key} {generation} {round} {server} {instance}:{answered}:{grace in ms} …⏎
 //! ```
+//!
+//! As one of several servers, `list={list}` follows `{server}`, and `:{list}` each instance.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -20,6 +22,8 @@ use crate::infrastructure::cache::keys::Key;
 
 /// The most instances that a record lists.
 pub(in crate::infrastructure::cache) const MAX_MEMBERS: usize = 1000;
+/// The name of the field with the number of a list.
+const LIST: &str = "list=";
 /// The bytes that would end a field or look like an encoded byte.
 const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 
@@ -32,6 +36,8 @@ pub(in crate::infrastructure::cache) struct NamespaceRecord {
     pub(in crate::infrastructure::cache) round: u64,
     /// The server that the generation was set on.
     pub(in crate::infrastructure::cache) server: String,
+    /// The number of the list of servers under which the generation began (C61); 0 for a single server.
+    pub(in crate::infrastructure::cache) list: u64,
     /// The instances that have joined and are not known to have ended.
     pub(in crate::infrastructure::cache) members: Vec<Member>,
 }
@@ -46,19 +52,19 @@ pub(in crate::infrastructure::cache) struct Member {
     /// The longest time that others wait for its answer to a roll call. After that time without an
     /// answer, the instance trusts nothing from before the roll call.
     pub(in crate::infrastructure::cache) grace: Duration,
+    /// The number of its list of servers; 0 for a single server.
+    pub(in crate::infrastructure::cache) list: u64,
 }
 
 impl NamespaceRecord {
     /// Lists the instance, if it is not listed, and records its answer to the newest roll call. Returns
     /// `false` where [`MAX_MEMBERS`] others are listed.
-    pub(in crate::infrastructure::cache) fn answer(&mut self, id: u64, grace: Duration) -> bool {
-        let answered = self.round;
+    pub(in crate::infrastructure::cache) fn answer(&mut self, instance: Member) -> bool {
         let member = Member {
-            id,
-            answered,
-            grace,
+            answered: self.round,
+            ..instance
         };
-        if let Some(known) = self.members.iter_mut().find(|member| member.id == id) {
+        if let Some(known) = self.members.iter_mut().find(|known| known.id == member.id) {
             *known = member;
         } else if self.members.len() < MAX_MEMBERS {
             self.members.push(member);
@@ -66,6 +72,16 @@ impl NamespaceRecord {
             return false;
         }
         true
+    }
+
+    /// Whether the generation or an instance belongs to another list of servers.
+    pub(in crate::infrastructure::cache) fn names_other_list(&self, list: u64) -> bool {
+        self.list != list || self.has_member_of_other_list(list)
+    }
+
+    /// Whether an instance has another list of servers.
+    pub(in crate::infrastructure::cache) fn has_member_of_other_list(&self, list: u64) -> bool {
+        self.members.iter().any(|member| member.list != list)
     }
 
     /// Removes an instance.
@@ -83,8 +99,11 @@ impl NamespaceRecord {
             self.round,
             utf8_percent_encode(&self.server, ENCODED)
         );
+        // Writing to a string does not fail.
+        if self.list != 0 {
+            let _ = write!(line, " {LIST}{:016x}", self.list);
+        }
         for member in &self.members {
-            // Writing to a string does not fail.
             let _ = write!(
                 line,
                 " {:016x}:{}:{}",
@@ -92,6 +111,9 @@ impl NamespaceRecord {
                 member.answered,
                 member.grace.as_millis()
             );
+            if member.list != 0 {
+                let _ = write!(line, ":{:016x}", member.list);
+            }
         }
         line.push('\n');
         Bytes::from(line)
@@ -112,7 +134,7 @@ impl NamespaceRecord {
 
     fn parse(fields: &[u8]) -> Option<Self> {
         let line = std::str::from_utf8(fields).ok()?.strip_suffix('\n')?;
-        let mut fields = line.split(' ');
+        let mut fields = line.split(' ').peekable();
         Some(Self {
             generation: u64::from_str_radix(fields.next()?, 16).ok()?,
             round: fields.next()?.parse().ok()?,
@@ -120,6 +142,10 @@ impl NamespaceRecord {
                 .decode_utf8()
                 .ok()?
                 .into_owned(),
+            list: match fields.next_if(|field| field.starts_with(LIST)) {
+                Some(field) => u64::from_str_radix(&field[LIST.len()..], 16).ok()?,
+                None => 0,
+            },
             members: fields.map(read_member).collect::<Option<_>>()?,
         })
     }
@@ -131,6 +157,10 @@ fn read_member(field: &str) -> Option<Member> {
         id: u64::from_str_radix(parts.next()?, 16).ok()?,
         answered: parts.next()?.parse().ok()?,
         grace: Duration::from_millis(parts.next()?.parse().ok()?),
+        list: match parts.next() {
+            Some(list) => u64::from_str_radix(list, 16).ok()?,
+            None => 0,
+        },
     };
     parts.next().is_none().then_some(member)
 }
@@ -150,10 +180,42 @@ mod tests {
             generation: 12,
             round: 3,
             server: "run 1%".to_owned(),
+            list: 0,
             members: Vec::new(),
         };
-        assert!(record.answer(7, Duration::from_millis(1250)));
+        assert!(record.answer(member(7, 0)));
         record
+    }
+
+    fn member(id: u64, list: u64) -> Member {
+        Member {
+            id,
+            answered: 0,
+            grace: Duration::from_millis(1250),
+            list,
+        }
+    }
+
+    #[test]
+    fn c61_a_record_is_read_back_with_its_lists() {
+        let mut record = NamespaceRecord {
+            list: 9,
+            ..record()
+        };
+        assert!(record.answer(member(8, u64::MAX)));
+        let written = record.write(&key());
+        assert_eq!(NamespaceRecord::read(&key(), &written), Ok(Some(record)));
+    }
+
+    #[test]
+    fn c61_a_list_is_another_one_for_the_generation_or_for_an_instance() {
+        let mut record = record();
+        assert!(!record.names_other_list(0) && record.names_other_list(9));
+        assert!(record.answer(member(8, 9)));
+        assert!(record.names_other_list(0) && record.names_other_list(9));
+        record.remove(7);
+        record.list = 9;
+        assert!(!record.names_other_list(9));
     }
 
     #[test]
@@ -171,7 +233,7 @@ mod tests {
     fn an_answer_replaces_the_one_before_and_a_removed_instance_is_listed_no_more() {
         let mut record = record();
         record.round = 4;
-        assert!(record.answer(7, Duration::ZERO));
+        assert!(record.answer(member(7, 0)));
         let answers: Vec<_> = record
             .members
             .iter()
@@ -186,10 +248,10 @@ mod tests {
     fn no_more_instances_are_listed_than_the_bound() {
         let mut record = NamespaceRecord::default();
         for id in 0..MAX_MEMBERS as u64 {
-            assert!(record.answer(id, Duration::ZERO));
+            assert!(record.answer(member(id, 0)));
         }
-        assert!(!record.answer(u64::MAX, Duration::ZERO));
-        assert!(record.answer(0, Duration::ZERO), "it is listed already");
+        assert!(!record.answer(member(u64::MAX, 0)));
+        assert!(record.answer(member(0, 0)), "it is listed already");
     }
 
     #[test]

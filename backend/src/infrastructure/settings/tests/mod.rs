@@ -12,6 +12,7 @@ use secrecy::ExposeSecret;
 
 use super::variables::all;
 use super::*;
+use crate::infrastructure::cache::CacheOptions;
 
 fn values(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs
@@ -242,4 +243,30 @@ proptest! {
         prop_assume!(variables::find(&name).is_none());
         prop_assert!(mistakes(&[(&name, "1")]).join("").contains("did you mean"));
     }
+}
+
+#[test]
+fn c61_a_list_of_memcached_servers_replaces_host_and_port() {
+    let servers = ("CACHE_MEMCACHED_SERVERS", "a:11211,B:11212");
+    let options =
+        |environment: &[(&str, &str)]| CacheOptions::from(&load(environment).unwrap().cache);
+    let names = |options: CacheOptions| {
+        let servers = options.memcached.servers.iter();
+        servers.map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(names(options(&[servers])), ["a:11211", "b:11212"]);
+    let one = [
+        ("CACHE_MEMCACHED_HOST", "c"),
+        ("CACHE_MEMCACHED_SERVERS", ""),
+    ];
+    assert_eq!(names(options(&one)), ["c:11211"]);
+    for name in ["CACHE_MEMCACHED_HOST", "CACHE_MEMCACHED_PORT"] {
+        let both = mistakes_of_both(&[servers, (name, "11211")], "");
+        let expected = format!(
+            "{name} and CACHE_MEMCACHED_SERVERS are both set; CACHE_MEMCACHED_SERVERS replaces {name}, so remove one of them"
+        );
+        assert_eq!(both, [expected]);
+    }
+    let wrong = mistakes_of_both(&[("CACHE_MEMCACHED_SERVERS", "a:11211,a:11211")], "");
+    assert!(wrong[0].starts_with("CACHE_MEMCACHED_SERVERS"), "{wrong:?}");
 }

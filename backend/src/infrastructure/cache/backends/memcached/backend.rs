@@ -23,7 +23,7 @@ use super::protocol::{self, Condition, Content, Key, MAX_KEY_BYTES, MAX_VALUE_BY
 use crate::infrastructure::cache::backends::contract::{
     BackendError, CacheBackend, Count, Found, GetOrCreateResult, Version,
 };
-use crate::infrastructure::cache::options::MemcachedOptions;
+use crate::infrastructure::cache::options::{MemcachedOptions, ServerAddress};
 
 /// The number of every value on a server without CAS numbers.
 const NO_NUMBER: u64 = 0;
@@ -41,16 +41,16 @@ pub struct MemcachedBackend {
 impl MemcachedBackend {
     /// A backend that connects at its first use.
     #[must_use]
-    pub fn new(options: &MemcachedOptions, deadline: Duration) -> Self {
+    pub fn new(server: &ServerAddress, options: &MemcachedOptions, deadline: Duration) -> Self {
         let connect_timeout = options.connect_timeout;
         let connector = MemcachedConnector {
-            host: options.host.clone(),
-            port: options.port,
+            host: server.host.clone(),
+            port: server.port,
             connect_timeout,
             operation_timeout: deadline,
         };
         Self {
-            address: format!("{}:{}", connector.host, connector.port),
+            address: server.to_string(),
             lanes: Lanes::new(connector, options.pool_size),
             deadline,
             connect_timeout,

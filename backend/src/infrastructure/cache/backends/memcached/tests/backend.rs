@@ -10,14 +10,17 @@ use tokio::net::TcpListener;
 use crate::infrastructure::cache::backends::{
     BackendError, CacheBackend, MemcachedBackend, Version,
 };
-use crate::infrastructure::cache::options::MemcachedOptions;
+use crate::infrastructure::cache::options::{MemcachedOptions, ServerAddress};
 
 /// A backend on a server that sends these answers, one for each message.
 async fn on_server_that_says(answers: &'static [&'static str]) -> MemcachedBackend {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let options = MemcachedOptions {
+    let server = ServerAddress {
         host: "127.0.0.1".to_owned(),
         port: listener.local_addr().unwrap().port(),
+    };
+    let options = MemcachedOptions {
+        servers: vec![server.clone()],
         connect_timeout: Duration::from_secs(5),
         pool_size: 10,
     };
@@ -29,7 +32,7 @@ async fn on_server_that_says(answers: &'static [&'static str]) -> MemcachedBacke
         }
         std::future::pending::<()>().await;
     });
-    MemcachedBackend::new(&options, Duration::from_millis(250))
+    MemcachedBackend::new(&server, &options, Duration::from_millis(250))
 }
 
 async fn claim(backend: &MemcachedBackend) -> Result<Option<Version>, BackendError> {

@@ -1,0 +1,148 @@
+//! Instances with different lists of servers (C61).
+//!
+//! Come here to see why an instance that looks for a key on another server than the writer deletes it from is
+//! never stale. That is so in a rolling deployment that adds or removes a server.
+//!
+//! # The rule
+//!
+//! The record of each server names the list under which its generation began, and the list of each instance. An
+//! instance that reads of another list in any record holds *a pending deletion of everything on each of its own
+//! servers*, from before it answers that record. While any record that it reads names another list, and for one
+//! grace longer, it trusts no server. An instance that starts and meets another list serves nothing, and writes
+//! nothing, for one grace.
+//!
+//! # Why nothing is stale
+//!
+//! Take an entry of key K that instance I stored on server N, and a later write to K by instance J, which looks for
+//! K on another server. Their lists differ. Let M be a server in both lists that both reach.
+//!
+//! 1. J has written its list into M's record one grace before its first write. A lease of I, on any server, begins
+//!    when I had asked every server ([`ServerList::lease`]), and is no longer than the grace. So before that write I has
+//!    read J's list in M's record, or its lease on N has ended. That holds for a process that was frozen too.
+//! 2. From then on I holds a pending deletion of everything on N. By C35 and C58 no instance trusts an entry of
+//!    N from before, whether I delivers it, dies or cannot reach N: the generation ends.
+//! 3. I trusts N again when no record has named another list for one grace. Entries stored after that were
+//!    stored when J had left M's record, so J writes no more.
+//!
+//! A list that was used in between, while no instance of the present one ran, is recognised in the same way: M's
+//! generation began under another list.
+//!
+//! # No promise
+//!
+//! Two lists without a common server that both instances reach are two caches that do not know of each other. A
+//! server that was removed from the list keeps its memory: it must be restarted before it is added again, if every
+//! server that was used in between has lost its memory or cannot be reached. An instance that was frozen for longer
+//! than its grace, while instances of another list ran, is met again at its next visit, not at its next write.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::infrastructure::cache::backends::Distribution;
+use crate::infrastructure::cache::stored::NamespaceRecord;
+
+/// The list of servers of this process, and what it knows of other lists.
+pub(super) struct ServerList {
+    fingerprint: u64,
+    origin: Instant,
+    /// The end of the distrust because of another list, in nanoseconds since `origin`; 0 before the first one.
+    distrusted_until: AtomicU64,
+    /// The longest grace of an instance in a record that named another list, in nanoseconds.
+    longest_grace: AtomicU64,
+    /// When each server was asked last for its record, in nanoseconds since `origin`; 0 before.
+    asked: Vec<AtomicU64>,
+    /// Distrusts everything on every server of the list.
+    distrust: OnceLock<Box<dyn Fn() + Send + Sync>>,
+}
+
+impl ServerList {
+    pub(super) fn new(distribution: &Distribution) -> Self {
+        Self {
+            fingerprint: distribution.fingerprint(),
+            origin: Instant::now(),
+            distrusted_until: AtomicU64::new(0),
+            longest_grace: AtomicU64::new(0),
+            asked: (0..distribution.len()).map(|_| AtomicU64::new(0)).collect(),
+            distrust: OnceLock::new(),
+        }
+    }
+
+    /// Sets the way to distrust everything on every server of the list. A second call changes nothing.
+    pub(super) fn distrust_by(&self, distrust: impl Fn() + Send + Sync + 'static) {
+        let _ = self.distrust.set(Box::new(distrust));
+    }
+
+    /// The number that stands for this list in records.
+    pub(super) fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+
+    /// Examines a record that was read. Where it names another list, distrusts everything on every server, unless
+    /// that has been done already. Returns whether it was done now.
+    pub(super) fn examine(&self, record: &NamespaceRecord, own_grace: Duration) -> bool {
+        if !record.names_other_list(self.fingerprint) {
+            return false;
+        }
+        let graces = record.members.iter().map(|member| member.grace);
+        let grace = nanoseconds(graces.fold(own_grace, Duration::max));
+        self.longest_grace.fetch_max(grace, Ordering::AcqRel);
+        let now = self.nanoseconds(Instant::now());
+        let until = now.saturating_add(grace);
+        let before = self.distrusted_until.fetch_max(until, Ordering::AcqRel);
+        if before > now {
+            return false;
+        }
+        tracing::warn!(
+            "an instance uses another list of cache servers than this one: nothing is served from the cache until all use the same"
+        );
+        if let Some(distrust) = self.distrust.get() {
+            distrust();
+        }
+        true
+    }
+
+    /// Whether no record has named another list for one grace.
+    pub(super) fn is_agreed(&self) -> bool {
+        self.nanoseconds(Instant::now()) >= self.distrusted_until.load(Ordering::Acquire)
+    }
+
+    /// The time in which every instance with another list reads a record that this one has written; zero where no other
+    /// list was met.
+    pub(super) fn time_to_be_noticed(&self) -> Duration {
+        Duration::from_nanos(self.longest_grace.load(Ordering::Acquire))
+    }
+
+    /// Notes that a server was asked for its record at that time, and answered or is known to be unavailable.
+    pub(super) fn note_asked(&self, place: usize, asked: Instant) {
+        if let Some(last) = self.asked.get(place) {
+            last.fetch_max(self.nanoseconds(asked).max(1), Ordering::AcqRel);
+        }
+    }
+
+    /// The beginning and the length of the lease of a server that was asked at that time: it begins when every server
+    /// had been asked, and has no length before each was.
+    pub(super) fn lease(
+        &self,
+        place: usize,
+        asked: Instant,
+        lease: Duration,
+    ) -> (Instant, Duration) {
+        self.note_asked(place, asked);
+        let all = self.asked.iter().map(|asked| asked.load(Ordering::Acquire));
+        match all.min() {
+            None | Some(0) => (asked, Duration::ZERO),
+            Some(earliest) => {
+                let earliest = self.origin + Duration::from_nanos(earliest);
+                (asked.min(earliest), lease)
+            }
+        }
+    }
+
+    fn nanoseconds(&self, time: Instant) -> u64 {
+        nanoseconds(time.saturating_duration_since(self.origin))
+    }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

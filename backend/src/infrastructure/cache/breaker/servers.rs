@@ -1,0 +1,307 @@
+//! The servers of a registered backend, and which of them a look-up depends on (C61).
+//!
+//! Come here to route a key. Each server has its own breaker, its own record with its own generation, and its own
+//! pending deletions, so each is trusted or not by itself. Which server holds a key is decided in
+//! `backends::nodes`; instances with different lists are the matter of `server_list`.
+//!
+//! # Records on another server
+//!
+//! An entry and the record of its group or resource may be on different servers. Then the entry carries the
+//! generations of all of them as one number, see [`Places::generation`]. So the end of one server's generation
+//! ends every entry that depends on that server, wherever it is stored.
+
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use rapidhash::v3::rapidhash_v3;
+use tokio::time::sleep;
+use tokio_util::task::TaskTracker;
+
+use super::deletions::{DeletionError, invalidate, invalidate_pattern};
+use super::distrust::{clear, distrust_everything};
+use super::guarded_backend::GuardedBackend;
+use super::health::{Availability, Unavailable};
+use super::pending_deletions::PendingDeletions;
+use super::server_list::ServerList;
+use super::supervisor::Supervisor;
+use crate::infrastructure::cache::backends::{Distribution, Nodes};
+use crate::infrastructure::cache::change_feed::ChangeFeed;
+use crate::infrastructure::cache::keys::{Key, Memberships};
+
+/// The servers of a registered backend, and the tasks that watch over them.
+#[derive(Debug)]
+pub struct Servers {
+    distribution: Distribution,
+    /// In the order of the distribution, at least one.
+    guarded: Vec<Arc<GuardedBackend>>,
+    supervisors: Vec<Supervisor>,
+}
+
+/// Deletions that are pending for one of the servers.
+#[derive(Debug)]
+pub(in crate::infrastructure::cache) struct Pending {
+    pub(in crate::infrastructure::cache) reason: Unavailable,
+    /// Whether the server is one of several, and has been unavailable for so long that no instance which does not reach
+    /// it either trusts it.
+    pub(in crate::infrastructure::cache) is_known_to_all: bool,
+}
+
+/// The servers that one look-up depends on.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::infrastructure::cache) struct Places<'a> {
+    /// The server of the key.
+    pub(in crate::infrastructure::cache) of_key: &'a Arc<GuardedBackend>,
+    /// The servers of the resource's and the group's record, where they are other ones.
+    elsewhere: [Option<&'a Arc<GuardedBackend>>; 2],
+}
+
+impl Servers {
+    /// Tries once to reach each server, and watches over them from then on. `name` is the backend's in the log.
+    /// Where an instance with another list is met, returns when every such instance has noticed this one.
+    pub(in crate::infrastructure::cache) async fn start(
+        name: &str,
+        nodes: &Nodes,
+        deadline: Duration,
+        namespace: &str,
+        tasks: &TaskTracker,
+    ) -> Self {
+        let distribution = nodes.distribution().clone();
+        let list = Arc::new(ServerList::new(&distribution));
+        let guarded = nodes.all().iter().enumerate().map(|(place, node)| {
+            let shown = if distribution.len() == 1 {
+                name.to_owned()
+            } else {
+                format!("{name} {}", node.name)
+            };
+            let backend = Arc::clone(&node.backend);
+            let namespace = namespace.to_owned();
+            let guarded = GuardedBackend::new(shown, backend, deadline, namespace, tasks.clone());
+            Arc::new(guarded.of_list(Arc::clone(&list), place))
+        });
+        let guarded: Vec<_> = guarded.collect();
+        let servers: Vec<_> = guarded.iter().map(Arc::downgrade).collect();
+        list.distrust_by(move || {
+            for server in servers.iter().filter_map(Weak::upgrade) {
+                let everything = PendingDeletions::everything();
+                server.pending.distrust(&server.health, everything);
+            }
+        });
+        let supervisors = join_all(guarded.iter().cloned().map(Supervisor::start)).await;
+        sleep(list.time_to_be_noticed()).await;
+        Self {
+            distribution,
+            guarded,
+            supervisors,
+        }
+    }
+
+    /// Ends the supervisors, delivers the pending deletions and leaves the namespace, until a time at most.
+    pub(in crate::infrastructure::cache) async fn stop(&self, until: Instant) {
+        let all = self.supervisors.iter().zip(&self.guarded);
+        join_all(all.map(|(supervisor, server)| supervisor.stop(server, until))).await;
+    }
+
+    /// The server that holds a key in the server's form.
+    pub(in crate::infrastructure::cache) fn of(&self, key: &str) -> &Arc<GuardedBackend> {
+        &self.guarded[self.distribution.place(key)]
+    }
+
+    /// The servers that a look-up of this key depends on. The keys have the server's form.
+    pub(in crate::infrastructure::cache) fn places(
+        &self,
+        key: &Key,
+        memberships: &Memberships,
+    ) -> Places<'_> {
+        let of_key = self.of(key.full());
+        if self.guarded.len() == 1 {
+            return Places::on(of_key);
+        }
+        let records = memberships.records();
+        self.places_of(of_key, records.map(|record| record.map(Key::full)))
+    }
+
+    /// The servers that an entry on one of them depends on, with the keys of its records in the order of its stamp.
+    pub(in crate::infrastructure::cache) fn places_of<'a>(
+        &'a self,
+        of_key: &'a Arc<GuardedBackend>,
+        records: [Option<&str>; 2],
+    ) -> Places<'a> {
+        let elsewhere = records.map(|record| {
+            let server = self.of(record?);
+            (!Arc::ptr_eq(server, of_key)).then_some(server)
+        });
+        Places { of_key, elsewhere }
+    }
+
+    /// A key of the namespace, in the server's form.
+    pub(in crate::infrastructure::cache) fn key(&self, name: &str) -> Key {
+        // All have the same namespace and are of one kind.
+        self.guarded[0].key(name)
+    }
+
+    /// The longest key that the servers accept, in bytes.
+    pub(in crate::infrastructure::cache) fn max_key_bytes(&self) -> usize {
+        self.guarded[0].unguarded.max_key_bytes()
+    }
+
+    /// The state of the server that is best off: while one of several is available, the cache is.
+    pub(in crate::infrastructure::cache) fn availability(&self) -> Availability {
+        let states = self.guarded.iter().map(|server| server.availability());
+        states.max().unwrap_or(Availability::Unavailable)
+    }
+
+    /// Whether an unavailable server may still be trusted by another instance, or all servers are unavailable.
+    pub(in crate::infrastructure::cache) fn lack_deletions(&self) -> bool {
+        self.availability() == Availability::Unavailable
+            || self.guarded.iter().any(|server| {
+                server.availability() == Availability::Unavailable && !is_long_unavailable(server)
+            })
+    }
+
+    /// The reason that the servers, although some are available, do not do everything.
+    pub(in crate::infrastructure::cache) fn shortfall(&self) -> Option<String> {
+        let down =
+            |server: &&Arc<GuardedBackend>| server.availability() == Availability::Unavailable;
+        let names = self.guarded.iter().filter(down);
+        let names: Vec<&str> = names
+            .map(|server| server.registered_name.as_str())
+            .collect();
+        if !names.is_empty() && names.len() < self.guarded.len() {
+            return Some(format!("unavailable: {}", names.join(", ")));
+        }
+        self.guarded.iter().find_map(|server| server.shortfall())
+    }
+
+    /// The feed that a recovery waits for (C55). The first one stays.
+    pub(in crate::infrastructure::cache) fn attach_feed(&self, feed: &Arc<dyn ChangeFeed>) {
+        for server in &self.guarded {
+            server.attach_feed(feed);
+        }
+    }
+
+    /// Deletes full keys, each on its server. Each server keeps by itself what cannot be delivered to it.
+    ///
+    /// # Errors
+    /// Deletions are pending for one of the servers.
+    pub(in crate::infrastructure::cache) async fn invalidate(
+        &self,
+        keys: Vec<String>,
+    ) -> Result<(), Pending> {
+        let mut of_each = vec![Vec::new(); self.guarded.len()];
+        for key in keys {
+            of_each[self.distribution.place(&key)].push(key);
+        }
+        let deletions = self
+            .guarded
+            .iter()
+            .zip(of_each)
+            .map(|(server, keys)| async {
+                let is_known_to_all = self.guarded.len() > 1 && is_long_unavailable(server);
+                let deleted = invalidate(server, keys).await;
+                deleted.map_err(|reason| Pending {
+                    reason,
+                    is_known_to_all,
+                })
+            });
+        let pending = join_all(deletions)
+            .await
+            .into_iter()
+            .filter_map(Result::err);
+        // One that is not known to all comes first.
+        match pending.min_by_key(|pending| pending.is_known_to_all) {
+            None => Ok(()),
+            Some(pending) => Err(pending),
+        }
+    }
+
+    /// Deletes the keys of the namespace that match the pattern, on every server.
+    pub(in crate::infrastructure::cache) async fn invalidate_pattern(
+        &self,
+        pattern: &str,
+    ) -> Result<(), DeletionError> {
+        let all = self.guarded.iter();
+        // A namespace contains no glob character: the settings refuse them.
+        let full = |server: &GuardedBackend| format!("{}{pattern}", server.namespace);
+        let deletions = all.map(|server| invalidate_pattern(server, full(server)));
+        join_all(deletions).await.into_iter().collect()
+    }
+
+    /// Distrusts every entry stored so far, on every server. Returns when no instance trusts them any more.
+    pub(in crate::infrastructure::cache) async fn distrust_everything(&self) {
+        join_all(self.guarded.iter().map(distrust_everything)).await;
+    }
+
+    /// Removes the entries of the namespace from every server, and distrusts the rest.
+    ///
+    /// # Errors
+    /// One of the servers is unavailable; its removal is kept.
+    pub(in crate::infrastructure::cache) async fn clear(&self) -> Result<(), Unavailable> {
+        let removals = join_all(self.guarded.iter().map(clear)).await;
+        removals.into_iter().collect()
+    }
+}
+
+/// Whether a server has been unavailable for so long that no instance which does not reach it either trusts it.
+fn is_long_unavailable(server: &GuardedBackend) -> bool {
+    // One grace until each instance has noticed, and one until its lease has ended.
+    let long = 2 * server.intervals.grace;
+    let time = server.health.unavailable_for();
+    time.is_some_and(|time| time > long)
+}
+
+impl<'a> Places<'a> {
+    /// A look-up that depends on one server.
+    pub(in crate::infrastructure::cache) fn on(server: &'a Arc<GuardedBackend>) -> Self {
+        Self {
+            of_key: server,
+            elsewhere: [None; 2],
+        }
+    }
+
+    /// The servers of the resource's and the group's record.
+    pub(in crate::infrastructure::cache) fn of_records(&self) -> [&'a Arc<GuardedBackend>; 2] {
+        self.elsewhere.map(|server| server.unwrap_or(self.of_key))
+    }
+
+    /// Whether every server may be read and filled.
+    pub(in crate::infrastructure::cache) fn are_ready(&self) -> bool {
+        self.of_key.is_ready() && self.others().all(|server| server.is_ready())
+    }
+
+    /// The generation that trusted entries carry: that of the server, or a number that stands for those of all.
+    pub(in crate::infrastructure::cache) fn generation(&self) -> u64 {
+        let own = self.of_key.generation();
+        self.others()
+            .fold(own, |all, server| combined(all, server.generation()))
+    }
+
+    /// Whether an entry of this generation is an answer now. Call this *after* the entry was read.
+    pub(in crate::infrastructure::cache) fn trust(&self, generation: u64) -> bool {
+        if matches!(self.elsewhere, [None, None]) {
+            return self.of_key.trusts(generation);
+        }
+        // Each generation is read once, so that the one that is compared is the one that is trusted.
+        let own = self.of_key.generation();
+        let mut all = own;
+        let mut are_trusted = self.of_key.trusts(own);
+        for server in self.others() {
+            let other = server.generation();
+            all = combined(all, other);
+            are_trusted &= server.trusts(other);
+        }
+        are_trusted && all == generation
+    }
+
+    fn others(&self) -> impl Iterator<Item = &'a Arc<GuardedBackend>> {
+        self.elsewhere.into_iter().flatten()
+    }
+}
+
+/// One number for two generations, in this order.
+fn combined(first: u64, second: u64) -> u64 {
+    let mut both = [0; 16];
+    both[..8].copy_from_slice(&first.to_le_bytes());
+    both[8..].copy_from_slice(&second.to_le_bytes());
+    rapidhash_v3(&both)
+}
