@@ -37,6 +37,7 @@ mod groups;
 mod history;
 mod outage;
 mod restart;
+mod several_servers;
 mod some_connections;
 mod stampede;
 mod storm;
