@@ -114,8 +114,7 @@ impl Connector {
 
     /// A connection to a server that may still be starting.
     ///
-    /// # Errors
-    /// Those of [`Self::connect`], or no connection within `limit`.
+    /// # Errors The errors of [`Self::connect`], or no connection within `limit`.
     pub(super) async fn connect_within(
         &self,
         limit: Duration,

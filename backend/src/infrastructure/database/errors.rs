@@ -120,13 +120,13 @@ fn is_temporary(code: &str) -> bool {
 /// The state of a connection after an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ConnectionState {
-    /// It can be used again.
+    /// The connection can be used again.
     Usable,
-    /// It is closed, or nothing more can be read from it.
+    /// The connection is closed, or nothing more can be read from it.
     Dead,
-    /// It leads to a server that is read-only. So do the other connections, probably.
+    /// The connection leads to a server that is read-only, and the other connections probably do too.
     ReadOnly,
-    /// Its prepared statements are no longer valid: the tables have changed, or there is a pooler.
+    /// The prepared statements of the connection are no longer valid: the tables have changed, or there is a pooler.
     Outdated,
 }
 

@@ -174,8 +174,7 @@ fn begin(settings: &DatabaseSettings) -> SqlStr {
 impl Shared {
     /// Runs a statement by itself. `is_scan` is for [`Database::scans`].
     ///
-    /// # Errors
-    /// Those of the statement, or no answer in time.
+    /// # Errors The errors of the statement, or no answer in time.
     pub(super) async fn run<T>(
         self: &Arc<Self>,
         mut statement: Statement,
@@ -246,8 +245,7 @@ impl Shared {
 
     /// Waits for the work until the deadline, and not at all during an outage.
     ///
-    /// # Errors
-    /// Those of the work, or no answer in time.
+    /// # Errors The errors of the work, or no answer in time.
     pub(super) async fn within<T>(
         self: &Arc<Self>,
         deadline: Instant,

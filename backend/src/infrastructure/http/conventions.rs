@@ -31,7 +31,7 @@ pub fn close_connections() {
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
-/// What the conventions need to know about the service.
+/// The settings of the conventions.
 #[derive(Debug)]
 pub struct Conventions {
     /// The limit of the time that a handler may take.

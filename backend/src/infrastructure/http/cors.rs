@@ -1,4 +1,4 @@
-//! Which pages of other origins may read the answers (`CORS_ALLOWED_ORIGINS`).
+//! The pages of other origins that may read the answers (`CORS_ALLOWED_ORIGINS`).
 //!
 //! Come here to let such pages send another header, or read another one. Cookies and other credentials of a browser are
 //! never allowed, because the API has none: a page sends its token itself.

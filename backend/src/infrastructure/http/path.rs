@@ -15,7 +15,7 @@ use super::error::ApiError;
 /// The id in the path: 400 for a text that is no 64-bit integer, 404 for an integer that no row can
 /// have.
 ///
-/// It is the last parameter named `id` or ending in `_id`, else the only one.
+/// The parameter is the last one that is named `id` or ends in `_id`, otherwise the only one.
 #[derive(Clone, Copy, Debug, JsonSchema)]
 #[schemars(inline)]
 pub struct PathId(#[schemars(range(min = 1, max = i64::MAX))] pub i64);
@@ -38,7 +38,7 @@ impl FromRequest for PathId {
 
 /// A text in the path, decoded: 404 for a text that cannot be stored: it is not UTF-8 or contains a NUL.
 ///
-/// It is the last parameter that is not named like an id (see [`PathId`]), else the only one.
+/// The parameter is the last one that is not named like an id (see [`PathId`]), otherwise the only one.
 #[derive(Clone, Debug, JsonSchema)]
 #[schemars(inline)]
 pub struct PathText(#[schemars(length(min = 1))] pub String);

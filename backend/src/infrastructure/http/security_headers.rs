@@ -22,11 +22,11 @@ const NOTHING: HeaderValue = HeaderValue::from_static(
 /// A year, as lists of such sites want it. Other hosts of the domain are not ours to decide about.
 const ONE_YEAR: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-/// Which answers carry `Strict-Transport-Security` (`HSTS`).
+/// The answers that carry `Strict-Transport-Security` (`HSTS`).
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "lowercase")]
 pub enum Hsts {
-    /// Those to requests that came by TLS, as a trusted proxy says.
+    /// The answers to requests that came by TLS, as a trusted proxy says.
     #[default]
     Auto,
     /// All: for TLS that ends at a proxy which does not say so in a header.

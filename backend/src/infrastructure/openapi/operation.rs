@@ -238,7 +238,7 @@ fn header_references(components: &[&str]) -> Value {
         .into()
 }
 
-/// What the cache does on the route: what a read is stored as, or what a write ends.
+/// The caching of the route: the key of a read, or the invalidations of a write.
 fn x_cache(row: &MapRow) -> Option<Value> {
     let invalidated = &row.invalidates;
     let keys: Vec<&str> = row

@@ -97,7 +97,7 @@ fn meaning(status: u16) -> (&'static str, ApiError) {
             ApiError::TooManyAttempts(Duration::from_mins(1)),
         ),
         503 => (
-            "The service cannot answer right now, as when the database is away.",
+            "The service cannot answer right now, as when the database is unavailable.",
             ApiError::Unavailable,
         ),
         500 => (

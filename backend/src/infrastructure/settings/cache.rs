@@ -60,7 +60,7 @@ pub(super) const SECTION: Section = Section {
             name: "CACHE_NAMESPACE",
             kind: Kind::Text("up to 64 letters, digits, `_`, `.` and `-`"),
             default: "",
-            meaning: "Stands before every key, so that several programs can share a server; the name of the program and `ENVIRONMENT`, such as `backend-development`, if it is empty",
+            meaning: "First part of every key, so that several programs can share a server; the name of the program and `ENVIRONMENT`, such as `backend-development`, if it is empty",
         },
         Variable {
             name: "CACHE_REDIS_HOST",
@@ -78,7 +78,7 @@ pub(super) const SECTION: Section = Section {
             name: "CACHE_REDIS_DB",
             kind: Kind::number("the number of a database", 0, 2_147_483_647),
             default: "0",
-            meaning: "Number of the Redis database",
+            meaning: "Number of the database in Redis",
         },
         Variable {
             name: "CACHE_REDIS_PASSWORD",

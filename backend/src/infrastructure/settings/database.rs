@@ -17,13 +17,13 @@ pub(super) const SECTION: Section = Section {
             name: "DATABASE_URL",
             kind: Kind::Secret("postgres://user:password@host:port/database"),
             default: "postgres://postgres:postgres@localhost:5432/backend",
-            meaning: "Where PostgreSQL is, and as whom to sign in",
+            meaning: "Address of PostgreSQL, with user, password and database",
         },
         Variable {
             name: "DATABASE_POOL_SIZE",
             kind: Kind::number("a number of connections", 1, 1000),
             default: "10",
-            meaning: "Connections at most",
+            meaning: "Most connections of this process for requests",
         },
         Variable {
             name: "DATABASE_CONNECT_TIMEOUT",

@@ -28,13 +28,13 @@ pub(super) const SECTION: Section = Section {
                 "trace, debug, info, warn, error, off, or directives such as info,backend=debug",
             ),
             default: "info",
-            meaning: "The least level that is written, or directives for single parts of the program",
+            meaning: "The lowest level that is written, or directives for single parts of the program",
         },
         Variable {
             name: "LOG_FORMAT",
             kind: Kind::Choice(&["pretty", "json"]),
             default: "pretty",
-            meaning: "How lines are written; `json` is one object a line",
+            meaning: "Form of the lines; `json` is one object a line",
         },
     ],
 };

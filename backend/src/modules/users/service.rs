@@ -63,13 +63,13 @@ async fn insert(
     crud::insert(database, &user).await
 }
 
-/// What passwords are checked with while a user is changed.
+/// The parts that check a password while a user is changed.
 pub struct PasswordChecks<'a> {
     /// Hashes and verifies.
     pub passwords: &'a Passwords,
     /// Counts wrong ones.
     pub attempts: &'a Attempts,
-    /// Where the request came from.
+    /// The address of the client.
     pub address: ClientAddress,
 }
 

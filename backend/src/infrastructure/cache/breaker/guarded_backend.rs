@@ -95,7 +95,7 @@ pub struct GuardedBackend {
     trust: Trust,
     /// The id of this instance in the record.
     id: u64,
-    /// What is known of the namespace's record.
+    /// The last seen state of the namespace's record.
     pub(super) record: KnownRecord,
     out_of_step: OutOfStep,
     pub(super) pending: KeptDeletions,

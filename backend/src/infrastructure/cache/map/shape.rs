@@ -108,7 +108,7 @@ fn push_glob(tokens: &mut Vec<Token<'_>>, text: &str) {
             b'?' => Token::One,
             b'\\' => Token::Byte(bytes.next().unwrap_or(b'\\')),
             b'[' => {
-                // Which bytes a class holds does not matter here.
+                // The bytes of a class do not matter here.
                 for in_class in bytes.by_ref() {
                     if in_class == b']' {
                         break;

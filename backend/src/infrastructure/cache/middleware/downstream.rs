@@ -15,7 +15,7 @@ use crate::infrastructure::cache::policy::CompiledPolicy;
 
 /// Clients may store the answer, but must ask before every use. They get 304 while the entry stands.
 const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
-/// The same for the caller's own browser only.
+/// As [`REVALIDATE`], for the caller's own browser only.
 const REVALIDATE_PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 /// Clients must not store the answer.
 const KEEP_NOTHING: HeaderValue = HeaderValue::from_static("no-store");

@@ -1,4 +1,4 @@
-//! Where actix meets the cache: the policy as middleware around a route.
+//! The cache's side of actix: the policy as middleware around a route.
 //!
 //! Come here when a request is not handled as expected. `service` decides by method; `read`, `fill`,
 //! `refresh` and `write` handle requests; `response` turns responses into entries and back. Keys are

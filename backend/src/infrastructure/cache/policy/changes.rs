@@ -7,7 +7,7 @@ use std::panic::Location;
 
 use super::invalidation::Invalidation;
 
-/// What the changes of one kind invalidate: declared by a module next to its policies.
+/// The invalidations of recorded changes of one kind. A module declares them next to its policies.
 ///
 /// ```
 /// # use backend::infrastructure::cache::{CachePolicy, Changes, Invalidation};
@@ -43,7 +43,7 @@ impl Changes {
         Self { arguments, ..self }
     }
 
-    /// What each change invalidates, as a write with these policies and with the change's arguments.
+    /// The invalidations of each change: those of writes with these policies and with the change's arguments.
     #[must_use]
     pub const fn ends(self, ends: &'static [Invalidation]) -> Self {
         Self { ends, ..self }

@@ -20,7 +20,7 @@ use crate::infrastructure::cache::keys::{
 #[derive(Debug)]
 pub(in crate::infrastructure::cache) struct CompiledPolicy {
     pub(in crate::infrastructure::cache) policy: CachePolicy,
-    /// Where the policy is declared.
+    /// The place of the policy's declaration.
     pub(in crate::infrastructure::cache) declared_at: &'static Location<'static>,
     /// Whether the policy has a resource. The invalidation of a `POST` to a collection has none.
     pub(super) has_resource: bool,

@@ -7,7 +7,7 @@ mod compiled;
 mod invalidation;
 #[expect(
     clippy::module_inception,
-    reason = "the room and its first file are both the policy"
+    reason = "the folder and its first file are both the policy"
 )]
 mod policy;
 mod read_key;

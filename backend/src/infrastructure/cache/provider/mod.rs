@@ -9,7 +9,7 @@ mod error;
 mod invalidate;
 #[expect(
     clippy::module_inception,
-    reason = "the room and its first file are both the provider"
+    reason = "the folder and its first file are both the provider"
 )]
 mod provider;
 mod registry;

@@ -87,9 +87,11 @@ impl Setter {
                 .map(|_| ());
         }
         for _ in 0..ATTEMPTS {
-            let room = [MAGIC, format!("{:016x}", rand::random::<u64>()).as_bytes()].concat();
-            self.run(key, set(key, &room, lifetime, false)).await?;
-            if self.replace(key, &room, &value, lifetime).await? {
+            let placeholder =
+                [MAGIC, format!("{:016x}", rand::random::<u64>()).as_bytes()].concat();
+            self.run(key, set(key, &placeholder, lifetime, false))
+                .await?;
+            if self.replace(key, &placeholder, &value, lifetime).await? {
                 return Ok(());
             }
         }
