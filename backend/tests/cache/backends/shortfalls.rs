@@ -34,7 +34,7 @@ async fn a_full_redis_is_reported_by_log_and_health_and_hits_go_on() {
     assert!(shortfall.contains("maxmemory"), "{shortfall}");
     assert_eq!(harness.cache.health(), CacheHealth::Up);
     assert!(get(&app, "/1").await.is_hit());
-    let warnings = log.lines_with(&["WARN", "redis", "stores nothing", "maxmemory"]);
+    let warnings = log.lines_with(&["WARN", "redis", "refuses to store", "maxmemory"]);
     assert_eq!(warnings.len(), 1, "{:#?}", log.lines_with(&[]));
 }
 

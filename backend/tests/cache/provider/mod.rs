@@ -4,6 +4,6 @@ mod computations;
 mod invalidations;
 #[expect(
     clippy::module_inception,
-    reason = "the room and its first file are both the provider"
+    reason = "the folder and its first file are both the provider"
 )]
 mod provider;
