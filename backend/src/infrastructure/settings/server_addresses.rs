@@ -3,9 +3,7 @@
 //! Come here to change the form of such a list. The variables themselves stand in `cache`.
 
 use crate::infrastructure::cache::ServerAddress;
-
-/// The most servers in a list.
-const MOST: usize = 100;
+use crate::infrastructure::cache::backends::MOST_NODES;
 
 /// The servers of a text `host:port,…`; an IPv6 address stands in brackets. `None` where the text has another form, or
 /// names a server twice. Host names are lower case, so that two spellings are the same server.
@@ -32,7 +30,7 @@ pub(super) fn server_addresses(text: &str) -> Option<Vec<ServerAddress>> {
         }
         servers.push(server);
     }
-    (servers.len() <= MOST).then_some(servers)
+    (servers.len() <= MOST_NODES).then_some(servers)
 }
 
 /// The check of such a list.
@@ -40,7 +38,7 @@ pub(super) fn addresses<C>(text: &str, _: &C) -> garde::Result {
     match server_addresses(text) {
         Some(_) => Ok(()),
         None => Err(garde::Error::new(format!(
-            "host:port separated by commas, each server once and at most {MOST}, an IPv6 address in brackets"
+            "host:port separated by commas, each server once and at most {MOST_NODES}, an IPv6 address in brackets"
         ))),
     }
 }
@@ -73,7 +71,9 @@ mod tests {
         ] {
             assert_eq!(names(wrong), None, "{wrong}");
         }
-        let many: Vec<_> = (0..=MOST).map(|number| format!("a{number}:1")).collect();
+        let many: Vec<_> = (0..=MOST_NODES)
+            .map(|number| format!("a{number}:1"))
+            .collect();
         assert_eq!(names(&many.join(",")), None);
     }
 }

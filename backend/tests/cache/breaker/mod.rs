@@ -3,6 +3,7 @@
 
 mod distrust;
 mod lost_deletions;
+mod one_cut_off;
 mod outages;
 mod restarts;
 mod several_servers;

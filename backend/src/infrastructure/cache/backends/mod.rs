@@ -19,7 +19,7 @@ pub use contract::{BackendError, CacheBackend, Count, Found, GetOrCreateResult, 
 pub use memcached::MemcachedBackend;
 pub use memory::MemoryBackend;
 pub(super) use nodes::Distribution;
-pub use nodes::{Node, Nodes};
+pub use nodes::{MOST_NODES, Node, Nodes};
 pub use redis::{NearBackend, RedisBackend};
 
 use std::sync::Arc;

@@ -9,7 +9,10 @@ use std::sync::Arc;
 
 use rapidhash::v3::rapidhash_v3;
 
-use super::contract::CacheBackend;
+use super::contract::{BackendError, CacheBackend};
+
+/// The most servers of a backend.
+pub const MOST_NODES: usize = 64;
 
 /// One server of a backend.
 #[derive(Clone)]
@@ -29,14 +32,19 @@ pub struct Nodes {
 }
 
 impl Nodes {
-    /// Several servers. Each name counts once.
+    /// Several servers of different names, in any order.
     ///
     /// # Errors
-    /// The list is empty.
-    pub fn new(nodes: Vec<Node>) -> Result<Self, super::BackendError> {
-        if nodes.is_empty() {
-            return Err(super::BackendError::unavailable("no server is named"));
+    /// The list is empty, or has more than [`MOST_NODES`].
+    pub fn new(mut nodes: Vec<Node>) -> Result<Self, BackendError> {
+        if !(1..=MOST_NODES).contains(&nodes.len()) {
+            return Err(BackendError::unavailable(format!(
+                "{} servers are named; 1 to {MOST_NODES} may be",
+                nodes.len()
+            )));
         }
+        // So that a server has the same place in every instance.
+        nodes.sort_unstable_by(|one, other| one.name.cmp(&other.name));
         let distribution = Distribution::over(nodes.iter().map(|node| node.name.as_str()));
         Ok(Self {
             nodes,
@@ -61,7 +69,7 @@ impl Nodes {
         &self.distribution
     }
 
-    /// The servers, in the order of the list.
+    /// The servers, in the order of their names.
     #[must_use]
     pub fn all(&self) -> &[Node] {
         &self.nodes

@@ -215,6 +215,7 @@ impl GuardedBackend {
             answered: 0,
             grace: self.intervals.grace,
             list: self.list.fingerprint(),
+            lacking: self.list.lacking_besides(self.place),
         }
     }
 

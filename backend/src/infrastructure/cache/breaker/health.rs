@@ -3,7 +3,7 @@
 //! Come here to see when the breaker opens and closes. The states are described in `guarded_backend`.
 //! Nothing here asks the server.
 
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -50,6 +50,8 @@ pub(super) struct Health {
     incidents: AtomicU64,
     /// When the state became *Unavailable* last.
     unavailable_since: Mutex<Instant>,
+    /// Whether the server may lack deletions of this instance.
+    lacks_deletions: AtomicBool,
     /// Notified when the state changes.
     wake: Notify,
     warning: RateLimit,
@@ -65,6 +67,7 @@ impl Health {
             counted: RateLimit::new(ONE_EVENT),
             incidents: AtomicU64::new(0),
             unavailable_since: Mutex::new(Instant::now()),
+            lacks_deletions: AtomicBool::new(false),
             wake: Notify::new(),
             warning: RateLimit::new(Duration::from_secs(1)),
         }
@@ -92,6 +95,7 @@ impl Health {
         if before != availability as u8 {
             if availability == Availability::Unavailable {
                 *self.since() = Instant::now();
+                self.lacks_deletions.store(true, Ordering::Release);
             }
             self.failures.store(0, Ordering::Relaxed);
             tracing::debug!(
@@ -107,6 +111,25 @@ impl Health {
     pub(super) fn unavailable_for(&self) -> Option<Duration> {
         let is_unavailable = self.availability() == Availability::Unavailable;
         is_unavailable.then(|| self.since().elapsed())
+    }
+
+    /// Whether the server may lack deletions of this instance: it is unavailable, or does not have all pending ones yet.
+    /// Not so before the first attempt to reach it.
+    pub(super) fn lacks_deletions(&self) -> bool {
+        self.lacks_deletions.load(Ordering::Acquire)
+    }
+
+    /// The first attempt to reach the server failed.
+    pub(super) fn was_not_reached(&self) {
+        self.lacks_deletions.store(true, Ordering::Release);
+    }
+
+    /// The pending deletions have been delivered. The caller holds the lock on them.
+    pub(super) fn has_deletions(&self) {
+        self.lacks_deletions.store(false, Ordering::Release);
+        if self.availability() == Availability::Unavailable {
+            self.lacks_deletions.store(true, Ordering::Release);
+        }
     }
 
     fn since(&self) -> MutexGuard<'_, Instant> {

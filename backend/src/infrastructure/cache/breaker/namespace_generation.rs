@@ -103,6 +103,11 @@ async fn visit_once(
     {
         return Err(VisitError::OtherList);
     }
+    if let Some(recorded) = &recorded {
+        backend
+            .list
+            .examine_lacking(backend.place, recorded, own.id);
+    }
     let known = backend.record.members();
     let record = next(recorded.as_ref(), &known, &server, own, intent)?;
     let writes = recorded.as_ref() != Some(&record) || backend.record.must_be_prolonged();

@@ -138,6 +138,7 @@ mod tests {
         answered: 0,
         grace: GRACE,
         list: 0,
+        lacking: 0,
     };
     const OTHER: Member = Member { id: 2, ..OWN };
 

@@ -108,6 +108,9 @@ impl<'a> Taken<'a> {
 
     fn deliver(mut self) -> PendingDeletions {
         self.delivered = true;
+        // With the lock: a deletion that fails now is pending before or afterwards.
+        let _pending = self.backend.pending.lock();
+        self.backend.health.has_deletions();
         std::mem::take(&mut self.deletions)
     }
 }

@@ -89,6 +89,7 @@ mod tests {
         answered: 0,
         grace: GRACE,
         list: 0,
+        lacking: 0,
     };
 
     /// A roll call, and the record in which it was begun: two instances, the other of which has not answered.

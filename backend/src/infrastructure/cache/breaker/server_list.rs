@@ -51,8 +51,21 @@ pub(super) struct ServerList {
     longest_grace: AtomicU64,
     /// When each server was asked last for its record, in nanoseconds since `origin`; 0 before.
     asked: Vec<AtomicU64>,
-    /// Distrusts everything on every server of the list.
-    distrust: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    /// For each server, the servers that by its record may lack deletions of another instance: one bit for each place.
+    lacking: Vec<AtomicU64>,
+    servers: OnceLock<Box<dyn ListedServers>>,
+}
+
+/// The servers of a list, as the list uses them.
+pub(super) trait ListedServers: Send + Sync {
+    /// Distrusts everything on every server.
+    fn distrust_everything(&self);
+
+    /// Takes servers out of use until they are known to have every deletion.
+    fn doubt(&self, places: u64);
+
+    /// The servers that may lack deletions of this instance.
+    fn lacking(&self) -> u64;
 }
 
 impl ServerList {
@@ -63,13 +76,14 @@ impl ServerList {
             distrusted_until: AtomicU64::new(0),
             longest_grace: AtomicU64::new(0),
             asked: (0..distribution.len()).map(|_| AtomicU64::new(0)).collect(),
-            distrust: OnceLock::new(),
+            lacking: (0..distribution.len()).map(|_| AtomicU64::new(0)).collect(),
+            servers: OnceLock::new(),
         }
     }
 
-    /// Sets the way to distrust everything on every server of the list. A second call changes nothing.
-    pub(super) fn distrust_by(&self, distrust: impl Fn() + Send + Sync + 'static) {
-        let _ = self.distrust.set(Box::new(distrust));
+    /// Sets the servers of the list. A second call changes nothing.
+    pub(super) fn attach(&self, servers: impl ListedServers + 'static) {
+        let _ = self.servers.set(Box::new(servers));
     }
 
     /// The number that stands for this list in records.
@@ -95,10 +109,54 @@ impl ServerList {
         tracing::warn!(
             "an instance uses another list of cache servers than this one: nothing is served from the cache until all use the same"
         );
-        if let Some(distrust) = self.distrust.get() {
-            distrust();
+        if let Some(servers) = self.servers.get() {
+            servers.distrust_everything();
         }
         true
+    }
+
+    /// Examines a record that was read from the server at a place: takes those servers out of use that may lack deletions of
+    /// another instance. `own` is this instance's id.
+    pub(super) fn examine_lacking(&self, place: usize, record: &NamespaceRecord, own: u64) {
+        let Some(known) = self.lacking.get(place) else {
+            return;
+        };
+        let lacking = record.lacking(own);
+        let new = lacking & !known.swap(lacking, Ordering::AcqRel);
+        if new != 0
+            && let Some(servers) = self.servers.get()
+        {
+            servers.doubt(new);
+        }
+    }
+
+    /// Whether the server at a place may lack deletions of another instance, by the records of the others.
+    pub(super) fn is_lacking(&self, place: usize) -> bool {
+        let mut all = self.lacking.iter();
+        all.any(|lacking| lacking.load(Ordering::Acquire) >> place & 1 == 1)
+    }
+
+    /// Whether by the record of the server at a place, another instance cannot reach a server that this one reaches.
+    pub(super) fn has_cut_off_instance(&self, place: usize) -> bool {
+        let lacking = self.lacking.get(place);
+        lacking.is_some_and(|lacking| {
+            lacking.load(Ordering::Acquire) & !self.lacking_besides(place) != 0
+        })
+    }
+
+    /// The servers, besides the one at a place, that may lack deletions of this instance.
+    pub(super) fn lacking_besides(&self, place: usize) -> u64 {
+        let lacking = self.servers.get().map_or(0, |servers| servers.lacking());
+        lacking & !(1 << place)
+    }
+
+    /// Notes that a server was asked for its record at that time, and is known to be unavailable. Its record counts no more:
+    /// those of the other servers say the same.
+    pub(super) fn note_unavailable(&self, place: usize, asked: Instant) {
+        if let Some(lacking) = self.lacking.get(place) {
+            lacking.store(0, Ordering::Release);
+        }
+        self.note_asked(place, asked);
     }
 
     /// Whether no record has named another list for one grace.
@@ -112,8 +170,7 @@ impl ServerList {
         Duration::from_nanos(self.longest_grace.load(Ordering::Acquire))
     }
 
-    /// Notes that a server was asked for its record at that time, and answered or is known to be unavailable.
-    pub(super) fn note_asked(&self, place: usize, asked: Instant) {
+    fn note_asked(&self, place: usize, asked: Instant) {
         if let Some(last) = self.asked.get(place) {
             last.fetch_max(self.nanoseconds(asked).max(1), Ordering::AcqRel);
         }

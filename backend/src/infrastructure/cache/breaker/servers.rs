@@ -23,7 +23,7 @@ use super::distrust::{clear, distrust_everything};
 use super::guarded_backend::GuardedBackend;
 use super::health::{Availability, Unavailable};
 use super::pending_deletions::PendingDeletions;
-use super::server_list::ServerList;
+use super::server_list::{ListedServers, ServerList};
 use super::supervisor::Supervisor;
 use crate::infrastructure::cache::backends::{Distribution, Nodes};
 use crate::infrastructure::cache::change_feed::ChangeFeed;
@@ -81,12 +81,7 @@ impl Servers {
         });
         let guarded: Vec<_> = guarded.collect();
         let servers: Vec<_> = guarded.iter().map(Arc::downgrade).collect();
-        list.distrust_by(move || {
-            for server in servers.iter().filter_map(Weak::upgrade) {
-                let everything = PendingDeletions::everything();
-                server.pending.distrust(&server.health, everything);
-            }
-        });
+        list.attach(Listed(servers));
         let supervisors = join_all(guarded.iter().cloned().map(Supervisor::start)).await;
         sleep(list.time_to_be_noticed()).await;
         Self {
@@ -239,6 +234,42 @@ impl Servers {
     pub(in crate::infrastructure::cache) async fn clear(&self) -> Result<(), Unavailable> {
         let removals = join_all(self.guarded.iter().map(clear)).await;
         removals.into_iter().collect()
+    }
+}
+
+/// The servers of a list.
+struct Listed(Vec<Weak<GuardedBackend>>);
+
+impl Listed {
+    /// The servers with the bits of their places.
+    fn all(&self) -> impl Iterator<Item = (Arc<GuardedBackend>, u64)> {
+        let all = self.0.iter().filter_map(Weak::upgrade);
+        all.map(|server| {
+            let bit = 1 << server.place;
+            (server, bit)
+        })
+    }
+}
+
+impl ListedServers for Listed {
+    fn distrust_everything(&self) {
+        for (server, _) in self.all() {
+            let everything = PendingDeletions::everything();
+            server.pending.distrust(&server.health, everything);
+        }
+    }
+
+    fn doubt(&self, places: u64) {
+        for (server, _) in self.all().filter(|(_, bit)| places & bit != 0) {
+            server.health.doubt();
+        }
+    }
+
+    fn lacking(&self) -> u64 {
+        let lacking = self
+            .all()
+            .filter(|(server, _)| server.health.lacks_deletions());
+        lacking.fold(0, |all, (_, bit)| all | bit)
     }
 }
 

@@ -16,6 +16,7 @@ use super::namespace_generation::visit;
 use super::next_record::{Intent, VisitError};
 use super::recovery::{join, leave, recover};
 use super::roll_call::{Progress, RollCall};
+use crate::infrastructure::cache::stored::NamespaceRecord;
 
 /// The pause between two visits during a recovery.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -36,7 +37,9 @@ impl Supervisor {
         let asked = Instant::now();
         let joined = join(&backend).await.ok();
         if joined.is_none() {
-            backend.list.note_asked(backend.place, asked.into_std());
+            backend.health.was_not_reached();
+            let (list, place) = (&backend.list, backend.place);
+            list.note_unavailable(place, asked.into_std());
         }
         let supervisor = Self(tokio::spawn(supervise(Arc::clone(&backend), joined)));
         let decided = async {
@@ -87,7 +90,8 @@ async fn supervise(backend: Arc<GuardedBackend>, joined: Option<RollCall>) {
                 let asked = Instant::now();
                 call = probe(&backend).await;
                 if call.is_none() {
-                    backend.list.note_asked(backend.place, asked.into_std());
+                    let (list, place) = (&backend.list, backend.place);
+                    list.note_unavailable(place, asked.into_std());
                 }
             }
             Availability::Doubtful => {
@@ -106,7 +110,12 @@ async fn supervise(backend: Arc<GuardedBackend>, joined: Option<RollCall>) {
                 let _ = timeout(backend.intervals.confirm, backend.health.changed()).await;
                 if backend.availability() == Availability::Ready {
                     // The generation is confirmed meanwhile, so that the lease does not end.
-                    let _ = confirm(&backend).await;
+                    let record = confirm(&backend).await;
+                    if let Some(record) =
+                        record.filter(|_| backend.list.has_cut_off_instance(backend.place))
+                    {
+                        call = find_ended(&backend, call, &record).await;
+                    }
                 }
             }
         }
@@ -147,6 +156,8 @@ async fn call_roll(backend: &GuardedBackend) -> Option<RollCall> {
 
 /// Leaves *Recovering* for *Ready* when every other instance has answered.
 async fn follow(backend: &GuardedBackend, call: RollCall) {
+    // Before the record is read, so that it has the generation of an instance that has delivered meanwhile.
+    let lacks_deletions = backend.list.is_lacking(backend.place);
     let Some(record) = confirm(backend).await else {
         return;
     };
@@ -154,7 +165,7 @@ async fn follow(backend: &GuardedBackend, call: RollCall) {
         // Another server of the list has not been asked yet.
         Progress::Complete if !backend.has_lease() => sleep(ROLL_CALL_PAUSE).await,
         // Instances that have ended are found by another roll call.
-        Progress::Complete if !backend.list.is_agreed() => {
+        Progress::Complete if lacks_deletions || !backend.list.is_agreed() => {
             sleep(backend.intervals.confirm).await;
             if call.is_old(backend.membership().grace) {
                 backend.health.doubt();
@@ -182,6 +193,28 @@ async fn follow(backend: &GuardedBackend, call: RollCall) {
     }
 }
 
+/// Removes instances from the record of a trusted server that have ended: one of them could not reach another server of
+/// the list, and would keep that one out of use for ever. Returns the roll call that finds them.
+async fn find_ended(
+    backend: &GuardedBackend,
+    call: Option<RollCall>,
+    record: &NamespaceRecord,
+) -> Option<RollCall> {
+    let own = backend.membership();
+    match call.filter(|call| !call.is_old(own.grace)) {
+        None => {
+            let called = visit(backend, Intent::CallRoll).await;
+            called.ok().map(|record| RollCall::begun(&record))
+        }
+        Some(call) => {
+            if let Progress::Overdue(instances) = call.progress(record, own.id) {
+                let _ = visit(backend, Intent::RemoveInstances(&instances)).await;
+            }
+            Some(call)
+        }
+    }
+}
+
 /// Whether every change from before this moment has been delivered (C55). Without a feed, or while its source does not
 /// answer, the roll call alone decides (C35).
 async fn holds_no_older_change(backend: &GuardedBackend) -> bool {
@@ -192,9 +225,7 @@ async fn holds_no_older_change(backend: &GuardedBackend) -> bool {
 }
 
 /// Reads the generation and answers a roll call.
-async fn confirm(
-    backend: &GuardedBackend,
-) -> Option<crate::infrastructure::cache::stored::NamespaceRecord> {
+async fn confirm(backend: &GuardedBackend) -> Option<NamespaceRecord> {
     match visit(backend, Intent::Confirm).await {
         Ok(record) => Some(record),
         Err(error) => {

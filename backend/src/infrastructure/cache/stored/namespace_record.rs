@@ -8,7 +8,8 @@
 //! cache/3 {id of this write} generation {hash of the key} {generation} {round} {server} {instance}:{answered}:{grace in ms} …⏎
 //! ```
 //!
-//! As one of several servers, `list={list}` follows `{server}`, and `:{list}` each instance.
+//! As one of several servers, `list={list}` follows `{server}`, and `:{list}:{servers that may lack its
+//! deletions}` each instance.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -54,6 +55,8 @@ pub(in crate::infrastructure::cache) struct Member {
     pub(in crate::infrastructure::cache) grace: Duration,
     /// The number of its list of servers; 0 for a single server.
     pub(in crate::infrastructure::cache) list: u64,
+    /// The other servers of the list that may lack its deletions: one bit for each place.
+    pub(in crate::infrastructure::cache) lacking: u64,
 }
 
 impl NamespaceRecord {
@@ -84,6 +87,12 @@ impl NamespaceRecord {
         self.members.iter().any(|member| member.list != list)
     }
 
+    /// The other servers that may lack deletions of an instance, which is not this one.
+    pub(in crate::infrastructure::cache) fn lacking(&self, own: u64) -> u64 {
+        let others = self.members.iter().filter(|member| member.id != own);
+        others.fold(0, |all, member| all | member.lacking)
+    }
+
     /// Removes an instance.
     pub(in crate::infrastructure::cache) fn remove(&mut self, id: u64) {
         self.members.retain(|member| member.id != id);
@@ -112,7 +121,7 @@ impl NamespaceRecord {
                 member.grace.as_millis()
             );
             if member.list != 0 {
-                let _ = write!(line, ":{:016x}", member.list);
+                let _ = write!(line, ":{:016x}:{:x}", member.list, member.lacking);
             }
         }
         line.push('\n');
@@ -157,12 +166,15 @@ fn read_member(field: &str) -> Option<Member> {
         id: u64::from_str_radix(parts.next()?, 16).ok()?,
         answered: parts.next()?.parse().ok()?,
         grace: Duration::from_millis(parts.next()?.parse().ok()?),
-        list: match parts.next() {
-            Some(list) => u64::from_str_radix(list, 16).ok()?,
-            None => 0,
-        },
+        list: read_optional(parts.next())?,
+        lacking: read_optional(parts.next())?,
     };
     parts.next().is_none().then_some(member)
+}
+
+/// Hexadecimal digits, or 0 for none.
+fn read_optional(digits: Option<&str>) -> Option<u64> {
+    digits.map_or(Some(0), |digits| u64::from_str_radix(digits, 16).ok())
 }
 
 #[cfg(test)]
@@ -193,6 +205,7 @@ mod tests {
             answered: 0,
             grace: Duration::from_millis(1250),
             list,
+            lacking: list & 0xff,
         }
     }
 
