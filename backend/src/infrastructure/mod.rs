@@ -1,4 +1,4 @@
-//! The infrastructure: settings, database, cache, authentication, telemetry, the form of HTTP answers,
+//! The infrastructure: settings, database, cache, authentication, telemetry and metrics, the form of HTTP answers,
 //! the declaration of resources and the description of the API.
 //!
 //! Come here for a part that every feature uses. Nothing here knows a feature.
@@ -9,6 +9,7 @@ pub mod client_address;
 pub mod database;
 pub mod database_feed;
 pub mod http;
+pub mod metrics;
 pub mod openapi;
 pub mod password_rule;
 pub mod rate;

@@ -13,7 +13,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::{Error, HttpMessage};
 use tracing::{Level, Span};
 use tracing_actix_web::RootSpanBuilder;
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
@@ -25,19 +25,27 @@ use super::settings::{LogFormat, LoggingSettings};
 /// The most lines that may wait to be written.
 const QUEUED_LINES: usize = 10_000;
 
+/// The running log. The remaining lines are written when it is dropped.
+#[derive(Debug)]
+pub struct Log {
+    /// The number of lines that were dropped.
+    pub dropped_lines: ErrorCounter,
+    _guard: WorkerGuard,
+}
+
 /// Starts writing logs to standard output, from a thread of their own, so that a slow terminal or pipe
-/// delays no request. Lines beyond the queue of [`QUEUED_LINES`] to that thread are dropped. The guard
-/// writes the remaining lines when it is dropped.
+/// delays no request. Lines beyond the queue of [`QUEUED_LINES`] to that thread are dropped, and counted.
 ///
 /// # Errors
 /// The process already has a logger.
-pub fn initialise(settings: &LoggingSettings) -> Result<WorkerGuard, TryInitError> {
+pub fn initialise(settings: &LoggingSettings) -> Result<Log, TryInitError> {
     // Lines of the same moment are written together.
     let output = BufWriter::with_capacity(64 * 1024, io::stdout());
     let (writer, guard) = NonBlockingBuilder::default()
         .buffered_lines_limit(QUEUED_LINES)
         .thread_name("log")
         .finish(output);
+    let dropped_lines = writer.error_counter();
     // The HTTP server's own lines at the start are left out, because `listening` says the same.
     let filter = EnvFilter::builder().parse_lossy(format!(
         "actix_server=warn,sqlx::postgres::notice=warn,{}",
@@ -57,7 +65,10 @@ pub fn initialise(settings: &LoggingSettings) -> Result<WorkerGuard, TryInitErro
             .finish()
             .try_init(),
     }?;
-    Ok(guard)
+    Ok(Log {
+        dropped_lines,
+        _guard: guard,
+    })
 }
 
 /// Whether requests are logged. If not, their data is not collected.
@@ -105,6 +116,8 @@ impl RootSpanBuilder for AccessLog {
             route = request.match_pattern().as_deref().unwrap_or("-"),
             status = response.status().as_u16(),
             latency_ms,
+            cache_outcome = cache.and_then(CacheOutcome::outcome),
+            cache_detail = cache.and_then(CacheOutcome::detail),
             cache = cache.map(|cache| tracing::field::display(cache.status())),
             cache_key = cache.and_then(CacheOutcome::key),
             cache_effect = cache.and_then(CacheOutcome::invalidated),

@@ -4,6 +4,7 @@
 
 mod documentation;
 mod health;
+mod metrics;
 
 use actix_web::web::ServiceConfig;
 
@@ -40,6 +41,7 @@ fn resources() -> [Resources; 3] {
 /// Declares the routes for operators: what clients in production must not reach.
 fn configure_management(management: &mut Resources) {
     documentation::configure(management);
+    metrics::configure(management);
 }
 
 /// The map of all declared routes, and of the changes that the modules' triggers record (C47).

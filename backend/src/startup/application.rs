@@ -18,9 +18,11 @@ use crate::infrastructure::auth::{Attempts, Passwords};
 use crate::infrastructure::cache::Cache;
 use crate::infrastructure::client_address::TrustedProxies;
 use crate::infrastructure::database::Database;
+use crate::infrastructure::database_feed::FeedAge;
 use crate::infrastructure::http::{
     AllowedOrigins, Conventions, CrossOrigin, RequestTimeout, SecurityHeaders, apply_conventions,
 };
+use crate::infrastructure::metrics::{Metrics, RequestMetrics};
 use crate::infrastructure::rate_limit::{LimitRequests, RateLimit};
 use crate::infrastructure::settings::{Environment, ProtectionSettings, Settings};
 use crate::infrastructure::telemetry::{self, AccessLog};
@@ -35,6 +37,8 @@ pub(super) struct Application {
     attempts: web::Data<Attempts>,
     trusted_proxies: web::Data<TrustedProxies>,
     draining: web::Data<Draining>,
+    feed_age: web::Data<FeedAge>,
+    metrics: Option<web::Data<Metrics>>,
     security_headers: SecurityHeaders,
     allowed_origins: AllowedOrigins,
     rate_limit: Option<Arc<RateLimit>>,
@@ -68,6 +72,8 @@ impl Application {
             security_headers: SecurityHeaders::new(hsts, trusted_proxies.clone()),
             trusted_proxies: web::Data::new(trusted_proxies),
             draining: web::Data::new(draining),
+            feed_age: web::Data::new(parts.feed_age),
+            metrics: parts.metrics.map(web::Data::new),
             allowed_origins: cors_allowed_origins,
             rate_limit: rate_limit
                 .map(|rate| Arc::new(RateLimit::new(rate, interfaces::HEALTH_PATHS))),
@@ -103,7 +109,9 @@ impl Application {
         let conventions = Rc::new(Conventions {
             timeout: RequestTimeout::start(self.time_limit),
             security_headers: self.security_headers.clone(),
+            metrics: self.metrics.as_ref().map(|_| RequestMetrics::default()),
         });
+        let metrics = self.metrics.clone();
         App::new()
             .app_data(web::Data::clone(&self.database))
             .app_data(web::Data::clone(&self.cache))
@@ -111,6 +119,7 @@ impl Application {
             .app_data(web::Data::clone(&self.attempts))
             .app_data(web::Data::clone(&self.trusted_proxies))
             .app_data(web::Data::clone(&self.draining))
+            .app_data(web::Data::clone(&self.feed_age))
             // The layer that is wrapped first is the innermost. The limit is inside the layer for other origins, so
             // that their pages can read a 429.
             .wrap(LimitRequests(self.rate_limit.clone()))
@@ -122,6 +131,11 @@ impl Application {
             .wrap(from_fn(move |request, next| {
                 apply_conventions(Rc::clone(&conventions), request, next)
             }))
-            .configure(|app| interfaces::configure(app, self.routes))
+            .configure(|app| {
+                if let Some(metrics) = metrics {
+                    app.app_data(metrics);
+                }
+                interfaces::configure(app, self.routes);
+            })
     }
 }

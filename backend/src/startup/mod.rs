@@ -23,12 +23,13 @@ use crate::infrastructure::cache::backends::BackendError;
 use crate::infrastructure::cache::{Cache, CacheOptions};
 use crate::infrastructure::client_address::ClientAddress;
 use crate::infrastructure::database::{self, Database, MigrationError};
-use crate::infrastructure::database_feed::DatabaseFeed;
+use crate::infrastructure::database_feed::{DatabaseFeed, FeedAge};
 use crate::infrastructure::http::{ApiError, close_connections};
+use crate::infrastructure::metrics::{Metrics, StartMetricsError};
 use crate::infrastructure::settings::{
-    AdministratorSettings, DatabaseSettings, Environment, Settings,
+    AdministratorSettings, DatabaseSettings, Environment, ServerSettings, Settings,
 };
-use crate::infrastructure::telemetry;
+use crate::infrastructure::telemetry::{self, Log};
 use crate::interfaces::{self, Draining};
 use crate::modules;
 use crate::modules::users::{self, UserCreate};
@@ -52,6 +53,9 @@ pub enum StartError {
     /// The logs cannot be written.
     #[error("the logs cannot be started: {0}")]
     Logs(#[from] TryInitError),
+    /// The metrics cannot be collected.
+    #[error("the metrics cannot be started: {0}")]
+    Metrics(#[from] StartMetricsError),
     /// The database is not available.
     #[error("the database is not available: {cause}; {}", database::advice(cause))]
     Database {
@@ -105,11 +109,13 @@ impl StartError {
 /// # Errors
 /// The reason that the program cannot start, as a sentence for its operator.
 pub async fn serve(settings: Settings, signals: &mut Signals) -> Result<(), StartError> {
-    // The guard writes the last lines of the log when it is dropped.
-    let _log = telemetry::initialise(&settings.logging)?;
+    // Its end writes the last lines of the log.
+    let log = telemetry::initialise(&settings.logging)?;
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
+    // Before the parts, which keep handles of their metrics.
+    let metrics = start_metrics(&settings.server, &log)?;
     // A wait for the database, or for another instance that migrates, ends at a signal.
     let parts = tokio::select! {
         biased;
@@ -117,7 +123,7 @@ pub async fn serve(settings: Settings, signals: &mut Signals) -> Result<(), Star
             tracing::info!("stopped before it listened");
             return Ok(());
         }
-        parts = Parts::prepare(&settings) => parts?,
+        parts = Parts::prepare(&settings, metrics) => parts?,
     };
     let database = parts.database.clone();
     let feed = start_feed(&settings, &parts).await?;
@@ -135,10 +141,12 @@ struct Parts {
     passwords: Passwords,
     attempts: Attempts,
     cache: Cache,
+    feed_age: FeedAge,
+    metrics: Option<Metrics>,
 }
 
 impl Parts {
-    async fn prepare(settings: &Settings) -> Result<Self, StartError> {
+    async fn prepare(settings: &Settings, metrics: Option<Metrics>) -> Result<Self, StartError> {
         let cache_options = CacheOptions::from(&settings.cache);
         declarations::check(&interfaces::map(), cache_options.backend_names().as_deref())?;
         let database = Database::new(&settings.database)?;
@@ -159,8 +167,23 @@ impl Parts {
             passwords,
             attempts: Attempts::new(cache.clone(), protection.login_attempts, window),
             cache,
+            feed_age: FeedAge::default(),
+            metrics,
         })
     }
+}
+
+/// Collects metrics if a port serves them: without one they would cost every request for nothing.
+fn start_metrics(settings: &ServerSettings, log: &Log) -> Result<Option<Metrics>, StartError> {
+    if !(settings.metrics_enabled && settings.serves_operators()) {
+        return Ok(None);
+    }
+    let metrics = Metrics::start(log.dropped_lines.clone())?;
+    Cache::describe_metrics();
+    Database::describe_metrics();
+    FeedAge::describe_metrics();
+    Passwords::describe_metrics();
+    Ok(Some(metrics))
 }
 
 /// Starts the feed. Changes from before the start are delivered before the server listens.
@@ -168,7 +191,7 @@ async fn start_feed(settings: &Settings, parts: &Parts) -> Result<DatabaseFeed, 
     let feed = if settings.cache.cache_enabled && settings.cache.cache_database_feed {
         let changes = modules::changes();
         declarations::check_triggers(&parts.database, &changes).await?;
-        DatabaseFeed::start(&settings.database, &parts.cache, &changes).await?
+        DatabaseFeed::start(&settings.database, &parts.cache, &changes, &parts.feed_age).await?
     } else {
         DatabaseFeed::condense_only(&settings.database)?
     };

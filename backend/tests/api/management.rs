@@ -9,8 +9,8 @@ use crate::support::database::TestDatabase;
 use crate::support::eventually;
 use crate::support::service::TestService;
 
-const FOR_OPERATORS: [&str; 2] = ["/docs", "/openapi.json"];
-const HEALTH: [&str; 2] = ["/health", "/health/ready"];
+const FOR_OPERATORS: &[&str] = &["/docs", "/openapi.json", "/metrics"];
+const HEALTH: &[&str] = &["/health", "/health/ready"];
 
 fn line(service: &TestService, message: &str) -> Option<Value> {
     let mut lines = service.log().into_iter();
@@ -33,7 +33,7 @@ async fn get(address: &str, path: &str) -> Response {
     request.send().await.unwrap()
 }
 
-async fn assert_statuses(address: &str, paths: [&str; 2], status: u16) {
+async fn assert_statuses(address: &str, paths: &[&str], status: u16) {
     for path in paths {
         assert_eq!(get(address, path).await.status(), status, "{path}");
     }

@@ -16,6 +16,7 @@ const PREFIXES: &[&str] = &[
     "LOGIN_",
     "LOG_",
     "MANAGEMENT_",
+    "METRICS_",
     "RATE_",
     "SERVER_",
     "TRACING_",

@@ -39,6 +39,16 @@ impl Passwords {
         Self(PasswordQueue::new((cores / 2).max(1)))
     }
 
+    /// Describes the metrics of the queue to the recorder of the crate `metrics`.
+    pub fn describe_metrics() {
+        PasswordQueue::describe_metrics();
+    }
+
+    /// Sets the gauges of the queue to its present state.
+    pub fn record_gauges(&self) {
+        self.0.record_gauges();
+    }
+
     /// The hash of a new password, in PHC format.
     pub async fn hash(
         &self,

@@ -6,7 +6,12 @@
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
+use metrics::{
+    Counter, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge,
+    histogram,
+};
 use tokio::sync::oneshot;
 
 use crate::infrastructure::client_address::ClientAddress;
@@ -15,9 +20,19 @@ use crate::infrastructure::http::ApiError;
 /// The most waiting requests. When one more comes, the last request of the address with the most is refused.
 const MAX_WAITING: usize = 256;
 
+const WAITING: &str = "password_queue_waiting";
+const HASHING: &str = "password_queue_hashing";
+const WAIT: &str = "password_queue_wait_time_seconds";
+const REFUSED: &str = "password_queue_refused_total";
+
 /// The queue. The addresses with waiting requests get turns one after the other.
 #[derive(Clone, Debug)]
-pub(super) struct PasswordQueue(Arc<Mutex<State>>);
+pub(super) struct PasswordQueue {
+    state: Arc<Mutex<State>>,
+    turns: usize,
+    wait: Histogram,
+    refused: Counter,
+}
 
 #[derive(Debug)]
 struct State {
@@ -36,12 +51,17 @@ pub(super) struct Turn(Arc<Mutex<State>>);
 impl PasswordQueue {
     /// A queue with this number of turns at a time.
     pub(super) fn new(turns: usize) -> Self {
-        Self(Arc::new(Mutex::new(State {
-            free: turns,
-            waiting: HashMap::new(),
-            order: VecDeque::new(),
-            count: 0,
-        })))
+        Self {
+            state: Arc::new(Mutex::new(State {
+                free: turns,
+                waiting: HashMap::new(),
+                order: VecDeque::new(),
+                count: 0,
+            })),
+            turns,
+            wait: histogram!(WAIT),
+            refused: counter!(REFUSED),
+        }
     }
 
     /// Waits for a turn. The wait ends with the request: see `SERVER_REQUEST_TIMEOUT`.
@@ -49,16 +69,49 @@ impl PasswordQueue {
     /// # Errors
     /// 503 where too many wait.
     pub(super) async fn turn(&self, address: ClientAddress) -> Result<Turn, ApiError> {
+        let began = Instant::now();
         let waiting = {
-            let mut state = lock(&self.0);
+            let mut state = lock(&self.state);
             if state.free > 0 {
                 state.free -= 1;
-                return Ok(Turn(Arc::clone(&self.0)));
+                self.wait.record(Duration::ZERO);
+                return Ok(Turn(Arc::clone(&self.state)));
             }
-            state.join(address.network())?
+            state.join(address.network())
         };
-        // The sender is dropped where the place was given to another address.
-        waiting.await.map_err(|_| ApiError::Unavailable)
+        let turn = match waiting {
+            // The sender is dropped where the place was given to another address.
+            Ok(waiting) => waiting.await.map_err(|_| ApiError::Unavailable),
+            Err(error) => Err(error),
+        };
+        match &turn {
+            Ok(_) => self.wait.record(began.elapsed()),
+            Err(_) => self.refused.increment(1),
+        }
+        turn
+    }
+
+    /// Describes the metrics of the queue to the recorder of the crate `metrics`.
+    pub(super) fn describe_metrics() {
+        describe_gauge!(WAITING, "Requests that wait for a password to be hashed");
+        describe_gauge!(HASHING, "Passwords that are being hashed");
+        describe_histogram!(
+            WAIT,
+            Unit::Seconds,
+            "Time of a wait until a password is hashed"
+        );
+        describe_counter!(REFUSED, "Requests that were refused since too many waited");
+    }
+
+    /// Sets the gauges to the present state.
+    pub(super) fn record_gauges(&self) {
+        let (waiting, free) = {
+            let state = lock(&self.state);
+            (state.count, state.free)
+        };
+        let value = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        gauge!(WAITING).set(value(waiting));
+        gauge!(HASHING).set(value(self.turns.saturating_sub(free)));
     }
 }
 

@@ -70,6 +70,40 @@ impl Bypass {
 }
 
 impl Outcome {
+    /// Outcome and detail of a look-up, as labels of metrics and fields of the log. Bypasses stand at the end, in the order
+    /// of [`Bypass`].
+    pub(super) const LABELS: [(&'static str, &'static str); 16] = [
+        ("hit", "fresh"),
+        ("hit", "stale"),
+        ("hit", "stale-if-error"),
+        ("miss", "stored"),
+        ("miss", "not-stored"),
+        ("miss", "collapsed"),
+        ("bypass", Bypass::Disabled.detail()),
+        ("bypass", Bypass::Unavailable.detail()),
+        ("bypass", Bypass::Credentials.detail()),
+        ("bypass", Bypass::UndeclaredQuery.detail()),
+        ("bypass", Bypass::InvalidQuery.detail()),
+        ("bypass", Bypass::QueryType.detail()),
+        ("bypass", Bypass::NoId.detail()),
+        ("bypass", Bypass::MissingArgument.detail()),
+        ("bypass", Bypass::NoCaller.detail()),
+        ("bypass", Bypass::CallerInside.detail()),
+    ];
+
+    /// The place in [`Self::LABELS`]; `None` for a write, which looks nothing up.
+    pub(super) const fn label_index(self) -> Option<usize> {
+        Some(match self {
+            Self::Hit { ttl } => (ttl < 0) as usize,
+            Self::StaleIfError => 2,
+            Self::Miss { stored: true } => 3,
+            Self::Miss { stored: false } => 4,
+            Self::Collapsed => 5,
+            Self::Bypass(bypass) => 6 + bypass as usize,
+            Self::Method { .. } => return None,
+        })
+    }
+
     /// Appends the outcome in the form of `Cache-Status` and the log.
     fn push(self, text: &mut String) {
         match self {
@@ -165,6 +199,36 @@ fn push_quoted(text: &mut String, value: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn c62_each_outcome_has_labels_of_its_own() {
+        let bypasses = [
+            Bypass::Disabled,
+            Bypass::Unavailable,
+            Bypass::Credentials,
+            Bypass::UndeclaredQuery,
+            Bypass::InvalidQuery,
+            Bypass::QueryType,
+            Bypass::NoId,
+            Bypass::MissingArgument,
+            Bypass::NoCaller,
+            Bypass::CallerInside,
+        ];
+        for bypass in bypasses {
+            let index = Outcome::Bypass(bypass).label_index().unwrap();
+            assert_eq!(Outcome::LABELS[index], ("bypass", bypass.detail()));
+        }
+        for (outcome, labels) in [
+            (Outcome::Hit { ttl: 0 }, ("hit", "fresh")),
+            (Outcome::Hit { ttl: -1 }, ("hit", "stale")),
+            (Outcome::StaleIfError, ("hit", "stale-if-error")),
+            (Outcome::Miss { stored: true }, ("miss", "stored")),
+            (Outcome::Miss { stored: false }, ("miss", "not-stored")),
+            (Outcome::Collapsed, ("miss", "collapsed")),
+        ] {
+            assert_eq!(Outcome::LABELS[outcome.label_index().unwrap()], labels);
+        }
+    }
 
     #[test]
     fn c31_the_header_is_that_of_rfc_9211() {

@@ -9,6 +9,7 @@ mod errors;
 mod executor;
 mod extractor;
 mod lease;
+mod measurements;
 mod migrations;
 mod outage;
 mod page;

@@ -15,6 +15,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::connecting::{Connector, is_unexpected_pooler};
 use super::errors::{ConnectionState, state_after, timed_out};
 use super::lease::Lease;
+use super::measurements::PoolMetrics;
 use super::outage::Outage;
 use super::probe::{NotReady, Probe};
 use super::statement::{Run, Statement};
@@ -48,6 +49,7 @@ pub(super) struct Shared {
     pub(super) suspicion: Arc<Suspicion>,
     pub(super) outage: Outage,
     pub(super) probe: Probe,
+    pub(super) metrics: PoolMetrics,
     /// The deadline of one statement.
     pub(super) statement_deadline: Duration,
     /// The beginning of a transaction.
@@ -66,6 +68,14 @@ impl Database {
     /// # Errors
     /// `DATABASE_URL` cannot be parsed.
     pub fn new(settings: &DatabaseSettings) -> Result<Self, Error> {
+        Self::named("requests", settings)
+    }
+
+    /// The same with a pool of another name in metrics, for tasks that must not wait for requests.
+    ///
+    /// # Errors
+    /// `DATABASE_URL` cannot be parsed.
+    pub fn named(pool_name: &'static str, settings: &DatabaseSettings) -> Result<Self, Error> {
         let connector = Connector::for_requests(settings)?;
         let statement_timeout = Duration::from_secs(settings.database_statement_timeout);
         let connect_timeout = Duration::from_secs(settings.database_connect_timeout);
@@ -89,6 +99,7 @@ impl Database {
             pool,
             suspicion,
             outage: Outage::default(),
+            metrics: PoolMetrics::new(pool_name),
             probe: Probe::new(
                 connector.clone(),
                 CHECK.min(statement_timeout / 2 + Duration::from_secs(1)),
@@ -239,7 +250,7 @@ impl Shared {
         self: &Arc<Self>,
         turn: Option<Arc<OwnedSemaphorePermit>>,
     ) -> Result<Lease, Error> {
-        let connection = self.pool.acquire().await?;
+        let connection = self.metrics.measure(self.pool.acquire()).await?;
         Ok(Lease::new(connection, Arc::clone(self), turn))
     }
 

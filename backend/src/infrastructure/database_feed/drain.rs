@@ -10,7 +10,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 
-use super::rows::{BATCH, HEAP, condense, ends, take, take_heap};
+use super::age::FeedAge;
+use super::rows::{self, BATCH, Ends, HEAP, condense, take, take_heap};
 use crate::infrastructure::cache::{Cache, CacheHealth, Deliveries};
 use crate::infrastructure::database::Database;
 
@@ -57,6 +58,7 @@ pub(super) struct Drain {
     undelivered_up_to: Option<i64>,
     /// Whether the last question to the database was not answered. Writes read it instead of waiting for an answer.
     is_failing: Arc<AtomicBool>,
+    age: FeedAge,
     /// The time of the last check of the table's size.
     condensed: Instant,
 }
@@ -67,6 +69,7 @@ impl Drain {
         deliveries: Deliveries,
         cache: Cache,
         is_failing: Arc<AtomicBool>,
+        age: FeedAge,
     ) -> Self {
         Self {
             database,
@@ -75,6 +78,7 @@ impl Drain {
             others: Vec::new(),
             undelivered_up_to: None,
             is_failing,
+            age,
             condensed: Instant::now(),
         }
     }
@@ -105,7 +109,7 @@ impl Drain {
     /// Looks for rows, once: the work of an idle instance.
     async fn look(&mut self) {
         let is_away = self.cache.health() == CacheHealth::Down;
-        let found = match ends(&self.database).await {
+        let found = match self.ends().await {
             Ok(found) => found,
             Err(error) => return self.note_failure(&error),
         };
@@ -117,7 +121,7 @@ impl Drain {
             return;
         }
         self.note_success();
-        self.release(found.map(|(smallest, _)| smallest));
+        self.release(found.as_ref().map(|ends| ends.smallest));
         if found.is_some() && self.condensed.elapsed() >= CONDENSE {
             self.condensed = Instant::now();
             if let Err(error) = condense(&self.database).await {
@@ -152,8 +156,8 @@ impl Drain {
         if outcome == Outcome::Delivered {
             self.undelivered_up_to = None;
         } else if outcome == Outcome::CacheUnavailable && self.undelivered_up_to.is_none() {
-            match ends(&self.database).await {
-                Ok(Some((_, largest))) => {
+            match self.ends().await {
+                Ok(Some(Ends { largest, .. })) => {
                     let waiting = group.drain(..).map(|waiting| (largest, waiting));
                     self.others.extend(waiting);
                     return;
@@ -172,6 +176,13 @@ impl Drain {
         }
     }
 
+    /// The ends of the table, with a note of the age of the oldest change.
+    async fn ends(&self) -> Result<Option<Ends>, sqlx::Error> {
+        let found = rows::ends(&self.database).await?;
+        self.age.note(found.as_ref().map(|ends| ends.age));
+        Ok(found)
+    }
+
     /// Delivers every change that is visible now.
     async fn pass(&self) -> Outcome {
         if self.cache.health() == CacheHealth::Down {
@@ -187,6 +198,7 @@ impl Drain {
                 Ok(Some(true)) => {}
                 Ok(Some(false)) => {
                     self.note_success();
+                    self.age.note(None);
                     return Outcome::Delivered;
                 }
                 // The cache has logged that it is not available.

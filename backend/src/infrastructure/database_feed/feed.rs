@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::age::FeedAge;
 use super::drain::{CONDENSE, Drain, Outcome, Waiting};
 use super::rows;
 use crate::infrastructure::cache::{Cache, ChangeFeed, Changes, FeedUnavailable};
@@ -34,7 +35,8 @@ pub struct DatabaseFeed(JoinHandle<()>);
 impl DatabaseFeed {
     /// Starts delivering the changes that the modules declare, and attaches the feed to the cache. Changes from before
     /// the start are delivered when this returns, unless the cache or the database takes over a second. The feed
-    /// has two connections to the database of its own, so that it never waits for requests.
+    /// has two connections to the database of its own, so that it never waits for requests. It notes the `age` of the oldest
+    /// change that is left.
     ///
     /// # Errors
     /// `DATABASE_URL` cannot be parsed.
@@ -42,6 +44,7 @@ impl DatabaseFeed {
         settings: &DatabaseSettings,
         cache: &Cache,
         declared: &[Changes],
+        age: &FeedAge,
     ) -> Result<Self, sqlx::Error> {
         let (requests, waiting) = mpsc::channel(MOST_WAITING);
         let is_failing = Arc::new(AtomicBool::new(false));
@@ -50,6 +53,7 @@ impl DatabaseFeed {
             cache.deliveries(declared),
             cache.clone(),
             Arc::clone(&is_failing),
+            age.clone(),
         );
         let task = Self(tokio::spawn(drain.run(waiting)));
         let queue = Queue {
@@ -89,11 +93,12 @@ impl Drop for DatabaseFeed {
 
 /// A pass that takes longer is given up, so that another instance can deliver its rows.
 fn own_database(settings: &DatabaseSettings) -> Result<Database, sqlx::Error> {
-    Database::new(&DatabaseSettings {
+    let settings = DatabaseSettings {
         database_pool_size: 2,
         database_idle_transaction_timeout: settings.database_idle_transaction_timeout.min(3),
         ..settings.clone()
-    })
+    };
+    Database::named("feed", &settings)
 }
 
 /// The queue of the task that makes passes.

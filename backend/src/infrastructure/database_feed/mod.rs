@@ -19,10 +19,12 @@
 //! - An instance that does not reach the cache lets others deliver: it waits until no row up to the largest number that it
 //!   saw is left. Rows that become visible late prolong the wait and never shorten it.
 
+mod age;
 mod drain;
 mod feed;
 mod rows;
 mod triggers;
 
+pub use age::FeedAge;
 pub use feed::DatabaseFeed;
 pub use triggers::{TriggerFaults, check_triggers};

@@ -3,6 +3,7 @@
 //! Come here to change a statement. When they run is decided in `drain`.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::infrastructure::cache::Change;
 use crate::infrastructure::database::{Database, Transaction};
@@ -44,13 +45,27 @@ pub(super) async fn take_heap(transaction: &mut Transaction) -> Result<u64, sqlx
     Ok(done.rows_affected())
 }
 
-/// The smallest and the largest number of a visible row.
-pub(super) async fn ends(database: &Database) -> Result<Option<(i64, i64)>, sqlx::Error> {
-    let ends: (Option<i64>, Option<i64>) =
-        sqlx::query_as("SELECT min(id), max(id) FROM cache_changes")
-            .fetch_one(database)
-            .await?;
-    Ok(ends.0.zip(ends.1))
+/// The ends of the table.
+pub(super) struct Ends {
+    /// The smallest number of a visible row.
+    pub(super) smallest: i64,
+    /// The largest number of a visible row.
+    pub(super) largest: i64,
+    /// The age of the row with the smallest number, by the database's clock.
+    pub(super) age: Duration,
+}
+
+/// The ends of the table; `None` for an empty one.
+pub(super) async fn ends(database: &Database) -> Result<Option<Ends>, sqlx::Error> {
+    const ENDS: &str = "SELECT oldest.id, (SELECT max(id) FROM cache_changes),
+            extract(epoch FROM clock_timestamp() - oldest.changed_at)::float8
+        FROM (SELECT id, changed_at FROM cache_changes ORDER BY id LIMIT 1) AS oldest";
+    let row: Option<(i64, i64, f64)> = sqlx::query_as(ENDS).fetch_optional(database).await?;
+    Ok(row.map(|(smallest, largest, age)| Ends {
+        smallest,
+        largest,
+        age: Duration::try_from_secs_f64(age).unwrap_or_default(),
+    }))
 }
 
 /// Replaces undelivered rows by one that ends everything, once there are more than [`MOST_KEPT`]: nothing is lost, and the

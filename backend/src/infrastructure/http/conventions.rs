@@ -6,6 +6,7 @@
 
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use actix_web::Error;
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
@@ -19,6 +20,7 @@ use super::problem::{ErrorWithoutRequest, is_bare_error, render};
 use super::request_id::{RequestId, X_REQUEST_ID};
 use super::request_timeout::RequestTimeout;
 use super::security_headers::{self, SecurityHeaders};
+use crate::infrastructure::metrics::RequestMetrics;
 
 /// Whether each answer closes its connection.
 static CLOSES_CONNECTIONS: AtomicBool = AtomicBool::new(false);
@@ -38,6 +40,8 @@ pub struct Conventions {
     pub timeout: RequestTimeout,
     /// The headers that protect browsers.
     pub security_headers: SecurityHeaders,
+    /// The metrics of requests, where they are collected.
+    pub metrics: Option<RequestMetrics>,
 }
 
 /// A middleware that gives the request its id (`X-Request-Id`), routes `/widgets/` like `/widgets`, answers
@@ -52,17 +56,30 @@ pub async fn apply_conventions<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
+    let measured = conventions.metrics.as_ref();
+    let measured = measured.map(|metrics| (metrics, Instant::now()));
     let request_id = RequestId::assign(&mut request);
     if request.path().ends_with('/') {
         trim_trailing_slashes(&mut request);
     }
+    // For a handler that gives no answer. A known method is copied without an allocation.
+    let method = request.method().clone();
     let mut response = match conventions.timeout.limit(&request_id, request, next).await {
         Ok(response) if is_bare_error(&response) => {
             render(response, &request_id).map_into_right_body()
         }
         Ok(response) => response.map_into_left_body(),
-        Err(error) => return Err(ErrorWithoutRequest { request_id, error }.into()),
+        Err(error) => {
+            if let Some((metrics, began)) = measured {
+                let status = error.as_response_error().status_code();
+                metrics.record_without_answer(&method, status, began);
+            }
+            return Err(ErrorWithoutRequest { request_id, error }.into());
+        }
     };
+    if let Some((metrics, began)) = measured {
+        metrics.record(response.request(), response.status(), began);
+    }
     if CLOSES_CONNECTIONS.load(Ordering::Relaxed) {
         let head = response.response_mut().head_mut();
         head.set_connection_type(ConnectionType::Close);

@@ -18,6 +18,7 @@ use crate::infrastructure::cache::{
     CachePolicy, DeclaredRoute, Invalidation, RequiredCaller, RoutePolicy,
 };
 use crate::infrastructure::http;
+use crate::infrastructure::metrics::RouteMetrics;
 
 /// No route has been declared yet.
 #[derive(Debug)]
@@ -196,10 +197,11 @@ impl<Last> Resource<Last> {
         self.routes.iter().map(operation).collect()
     }
 
-    /// The actix resource.
-    pub(super) fn build(self) -> actix_web::Resource {
+    /// The actix resource. It carries the metrics of its route.
+    pub(super) fn build(self, prefix: &str) -> actix_web::Resource {
         let allowed = allowed_methods(&self.routes);
-        let mut resource = web::resource(self.path);
+        let metrics = RouteMetrics::of(format!("{prefix}{}", self.path));
+        let mut resource = web::resource(self.path).app_data(metrics);
         for route in self.routes {
             resource = resource.route(route.wrapped());
         }

@@ -56,8 +56,9 @@ impl Resources {
         }
         self.paths.push(path);
         self.operations.extend(resource.operations(self.prefix));
+        let prefix = self.prefix;
         self.mounts.push(Box::new(move |config| {
-            config.service(resource.build());
+            config.service(resource.build(prefix));
         }));
         self
     }

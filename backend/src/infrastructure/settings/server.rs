@@ -73,7 +73,13 @@ pub(super) const SECTION: Section = Section {
             name: "MANAGEMENT_PORT",
             kind: Kind::number("a port", 0, 65_535),
             default: "",
-            meaning: "Port of `SERVER_HOST` for operators: health, `/docs` and `/openapi.json`, which `SERVER_PORT` then does not serve; 0 takes any free one. Without it they are served on `SERVER_PORT` in development, and nowhere in production",
+            meaning: "Port of `SERVER_HOST` for operators: health, `/metrics`, `/docs` and `/openapi.json`, which `SERVER_PORT` then does not serve; 0 takes any free one. Without it they are served on `SERVER_PORT` in development, and nowhere in production",
+        },
+        Variable {
+            name: "METRICS_ENABLED",
+            kind: Kind::Flag,
+            default: "true",
+            meaning: "Collects metrics and serves them as `/metrics`, if a port serves the routes for operators; `false` saves a hit about 2 % of its time",
         },
     ],
 };
@@ -111,6 +117,17 @@ pub struct ServerSettings {
     /// `MANAGEMENT_PORT`: the port of the routes for operators, 0 for any free one; without it, they have none of their own.
     #[garde(skip)]
     pub management_port: Option<u16>,
+    /// `METRICS_ENABLED`: whether metrics are collected where a port serves them.
+    #[garde(skip)]
+    pub metrics_enabled: bool,
+}
+
+impl ServerSettings {
+    /// Whether a port serves the routes for operators.
+    #[must_use]
+    pub fn serves_operators(&self) -> bool {
+        self.environment == Environment::Development || self.management_port.is_some()
+    }
 }
 
 impl Default for ServerSettings {
@@ -125,6 +142,7 @@ impl Default for ServerSettings {
             server_max_connections: 25_600,
             server_shutdown_delay: 0,
             management_port: None,
+            metrics_enabled: true,
         }
     }
 }

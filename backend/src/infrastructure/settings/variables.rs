@@ -68,6 +68,7 @@ pub fn has_our_prefix(name: &str) -> bool {
         "DATABASE_",
         "SERVER_",
         "MANAGEMENT_",
+        "METRICS_",
         "LOG_",
         "LOGIN_",
         "RATE_",

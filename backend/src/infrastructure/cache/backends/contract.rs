@@ -33,6 +33,17 @@ pub enum Version {
     Anything,
 }
 
+/// What a backend keeps in this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InProcess {
+    /// `memory` for entries that are nowhere else, `near` for copies of a server's.
+    pub store: &'static str,
+    /// The number of values, claims and expired ones included.
+    pub entries: usize,
+    /// The memory that they take.
+    pub bytes: usize,
+}
+
 /// A counter after [`CacheBackend::increment`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Count {
@@ -126,6 +137,11 @@ pub trait CacheBackend: Send + Sync + 'static {
     /// The reason that the backend is available but does not work completely, in a few words for the health check: for
     /// example a near cache that the server refuses. `None` where it works completely.
     fn shortfall(&self) -> Option<String> {
+        None
+    }
+
+    /// What the backend keeps in this process; `None` where it keeps nothing.
+    fn in_process(&self) -> Option<InProcess> {
         None
     }
 

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::bounded_store::Store;
-use super::contract::{BackendError, CacheBackend, Count, Found, Version};
+use super::contract::{BackendError, CacheBackend, Count, Found, InProcess, Version};
 use super::glob;
 
 /// Entries in this process's memory. When it is full, entries that are not read are evicted.
@@ -111,6 +111,10 @@ impl CacheBackend for MemoryBackend {
 
     fn max_key_bytes(&self) -> usize {
         1024
+    }
+
+    fn in_process(&self) -> Option<InProcess> {
+        Some(self.entries.in_process("memory"))
     }
 
     fn at_hand(&self, key: &str) -> Option<Found> {

@@ -15,7 +15,9 @@ mod nodes;
 mod redis;
 mod second_attempt;
 
-pub use contract::{BackendError, CacheBackend, Count, Found, GetOrCreateResult, Version};
+pub use contract::{
+    BackendError, CacheBackend, Count, Found, GetOrCreateResult, InProcess, Version,
+};
 pub use memcached::MemcachedBackend;
 pub use memory::MemoryBackend;
 pub(super) use nodes::Distribution;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::guarded_backend::GuardedBackend;
 use super::health::{Availability, Unavailable};
 use crate::infrastructure::cache::backends::Count;
+use crate::infrastructure::cache::measurements::Operation;
 
 impl GuardedBackend {
     /// Adds one to the counter under a full key. While the server is unavailable, this is an error at once.
@@ -18,7 +19,7 @@ impl GuardedBackend {
     ) -> Result<Count, Unavailable> {
         self.check_is_reached()?;
         let counted = self.unguarded.increment(key, expiration);
-        self.observe(counted).await
+        self.observe(Operation::Count, counted).await
     }
 
     /// Subtracts one from the counter under a full key, but not below 0. While the server is unavailable, this is an
@@ -28,7 +29,8 @@ impl GuardedBackend {
         key: &str,
     ) -> Result<(), Unavailable> {
         self.check_is_reached()?;
-        self.observe(self.unguarded.decrement(key)).await
+        let taken = self.unguarded.decrement(key);
+        self.observe(Operation::Count, taken).await
     }
 
     fn check_is_reached(&self) -> Result<(), Unavailable> {

@@ -13,6 +13,7 @@ use super::guarded_backend::GuardedBackend;
 use super::health::Unavailable;
 use super::pending_deletions::PendingDeletions;
 use crate::infrastructure::cache::backends::BackendError;
+use crate::infrastructure::cache::measurements::Operation;
 
 /// The longest time that a deletion may keep a writer waiting before it goes on in the background (C17).
 pub(in crate::infrastructure::cache) const LONGEST_DELETION: Duration = Duration::from_secs(5);
@@ -61,7 +62,9 @@ pub(in crate::infrastructure::cache) async fn invalidate_pattern(
     let task = Arc::clone(backend);
     let shown = pattern.clone();
     let deletion = backend.tasks.spawn(async move {
+        let began = Instant::now();
         let result = task.unguarded.delete_pattern(&pattern).await;
+        task.times.record(Operation::DeletePattern, began, &result);
         if let Err(
             BackendError::Unavailable(_)
             | BackendError::CannotStore(_)
@@ -134,5 +137,5 @@ async fn delete_batch(backend: &GuardedBackend, keys: &[String]) -> Result<(), U
             }
         }
     };
-    backend.observe(both).await
+    backend.observe(Operation::Delete, both).await
 }

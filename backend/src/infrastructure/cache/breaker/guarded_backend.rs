@@ -58,12 +58,10 @@
 //! them: they see its writes when it has recovered. The lease is measured with the monotonic clock,
 //! which stands still while the whole machine sleeps.
 
-use std::future::Future;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use super::health::{Availability, Health, Unavailable};
@@ -75,10 +73,11 @@ use super::server_list::ServerList;
 use super::shortfall::Shortfall;
 use super::trust::Trust;
 use crate::infrastructure::cache::backends::{
-    BackendError, CacheBackend, Distribution, Found, GetOrCreateResult, Version,
+    CacheBackend, Distribution, Found, GetOrCreateResult, Version,
 };
 use crate::infrastructure::cache::change_feed::ChangeFeed;
 use crate::infrastructure::cache::keys::Key;
+use crate::infrastructure::cache::measurements::{Operation, OperationTimes};
 use crate::infrastructure::cache::stored::Member;
 
 /// A backend behind deadlines, a breaker and recovery.
@@ -91,15 +90,16 @@ pub struct GuardedBackend {
     pub(in crate::infrastructure::cache) namespace: String,
     pub(super) intervals: Intervals,
     pub(super) tasks: TaskTracker,
+    pub(super) times: OperationTimes,
     pub(super) health: Health,
     trust: Trust,
     /// The id of this instance in the record.
     id: u64,
     /// The last seen state of the namespace's record.
     pub(super) record: KnownRecord,
-    out_of_step: OutOfStep,
+    pub(super) out_of_step: OutOfStep,
     pub(super) pending: KeptDeletions,
-    shortfall: Shortfall,
+    pub(super) shortfall: Shortfall,
     /// The list that the server stands in, and its place there.
     pub(super) list: Arc<ServerList>,
     pub(super) place: usize,
@@ -116,6 +116,7 @@ impl GuardedBackend {
     ) -> Self {
         Self {
             health: Health::new(registered_name.clone()),
+            times: OperationTimes::new(&registered_name),
             registered_name,
             unguarded,
             deadline,
@@ -250,6 +251,7 @@ impl GuardedBackend {
         expiration: Duration,
     ) -> Result<Option<Version>, Unavailable> {
         self.observe(
+            Operation::CompareAndSet,
             self.unguarded
                 .compare_and_set(key, expected, value, expiration),
         )
@@ -263,8 +265,8 @@ impl GuardedBackend {
         value: Bytes,
         expiration: Duration,
     ) -> Result<GetOrCreateResult, Unavailable> {
-        self.observe(self.unguarded.get_or_create(key, value, expiration))
-            .await
+        let created = self.unguarded.get_or_create(key, value, expiration);
+        self.observe(Operation::GetOrCreate, created).await
     }
 
     /// Stores the value, whether or not the key holds one.
@@ -274,36 +276,15 @@ impl GuardedBackend {
         value: Bytes,
         expiration: Duration,
     ) -> Result<(), Unavailable> {
-        self.observe(self.unguarded.set(key, value, expiration))
-            .await
+        let set = self.unguarded.set(key, value, expiration);
+        self.observe(Operation::Set, set).await
     }
 
     /// Gives up a claim that will not be filled. A claim that could not be deleted ends by expiry.
     pub(in crate::infrastructure::cache) async fn release(&self, key: String) {
-        let _ = self.observe(self.unguarded.delete(&[key])).await;
-    }
-
-    /// Runs one operation under the deadline, and reports its result to the breaker.
-    pub(super) async fn observe<T>(
-        &self,
-        operation: impl Future<Output = Result<T, BackendError>>,
-    ) -> Result<T, Unavailable> {
-        let late = |_| Err(BackendError::no_answer_within(self.deadline));
-        let result = timeout(self.deadline, operation).await;
-        self.note(result.unwrap_or_else(late))
-    }
-
-    /// Waits for a look-up, with a deadline. Redis sets the deadline itself, in `batched_get`, where one timer serves all
-    /// look-ups of a batch; see [`CacheBackend::limits_look_ups`].
-    async fn observe_look_up<T>(
-        &self,
-        look_up: impl Future<Output = Result<T, BackendError>>,
-    ) -> Result<T, Unavailable> {
-        if self.unguarded.limits_look_ups() {
-            self.note(look_up.await)
-        } else {
-            self.observe(look_up).await
-        }
+        let keys = [key];
+        let deleted = self.unguarded.delete(&keys);
+        let _ = self.observe(Operation::Delete, deleted).await;
     }
 
     /// The reason that an available backend stores nothing at the moment, for the health check.
@@ -314,28 +295,6 @@ impl GuardedBackend {
         self.shortfall
             .current()
             .or_else(|| self.unguarded.shortfall())
-    }
-
-    /// Reports the result of an operation to the breaker.
-    pub(super) fn note<T>(&self, result: Result<T, BackendError>) -> Result<T, Unavailable> {
-        match result {
-            Ok(value) => {
-                self.health.succeeded();
-                Ok(value)
-            }
-            // The server is available: it refused this one value.
-            Err(
-                error @ (BackendError::NotStored(_) | BackendError::PatternMatchingNotSupported(_)),
-            ) => Err(Unavailable(error.to_string())),
-            Err(BackendError::CannotStore(reason)) => {
-                self.shortfall.note(&self.registered_name, &reason);
-                Err(Unavailable(reason))
-            }
-            Err(BackendError::Unavailable(error)) => {
-                self.health.failed(&error);
-                Err(Unavailable(error))
-            }
-        }
     }
 }
 

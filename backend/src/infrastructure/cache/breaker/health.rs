@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use crate::infrastructure::cache::log_limits::RateLimit;
+use crate::infrastructure::cache::measurements::Transitions;
 
 /// The number of consecutive failures that open the breaker.
 pub const FAILURES_UNTIL_UNAVAILABLE: u32 = 3;
@@ -37,6 +38,11 @@ pub(in crate::infrastructure::cache) enum Availability {
     Ready = 3,
 }
 
+impl Availability {
+    /// The names of the states, by their numbers.
+    pub(super) const NAMES: [&'static str; 4] = ["unavailable", "recovering", "doubtful", "ready"];
+}
+
 /// The state of one backend, its counted failures and the limit of its warnings.
 pub(super) struct Health {
     /// The name of the backend in the log.
@@ -55,12 +61,14 @@ pub(super) struct Health {
     /// Notified when the state changes.
     wake: Notify,
     warning: RateLimit,
+    transitions: Transitions<4>,
 }
 
 impl Health {
     /// The state of a backend that has not been reached yet.
     pub(super) fn new(name: String) -> Self {
         Self {
+            transitions: Transitions::new(&name, Availability::NAMES),
             name,
             availability: AtomicU8::new(Availability::Unavailable as u8),
             failures: AtomicU32::new(0),
@@ -98,9 +106,10 @@ impl Health {
                 self.lacks_deletions.store(true, Ordering::Release);
             }
             self.failures.store(0, Ordering::Relaxed);
+            self.transitions.count(availability as usize);
             tracing::debug!(
                 backend = self.name,
-                ?availability,
+                state = Availability::NAMES[availability as usize],
                 "cache backend changed state"
             );
             self.wake.notify_one();
@@ -145,6 +154,7 @@ impl Health {
             .is_ok();
         if moved {
             self.failures.store(0, Ordering::Relaxed);
+            self.transitions.count(to as usize);
             self.wake.notify_one();
         }
         moved

@@ -3,7 +3,8 @@
 //!
 //! Come here to see the behaviour in an outage:
 //!
-//! - `guarded_backend`: the states, and the deadline of every operation. `health` counts failures and opens the breaker.
+//! - `guarded_backend`: the states and the operations. `observe` puts each under its deadline; `health` counts failures and
+//!   opens the breaker.
 //! - `deletions`: invalidation while the server may fail. `pending_deletions` keeps what could not be delivered, and
 //!   `distrust` replaces what is too much to keep.
 //! - `supervisor`: probes in the background; `recovery` and `roll_call`: the way back to trust.
@@ -23,6 +24,7 @@ mod intervals;
 mod known_record;
 mod namespace_generation;
 mod next_record;
+mod observe;
 mod out_of_step;
 mod pending_deletions;
 mod recovery;

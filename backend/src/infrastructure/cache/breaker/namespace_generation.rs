@@ -13,6 +13,7 @@ use super::health::Unavailable;
 use super::next_record::{Intent, VisitError, next};
 use crate::infrastructure::cache::backends::{BackendError, Found, Version};
 use crate::infrastructure::cache::keys::Key;
+use crate::infrastructure::cache::measurements::Operation;
 use crate::infrastructure::cache::stored::{NamespaceRecord, OfAnotherKey};
 
 /// The key of the namespace's record.
@@ -90,7 +91,8 @@ async fn visit_once(
     let key = backend.key(RECORD_KEY);
     let found = backend.get_from_server(key.full()).await?;
     // Asked after the record was read: so the record cannot be that of a server before this one.
-    let server = backend.observe(backend.unguarded.server_identity()).await?;
+    let identity = backend.unguarded.server_identity();
+    let server = backend.observe(Operation::Probe, identity).await?;
     let recorded = parse(backend, &key, found.as_ref())?;
     if recorded.is_none() && intent == Intent::Leave {
         return Ok(NamespaceRecord::default());

@@ -25,6 +25,11 @@ impl Default for OutOfStep {
 }
 
 impl OutOfStep {
+    /// The number of such values since the start.
+    pub(super) fn count(&self) -> u64 {
+        self.values.load(Ordering::Relaxed)
+    }
+
     /// Counts a value, and logs an error at most once a second.
     pub(super) fn note(&self, backend: &str, key: &str) {
         let count = self.values.fetch_add(1, Ordering::Relaxed) + 1;

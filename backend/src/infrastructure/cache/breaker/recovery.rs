@@ -15,6 +15,7 @@ use super::next_record::{Intent, VisitError};
 use super::pending_deletions::PendingDeletions;
 use super::roll_call::RollCall;
 use crate::infrastructure::cache::backends::BackendError;
+use crate::infrastructure::cache::measurements::Operation;
 
 /// The number of deletions that are delivered under one deadline.
 const DELIVERY_BATCH: usize = 500;
@@ -57,7 +58,8 @@ pub(super) async fn recover(backend: &Arc<GuardedBackend>) -> Result<RollCall, U
     let call = RollCall::begun(&record).lasting_at_least(backend.intervals.settle);
     let keys: Vec<String> = taken.deletions.keys.iter().cloned().collect();
     for batch in keys.chunks(DELIVERY_BATCH) {
-        backend.observe(backend.unguarded.delete(batch)).await?;
+        let deleted = backend.unguarded.delete(batch);
+        backend.observe(Operation::Delete, deleted).await?;
     }
     if taken.deliver().clear {
         // The removal runs in the background. It takes long on a large server, and the new generation has already ended
@@ -77,7 +79,8 @@ pub(super) async fn recover(backend: &Arc<GuardedBackend>) -> Result<RollCall, U
 
 /// Asks the server for a sign of life.
 async fn is_reachable(backend: &GuardedBackend, until: Instant) -> Result<(), Unavailable> {
-    let asked = backend.observe(backend.unguarded.server_identity());
+    let identity = backend.unguarded.server_identity();
+    let asked = backend.observe(Operation::Probe, identity);
     match timeout_at(until.into(), asked).await {
         Ok(answered) => answered.map(drop),
         Err(_) => backend.note(Err(BackendError::no_answer_within(

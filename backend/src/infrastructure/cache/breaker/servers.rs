@@ -129,6 +129,11 @@ impl Servers {
         Places { of_key, elsewhere }
     }
 
+    /// All servers.
+    pub(in crate::infrastructure::cache) fn all(&self) -> &[Arc<GuardedBackend>] {
+        &self.guarded
+    }
+
     /// A key of the namespace, in the server's form.
     pub(in crate::infrastructure::cache) fn key(&self, name: &str) -> Key {
         // All have the same namespace and are of one kind.

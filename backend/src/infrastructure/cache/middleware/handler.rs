@@ -38,6 +38,22 @@ impl CacheOutcome {
         self.outcome
     }
 
+    /// The outcome of a read: `hit`, `miss` or `bypass`.
+    #[must_use]
+    pub fn outcome(&self) -> Option<&'static str> {
+        self.outcome
+            .label_index()
+            .map(|index| Outcome::LABELS[index].0)
+    }
+
+    /// The kind of the outcome of a read, such as `fresh`, `collapsed` or `unavailable`.
+    #[must_use]
+    pub fn detail(&self) -> Option<&'static str> {
+        self.outcome
+            .label_index()
+            .map(|index| Outcome::LABELS[index].1)
+    }
+
     /// The effect of a successful write, as in `invalidated=2; keys="widget:42 widget_count:global"`:
     /// the number of keys, groups and patterns, and the names of the first 20.
     #[must_use]
@@ -84,6 +100,9 @@ pub(super) fn finish(
     outcome: Outcome,
     key: Option<&Key>,
 ) -> ServiceResponse<BoxBody> {
+    policy
+        .look_ups
+        .count(outcome, || response.request().match_pattern());
     set_cache_control(policy, &mut response, outcome);
     if shared.status_header {
         let shown = key.filter(|_| shared.expose_keys).map(Key::name);

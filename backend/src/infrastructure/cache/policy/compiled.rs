@@ -15,6 +15,7 @@ use crate::infrastructure::cache::cache_status::Bypass;
 use crate::infrastructure::cache::keys::{
     CALLER, QUERY_HASH, QueryError, QueryFields, Template, is_id,
 };
+use crate::infrastructure::cache::measurements::LookUps;
 
 /// A policy with its templates parsed.
 #[derive(Debug)]
@@ -38,6 +39,8 @@ pub(in crate::infrastructure::cache) struct CompiledPolicy {
     pub(super) ids: Vec<&'static str>,
     pub(super) needs_query_hash: bool,
     pub(super) places_caller: bool,
+    /// The look-ups of the route. Each worker has an own count.
+    pub(in crate::infrastructure::cache) look_ups: LookUps,
     /// Whether the newest look-up found no value. Each worker thread has compiled policies of its own.
     pub(in crate::infrastructure::cache) found_nothing: AtomicBool,
 }
@@ -96,6 +99,7 @@ impl CompiledPolicy {
             binds: [policy.binds, invalidation.binds].concat(),
             also: invalidation.also.iter().map(Self::new).collect(),
             policy,
+            look_ups: LookUps::default(),
             found_nothing: AtomicBool::new(false),
         }
     }

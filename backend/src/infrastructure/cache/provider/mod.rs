@@ -6,6 +6,7 @@ mod cache;
 mod changes;
 mod computation;
 mod error;
+mod gauges;
 mod invalidate;
 #[expect(
     clippy::module_inception,

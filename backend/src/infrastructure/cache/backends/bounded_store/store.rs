@@ -35,6 +35,7 @@ use std::time::{Duration, Instant};
 use rapidhash::v3::RapidSecrets;
 
 use super::shard::{Entry, Kept, Shard, content_bytes, hash_of};
+use crate::infrastructure::cache::backends::contract::InProcess;
 
 /// The most shards, each with a lock. With 16, threads seldom wait for each other.
 const MAX_SHARDS: usize = 16;
@@ -167,6 +168,20 @@ impl Store {
             let empty = Shard::new(self.secrets);
             // The memory is freed after the lock is released.
             drop(self.change(index, |shard| std::mem::replace(shard, empty)));
+        }
+    }
+
+    /// The number of values and their memory, under the store's name.
+    pub(in crate::infrastructure::cache::backends) fn in_process(
+        &self,
+        store: &'static str,
+    ) -> InProcess {
+        InProcess {
+            store,
+            entries: (0..self.shards.len())
+                .map(|index| self.look(index, Shard::len))
+                .sum(),
+            bytes: self.bytes.load(Ordering::Relaxed),
         }
     }
 

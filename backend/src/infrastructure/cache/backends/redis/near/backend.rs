@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use super::tracking;
 use super::values::Near;
 use crate::infrastructure::cache::backends::contract::{
-    BackendError, CacheBackend, Count, Found, GetOrCreateResult, Version,
+    BackendError, CacheBackend, Count, Found, GetOrCreateResult, InProcess, Version,
 };
 use crate::infrastructure::cache::backends::redis::backend::RedisBackend;
 use crate::infrastructure::cache::options::CacheOptions;
@@ -101,6 +101,10 @@ impl CacheBackend for NearBackend {
 
     fn shortfall(&self) -> Option<String> {
         self.near.refusal()
+    }
+
+    fn in_process(&self) -> Option<InProcess> {
+        Some(self.near.in_process())
     }
 
     fn at_hand(&self, key: &str) -> Option<Found> {

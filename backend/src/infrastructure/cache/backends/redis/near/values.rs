@@ -25,7 +25,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::infrastructure::cache::backends::bounded_store::Store;
-use crate::infrastructure::cache::backends::contract::{Found, Version};
+use crate::infrastructure::cache::backends::contract::{Found, InProcess, Version};
 use crate::infrastructure::cache::backends::head::{HEAD_BYTES, MAGIC};
 
 /// The number of counters of changes. Keys share them by hash, which at worst refuses to keep a value
@@ -120,6 +120,11 @@ impl Near {
     pub(super) fn changed(&self, key: &str) {
         self.stripe(key).fetch_add(1, Ordering::SeqCst);
         self.values.remove(key);
+    }
+
+    /// The number of values and their memory.
+    pub(super) fn in_process(&self) -> InProcess {
+        self.values.in_process("near")
     }
 
     /// The kept value of a key.
