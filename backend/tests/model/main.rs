@@ -49,6 +49,18 @@
 //! instance that never saw the outage may serve a value that another instance could not delete, until that
 //! instance is back: the contract allows it (C35).
 //!
+//! # Different lists of servers (`lists`, `lists_state`)
+//!
+//! Two instances, each with a list of its own, and one key that they look for on different servers. Steps:
+//!
+//! | step | in the code |
+//! |---|---|
+//! | `Join`, `Visit`, `VisitOwn` | `visit_once` with `examine` and `next`: the first one of a process, and later ones |
+//! | `Start` | the end of the wait in `Servers::start` |
+//! | `Agree`, `Deliver` | `is_agreed` in `follow`; `recover` |
+//! | `LeasesEnd`, `Leave`, `Kill`, `Remove` | as `LeaseEnds`, `Leave`, `Kill` and `RemoveInstance` above |
+//! | `Claim`, `Read`, `Fill`, `Commit`, `Delete` | as above |
+//!
 //! # Not modelled
 //!
 //! - a writer whose process ends between its commit and its deletion, and a handler that takes longer than a
@@ -66,6 +78,9 @@ mod feed_steps;
 mod filler;
 mod ids;
 mod instance;
+mod lists;
+mod lists_properties;
+mod lists_state;
 mod lookup;
 mod lookup_properties;
 mod outage;
@@ -83,7 +98,6 @@ use std::hash::Hash;
 
 use stateright::{Checker, HasDiscoveries, Model};
 
-/// Whether the larger models run too.
 /// Whether the larger models run too.
 fn soaks() -> bool {
     env::var_os("SOAK").is_some()

@@ -1,6 +1,7 @@
 //! The effects of an outage of the server (C26–C28, C35, C58) on one process. Whole outages, with real
 //! processes, are in `resilience`.
 
+mod different_lists;
 mod distrust;
 mod lost_deletions;
 mod one_cut_off;

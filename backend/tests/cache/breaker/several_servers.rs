@@ -1,7 +1,5 @@
-//! Several Memcached servers (C61): one of them freezes, ends or returns with old entries, and lists that differ
-//! between instances. The same under load, with real processes, is in `resilience`.
-
-use std::time::{Duration, Instant};
+//! Several Memcached servers (C61): one of them freezes, ends or returns with old entries. The same under load, with real
+//! processes, is in `resilience`.
 
 use actix_web::web;
 use backend::infrastructure::cache::CachePolicy;
@@ -11,19 +9,19 @@ use crate::harness::{Harness, Runs, TestApp, both, get, no_content, numbered, po
 use crate::support::eventually;
 use crate::support::server::{Kind, Server};
 
-const ITEM: CachePolicy = CachePolicy::new("item").resource_id_name("id").shared();
+pub const ITEM: CachePolicy = CachePolicy::new("item").resource_id_name("id").shared();
 const PAGE: CachePolicy = CachePolicy::new("page_{id}")
     .resource_id("all")
     .group("pages")
     .shared();
-const KEYS: usize = 60;
+pub const KEYS: usize = 60;
 
-fn start_servers(count: usize) -> Vec<Server> {
+pub fn start_servers(count: usize) -> Vec<Server> {
     (0..count).map(|_| Server::start(Kind::Memcached)).collect()
 }
 
 /// Settings for these servers, in this order.
-fn on<'a>(servers: impl IntoIterator<Item = &'a Server>, namespace: &str) -> CacheSettings {
+pub fn on<'a>(servers: impl IntoIterator<Item = &'a Server>, namespace: &str) -> CacheSettings {
     let names = servers
         .into_iter()
         .map(|server| format!("127.0.0.1:{}", server.port));
@@ -35,11 +33,11 @@ fn on<'a>(servers: impl IntoIterator<Item = &'a Server>, namespace: &str) -> Cac
     }
 }
 
-fn namespace() -> String {
+pub fn namespace() -> String {
     settings(CacheBackendKind::Memcached).cache_namespace
 }
 
-async fn item_app(harness: &Harness) -> impl TestApp + 'static + use<> {
+pub async fn item_app(harness: &Harness) -> impl TestApp + 'static + use<> {
     harness.app(both("/{id}", ITEM, &Runs::default())).await
 }
 
@@ -54,7 +52,7 @@ async fn hits(app: &impl TestApp) -> Vec<usize> {
     hits
 }
 
-async fn all_are_hits(app: &impl TestApp, what: &str) {
+pub async fn all_are_hits(app: &impl TestApp, what: &str) {
     eventually(what, async || hits(app).await.len() == KEYS).await;
 }
 
@@ -156,7 +154,7 @@ async fn c61_a_server_that_returns_with_old_entries_serves_none_of_them() {
 }
 
 /// A read through either of two applications.
-trait Reads {
+pub trait Reads {
     fn read(&self, number: usize) -> std::pin::Pin<Box<dyn Future<Output = String> + '_>>;
 }
 
@@ -218,109 +216,4 @@ async fn c61_the_order_of_the_list_does_not_matter() {
         post(&other, &format!("/{number}")).await;
     }
     assert_eq!(hits(&app).await, [] as [usize; 0]);
-}
-
-/// What two instances with different lists do: the later one writes, and neither is stale.
-async fn differing_lists(first: &[&Server], second: &[&Server]) {
-    let namespace = namespace();
-    let old = Harness::with_settings(on(first.iter().copied(), &namespace)).await;
-    let runs = Runs::default();
-    let routes = || both("/{id}", ITEM, &runs);
-    let old_app = old.app(routes()).await;
-    all_are_hits(&old_app, "everything is cached").await;
-
-    let new = Harness::with_settings(on(second.iter().copied(), &namespace)).await;
-    let new_app = new.app(routes()).await;
-    for (writer, reader) in [
-        (&new_app as &dyn Writes, &old_app as &dyn Reads),
-        (&old_app, &new_app),
-    ] {
-        for number in 0..KEYS {
-            let before = reader.read(number).await;
-            writer.write(number).await;
-            assert_ne!(reader.read(number).await, before, "{number}");
-        }
-    }
-    let shortfall = new.cache.shortfall().unwrap_or_default();
-    assert!(shortfall.contains("another list"), "{shortfall}");
-    let mut before = Vec::new();
-    for number in 0..KEYS {
-        before.push(old_app.read(number).await);
-    }
-
-    old.cache
-        .leave(Instant::now() + Duration::from_secs(5))
-        .await;
-    all_are_hits(
-        &new_app,
-        "the new list is trusted when the old one has left",
-    )
-    .await;
-    for number in 0..KEYS {
-        new_app.write(number).await;
-    }
-    new.cache
-        .leave(Instant::now() + Duration::from_secs(5))
-        .await;
-
-    // Back to the old list, whose servers still have its entries.
-    let again = Harness::with_settings(on(first.iter().copied(), &namespace)).await;
-    let again_app = again.app(routes()).await;
-    for (number, old) in before.iter().enumerate() {
-        assert_ne!(again_app.read(number).await, *old, "{number}");
-    }
-    all_are_hits(&again_app, "the old list is trusted again").await;
-}
-
-/// A write through either of two applications.
-trait Writes {
-    fn write(&self, number: usize) -> std::pin::Pin<Box<dyn Future<Output = ()> + '_>>;
-}
-
-impl<T: TestApp> Writes for T {
-    fn write(&self, number: usize) -> std::pin::Pin<Box<dyn Future<Output = ()> + '_>> {
-        Box::pin(async move {
-            assert_eq!(post(self, &format!("/{number}")).await.status, 204);
-        })
-    }
-}
-
-#[actix_web::test]
-async fn c61_an_added_server_makes_no_instance_stale() {
-    let servers = start_servers(3);
-    let all: Vec<_> = servers.iter().collect();
-    differing_lists(&all[..2], &all).await;
-}
-
-#[actix_web::test]
-async fn c61_a_removed_server_makes_no_instance_stale() {
-    let servers = start_servers(3);
-    let all: Vec<_> = servers.iter().collect();
-    differing_lists(&all, &all[..2]).await;
-}
-
-#[actix_web::test]
-async fn c61_a_replaced_server_makes_no_instance_stale() {
-    let servers = start_servers(3);
-    let all: Vec<_> = servers.iter().collect();
-    differing_lists(&all[..2], &all[1..]).await;
-}
-
-#[actix_web::test]
-async fn c61_a_second_server_makes_no_instance_stale() {
-    let servers = start_servers(2);
-    let all: Vec<_> = servers.iter().collect();
-    differing_lists(&all[..1], &all).await;
-}
-
-#[actix_web::test]
-async fn c61_an_instance_of_another_list_that_was_killed_is_waited_for_no_longer_than_its_grace() {
-    let servers = start_servers(3);
-    let namespace = namespace();
-    let old = Harness::with_settings(on(&servers, &namespace)).await;
-    // It ends without leaving.
-    drop(old);
-    let new = Harness::with_settings(on(&servers[..2], &namespace)).await;
-    let app = item_app(&new).await;
-    all_are_hits(&app, "the new list is trusted").await;
 }

@@ -86,13 +86,16 @@ pub(super) fn next(
     };
     server.clone_into(&mut record.server);
     // The last instance of another list has left.
-    let takes_over = record.list != own.list && !record.has_member_of_other_list(own.list);
-    if takes_over && intent != Intent::Leave {
-        record.list = own.list;
+    let takes_over = record.list != own.list
+        && !record.has_member_of_other_list(own.list)
+        && intent != Intent::Leave;
+    if begins || takes_over {
         record.generation = rand::random();
     }
-    if begins {
-        record.generation = rand::random();
+    // While instances of both lists are there, the record names the list that has begun a generation last: an instance
+    // of the other one that was frozen all the time reads it afterwards.
+    if takes_over || intent == Intent::NewGeneration {
+        record.list = own.list;
     }
     if let Intent::RemoveInstances(ids) = intent {
         for id in ids {
@@ -237,6 +240,11 @@ mod tests {
         };
         let shared = visit(&recorded(), Intent::Confirm);
         assert_eq!((shared.generation, shared.list), (7, 0));
+        let begun = visit(&recorded(), Intent::NewGeneration);
+        assert_eq!(
+            begun.list, 9,
+            "a frozen instance of the other list reads it"
+        );
         let removed = visit(&shared, Intent::RemoveInstances(&[2]));
         let alone = visit(&removed, Intent::Confirm);
         assert_ne!(alone.generation, removed.generation);

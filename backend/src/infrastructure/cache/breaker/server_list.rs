@@ -18,7 +18,9 @@
 //!
 //! 1. J has written its list into M's record one grace before its first write. A lease of I, on any server, begins
 //!    when I had asked every server ([`ServerList::lease`]), and is no longer than the grace. So before that write I has
-//!    read J's list in M's record, or its lease on N has ended. That holds for a process that was frozen too.
+//!    read J's list in M's record, or its lease on N has ended. In the second case I was frozen, and reads M's record before the
+//!    next lease begins. It names J's list even if J has left meanwhile: J has begun a generation there. If an instance
+//!    of I's list has begun a later one, that instance had met J and ended N's generation too.
 //! 2. From then on I holds a pending deletion of everything on N. By C35 and C58 no instance trusts an entry of
 //!    N from before, whether I delivers it, dies or cannot reach N: the generation ends.
 //! 3. I trusts N again when no record has named another list for one grace. Entries stored after that were
