@@ -290,3 +290,38 @@ async fn c61_nothing_is_stale_while_a_rolling_deployment_adds_and_removes_a_serv
         wrong.len()
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c61_a_write_of_an_instance_of_another_list_that_was_frozen_is_seen_by_all() {
+    let servers = start_servers();
+    let ports = [0, 1, 2].map(|place| servers[place].port);
+    let deployment = Deployment::prepare(&list(&ports[..2])).await;
+    deployment.replace_oldest(&list(&ports)).await;
+    let (of_two, of_three) = {
+        let instances = deployment.instances.lock().unwrap();
+        (Arc::clone(&instances[0]), Arc::clone(&instances[1]))
+    };
+    of_three.signal("STOP");
+    eventually("the other instance trusts its entries again", async || {
+        let mut hits = 0;
+        for (id, _) in &deployment.widgets {
+            hits += usize::from(of_two.get(&format!("/widgets/{id}")).await.is_hit());
+        }
+        hits == WIDGETS
+    })
+    .await;
+    let writes = deployment.widgets.iter().map(async |(id, _)| {
+        let path = format!("/widgets/{id}");
+        let request = of_three.api(Method::PATCH, &path, &deployment.token);
+        let answer = request.json(&json!({"name": "new"})).send().await;
+        assert_eq!(answer.expect("an answer").status(), 200);
+        let seen = of_two.get(&path).await.expect(200).json();
+        assert_eq!(seen["name"], "new", "{path}");
+    });
+    let resume = async {
+        // The requests are waiting in the connections.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        of_three.signal("CONT");
+    };
+    tokio::join!(futures_util::future::join_all(writes), resume);
+}

@@ -8,7 +8,7 @@
 //! - `deletions`: invalidation while the server may fail. `pending_deletions` keeps what could not be delivered, and
 //!   `distrust` replaces what is too much to keep.
 //! - `supervisor`: probes in the background; `recovery` and `roll_call`: the way back to trust.
-//! - `servers`: the servers of one backend, and the way of a key to its server. `server_list`: instances with different
+//! - `servers`: the servers of one backend, and the way of a key to its server. `places`: those of one look-up. `server_list`: instances with different
 //!   lists of servers.
 //! - `namespace_generation`: the record that all instances share; `trust` and `intervals`: its lease.
 //! - `shortfall`: what an available server lacks. `counters`: counting in the cache.
@@ -27,6 +27,7 @@ mod next_record;
 mod observe;
 mod out_of_step;
 mod pending_deletions;
+mod places;
 mod recovery;
 mod roll_call;
 mod server_list;
@@ -40,4 +41,5 @@ pub use health::Unavailable;
 pub(in crate::infrastructure::cache) use deletions::{DeletionError, LONGEST_DELETION};
 pub(in crate::infrastructure::cache) use guarded_backend::GuardedBackend;
 pub(in crate::infrastructure::cache) use health::Availability;
-pub(in crate::infrastructure::cache) use servers::{Pending, Places, Servers};
+pub(in crate::infrastructure::cache) use places::Places;
+pub(in crate::infrastructure::cache) use servers::{Pending, Servers};

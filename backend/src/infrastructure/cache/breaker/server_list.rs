@@ -23,8 +23,9 @@
 //!    of I's list has begun a later one, that instance had met J and ended N's generation too.
 //! 2. From then on I holds a pending deletion of everything on N. By C35 and C58 no instance trusts an entry of
 //!    N from before, whether I delivers it, dies or cannot reach N: the generation ends.
-//! 3. I trusts N again when no record has named another list for one grace. Entries stored after that were
-//!    stored when J had left M's record, so J writes no more.
+//! 3. I trusts N again when no record has named another list for one grace. Then J has left M's record and writes no more,
+//!    or it was frozen and has been removed. In the second case it has asked no server within a lease. Its next write is
+//!    acknowledged after it has asked them again, and if it met another list, one grace later (`Servers::invalidate`).
 //!
 //! A list that was used in between, while no instance of the present one ran, is recognised in the same way: M's
 //! generation began under another list.
@@ -33,8 +34,7 @@
 //!
 //! Two lists without a common server that both instances reach are two caches that do not know of each other. A
 //! server that was removed from the list keeps its memory: it must be restarted before it is added again, if every
-//! server that was used in between has lost its memory or cannot be reached. An instance that was frozen for longer
-//! than its grace, while instances of another list ran, is met again at its next visit, not at its next write.
+//! server that was used in between has lost its memory or cannot be reached.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -150,6 +150,14 @@ impl ServerList {
     pub(super) fn lacking_besides(&self, place: usize) -> u64 {
         let lacking = self.servers.get().map_or(0, |servers| servers.lacking());
         lacking & !(1 << place)
+    }
+
+    /// Whether each server was asked within this time.
+    pub(super) fn was_asked_within(&self, time: Duration) -> bool {
+        let all = self.asked.iter().map(|asked| asked.load(Ordering::Acquire));
+        let now = self.nanoseconds(Instant::now());
+        let earliest = all.min().unwrap_or(0);
+        now.saturating_sub(earliest) <= nanoseconds(time)
     }
 
     /// Notes that a server was asked for its record at that time, and is known to be unavailable. Its record counts no more:

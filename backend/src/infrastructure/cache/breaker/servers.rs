@@ -3,18 +3,11 @@
 //! Come here to route a key. Each server has its own breaker, its own record with its own generation, and its own
 //! pending deletions, so each is trusted or not by itself. Which server holds a key is decided in
 //! `backends::nodes`; instances with different lists are the matter of `server_list`.
-//!
-//! # Records on another server
-//!
-//! An entry and the record of its group or resource may be on different servers. Then the entry carries the
-//! generations of all of them as one number, see [`Places::generation`]. So the end of one server's generation
-//! ends every entry that depends on that server, wherever it is stored.
 
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use rapidhash::v3::rapidhash_v3;
 use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 
@@ -23,11 +16,15 @@ use super::distrust::{clear, distrust_everything};
 use super::guarded_backend::GuardedBackend;
 use super::health::{Availability, Unavailable};
 use super::pending_deletions::PendingDeletions;
+use super::places::Places;
 use super::server_list::{ListedServers, ServerList};
 use super::supervisor::Supervisor;
 use crate::infrastructure::cache::backends::{Distribution, Nodes};
 use crate::infrastructure::cache::change_feed::ChangeFeed;
 use crate::infrastructure::cache::keys::{Key, Memberships};
+
+/// The pause between two looks at the visits after the process was frozen.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// The servers of a registered backend, and the tasks that watch over them.
 #[derive(Debug)]
@@ -45,15 +42,6 @@ pub(in crate::infrastructure::cache) struct Pending {
     /// Whether the server is one of several, and has been unavailable for so long that no instance which does not reach
     /// it either trusts it.
     pub(in crate::infrastructure::cache) is_known_to_all: bool,
-}
-
-/// The servers that one look-up depends on.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::infrastructure::cache) struct Places<'a> {
-    /// The server of the key.
-    pub(in crate::infrastructure::cache) of_key: &'a Arc<GuardedBackend>,
-    /// The servers of the resource's and the group's record, where they are other ones.
-    elsewhere: [Option<&'a Arc<GuardedBackend>>; 2],
 }
 
 impl Servers {
@@ -126,7 +114,7 @@ impl Servers {
             let server = self.of(record?);
             (!Arc::ptr_eq(server, of_key)).then_some(server)
         });
-        Places { of_key, elsewhere }
+        Places::of(of_key, elsewhere)
     }
 
     /// All servers.
@@ -208,10 +196,35 @@ impl Servers {
             .await
             .into_iter()
             .filter_map(Result::err);
+        // Collected before the wait, which must not be left out.
+        let pending: Vec<_> = pending.collect();
+        self.wait_until_met().await;
         // One that is not known to all comes first.
-        match pending.min_by_key(|pending| pending.is_known_to_all) {
+        match pending
+            .into_iter()
+            .min_by_key(|pending| pending.is_known_to_all)
+        {
             None => Ok(()),
             Some(pending) => Err(pending),
+        }
+    }
+
+    /// Waits, after this process was frozen, until instances with another list have met it again.
+    async fn wait_until_met(&self) {
+        let [first, _, ..] = self.guarded.as_slice() else {
+            return;
+        };
+        let (list, intervals) = (&first.list, first.intervals);
+        let is_fresh = || list.was_asked_within(intervals.lease);
+        if is_fresh() {
+            return;
+        }
+        let until = Instant::now() + 2 * intervals.grace;
+        while !is_fresh() && Instant::now() < until {
+            sleep(PAUSE).await;
+        }
+        if !list.is_agreed() {
+            sleep(list.time_to_be_noticed()).await;
         }
     }
 
@@ -284,60 +297,4 @@ fn is_long_unavailable(server: &GuardedBackend) -> bool {
     let long = 2 * server.intervals.grace;
     let time = server.health.unavailable_for();
     time.is_some_and(|time| time > long)
-}
-
-impl<'a> Places<'a> {
-    /// A look-up that depends on one server.
-    pub(in crate::infrastructure::cache) fn on(server: &'a Arc<GuardedBackend>) -> Self {
-        Self {
-            of_key: server,
-            elsewhere: [None; 2],
-        }
-    }
-
-    /// The servers of the resource's and the group's record.
-    pub(in crate::infrastructure::cache) fn of_records(&self) -> [&'a Arc<GuardedBackend>; 2] {
-        self.elsewhere.map(|server| server.unwrap_or(self.of_key))
-    }
-
-    /// Whether every server may be read and filled.
-    pub(in crate::infrastructure::cache) fn are_ready(&self) -> bool {
-        self.of_key.is_ready() && self.others().all(|server| server.is_ready())
-    }
-
-    /// The generation that trusted entries carry: that of the server, or a number that stands for those of all.
-    pub(in crate::infrastructure::cache) fn generation(&self) -> u64 {
-        let own = self.of_key.generation();
-        self.others()
-            .fold(own, |all, server| combined(all, server.generation()))
-    }
-
-    /// Whether an entry of this generation is an answer now. Call this *after* the entry was read.
-    pub(in crate::infrastructure::cache) fn trust(&self, generation: u64) -> bool {
-        if matches!(self.elsewhere, [None, None]) {
-            return self.of_key.trusts(generation);
-        }
-        // Each generation is read once, so that the one that is compared is the one that is trusted.
-        let own = self.of_key.generation();
-        let mut all = own;
-        let mut are_trusted = self.of_key.trusts(own);
-        for server in self.others() {
-            let other = server.generation();
-            all = combined(all, other);
-            are_trusted &= server.trusts(other);
-        }
-        are_trusted && all == generation
-    }
-
-    fn others(&self) -> impl Iterator<Item = &'a Arc<GuardedBackend>> {
-        self.elsewhere.into_iter().flatten()
-    }
-}
-
-/// One number for two generations, in this order.
-fn combined(first: u64, second: u64) -> u64 {
-    let mut both = [0; 16];
-    both[..8].copy_from_slice(&first.to_le_bytes());
-    both[8..].copy_from_slice(&second.to_le_bytes());
-    rapidhash_v3(&both)
 }
