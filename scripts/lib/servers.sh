@@ -11,6 +11,7 @@ KEPT_PORTS=${KEPT_PORTS:-}
 
 has_redis() { has redis-server; }
 has_memcached() { has memcached; }
+has_prometheus() { has prometheus && has promtool; }
 # The PATH of a user may not contain Debian's directory.
 pgbouncer_program() { command -v pgbouncer || printf '%s\n' /usr/sbin/pgbouncer; }
 has_pgbouncer() { [ -x "$(pgbouncer_program)" ]; }
@@ -27,6 +28,7 @@ ensure_servers() {
             redis-*) missing="$missing redis-server" ;;
             memcached-*) missing="$missing memcached" ;;
             pgbouncer-*) missing="$missing pgbouncer" ;;
+            prometheus-*) missing="$missing prometheus" ;;
         esac
     done
     [ -n "$missing" ] || return 0

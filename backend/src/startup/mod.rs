@@ -5,6 +5,7 @@
 mod application;
 mod check;
 mod declarations;
+mod first_line;
 mod listeners;
 mod management;
 mod server;
@@ -111,6 +112,7 @@ impl StartError {
 pub async fn serve(settings: Settings, signals: &mut Signals) -> Result<(), StartError> {
     // Its end writes the last lines of the log.
     let log = telemetry::initialise(&settings.logging)?;
+    first_line::log(&settings);
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
     }
@@ -175,7 +177,7 @@ impl Parts {
 
 /// Collects metrics if a port serves them: without one they would cost every request for nothing.
 fn start_metrics(settings: &ServerSettings, log: &Log) -> Result<Option<Metrics>, StartError> {
-    if !(settings.metrics_enabled && settings.serves_operators()) {
+    if !settings.collects_metrics() {
         return Ok(None);
     }
     let metrics = Metrics::start(log.dropped_lines.clone())?;

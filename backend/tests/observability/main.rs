@@ -13,6 +13,11 @@
 mod support;
 
 mod cache;
+mod dashboard;
 mod documentation;
+mod drills;
+mod logs;
+mod prometheus;
 mod requests;
+mod rules;
 mod scrape;

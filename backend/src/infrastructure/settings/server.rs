@@ -123,10 +123,12 @@ pub struct ServerSettings {
 }
 
 impl ServerSettings {
-    /// Whether a port serves the routes for operators.
+    /// Whether metrics are collected: they are turned on, and a port serves the routes for operators.
     #[must_use]
-    pub fn serves_operators(&self) -> bool {
-        self.environment == Environment::Development || self.management_port.is_some()
+    pub fn collects_metrics(&self) -> bool {
+        let is_served =
+            self.environment == Environment::Development || self.management_port.is_some();
+        self.metrics_enabled && is_served
     }
 }
 
