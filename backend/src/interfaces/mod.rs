@@ -2,6 +2,7 @@
 //!
 //! Come here to change a prefix, or which port serves a route. Routes of the API are declared in the modules.
 
+mod console;
 mod documentation;
 mod health;
 mod metrics;
@@ -29,13 +30,25 @@ pub enum Routes {
 /// All resources, in the order in which their paths are compared with a request's: the most frequent
 /// ones are first.
 fn resources() -> [Resources; 3] {
-    let mut api = Resources::under("/api/v1");
-    modules::configure(&mut api);
     let mut root = Resources::under("");
     health::configure(&mut root);
     let mut management = Resources::under("");
     configure_management(&mut management);
-    [api, root, management]
+    [api(Routes::All), root, management]
+}
+
+/// The resources under `/api/v1` of a port. The console of the cache signs in on its own port, because a page may only ask the
+/// port that it came from.
+fn api(routes: Routes) -> Resources {
+    let mut api = Resources::under("/api/v1");
+    match routes {
+        Routes::Public | Routes::All => modules::configure(&mut api),
+        Routes::Management => modules::auth::configure_signing(&mut api),
+    }
+    if routes != Routes::Public {
+        console::configure_api(&mut api);
+    }
+    api
 }
 
 /// Declares the routes for operators: what clients in production must not reach.
@@ -56,10 +69,8 @@ pub fn map() -> CacheMap {
 
 /// Mounts the resources of a port.
 pub fn configure(app: &mut ServiceConfig, routes: Routes) {
-    let [api, root, management] = resources();
-    if routes != Routes::Management {
-        api.mount(app);
-    }
+    let [_, root, management] = resources();
+    api(routes).mount(app);
     root.mount(app);
     if routes != Routes::Public {
         management.mount(app);

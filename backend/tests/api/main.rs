@@ -16,6 +16,8 @@ mod browsers;
 mod cache_headers;
 mod caching;
 mod check;
+mod console;
+mod console_purge;
 mod database;
 mod deadlines;
 mod if_match;

@@ -9,15 +9,20 @@ use crate::infrastructure::resource::{Resources, resource};
 
 /// Declares `/auth`.
 pub fn configure(api: &mut Resources) {
+    configure_signing(api);
+    api.add(
+        resource("/auth/logout-all")
+            .post(routes::logout_all)
+            .signed_in(),
+    );
+}
+
+/// Declares signing in and out: the part that pages for operators need.
+pub fn configure_signing(api: &mut Resources) {
     api.add(
         resource("/auth/login")
             .post(routes::login)
             .refuses(&[401, 429]),
     )
-    .add(resource("/auth/logout").post(routes::logout).signed_in())
-    .add(
-        resource("/auth/logout-all")
-            .post(routes::logout_all)
-            .signed_in(),
-    );
+    .add(resource("/auth/logout").post(routes::logout).signed_in());
 }

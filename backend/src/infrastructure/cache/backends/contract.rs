@@ -79,6 +79,18 @@ impl GetOrCreateResult {
     }
 }
 
+/// A part of the stored values, found by [`CacheBackend::list`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Full keys, each with the first bytes of its value: at most [`LISTED_BYTES`].
+    pub values: Vec<(String, Bytes)>,
+    /// Where the next part begins; 0 where there is none.
+    pub next: u64,
+}
+
+/// The bytes of each value that a list contains: enough for the metadata of an entry.
+pub const LISTED_BYTES: usize = 4096;
+
 /// The reason that an operation failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum BackendError {
@@ -213,6 +225,39 @@ pub trait CacheBackend: Send + Sync + 'static {
     /// Deletes the stored values whose key begins with `prefix` (`""`: all) and whose value begins with
     /// `cache/3 `, as far as the server can list them, and no other data of the server.
     async fn clear(&self, prefix: &str) -> Result<(), BackendError>;
+
+    /// A part of the keys that begin with `prefix`, in no order, from the place `cursor` on; 0 is the beginning. About `limit`
+    /// keys, or fewer where they are rare: the work of one call is bounded. Keys that stand during the whole list are in one of
+    /// its parts at least. `None` where the server cannot list.
+    async fn list(
+        &self,
+        _prefix: &str,
+        _cursor: u64,
+        _limit: usize,
+    ) -> Result<Option<Listing>, BackendError> {
+        Ok(None)
+    }
+
+    /// Whether the server keeps a log, see [`CacheBackend::append_to_log`].
+    fn keeps_log(&self) -> bool {
+        false
+    }
+
+    /// Appends records to the log under a full key, which keeps about the newest `most` ones. A backend that keeps no log does
+    /// nothing.
+    async fn append_to_log(
+        &self,
+        _key: &str,
+        _records: &[Bytes],
+        _most: usize,
+    ) -> Result<(), BackendError> {
+        Ok(())
+    }
+
+    /// The newest records of the log, at most `most`, the newest one first. None where the backend keeps no log.
+    async fn read_log(&self, _key: &str, _most: usize) -> Result<Vec<Bytes>, BackendError> {
+        Ok(Vec::new())
+    }
 
     /// The identity of the server process. It changes when a server that keeps old values restarts, and when another
     /// server takes its place. This is also the probe of the breaker.

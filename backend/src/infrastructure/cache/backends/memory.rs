@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::bounded_store::Store;
-use super::contract::{BackendError, CacheBackend, Count, Found, InProcess, Version};
+use super::contract::{BackendError, CacheBackend, Count, Found, InProcess, Listing, Version};
 use super::glob;
 
 /// Entries in this process's memory. When it is full, entries that are not read are evicted.
@@ -186,6 +186,15 @@ impl CacheBackend for MemoryBackend {
     async fn clear(&self, prefix: &str) -> Result<(), BackendError> {
         self.entries.remove_where(|key| key.starts_with(prefix));
         Ok(())
+    }
+
+    async fn list(
+        &self,
+        prefix: &str,
+        cursor: u64,
+        limit: usize,
+    ) -> Result<Option<Listing>, BackendError> {
+        Ok(Some(self.entries.list(prefix, cursor, limit)))
     }
 
     async fn server_identity(&self) -> Result<String, BackendError> {

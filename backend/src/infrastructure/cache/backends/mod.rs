@@ -16,7 +16,7 @@ mod redis;
 mod second_attempt;
 
 pub use contract::{
-    BackendError, CacheBackend, Count, Found, GetOrCreateResult, InProcess, Version,
+    BackendError, CacheBackend, Count, Found, GetOrCreateResult, InProcess, Listing, Version,
 };
 pub use memcached::MemcachedBackend;
 pub use memory::MemoryBackend;

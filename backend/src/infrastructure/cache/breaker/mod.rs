@@ -20,6 +20,7 @@ mod deletions;
 mod distrust;
 mod guarded_backend;
 mod health;
+mod inspection;
 mod intervals;
 mod known_record;
 mod namespace_generation;

@@ -90,6 +90,11 @@ impl Servers {
         &self.guarded[self.distribution.place(key)]
     }
 
+    /// The name of the backend, or of its first server where it has several.
+    pub(in crate::infrastructure::cache) fn name(&self) -> &str {
+        &self.guarded[0].registered_name
+    }
+
     /// The servers that a look-up of this key depends on. The keys have the server's form.
     pub(in crate::infrastructure::cache) fn places(
         &self,

@@ -7,9 +7,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::Error;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
+use actix_web::{Error, HttpRequest};
 use tokio::time::Instant;
 
 use super::handler::{Handler, finish};
@@ -17,6 +17,7 @@ use super::misuse::CallerOfKey;
 use super::response::{answer_conditionally, take_storable};
 use crate::infrastructure::cache::cache_status::{Bypass, Outcome};
 use crate::infrastructure::cache::clock::saturating_milliseconds;
+use crate::infrastructure::cache::events::Cause;
 use crate::infrastructure::cache::keys::Key;
 use crate::infrastructure::cache::lookup::FillPermit;
 use crate::infrastructure::cache::policy::CompiledPolicy;
@@ -63,7 +64,8 @@ impl Fill {
             .changed(&shared, &self.policy, response.request());
         let answer = answer.filter(|_| !caller_is_inside);
         let stored = if let Some(answer) = answer {
-            self.store(answer, started.elapsed()).await
+            let cost = started.elapsed();
+            self.store(answer, cost, response.request()).await
         } else {
             self.give_up().await;
             false
@@ -82,7 +84,7 @@ impl Fill {
     }
 
     /// Gives the answer to the waiting requests, and stores it if the claim still stands.
-    async fn store(self, answer: CompleteAnswer, cost: Duration) -> bool {
+    async fn store(self, answer: CompleteAnswer, cost: Duration, request: &HttpRequest) -> bool {
         let shared = &self.cache.shared;
         let Some(registered) = shared.backend(self.policy.policy.backend_name) else {
             return false;
@@ -112,7 +114,18 @@ impl Fill {
         }));
         let lifetime = Duration::from_millis(fresh.saturating_add(stale));
         let server = registered.servers.of(self.key.full());
-        self.permit.fill(server, &self.key, entry, lifetime).await
+        let filled = self
+            .permit
+            .fill(server, &self.key, Arc::clone(&entry), lifetime);
+        let stored = filled.await;
+        if stored {
+            shared.record_stored(
+                &self.key,
+                &entry.metadata.belonging,
+                Cause::request(request),
+            );
+        }
+        stored
     }
 
     /// Lets the waiting requests run their own handlers, and ends the claim.

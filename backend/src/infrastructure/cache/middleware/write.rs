@@ -17,6 +17,7 @@ use tracing::Instrument as _;
 use super::handler::{Handler, finish_write};
 use crate::infrastructure::cache::cache_status::{Bypass, Outcome, invalidated};
 use crate::infrastructure::cache::change_feed::ChangeFeed;
+use crate::infrastructure::cache::events::Cause;
 use crate::infrastructure::cache::policy::{CompiledPolicy, WritePlan};
 use crate::infrastructure::cache::provider::{Cache, Shared, carry_out};
 
@@ -55,7 +56,7 @@ where
             let feed = shared.feed.get();
             join(
                 invalidate(shared, &policy, &plan, response.request()),
-                deliver_changes(shared, feed),
+                deliver_changes(shared, feed, response.request()),
             )
             .await;
             // The process does not end before this line.
@@ -73,14 +74,18 @@ where
 
 /// Waits until the changes of the write have been delivered (C54). If the feed does not answer, everything is
 /// distrusted.
-async fn deliver_changes(shared: &Shared, feed: Option<&Arc<dyn ChangeFeed>>) {
+async fn deliver_changes(
+    shared: &Shared,
+    feed: Option<&Arc<dyn ChangeFeed>>,
+    request: &HttpRequest,
+) {
     let Some(feed) = feed else { return };
     if feed.after_write().await.is_err() {
         let everything = WritePlan {
             everything: true,
             ..WritePlan::default()
         };
-        carry_out(shared, &everything).await;
+        carry_out(shared, &everything, Cause::request(request)).await;
     }
 }
 
@@ -120,7 +125,7 @@ async fn invalidate(
     let route = request.match_pattern().unwrap_or_default();
     let own = shared.backend_or_warn(policy.policy.backend_name);
     log_mistakes(shared, policy, plan, &route);
-    for (registered, carried) in carry_out(shared, plan).await {
+    for (registered, carried) in carry_out(shared, plan, Cause::request(request)).await {
         let is_own = own.is_some_and(|own| std::ptr::eq(own, registered));
         let kind = carried.kind;
         for pattern in carried.unsupported {

@@ -24,6 +24,7 @@ use tokio_util::task::TaskTracker;
 
 use super::computation::Computation;
 use super::error::{CacheError, CacheHealth};
+use super::event_log;
 use super::provider::Provider;
 use super::registry::{DEFAULT_BACKEND, RegisteredBackend, Shared};
 use super::verification::Verification;
@@ -86,6 +87,7 @@ impl Cache {
                 },
             );
         }
+        let events = event_log::start(registered.get(DEFAULT_BACKEND));
         Self {
             shared: Arc::new(Shared {
                 enabled: options.enabled,
@@ -104,6 +106,7 @@ impl Cache {
                 )),
                 tasks,
                 feed: OnceLock::new(),
+                events,
                 unknown_backend: RateLimit::new(Duration::from_secs(1)),
                 backends: registered,
             }),
@@ -248,7 +251,7 @@ impl Cache {
         self.default_provider().computation(key)
     }
 
-    fn default_provider(&self) -> Provider<'_> {
+    pub(super) fn default_provider(&self) -> Provider<'_> {
         Provider {
             shared: &self.shared,
             registered: self.shared.backend(None),

@@ -11,6 +11,7 @@ use super::error::CacheError;
 use super::invalidate::carry_out;
 use crate::infrastructure::cache::breaker::Unavailable;
 use crate::infrastructure::cache::change_feed::ChangeFeed;
+use crate::infrastructure::cache::events::{Cause, EventSource};
 use crate::infrastructure::cache::policy::{Changes, CompiledPolicy, WritePlan};
 
 /// One change, as a feed reports it.
@@ -134,7 +135,8 @@ impl Deliveries {
     async fn carry_out(&self, plan: &WritePlan) -> Result<(), CacheError> {
         let shared = &self.cache.shared;
         let default = shared.backend(None);
-        for (registered, carried) in carry_out(shared, plan).await {
+        let cause = Cause::without_request(EventSource::Feed);
+        for (registered, carried) in carry_out(shared, plan, cause).await {
             let is_default = default.is_some_and(|default| std::ptr::eq(default, registered));
             if !is_default {
                 continue;

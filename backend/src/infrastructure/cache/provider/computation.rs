@@ -16,6 +16,7 @@ use super::provider::{Provider, json_answer};
 use super::registry::{RegisteredBackend, Shared};
 use crate::infrastructure::cache::breaker::{GuardedBackend, Places};
 use crate::infrastructure::cache::clock::saturating_milliseconds;
+use crate::infrastructure::cache::events::{Cause, EventSource};
 use crate::infrastructure::cache::keys::{Key, Memberships, group_key};
 use crate::infrastructure::cache::lookup::{Claimant, Decider, Decision, FillPermit, Lookup};
 use crate::infrastructure::cache::stored::{CompleteAnswer, Provenance, ValueId, shortened};
@@ -245,9 +246,15 @@ impl Fill {
             belonging: self.permit.belonging.clone(),
         });
         let lifetime = Duration::from_millis(fresh);
-        self.permit
-            .fill(&self.backend, &self.key, Arc::new(entry), lifetime)
-            .await;
+        let entry = Arc::new(entry);
+        let filled = self
+            .permit
+            .fill(&self.backend, &self.key, Arc::clone(&entry), lifetime);
+        if filled.await {
+            let cause = Cause::without_request(EventSource::Service);
+            self.shared
+                .record_stored(&self.key, &entry.metadata.belonging, cause);
+        }
     }
 }
 

@@ -41,6 +41,13 @@ pub enum CacheError {
     Expiration,
 }
 
+impl CacheError {
+    /// The backend is unavailable, for this reason.
+    pub(super) fn unavailable(reason: &str) -> Self {
+        Self::Unavailable(Unavailable(reason.to_owned()))
+    }
+}
+
 impl From<DeletionError> for CacheError {
     fn from(error: DeletionError) -> Self {
         match error {

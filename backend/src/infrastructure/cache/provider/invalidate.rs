@@ -9,6 +9,7 @@ use super::cache::Cache;
 use super::error::CacheError;
 use super::registry::{RegisteredBackend, Shared};
 use crate::infrastructure::cache::breaker::{DeletionError, Pending, Servers};
+use crate::infrastructure::cache::events::{Cause, EventKind, EventNames, EventSource};
 use crate::infrastructure::cache::keys::{group_key, resource_key};
 use crate::infrastructure::cache::policy::{CompiledPolicy, Invalidation, WritePlan};
 
@@ -54,7 +55,8 @@ impl Cache {
         let policy = CompiledPolicy::new(&policy.into());
         let plan = policy.write_with(arguments);
         let own = self.shared.backend(policy.policy.backend_name);
-        for (backend, carried) in carry_out(&self.shared, &plan).await {
+        let cause = Cause::without_request(EventSource::Service);
+        for (backend, carried) in carry_out(&self.shared, &plan, cause).await {
             if let Some(pending) = carried.pending {
                 return Err(pending.reason.into());
             }
@@ -76,16 +78,21 @@ impl Cache {
 }
 
 /// Carries a plan out on every registered backend: the policy that reads a key may name another backend
-/// than the policy that writes.
+/// than the policy that writes. The cause is that of the event.
 pub(in crate::infrastructure::cache) async fn carry_out<'a>(
     shared: &'a Shared,
     plan: &'a WritePlan,
+    cause: Cause,
 ) -> Vec<(&'a RegisteredBackend, Carried<'a>)> {
-    join_all(shared.backends().map(|registered| async move {
+    let carried = join_all(shared.backends().map(|registered| async move {
         let carried = carry_out_on(&registered.servers, plan).await;
         (registered, carried)
     }))
-    .await
+    .await;
+    let lists = [&plan.keys, &plan.resources, &plan.groups, &plan.patterns];
+    let names = EventNames::of(lists.map(Vec::as_slice), plan.everything);
+    shared.record(EventKind::Invalidated, names, cause);
+    carried
 }
 
 async fn carry_out_on<'a>(servers: &Servers, plan: &'a WritePlan) -> Carried<'a> {

@@ -6,13 +6,17 @@ mod cache;
 mod changes;
 mod computation;
 mod error;
+mod event_log;
 mod gauges;
+mod history;
+mod inspection;
 mod invalidate;
 #[expect(
     clippy::module_inception,
     reason = "the folder and its first file are both the provider"
 )]
 mod provider;
+mod purge;
 mod registry;
 mod shutdown;
 mod verification;
@@ -21,7 +25,10 @@ pub use cache::Cache;
 pub use changes::{Change, Deliveries};
 pub use computation::Computation;
 pub use error::{CacheError, CacheHealth};
+pub use history::History;
+pub use inspection::{BackendState, Entries, InspectedEntry, ListedEntry, Standing};
 pub use provider::Provider;
+pub use purge::{Purge, Purged};
 
 pub(in crate::infrastructure::cache) use invalidate::carry_out;
 pub(in crate::infrastructure::cache) use registry::{RegisteredBackend, Shared};

@@ -19,10 +19,11 @@ use super::registry::{RegisteredBackend, Shared};
 use crate::infrastructure::cache::backends::Count;
 use crate::infrastructure::cache::breaker::{GuardedBackend, Servers, Unavailable};
 use crate::infrastructure::cache::clock::saturating_milliseconds;
+use crate::infrastructure::cache::events::{Cause, EventKind, EventNames, EventSource};
 use crate::infrastructure::cache::keys::{Key, counter_key, group_key, resource_key};
 use crate::infrastructure::cache::stored::{
-    Belonging, CompleteAnswer, Entry, OfAnotherKey, Provenance, StoredValue, ValueId, entity_tag,
-    parse_group_record, read_value, stamp, write_entry,
+    Belonging, CompleteAnswer, Entry, Metadata, OfAnotherKey, Provenance, StoredValue, ValueId,
+    entity_tag, parse_group_record, read_value, stamp, write_entry,
 };
 
 /// The operations on one backend.
@@ -67,7 +68,11 @@ impl Provider<'_> {
             belonging: Belonging::default(),
         });
         let value = write_entry(&entry);
-        Ok(backend.set(key.full(), value, expiration).await?)
+        backend.set(key.full(), value, expiration).await?;
+        let cause = Cause::without_request(EventSource::Service);
+        self.shared
+            .record_stored(&key, &Belonging::default(), cause);
+        Ok(())
     }
 
     /// See [`Cache::exists`].
@@ -79,26 +84,33 @@ impl Provider<'_> {
     pub async fn delete(&self, key: &str) -> Result<(), CacheError> {
         let servers = self.known()?;
         let keys = [self.key(key)?, servers.key(&resource_key(key))];
-        let deleted = servers.invalidate(keys.map(Key::into_full).to_vec());
-        Ok(deleted.await.map_err(|pending| pending.reason)?)
+        let deleted = servers.invalidate(keys.map(Key::into_full).to_vec()).await;
+        let names = [key.to_owned()];
+        self.record_invalidated([&names, &names, &[], &[]], false);
+        Ok(deleted.map_err(|pending| pending.reason)?)
     }
 
     /// See [`Cache::delete_pattern`].
     pub async fn delete_pattern(&self, pattern: &str) -> Result<(), CacheError> {
-        Ok(self.known()?.invalidate_pattern(pattern).await?)
+        let deleted = self.known()?.invalidate_pattern(pattern).await;
+        self.record_invalidated([&[], &[], &[], &[pattern.to_owned()]], false);
+        Ok(deleted?)
     }
 
     /// See [`Cache::invalidate_group`].
     pub async fn invalidate_group(&self, group: &str) -> Result<(), CacheError> {
         let servers = self.known()?;
         let record = servers.key(&group_key(group));
-        let ended = servers.invalidate(vec![record.into_full()]);
-        Ok(ended.await.map_err(|pending| pending.reason)?)
+        let ended = servers.invalidate(vec![record.into_full()]).await;
+        self.record_invalidated([&[], &[], &[group.to_owned()], &[]], false);
+        Ok(ended.map_err(|pending| pending.reason)?)
     }
 
     /// See [`Cache::clear`].
     pub async fn clear(&self) -> Result<(), CacheError> {
-        Ok(self.known()?.clear().await?)
+        let cleared = self.known()?.clear().await;
+        self.record_invalidated([&[], &[], &[], &[]], true);
+        Ok(cleared?)
     }
 
     /// See [`Cache::increment`].
@@ -139,7 +151,19 @@ impl Provider<'_> {
             server.reject_connection(key.full());
             return Ok(None);
         }
-        let belonging = &entry.metadata.belonging;
+        let is_fresh = entry.metadata.fresh_until() > self.shared.clock.milliseconds();
+        let is_answer = self.stands(servers, server, &entry.metadata).await? && is_fresh;
+        Ok(is_answer.then_some(entry))
+    }
+
+    /// Whether an entry of this server was not ended: it has the present generations of the namespace and of its records.
+    pub(super) async fn stands(
+        &self,
+        servers: &Servers,
+        server: &Arc<GuardedBackend>,
+        metadata: &Metadata,
+    ) -> Result<bool, CacheError> {
+        let belonging = &metadata.belonging;
         let mut names = belonging.record_names();
         let records = [names.next(), names.next()];
         drop(names);
@@ -148,14 +172,14 @@ impl Provider<'_> {
         for record in records.iter().flatten() {
             let server = servers.of(record.full());
             let Some(found) = server.get(record.full()).await? else {
-                return Ok(None);
+                return Ok(false);
             };
             match parse_group_record(record, &found) {
                 Ok(Some(record)) => generations.push(record.generation),
-                Ok(None) => return Ok(None),
+                Ok(None) => return Ok(false),
                 Err(OfAnotherKey) => {
                     server.reject_connection(record.full());
-                    return Ok(None);
+                    return Ok(false);
                 }
             }
         }
@@ -166,10 +190,15 @@ impl Provider<'_> {
         if !places.trust(generation) {
             return Err(Unavailable("the backend is not trusted now".to_owned()).into());
         }
-        let is_answer = entry.metadata.generation == generation
-            && entry.metadata.fresh_until() > self.shared.clock.milliseconds()
-            && stamp(generations, belonging.rights) == belonging.stamp;
-        Ok(is_answer.then_some(entry))
+        Ok(metadata.generation == generation
+            && stamp(generations, belonging.rights) == belonging.stamp)
+    }
+
+    /// Records an invalidation by a service.
+    fn record_invalidated(&self, names: [&[String]; 4], everything: bool) {
+        let names = EventNames::of(names, everything);
+        let cause = Cause::without_request(EventSource::Service);
+        self.shared.record(EventKind::Invalidated, names, cause);
     }
 
     /// The key in the server's form, if it is valid.
@@ -189,7 +218,7 @@ impl Provider<'_> {
     }
 
     /// The servers of the backend, if it is registered: deletions are kept for an unavailable one.
-    fn known(&self) -> Result<&Servers, CacheError> {
+    pub(super) fn known(&self) -> Result<&Servers, CacheError> {
         match self.registered {
             Some(registered) => Ok(&registered.servers),
             None if self.shared.enabled => {
@@ -217,7 +246,7 @@ pub(super) fn json_answer<T: Serialize + ?Sized>(
 }
 
 /// Checks a key of a service. It is used without escaping, so a key that no route could have is refused.
-fn check_key(key: &str) -> Result<(), CacheError> {
+pub(super) fn check_key(key: &str) -> Result<(), CacheError> {
     let reason = if key.is_empty() {
         "it is empty"
     } else if key.starts_with('~') {

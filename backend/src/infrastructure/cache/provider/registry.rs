@@ -14,8 +14,11 @@ use super::verification::Verification;
 use crate::infrastructure::cache::breaker::Servers;
 use crate::infrastructure::cache::change_feed::ChangeFeed;
 use crate::infrastructure::cache::clock::Clock;
+use crate::infrastructure::cache::events::{Cause, EventKind, EventNames, Events};
+use crate::infrastructure::cache::keys::{GROUP, Key, RESOURCE};
 use crate::infrastructure::cache::log_limits::{Once, RateLimit};
 use crate::infrastructure::cache::lookup::SingleFlights;
+use crate::infrastructure::cache::stored::Belonging;
 
 /// The name of the backend that `CACHE_BACKEND` chooses.
 pub(super) const DEFAULT_BACKEND: &str = "default";
@@ -38,6 +41,7 @@ pub(in crate::infrastructure::cache) struct Shared {
     pub(in crate::infrastructure::cache) tasks: TaskTracker,
     /// Delivers changes that were committed (C53).
     pub(in crate::infrastructure::cache) feed: OnceLock<Arc<dyn ChangeFeed>>,
+    pub(in crate::infrastructure::cache) events: Events,
     pub(super) unknown_backend: RateLimit,
     pub(super) backends: BTreeMap<String, RegisteredBackend>,
 }
@@ -55,6 +59,30 @@ impl Shared {
         &self,
     ) -> impl Iterator<Item = &RegisteredBackend> {
         self.backends.values()
+    }
+
+    /// Records an event that happens now.
+    pub(in crate::infrastructure::cache) fn record(
+        &self,
+        kind: EventKind,
+        names: EventNames,
+        cause: Cause,
+    ) {
+        let now = self.clock.milliseconds();
+        self.events.record(now, kind, names, cause);
+    }
+
+    /// Records that an entry was stored under this key.
+    pub(in crate::infrastructure::cache) fn record_stored(
+        &self,
+        key: &Key,
+        belonging: &Belonging,
+        cause: Cause,
+    ) {
+        let (resources, groups) = names_of_records(belonging);
+        let keys = [key.name().to_owned()];
+        let names = EventNames::of([&keys, &resources, &groups, &[]], false);
+        self.record(EventKind::Stored, names, cause);
     }
 
     /// Registers a task until the result is dropped. The end of the process waits for registered tasks.
@@ -88,6 +116,19 @@ impl Shared {
         }
         registered
     }
+}
+
+/// The names of the resources and of the groups that an entry belongs to.
+pub(super) fn names_of_records(belonging: &Belonging) -> (Vec<String>, Vec<String>) {
+    let (mut resources, mut groups) = (Vec::new(), Vec::new());
+    for record in belonging.record_names() {
+        if let Some(resource) = record.strip_prefix(RESOURCE) {
+            resources.push(resource.to_owned());
+        } else if let Some(group) = record.strip_prefix(GROUP) {
+            groups.push(group.to_owned());
+        }
+    }
+    (resources, groups)
 }
 
 impl fmt::Debug for Shared {

@@ -15,12 +15,12 @@ mod write;
 pub use new_entry::entity_tag;
 
 pub(in crate::infrastructure::cache) use belonging::{Belonging, STAMP_OF_NONE, stamp};
-pub(in crate::infrastructure::cache) use entry::{Claim, Entry, StoredValue, ValueId};
+pub(in crate::infrastructure::cache) use entry::{Claim, Entry, Metadata, StoredValue, ValueId};
 pub(in crate::infrastructure::cache) use generation::{
     GroupRecord, OfAnotherKey, identity_of_record, parse_group_record, write_group_record,
 };
 pub(in crate::infrastructure::cache) use namespace_record::{Member, NamespaceRecord};
 pub(in crate::infrastructure::cache) use new_entry::{CompleteAnswer, Provenance, shortened};
-pub(in crate::infrastructure::cache) use parse::read_value;
+pub(in crate::infrastructure::cache) use parse::{read_metadata_of_head, read_value};
 pub(in crate::infrastructure::cache) use recently_parsed::{decode, decode_answer};
 pub(in crate::infrastructure::cache) use write::{write_claim, write_entry};

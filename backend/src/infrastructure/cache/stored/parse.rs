@@ -34,6 +34,21 @@ pub fn read_value(value: &Bytes) -> Option<StoredValue> {
     (body.len() == metadata.length).then_some(StoredValue::Entry(Entry { id, metadata, body }))
 }
 
+/// Parses the metadata of an entry from the first bytes of its value, for lists: the body is not there, so the checksum is not
+/// compared. `None` for any other value, and where the line is longer than these bytes.
+pub fn read_metadata_of_head(head: &Bytes) -> Option<(ValueId, Metadata)> {
+    let text = head.get(..HEAD_BYTES)?;
+    let id = ValueId(hexadecimal(text.strip_prefix(MAGIC.as_bytes())?)?);
+    let rest = head.get(HEAD_BYTES..)?.strip_prefix(b" ")?;
+    let content = rest.get(8..)?.strip_prefix(b" ")?;
+    let line_end = memchr::memchr(b'\n', content)?;
+    let fields = Fields {
+        rest: content.get(..line_end)?,
+        value: head,
+    };
+    Some((id, read_metadata(fields)?))
+}
+
 /// Parses the bytes behind `claim ` in a claim's line.
 fn read_claim(id: ValueId, text: &[u8]) -> Option<Claim> {
     let mut fields = Fields {

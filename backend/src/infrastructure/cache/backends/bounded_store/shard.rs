@@ -4,11 +4,14 @@
 //! Come here to change the choice of the evicted value. Locks and the bound are in `store`.
 
 use std::mem;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use hashbrown::HashTable;
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
+
+use crate::infrastructure::cache::backends::contract::LISTED_BYTES;
 
 /// The bytes that `Bytes` allocates when it is shared for the first time.
 const SHARED_BYTES: usize = 32;
@@ -182,6 +185,26 @@ impl Shard {
             removed += usize::from(is_wanted && self.vacate(place));
         }
         removed
+    }
+
+    /// The keys with the prefix in these places, each with the first bytes of its value, and whether no place follows.
+    pub(super) fn list(
+        &self,
+        places: Range<usize>,
+        prefix: &str,
+        now: u64,
+    ) -> (Vec<(String, Bytes)>, bool) {
+        let is_last = places.end >= self.places.len();
+        let entries = places.filter_map(|place| self.entry(place));
+        let wanted = entries
+            .filter(|entry| entry.key().starts_with(prefix.as_bytes()) && !entry.has_expired(now));
+        let listed = wanted.filter_map(|entry| {
+            let key = std::str::from_utf8(entry.key()).ok()?.to_owned();
+            let value = &entry.content[entry.key_bytes as usize..];
+            let head = &value[..value.len().min(LISTED_BYTES)];
+            Some((key, Bytes::copy_from_slice(head)))
+        });
+        (listed.collect(), is_last)
     }
 
     /// Moves the hand until an entry is evicted, for one round at most. The entry in the place `spared` is skipped, and

@@ -35,7 +35,7 @@ use std::time::{Duration, Instant};
 use rapidhash::v3::RapidSecrets;
 
 use super::shard::{Entry, Kept, Shard, content_bytes, hash_of};
-use crate::infrastructure::cache::backends::contract::InProcess;
+use crate::infrastructure::cache::backends::contract::{InProcess, Listing};
 
 /// The most shards, each with a lock. With 16, threads seldom wait for each other.
 const MAX_SHARDS: usize = 16;
@@ -43,6 +43,9 @@ const MAX_SHARDS: usize = 16;
 const MIN_SHARD_BYTES: usize = 1 << 20;
 /// The number of places that a write searches for expired entries.
 const SEARCHED: usize = 4;
+/// The number of places of a shard that a list looks at under one lock, and in one call.
+const LISTED_AT_ONCE: usize = 100;
+const LOOKED_AT: usize = 10_000;
 /// The most bytes that the tables and places of a store with one entry take.
 const TABLE_BYTES: usize = 1024;
 
@@ -160,6 +163,38 @@ impl Store {
         let removed =
             shards.map(|index| self.change(index, |shard| shard.remove_where(&is_wanted)));
         removed.sum::<usize>() as u64
+    }
+
+    /// A part of the values whose keys begin with the prefix. The number of places that are looked at is bounded. See
+    /// [`CacheBackend::list`](crate::infrastructure::cache::backends::CacheBackend::list): the cursor is a shard and a
+    /// place in it.
+    pub(in crate::infrastructure::cache::backends) fn list(
+        &self,
+        prefix: &str,
+        cursor: u64,
+        limit: usize,
+    ) -> Listing {
+        let now = self.now();
+        let half = |bits: u64| usize::try_from(bits & u64::from(u32::MAX)).unwrap_or_default();
+        let (mut index, mut place) = (half(cursor >> 32), half(cursor));
+        let mut part = Listing::default();
+        let mut looked_at = 0;
+        while index < self.shards.len() {
+            if part.values.len() >= limit || looked_at >= LOOKED_AT {
+                part.next = (index as u64) << 32 | place as u64;
+                return part;
+            }
+            let until = place + LISTED_AT_ONCE;
+            let (found, is_last) = self.look(index, |shard| shard.list(place..until, prefix, now));
+            part.values.extend(found);
+            looked_at += LISTED_AT_ONCE;
+            (index, place) = if is_last {
+                (index + 1, 0)
+            } else {
+                (index, until)
+            };
+        }
+        part
     }
 
     /// Removes all values, and returns their memory to the allocator.

@@ -14,10 +14,12 @@ use super::batched_get::Lookups;
 use super::connections::{Lanes, RedisConnector, Ticket};
 use super::counters;
 use super::identity::Identity;
+use super::listing;
+use super::log;
 use super::patterns::PatternDeletions;
 use super::set::Setter;
 use crate::infrastructure::cache::backends::contract::{
-    BackendError, CacheBackend, Count, Found, GetOrCreateResult, Version,
+    BackendError, CacheBackend, Count, Found, GetOrCreateResult, Listing, Version,
 };
 use crate::infrastructure::cache::options::CacheOptions;
 
@@ -156,6 +158,33 @@ impl CacheBackend for RedisBackend {
 
     async fn clear(&self, prefix: &str) -> Result<(), BackendError> {
         self.patterns.clear(prefix).await
+    }
+
+    async fn list(
+        &self,
+        prefix: &str,
+        cursor: u64,
+        limit: usize,
+    ) -> Result<Option<Listing>, BackendError> {
+        let part = listing::list(&self.lanes, self.deadline, prefix, cursor, limit).await?;
+        Ok(Some(part))
+    }
+
+    fn keeps_log(&self) -> bool {
+        true
+    }
+
+    async fn append_to_log(
+        &self,
+        key: &str,
+        records: &[Bytes],
+        most: usize,
+    ) -> Result<(), BackendError> {
+        log::append(&self.lanes, self.deadline, key, records, most).await
+    }
+
+    async fn read_log(&self, key: &str, most: usize) -> Result<Vec<Bytes>, BackendError> {
+        log::read(&self.lanes, self.deadline, key, most).await
     }
 
     /// Asks on every open connection, so that a silent one is noticed (C57).

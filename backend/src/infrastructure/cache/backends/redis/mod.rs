@@ -9,6 +9,8 @@
 //! | `backend` | deleting by key (`UNLINK`) |
 //! | `patterns` | deleting by pattern |
 //! | `counters` | counting |
+//! | `listing` | listing keys |
+//! | `log` | the log of events |
 //! | `identity` | the identity of the server |
 //! | `near` | client tracking, for the near cache |
 //! | `connections`, `permissions` | the beginning of a connection, and the permissions of its user |
@@ -25,6 +27,8 @@ mod batched_get;
 mod connections;
 mod counters;
 mod identity;
+mod listing;
+mod log;
 mod near;
 mod patterns;
 mod permissions;

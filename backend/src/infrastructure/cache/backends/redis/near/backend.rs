@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use super::tracking;
 use super::values::Near;
 use crate::infrastructure::cache::backends::contract::{
-    BackendError, CacheBackend, Count, Found, GetOrCreateResult, InProcess, Version,
+    BackendError, CacheBackend, Count, Found, GetOrCreateResult, InProcess, Listing, Version,
 };
 use crate::infrastructure::cache::backends::redis::backend::RedisBackend;
 use crate::infrastructure::cache::options::CacheOptions;
@@ -196,6 +196,32 @@ impl CacheBackend for NearBackend {
         let cleared = self.remote.clear(prefix).await;
         self.near.changed_all();
         cleared
+    }
+
+    async fn list(
+        &self,
+        prefix: &str,
+        cursor: u64,
+        limit: usize,
+    ) -> Result<Option<Listing>, BackendError> {
+        self.remote.list(prefix, cursor, limit).await
+    }
+
+    fn keeps_log(&self) -> bool {
+        self.remote.keeps_log()
+    }
+
+    async fn append_to_log(
+        &self,
+        key: &str,
+        records: &[Bytes],
+        most: usize,
+    ) -> Result<(), BackendError> {
+        self.remote.append_to_log(key, records, most).await
+    }
+
+    async fn read_log(&self, key: &str, most: usize) -> Result<Vec<Bytes>, BackendError> {
+        self.remote.read_log(key, most).await
     }
 
     async fn server_identity(&self) -> Result<String, BackendError> {

@@ -1,0 +1,86 @@
+//! `/api/v1/cache/purge`, and the bad input of the console.
+
+use serde_json::{Value, json};
+
+use crate::console::{BACKENDS, cached_widget, on};
+use crate::support::service::TestService;
+
+#[tokio::test]
+async fn a_purge_ends_groups_policies_and_patterns_and_says_what_is_not_supported() {
+    for backend in BACKENDS {
+        let service = on(backend).await;
+        let admin = service.admin().await;
+        let purge = async |what: Value| {
+            let answer = service.post(&admin, "/cache/purge", what).await;
+            answer.expect(200).json()
+        };
+        let is_hit = async |path: &str| {
+            let answer = service.get(path).await.expect(200);
+            answer.header("cache-status").contains("hit")
+        };
+        let (path, _) = cached_widget(&service, &admin).await;
+        let list = "/users/admin/widgets";
+        service.get(list).await.expect(200);
+        assert!(is_hit(list).await);
+        let purged = purge(json!({"groups": ["user_admin_widgets"]})).await;
+        assert_eq!(purged["groups"], json!(["user_admin_widgets"]));
+        assert!(!is_hit(list).await, "{backend}: the group has ended");
+        assert!(is_hit(&path).await, "{backend}: nothing else has");
+        let purged = purge(json!({"policies": ["widget:{widget_id}"]})).await;
+        assert_eq!(
+            purged["patterns"],
+            json!(if backend == "memcached" {
+                vec![]
+            } else {
+                vec!["widget:*"]
+            })
+        );
+        assert_eq!(purged["everything"], backend == "memcached");
+        assert!(!is_hit(&path).await, "{backend}: the policy has ended");
+        let purged = purge(json!({"patterns": ["widget:*"]})).await;
+        let unsupported = if backend == "memcached" {
+            json!(["widget:*"])
+        } else {
+            json!([])
+        };
+        assert_eq!(purged["unsupported"], unsupported);
+        assert_eq!(is_hit(&path).await, backend == "memcached");
+    }
+}
+
+#[tokio::test]
+async fn bad_input_is_refused_with_a_sentence() {
+    let service = TestService::start().await;
+    let admin = service.admin().await;
+    for (purge, field) in [
+        (json!({}), ""),
+        (json!({"key": ["widget:1"]}), "key"),
+        (json!({"keys": ["~generation"]}), "keys"),
+        (json!({"keys": ["white space"]}), "keys"),
+        (json!({"policies": ["wigdet:{widget_id}"]}), "policies"),
+        (json!({"groups": ["~x"]}), "groups[0]"),
+        (json!({"keys": vec!["x"; 101]}), "keys"),
+    ] {
+        let refused = service.post(&admin, "/cache/purge", purge.clone()).await;
+        let problem = refused.expect(422).json();
+        assert_eq!(problem["errors"][0]["field"], field, "{purge}: {problem}");
+    }
+    for query in [
+        "entries?limit=0",
+        "entries?limit=201",
+        "entries?cursor=x",
+        "events?key=",
+        "events?page=0",
+    ] {
+        service
+            .get_as(&admin, &format!("/cache/{query}"))
+            .await
+            .expect(422);
+    }
+    for key in ["~generation", "white%20space", "nothing", "%FF"] {
+        service
+            .get_as(&admin, &format!("/cache/entries/{key}"))
+            .await
+            .expect(404);
+    }
+}
