@@ -15,5 +15,6 @@ pub mod password_rule;
 pub mod rate;
 pub mod rate_limit;
 pub mod resource;
+pub mod security_log;
 pub mod settings;
 pub mod telemetry;

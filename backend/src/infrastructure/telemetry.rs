@@ -3,7 +3,7 @@
 //! The line of a request contains its id, method, route pattern, status, duration, the cache's handling and the caller.
 //!
 //! Come here to change what a line contains. Do not log paths, queries, bodies or headers, because they may contain
-//! private data.
+//! private data. The lines of security events have a queue of their own, in `security_log`.
 
 use std::io::{self, BufWriter, IsTerminal};
 use std::time::Instant;
@@ -20,25 +20,41 @@ use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use super::auth::Caller;
 use super::cache::CacheOutcome;
 use super::http::request_id;
+use super::security_log::{SecurityLog, SecurityLogGuard, TARGET as SECURITY};
 use super::settings::{LogFormat, LoggingSettings};
 
 /// The most lines that may wait to be written.
 const QUEUED_LINES: usize = 10_000;
+
+/// The reason that logs cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The process already has a logger.
+    #[error(transparent)]
+    Logger(#[from] TryInitError),
+    /// The system has no thread left.
+    #[error(transparent)]
+    Thread(#[from] io::Error),
+}
 
 /// The running log. The remaining lines are written when it is dropped.
 #[derive(Debug)]
 pub struct Log {
     /// The number of lines that were dropped.
     pub dropped_lines: ErrorCounter,
+    /// Room for the lines of security events.
+    pub security: SecurityLog,
+    _security_guard: SecurityLogGuard,
     _guard: WorkerGuard,
 }
 
-/// Starts writing logs to standard output, from a thread of their own, so that a slow terminal or pipe
-/// delays no request. Lines beyond the queue of [`QUEUED_LINES`] to that thread are dropped, and counted.
+/// Starts writing logs to standard output. The writers are threads of their own, so that a slow terminal or pipe delays no
+/// request. Lines beyond the queue of [`QUEUED_LINES`] are dropped, and counted. Those of security events are never dropped
+/// (see [`SecurityLog`]).
 ///
 /// # Errors
-/// The process already has a logger.
-pub fn initialise(settings: &LoggingSettings) -> Result<Log, TryInitError> {
+/// The process already has a logger, or no thread is left.
+pub fn initialise(settings: &LoggingSettings) -> Result<Log, LogError> {
     // Lines of the same moment are written together.
     let output = BufWriter::with_capacity(64 * 1024, io::stdout());
     let (writer, guard) = NonBlockingBuilder::default()
@@ -46,9 +62,11 @@ pub fn initialise(settings: &LoggingSettings) -> Result<Log, TryInitError> {
         .thread_name("log")
         .finish(output);
     let dropped_lines = writer.error_counter();
-    // The HTTP server's own lines at the start are left out, because `listening` says the same.
+    let (security, writer, security_guard) = SecurityLog::start(writer)?;
+    // The HTTP server's own lines at the start are left out, because `listening` says the same. A level for everything, such
+    // as `off`, does not turn security events off: only `security=off` does.
     let filter = EnvFilter::builder().parse_lossy(format!(
-        "actix_server=warn,sqlx::postgres::notice=warn,{}",
+        "actix_server=warn,sqlx::postgres::notice=warn,{SECURITY}=info,{}",
         settings.log_level
     ));
     let subscriber = tracing_subscriber::fmt()
@@ -67,6 +85,8 @@ pub fn initialise(settings: &LoggingSettings) -> Result<Log, TryInitError> {
     }?;
     Ok(Log {
         dropped_lines,
+        security,
+        _security_guard: security_guard,
         _guard: guard,
     })
 }

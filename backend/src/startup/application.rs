@@ -24,6 +24,7 @@ use crate::infrastructure::http::{
 };
 use crate::infrastructure::metrics::{Metrics, RequestMetrics};
 use crate::infrastructure::rate_limit::{LimitRequests, RateLimit};
+use crate::infrastructure::security_log::SecurityLog;
 use crate::infrastructure::settings::{Environment, ProtectionSettings, Settings};
 use crate::infrastructure::telemetry::{self, AccessLog};
 use crate::interfaces::{self, Draining, Routes};
@@ -35,6 +36,7 @@ pub(super) struct Application {
     cache: web::Data<Cache>,
     passwords: web::Data<Passwords>,
     attempts: web::Data<Attempts>,
+    security_log: web::Data<SecurityLog>,
     trusted_proxies: web::Data<TrustedProxies>,
     draining: web::Data<Draining>,
     feed_age: web::Data<FeedAge>,
@@ -69,6 +71,7 @@ impl Application {
             cache: web::Data::new(parts.cache),
             passwords: web::Data::new(parts.passwords),
             attempts: web::Data::new(parts.attempts),
+            security_log: web::Data::new(parts.security_log),
             security_headers: SecurityHeaders::new(hsts, trusted_proxies.clone()),
             trusted_proxies: web::Data::new(trusted_proxies),
             draining: web::Data::new(draining),
@@ -117,6 +120,7 @@ impl Application {
             .app_data(web::Data::clone(&self.cache))
             .app_data(web::Data::clone(&self.passwords))
             .app_data(web::Data::clone(&self.attempts))
+            .app_data(web::Data::clone(&self.security_log))
             .app_data(web::Data::clone(&self.trusted_proxies))
             .app_data(web::Data::clone(&self.draining))
             .app_data(web::Data::clone(&self.feed_age))

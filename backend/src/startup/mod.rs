@@ -17,7 +17,6 @@ use std::time::{Duration, Instant};
 use actix_web::dev::ServerHandle;
 use secrecy::ExposeSecret;
 use tokio::time::{timeout, timeout_at};
-use tracing_subscriber::util::TryInitError;
 
 use crate::infrastructure::auth::{Attempts, Passwords};
 use crate::infrastructure::cache::backends::BackendError;
@@ -27,10 +26,11 @@ use crate::infrastructure::database::{self, Database, MigrationError};
 use crate::infrastructure::database_feed::{DatabaseFeed, FeedAge};
 use crate::infrastructure::http::{ApiError, close_connections};
 use crate::infrastructure::metrics::{Metrics, StartMetricsError};
+use crate::infrastructure::security_log::SecurityLog;
 use crate::infrastructure::settings::{
     AdministratorSettings, DatabaseSettings, Environment, ServerSettings, Settings,
 };
-use crate::infrastructure::telemetry::{self, Log};
+use crate::infrastructure::telemetry::{self, Log, LogError};
 use crate::interfaces::{self, Draining};
 use crate::modules;
 use crate::modules::users::{self, UserCreate};
@@ -53,7 +53,7 @@ const CLOSE: Duration = Duration::from_secs(2);
 pub enum StartError {
     /// The logs cannot be written.
     #[error("the logs cannot be started: {0}")]
-    Logs(#[from] TryInitError),
+    Logs(#[from] LogError),
     /// The metrics cannot be collected.
     #[error("the metrics cannot be started: {0}")]
     Metrics(#[from] StartMetricsError),
@@ -125,7 +125,7 @@ pub async fn serve(settings: Settings, signals: &mut Signals) -> Result<(), Star
             tracing::info!("stopped before it listened");
             return Ok(());
         }
-        parts = Parts::prepare(&settings, metrics) => parts?,
+        parts = Parts::prepare(&settings, log.security.clone(), metrics) => parts?,
     };
     let database = parts.database.clone();
     let feed = start_feed(&settings, &parts).await?;
@@ -145,10 +145,15 @@ struct Parts {
     cache: Cache,
     feed_age: FeedAge,
     metrics: Option<Metrics>,
+    security_log: SecurityLog,
 }
 
 impl Parts {
-    async fn prepare(settings: &Settings, metrics: Option<Metrics>) -> Result<Self, StartError> {
+    async fn prepare(
+        settings: &Settings,
+        security_log: SecurityLog,
+        metrics: Option<Metrics>,
+    ) -> Result<Self, StartError> {
         let cache_options = CacheOptions::from(&settings.cache);
         declarations::check(&interfaces::map(), cache_options.backend_names().as_deref())?;
         let database = Database::new(&settings.database)?;
@@ -171,6 +176,7 @@ impl Parts {
             cache,
             feed_age: FeedAge::default(),
             metrics,
+            security_log,
         })
     }
 }

@@ -36,6 +36,7 @@ mod rights;
 mod roles;
 mod routes;
 mod secrets;
+mod security_events;
 mod settings;
 mod sign_in_limits;
 mod sign_up;

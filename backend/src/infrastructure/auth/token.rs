@@ -109,37 +109,37 @@ pub async fn find_owner(database: &Database, token: &AccessToken) -> Result<Opti
     Ok(owner)
 }
 
-/// Revokes one token.
-pub async fn revoke(database: impl PgExecutor<'_>, token: &AccessToken) -> Result<(), ApiError> {
-    sqlx::query!(
+/// Revokes one token. Returns how many there were: 0 or 1.
+pub async fn revoke(database: impl PgExecutor<'_>, token: &AccessToken) -> Result<u64, ApiError> {
+    let revoked = sqlx::query!(
         "DELETE FROM access_tokens WHERE token_hash = $1",
         token.hash()
     )
     .execute(database)
     .await?;
-    Ok(())
+    Ok(revoked.rows_affected())
 }
 
-/// Revokes all tokens of a user.
-pub async fn revoke_all(database: impl PgExecutor<'_>, user_id: i64) -> Result<(), ApiError> {
-    sqlx::query!("DELETE FROM access_tokens WHERE user_id = $1", user_id)
+/// Revokes all tokens of a user. Returns their number.
+pub async fn revoke_all(database: impl PgExecutor<'_>, user_id: i64) -> Result<u64, ApiError> {
+    let revoked = sqlx::query!("DELETE FROM access_tokens WHERE user_id = $1", user_id)
         .execute(database)
         .await?;
-    Ok(())
+    Ok(revoked.rows_affected())
 }
 
-/// Revokes all tokens of a user except this one.
+/// Revokes all tokens of a user except this one. Returns their number.
 pub async fn revoke_others(
     database: impl PgExecutor<'_>,
     user_id: i64,
     kept: &AccessToken,
-) -> Result<(), ApiError> {
-    sqlx::query!(
+) -> Result<u64, ApiError> {
+    let revoked = sqlx::query!(
         "DELETE FROM access_tokens WHERE user_id = $1 AND token_hash <> $2",
         user_id,
         kept.hash()
     )
     .execute(database)
     .await?;
-    Ok(())
+    Ok(revoked.rows_affected())
 }

@@ -14,6 +14,7 @@ use crate::infrastructure::cache::CacheArguments;
 use crate::infrastructure::client_address::ClientAddress;
 use crate::infrastructure::database::Database;
 use crate::infrastructure::http::{IfMatch, Json, PageQuery, PathId, PathText, Query};
+use crate::infrastructure::security_log::SecurityContext;
 
 /// The JSON schema of a type, for a generator that collects the types that it refers to.
 pub type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
@@ -202,6 +203,7 @@ impl HandlerInput for CacheArguments {}
 impl HandlerInput for ClientAddress {}
 impl HandlerInput for Database {}
 impl HandlerInput for HttpRequest {}
+impl HandlerInput for SecurityContext {}
 impl HandlerInput for web::Bytes {}
 impl HandlerInput for web::Payload {}
 impl<T: ?Sized> HandlerInput for web::Data<T> {}

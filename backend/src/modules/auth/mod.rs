@@ -4,6 +4,7 @@
 
 mod routes;
 mod schemas;
+mod service;
 
 use crate::infrastructure::resource::{Resources, resource};
 

@@ -69,15 +69,16 @@ pub async fn find_profile(database: impl PgExecutor<'_>, username: &str) -> ApiR
     .await?)
 }
 
-/// Locks a user: no other transaction can change the row until this one ends.
-pub async fn lock(transaction: &mut Transaction, id: i64) -> ApiResult<()> {
-    sqlx::query_scalar!(
-        "SELECT id FROM users WHERE id = $1 AND deleted_at IS NULL FOR UPDATE",
+/// Locks a user, and returns it: no other transaction can change the row until this one ends.
+pub async fn lock(transaction: &mut Transaction, id: i64) -> ApiResult<UserRead> {
+    Ok(sqlx::query_as!(
+        UserRead,
+        "SELECT id, username, email, name, is_superuser, created_at, updated_at
+         FROM users WHERE id = $1 AND deleted_at IS NULL FOR UPDATE",
         id
     )
     .fetch_one(transaction)
-    .await?;
-    Ok(())
+    .await?)
 }
 
 /// A whole user.
@@ -96,7 +97,7 @@ pub async fn find(database: impl PgExecutor<'_>, id: i64) -> ApiResult<UserRead>
 pub async fn find_account(database: &Database, username: &str) -> ApiResult<Account> {
     Ok(sqlx::query_as!(
         Account,
-        "SELECT id, password_hash FROM users WHERE username = $1 AND deleted_at IS NULL",
+        "SELECT id, username, password_hash FROM users WHERE username = $1 AND deleted_at IS NULL",
         username,
     )
     .fetch_one(database)
@@ -111,7 +112,8 @@ pub async fn find_account_to_sign_in(
     // A name contains no `@` and an address does, so neither can be mistaken for the other.
     Ok(sqlx::query_as!(
         Account,
-        "SELECT id, password_hash FROM users WHERE (username = $1 OR email = $1) AND deleted_at IS NULL",
+        "SELECT id, username, password_hash FROM users
+         WHERE (username = $1 OR email = $1) AND deleted_at IS NULL",
         username_or_email,
     )
     .fetch_optional(database)

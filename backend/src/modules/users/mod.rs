@@ -3,6 +3,7 @@
 //! Come here for the routes of users. Caching is in `cache`, rules are in `service`.
 
 mod cache;
+mod change_record;
 mod crud;
 mod models;
 mod routes;

@@ -2,10 +2,24 @@
 //!
 //! Come here to change a row. Answers to clients are in `schemas`, not here.
 
+use crate::infrastructure::security_log::Subject;
+
 /// The data that are checked before a user is changed, and when a user signs in.
 pub struct Account {
     /// The user's id.
     pub id: i64,
+    /// The name in addresses.
+    pub username: String,
     /// The hash of the password.
     pub password_hash: String,
+}
+
+impl Account {
+    /// The account in the security log.
+    pub fn subject(&self) -> Subject<'_> {
+        Subject::Account {
+            id: self.id,
+            username: &self.username,
+        }
+    }
 }

@@ -15,6 +15,7 @@ use crate::infrastructure::database::Database;
 use crate::infrastructure::http::{
     ApiCreated, ApiJson, ApiNoContent, ApiPage, IfMatch, Json, PageQuery, created, no_content, ok,
 };
+use crate::infrastructure::security_log::SecurityContext;
 
 /// `POST /users`
 pub async fn create(
@@ -47,9 +48,9 @@ pub async fn read(database: Database, Username(username): Username) -> ApiJson<U
 /// `PATCH /users/{username}`
 pub async fn update(
     database: Database,
-    (passwords, attempts, address): (web::Data<Passwords>, web::Data<Attempts>, ClientAddress),
-    arguments: CacheArguments,
-    caller: Caller,
+    (passwords, attempts): (web::Data<Passwords>, web::Data<Attempts>),
+    (address, security): (ClientAddress, SecurityContext),
+    (arguments, caller): (CacheArguments, Caller),
     if_match: IfMatch,
     Username(username): Username,
     Json(change): Json<UserUpdate>,
@@ -59,7 +60,8 @@ pub async fn update(
         attempts: &attempts,
         address,
     };
-    let user = service::update(&database, &checks, &caller, &if_match, &username, change).await?;
+    let with = (&checks, &security);
+    let user = service::update(&database, with, &caller, &if_match, &username, change).await?;
     arguments.bind("user_id", user.id);
     ok(user)
 }
@@ -67,12 +69,13 @@ pub async fn update(
 /// `DELETE /users/{username}`
 pub async fn delete(
     database: Database,
+    security: SecurityContext,
     arguments: CacheArguments,
     caller: Caller,
     if_match: IfMatch,
     Username(username): Username,
 ) -> ApiNoContent {
-    let deleted = service::delete(&database, &caller, &if_match, &username).await?;
+    let deleted = service::delete(&database, &security, &caller, &if_match, &username).await?;
     arguments.bind("user_id", deleted.user_id);
     arguments.bind("owner", username);
     arguments.bind_all("widget_id", deleted.widget_ids);

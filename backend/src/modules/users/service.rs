@@ -2,6 +2,7 @@
 //!
 //! Come here to change who may do what to a user. Queries are in `crud`.
 
+use super::change_record::ChangeRecord;
 use super::crud::{self, Change, NewUser};
 use super::models::Account;
 use super::schemas::{UserCreate, UserRead, UserUpdate};
@@ -11,6 +12,7 @@ use crate::infrastructure::auth::{
 use crate::infrastructure::client_address::ClientAddress;
 use crate::infrastructure::database::{Database, Transaction};
 use crate::infrastructure::http::{ApiError, ApiResult, FieldError, IfMatch};
+use crate::infrastructure::security_log::{SecurityContext, SecurityEvent};
 use crate::modules::widgets;
 
 /// Signs a user up.
@@ -79,7 +81,7 @@ pub struct PasswordChecks<'a> {
 /// A new password revokes the user's other tokens, or all of them if a superuser set it.
 pub async fn update(
     database: &Database,
-    checks: &PasswordChecks<'_>,
+    (checks, security): (&PasswordChecks<'_>, &SecurityContext),
     caller: &Caller,
     if_match: &IfMatch,
     username: &str,
@@ -91,10 +93,11 @@ pub async fn update(
         check_precondition(&mut transaction, if_match, account.id, username).await?;
         return crud::find(&mut transaction, account.id).await;
     }
+    let mut record = ChangeRecord::begin(security, caller, &account).await?;
     let is_self = account.id == caller.id;
     let needs_password = is_self && (change.email.is_some() || change.password.is_some());
     if needs_password {
-        check_current_password(checks, &account, change.current_password).await?;
+        check_current_password(checks, &account, change.current_password, &mut record).await?;
     }
     let password_hash = match change.password {
         Some(password) => Some(checks.passwords.hash(password, checks.address).await?),
@@ -107,6 +110,7 @@ pub async fn update(
     };
     let known_password_hash = needs_password.then_some(account.password_hash.as_str());
     let mut transaction = database.begin().await?;
+    let before = crud::lock(&mut transaction, account.id).await?;
     check_precondition(&mut transaction, if_match, account.id, username).await?;
     let user = crud::update(&mut transaction, account.id, &stored, known_password_hash)
         .await?
@@ -115,14 +119,13 @@ pub async fn update(
                 "the user has just been changed by another request; try again".to_owned(),
             )
         })?;
-    if password_hash.is_some() {
-        if is_self {
-            revoke_others(&mut transaction, account.id, &caller.token).await?;
-        } else {
-            revoke_all(&mut transaction, account.id).await?;
-        }
-    }
+    let revoked = match &password_hash {
+        Some(_) if is_self => revoke_others(&mut transaction, account.id, &caller.token).await?,
+        Some(_) => revoke_all(&mut transaction, account.id).await?,
+        None => 0,
+    };
     transaction.commit().await?;
+    record.changed(&before, &user, password_hash.is_some().then_some(revoked));
     Ok(user)
 }
 
@@ -139,11 +142,14 @@ pub struct Deleted {
 /// user, but never the last superuser.
 pub async fn delete(
     database: &Database,
+    security: &SecurityContext,
     caller: &Caller,
     if_match: &IfMatch,
     username: &str,
 ) -> ApiResult<Deleted> {
-    let user_id = find_changeable(database, caller, username).await?.id;
+    let account = find_changeable(database, caller, username).await?;
+    let user_id = account.id;
+    let mut record = ChangeRecord::begin(security, caller, &account).await?;
     let mut transaction = database.begin().await?;
     let is_last_superuser = crud::lock_for_deletion(&mut transaction, user_id).await?;
     if is_last_superuser {
@@ -156,6 +162,7 @@ pub async fn delete(
     revoke_all(&mut transaction, user_id).await?;
     let widget_ids = widgets::delete_all_of(&mut transaction, user_id).await?;
     transaction.commit().await?;
+    record.event(SecurityEvent::AccountDeleted);
     Ok(Deleted {
         user_id,
         widget_ids,
@@ -197,6 +204,7 @@ async fn check_current_password(
     checks: &PasswordChecks<'_>,
     account: &Account,
     given: Option<secrecy::SecretString>,
+    record: &mut ChangeRecord<'_>,
 ) -> ApiResult<()> {
     let given = given.ok_or_else(|| {
         let message = "is needed to change one's own e-mail address or password";
@@ -205,9 +213,15 @@ async fn check_current_password(
     let claim = (Claimed::Account(account.id), checks.address);
     let hash = Some(account.password_hash.clone());
     let verified = checks.passwords.verify(checks.attempts, claim, given, hash);
-    if verified.await? {
+    let is_right = verified.await.inspect_err(|error| {
+        if matches!(error, ApiError::TooManyAttempts(_)) {
+            record.event(SecurityEvent::CurrentPasswordLimited);
+        }
+    })?;
+    if is_right {
         Ok(())
     } else {
+        record.event(SecurityEvent::CurrentPasswordFailed);
         Err(ApiError::Forbidden("the current password is wrong"))
     }
 }

@@ -12,6 +12,7 @@ use crate::infrastructure::http::{
     ApiCreated, ApiJson, ApiNoContent, ApiPage, IfMatch, Json, PageQuery, PathId, Query, created,
     no_content, ok,
 };
+use crate::infrastructure::security_log::SecurityContext;
 
 /// `POST /widgets`
 pub async fn create(
@@ -33,13 +34,14 @@ pub async fn read(database: Database, PathId(id): PathId) -> ApiJson<WidgetRead>
 /// `PATCH /widgets/{widget_id}`
 pub async fn update(
     database: Database,
+    security: SecurityContext,
     arguments: CacheArguments,
     caller: Caller,
     if_match: IfMatch,
     PathId(id): PathId,
     Json(change): Json<WidgetUpdate>,
 ) -> ApiJson<WidgetRead> {
-    let widget = service::update(&database, &caller, &if_match, id, &change).await?;
+    let widget = service::update(&database, &security, &caller, &if_match, id, &change).await?;
     arguments.bind("owner", &widget.owner);
     ok(widget)
 }
@@ -47,12 +49,13 @@ pub async fn update(
 /// `DELETE /widgets/{widget_id}`
 pub async fn delete(
     database: Database,
+    security: SecurityContext,
     arguments: CacheArguments,
     caller: Caller,
     if_match: IfMatch,
     PathId(id): PathId,
 ) -> ApiNoContent {
-    let owner = service::delete(&database, &caller, &if_match, id).await?;
+    let owner = service::delete(&database, &security, &caller, &if_match, id).await?;
     arguments.bind("owner", owner);
     no_content()
 }

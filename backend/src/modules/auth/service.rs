@@ -1,0 +1,108 @@
+//! The rules of signing in and out.
+//!
+//! Come here to change what a sign-in checks, and what the security log has of it. A sign-in takes as long for a name that
+//! nobody has as for a wrong password: do nothing for one of them only.
+
+use super::schemas::Login;
+use crate::infrastructure::auth::{
+    Attempts, Caller, Claimed, IssuedToken, Passwords, issue, revoke, revoke_all,
+};
+use crate::infrastructure::client_address::ClientAddress;
+use crate::infrastructure::database::Database;
+use crate::infrastructure::http::{ApiError, ApiResult};
+use crate::infrastructure::security_log::{SecurityContext, SecurityEvent, Subject};
+use crate::modules::users::find_account_to_sign_in;
+
+/// A sign-in, and what it needs.
+pub struct SignIn<'a> {
+    /// Where accounts and tokens are.
+    pub database: &'a Database,
+    /// Checks the password.
+    pub passwords: &'a Passwords,
+    /// Counts wrong ones.
+    pub attempts: &'a Attempts,
+    /// Where the request came from.
+    pub address: ClientAddress,
+}
+
+impl SignIn<'_> {
+    /// Issues a token for a right password.
+    ///
+    /// # Errors
+    /// 401 for a wrong name or password, 429 after too many, 503 where the security log has no room.
+    pub async fn run(&self, security: &SecurityContext, login: Login) -> ApiResult<IssuedToken> {
+        let mut room = security.reserve(1).await?;
+        let name = login.username.to_lowercase();
+        // Text in PostgreSQL cannot contain NUL, so no user has such a name.
+        let account = if name.contains('\0') {
+            None
+        } else {
+            find_account_to_sign_in(self.database, &name).await?
+        };
+        let (claimed, subject, hash) = match &account {
+            Some(account) => (
+                Claimed::Account(account.id),
+                account.subject(),
+                Some(account.password_hash.clone()),
+            ),
+            None => (Claimed::Unknown(&name), Subject::Unknown(&name), None),
+        };
+        let claim = (claimed, self.address);
+        let verified = self
+            .passwords
+            .verify(self.attempts, claim, login.password, hash);
+        let is_right = verified.await.inspect_err(|error| {
+            if matches!(error, ApiError::TooManyAttempts(_)) {
+                room.record(SecurityEvent::SignInLimited, subject, None);
+            }
+        })?;
+        if is_right
+            && let Some(account) = &account
+            && let Some(issued) = issue(self.database, account.id, &account.password_hash).await?
+        {
+            room.record(SecurityEvent::SignedIn, subject, None);
+            return Ok(issued);
+        }
+        room.record(SecurityEvent::SignInFailed, subject, None);
+        Err(ApiError::WrongCredentials)
+    }
+}
+
+/// Revokes the token of the request.
+pub async fn sign_out(
+    database: &Database,
+    security: &SecurityContext,
+    caller: &Caller,
+) -> ApiResult<()> {
+    let mut room = security.reserve(1).await?;
+    let revoked = revoke(database, &caller.token).await?;
+    room.record(
+        SecurityEvent::SessionsRevoked(revoked),
+        subject(caller),
+        None,
+    );
+    Ok(())
+}
+
+/// Revokes every token of the caller.
+pub async fn sign_out_everywhere(
+    database: &Database,
+    security: &SecurityContext,
+    caller: &Caller,
+) -> ApiResult<()> {
+    let mut room = security.reserve(1).await?;
+    let revoked = revoke_all(database, caller.id).await?;
+    room.record(
+        SecurityEvent::SessionsRevoked(revoked),
+        subject(caller),
+        None,
+    );
+    Ok(())
+}
+
+fn subject(caller: &Caller) -> Subject<'_> {
+    Subject::Account {
+        id: caller.id,
+        username: &caller.username,
+    }
+}
