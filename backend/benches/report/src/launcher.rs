@@ -35,7 +35,17 @@ impl Launcher<'_> {
 
     /// The same with further variables in the environment of the service.
     pub fn start_with(&self, program: Program, environment: &[(&str, &str)]) -> Result<Running> {
-        let running = self.launch(program, environment)?;
+        self.start_under(&[], program, environment)
+    }
+
+    /// The same under another program, such as valgrind, which is given with its arguments.
+    pub fn start_under(
+        &self,
+        wrapper: &[&str],
+        program: Program,
+        environment: &[(&str, &str)],
+    ) -> Result<Running> {
+        let running = self.launch(wrapper, program, environment)?;
         self.wait_for_right_answer(program, &running)?;
         Ok(running)
     }
@@ -65,7 +75,7 @@ impl Launcher<'_> {
     pub fn time_first_answer(&self, program: Program) -> Result<f64> {
         let path = path(self.settings.first_id);
         let started = Instant::now();
-        let running = self.launch(program, &[])?;
+        let running = self.launch(&[], program, &[])?;
         while started.elapsed() < START_LIMIT {
             let answer = Client::connect(running.port).and_then(|mut client| client.get(&path));
             if answer.is_ok_and(|answer| answer.status == 200) {
@@ -76,7 +86,12 @@ impl Launcher<'_> {
         Err(format!("{program} does not answer").into())
     }
 
-    fn launch(&self, program: Program, environment: &[(&str, &str)]) -> Result<Running> {
+    fn launch(
+        &self,
+        wrapper: &[&str],
+        program: Program,
+        environment: &[(&str, &str)],
+    ) -> Result<Running> {
         let port = free_port()?;
         let log_path = self.settings.directory.join(format!("access-{port}.log"));
         let log = if program.has_access_log() {
@@ -88,7 +103,7 @@ impl Launcher<'_> {
         let mut command = match program {
             Program::Reference(reference) => self.reference(reference, port),
             Program::Service(service) => {
-                let mut command = self.service(service, port)?;
+                let mut command = self.service(wrapper, service, port)?;
                 command.envs(environment.iter().copied());
                 if let Some(log) = &log {
                     command.stdout(log.try_clone()?);
@@ -133,7 +148,7 @@ impl Launcher<'_> {
         command
     }
 
-    fn service(&self, service: Service, port: u16) -> Result<Command> {
+    fn service(&self, wrapper: &[&str], service: Service, port: u16) -> Result<Command> {
         let settings = self.settings;
         let backend = match service.cache {
             ServiceCache::Memory => "memory",
@@ -151,7 +166,14 @@ impl Launcher<'_> {
         let log_level = if service.access_log { "info" } else { "off" };
         let enabled = service.cache != ServiceCache::Disabled;
         let near = service.cache == ServiceCache::Near;
-        let mut command = Command::new(&settings.backend);
+        let mut command = match wrapper {
+            [] => Command::new(&settings.backend),
+            [wrapper, arguments @ ..] => {
+                let mut command = Command::new(wrapper);
+                command.args(arguments).arg(&settings.backend);
+                command
+            }
+        };
         command
             // Neither `.env` nor variables of the shell are part of the measurement.
             .env_clear()

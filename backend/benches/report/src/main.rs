@@ -6,6 +6,7 @@
 mod client;
 mod fill;
 mod footprint;
+mod instructions;
 mod launcher;
 mod load;
 mod near_lag;
@@ -89,6 +90,9 @@ pub struct Settings {
     /// The directory for performance.md and performance.svg; without it, the tables are only printed
     #[arg(long)]
     output: Option<PathBuf>,
+    /// Counts the instructions of one request instead, and writes them to this page
+    #[arg(long)]
+    instructions: Option<PathBuf>,
 }
 
 /// The path of a widget.
@@ -103,6 +107,9 @@ fn main() -> Result<()> {
         body: String::new(),
         upstream: 0,
     };
+    if let Some(page) = &settings.instructions {
+        return instructions::measure(&launcher, &settings, page);
+    }
     let disabled = Program::service(ServiceCache::Disabled);
     let uncached = launcher.start(disabled)?;
     let body = Client::connect(uncached.port)?.get(&path(settings.first_id))?;

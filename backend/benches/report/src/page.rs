@@ -167,6 +167,8 @@ share the median of the shares in each round.
 Last run: {cores} cores that programs, servers and load generator (wrk, {connections} connections) share; answers of
 {body_bytes} bytes; release build, logs off unless said otherwise.
 
+The instructions of one request, which repeat on a busy machine too, are in [instructions.md](instructions.md).
+
 How to read it: *Requests/s* is bounded by everything on the machine together, *CPU µs/request* is the
 measured program's alone. A share above 1 is better than what it is compared with. The thin line on a bar goes
 from the slowest round to the fastest; a red mark is a goal.
