@@ -135,6 +135,49 @@ async fn random_paths_methods_queries_and_users_add_no_series() {
 }
 
 #[tokio::test]
+async fn a_limited_request_is_counted_under_its_route() {
+    let settings = [("MANAGEMENT_PORT", "0"), ("RATE_LIMIT", "1/day")];
+    let service = TestService::start_with(&settings).await.without_proof();
+    service.get("/widgets/1").await.expect(404);
+    service.get("/widgets/2").await.expect(429);
+    service.get("/nothing").await.expect(429);
+    let lines = service.log();
+    let management = lines
+        .iter()
+        .find(|line| line["message"] == "listening for management")
+        .expect("the line of the log");
+    let address = management["address"].as_str().expect("an address");
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let answer = client.get(format!("http://{address}/metrics")).send().await;
+    let scrape = Scrape::parse(answer.unwrap().text().await.unwrap());
+    for route in [WIDGET, "-"] {
+        let labels = [("route", route), ("status", "429")];
+        assert!(scrape.value(COUNT, &labels) >= 1.0, "{route}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_past_its_time_is_counted_without_a_route() {
+    let settings = [
+        ("SERVER_REQUEST_TIMEOUT", "1"),
+        ("DATABASE_STATEMENT_TIMEOUT", "20"),
+        ("DATABASE_LOCK_TIMEOUT", "20"),
+    ];
+    let service = TestService::start_with(&settings).await.without_proof();
+    let lock = service.database.lock("widgets").await;
+    service.get("/widgets/1").await.expect(503);
+    drop(lock);
+    let scrape = Scrape::of(&service).await;
+    let labels = [("route", "-"), ("method", "GET"), ("status", "503")];
+    assert!(scrape.value(COUNT, &labels) >= 1.0);
+    let sum = scrape.value(&format!("{DURATION}_sum"), &labels);
+    assert!(
+        sum >= 1.0,
+        "it lasted for SERVER_REQUEST_TIMEOUT at least: {sum}"
+    );
+}
+
+#[tokio::test]
 async fn without_metrics_enabled_there_are_none() {
     let service = TestService::start_with(&[("METRICS_ENABLED", "false")]).await;
     service.get("/widgets").await.expect(200);
