@@ -28,8 +28,12 @@ pub(in crate::infrastructure::cache) enum DeletionError {
     Unavailable(Unavailable),
 }
 
-/// Deletes full keys. After this returns, no reader gets their entries. A deletion that cannot be
-/// delivered now is kept, and until its delivery this process serves nothing from the backend (C35).
+/// Deletes full keys. After `Ok`, no reader gets their entries.
+///
+/// # Errors
+/// A deletion could not be delivered now. It is kept, and until its delivery this process serves nothing from the backend
+/// (C35). Another process that reaches the backend all the while may serve the entries until then, unless the database
+/// feed has the deletion delivered by that process (C53).
 pub(in crate::infrastructure::cache) async fn invalidate(
     backend: &GuardedBackend,
     keys: Vec<String>,
@@ -45,8 +49,8 @@ pub(in crate::infrastructure::cache) async fn invalidate(
     Ok(())
 }
 
-/// Deletes the keys that match the full pattern. A deletion that takes long goes on in the
-/// background.
+/// Deletes the keys that match the full pattern. A deletion that takes longer than [`LONGEST_DELETION`] goes on in the
+/// background. Where it fails, every entry is distrusted, within the same time.
 pub(in crate::infrastructure::cache) async fn invalidate_pattern(
     backend: &Arc<GuardedBackend>,
     pattern: String,

@@ -1,6 +1,7 @@
 //! A backend behind deadlines, the circuit breaker and recovery (C26, C27, C35, C58).
 //!
-//! Come here for the states and for every operation on a backend. No other file may call a backend.
+//! Come here for the states, and for reading and storing. Deletions are in `deletions`, `distrust` and `recovery`, counting is
+//! in `counters`. No file outside this folder may read from or write to a backend.
 //!
 //! # States
 //!
@@ -21,6 +22,9 @@
 //!         are delivered
 //! ```
 //!
+//! *Ready*, *Doubtful* and *Recovering* also lead to *Unavailable* at once where a visit finds another server, or instances with
+//! another list of servers. A record that is gone leads from *Ready* or *Recovering* to *Doubtful*.
+//!
 //! Only in *Ready*, and while the lease of the generation lasts, is anything read from or stored in the
 //! backend. In *Ready*, *Doubtful* and *Recovering* deletions are sent at once. In *Unavailable* they
 //! are kept.
@@ -33,7 +37,7 @@
 //! generation, delivers its pending deletions, and then waits until every other instance has answered
 //! its roll call. An instance answers only while it sends deletions at once. So an instance that has
 //! answered holds no pending deletion from before the roll call, or has set a newer generation since. An
-//! instance that saw one failure calls the roll too, since another may have failed to delete at that
+//! instance that saw one failure begins a roll call too, since another may have failed to delete at that
 //! moment. A server that restarted with an old snapshot has another identity than the one recorded with
 //! the generation, which counts as an outage too.
 //!
@@ -43,7 +47,7 @@
 //!
 //! # The start and the end of a process
 //!
-//! A process calls the roll before it trusts an entry. It leaves the record when it ends with nothing
+//! A process begins a roll call before it trusts an entry. It leaves the record when it ends with nothing
 //! pending. So hits survive a clean restart, and a process that ended with pending deletions, or was
 //! killed, is noticed by the next process that starts: it is listed and does not answer (C58).
 //!
@@ -54,8 +58,8 @@
 //!
 //! # No promise
 //!
-//! An instance that alone is cut off from a backend that the others still reach cannot invalidate for
-//! them: they see its writes when it has recovered. The lease is measured with the monotonic clock,
+//! Without the database feed (C53), an instance that alone is cut off from a backend that the others still reach cannot
+//! invalidate for them: they see its writes when it has recovered. With the feed another instance delivers them. The lease is measured with the monotonic clock,
 //! which stands still while the whole machine sleeps.
 
 use std::sync::{Arc, OnceLock};

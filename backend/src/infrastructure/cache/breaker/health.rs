@@ -1,7 +1,7 @@
 //! The states of a backend, and the events that change them.
 //!
-//! Come here to see when the breaker opens and closes. The states are described in `guarded_backend`.
-//! Nothing here asks the server.
+//! Come here to see what opens the breaker. It closes when `supervisor` has reached the server again. The states are
+//! described in `guarded_backend`. Nothing here asks the server.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -52,8 +52,8 @@ pub(super) struct Health {
     failures: AtomicU32,
     /// Counts failures within [`ONE_EVENT`] as one.
     counted: RateLimit,
-    /// The number of failures since the start.
-    incidents: AtomicU64,
+    /// The number of calls of [`Health::doubt`] since the start.
+    doubts: AtomicU64,
     /// When the state became *Unavailable* last.
     unavailable_since: Mutex<Instant>,
     /// Whether the server may lack deletions of this instance.
@@ -73,7 +73,7 @@ impl Health {
             availability: AtomicU8::new(Availability::Unavailable as u8),
             failures: AtomicU32::new(0),
             counted: RateLimit::new(ONE_EVENT),
-            incidents: AtomicU64::new(0),
+            doubts: AtomicU64::new(0),
             unavailable_since: Mutex::new(Instant::now()),
             lacks_deletions: AtomicBool::new(false),
             wake: Notify::new(),
@@ -134,7 +134,7 @@ impl Health {
     }
 
     /// The pending deletions have been delivered. The caller holds the lock on them.
-    pub(super) fn has_deletions(&self) {
+    pub(super) fn deletions_were_delivered(&self) {
         self.lacks_deletions.store(false, Ordering::Release);
         if self.availability() == Availability::Unavailable {
             self.lacks_deletions.store(true, Ordering::Release);
@@ -160,14 +160,15 @@ impl Health {
         moved
     }
 
-    /// The number of failed operations since the start.
-    pub(super) fn incidents(&self) -> u64 {
-        self.incidents.load(Ordering::Acquire)
+    /// The number of calls of [`Health::doubt`] since the start.
+    pub(super) fn doubts(&self) -> u64 {
+        self.doubts.load(Ordering::Acquire)
     }
 
-    /// Leaves *Ready* for *Doubtful* after a failure. The server's identity is checked before it is trusted again.
+    /// Leaves *Ready* or *Recovering* for *Doubtful*: an operation failed, the namespace's record is gone, or the roll call
+    /// is too old. The server's identity is checked before it is trusted again.
     pub(super) fn doubt(&self) {
-        self.incidents.fetch_add(1, Ordering::AcqRel);
+        self.doubts.fetch_add(1, Ordering::AcqRel);
         if !self.advance(Availability::Ready, Availability::Doubtful) {
             self.advance(Availability::Recovering, Availability::Doubtful);
         }

@@ -114,5 +114,15 @@ mod tests {
             let intervals = Intervals::of(Duration::from_millis(milliseconds));
             prop_assert!(PROBE + intervals.grace.max(intervals.settle) <= Duration::from_secs(2));
         }
+
+        #[test]
+        fn c35_hits_are_back_within_the_time_that_the_page_outages_names_for_longer_deadlines(milliseconds in 251_u64..=60_000) {
+            let deadline = Duration::from_millis(milliseconds);
+            let intervals = Intervals::of(deadline);
+            let usual = Duration::from_millis(2500);
+            prop_assert!(PROBE + intervals.settle <= usual);
+            let after_a_death = (deadline + usual).max(3 * deadline + Duration::from_secs(1));
+            prop_assert!(PROBE + intervals.grace <= after_a_death);
+        }
     }
 }

@@ -26,8 +26,8 @@ impl GuardedBackend {
         self.note(result)
     }
 
-    /// Waits for a look-up, with a deadline. Redis sets the deadline itself, in `batched_get`, where one timer serves all
-    /// look-ups of a batch; see [`CacheBackend::limits_look_ups`](crate::infrastructure::cache::backends::CacheBackend).
+    /// Waits for a look-up, with a deadline. Redis sets the deadline itself, in `backends::second_attempt`, where one timer
+    /// serves all look-ups of a batch; see [`CacheBackend::limits_look_ups`](crate::infrastructure::cache::backends::CacheBackend).
     pub(super) async fn observe_look_up<T>(
         &self,
         look_up: impl Future<Output = Result<T, BackendError>>,

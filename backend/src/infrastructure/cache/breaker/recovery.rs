@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// The most keys that the log names at the end of the process.
 const MAX_NAMED: usize = 20;
 
-/// Registers this instance and calls the roll: the first visit of a process.
+/// Registers this instance and begins a roll call: the first visit of a process.
 pub(super) async fn join(backend: &Arc<GuardedBackend>) -> Result<RollCall, Unavailable> {
     let record = match visit(backend, Intent::CallRoll).await {
         // The server has restarted or was replaced, so its entries may be old.
@@ -113,7 +113,7 @@ impl<'a> Taken<'a> {
         self.delivered = true;
         // With the lock: a deletion that fails now is pending before or afterwards.
         let _pending = self.backend.pending.lock();
-        self.backend.health.has_deletions();
+        self.backend.health.deletions_were_delivered();
         std::mem::take(&mut self.deletions)
     }
 }

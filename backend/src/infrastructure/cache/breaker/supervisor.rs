@@ -134,13 +134,13 @@ async fn probe(backend: &Arc<GuardedBackend>) -> Option<RollCall> {
     None
 }
 
-/// Leaves *Doubtful* for *Recovering*: asks whether the server is the same, and calls the roll.
+/// Leaves *Doubtful* for *Recovering*: asks whether the server is the same, and begins a roll call.
 async fn call_roll(backend: &GuardedBackend) -> Option<RollCall> {
-    let incidents = backend.health.incidents();
+    let doubts = backend.health.doubts();
     match visit(backend, Intent::CallRoll).await {
         // A failure since the question counts: another instance may have failed at the same moment, after it had
         // answered.
-        Ok(record) if backend.health.incidents() == incidents => {
+        Ok(record) if backend.health.doubts() == doubts => {
             backend
                 .health
                 .advance(Availability::Doubtful, Availability::Recovering);
