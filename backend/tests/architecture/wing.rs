@@ -1,6 +1,6 @@
-//! The rules of the cache wing: the allowed uses between rooms, no circle, no use of the outside.
+//! The rules of the cache wing: the allowed uses between folders, no circle, no use of the outside.
 //!
-//! Come here to add a room. That the wing compiles by itself is shown by `tests/wing_alone`.
+//! Come here to add a folder. That the wing compiles by itself is shown by `tests/wing_alone`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,8 +10,8 @@ use crate::sources::{Source, code, files};
 const FOLDER: &str = "src/infrastructure/cache/";
 const PREFIX: &str = "crate::infrastructure::cache::";
 
-/// The rooms, and the rooms that each may use besides the files beside the rooms.
-const ROOMS: [(&str, &[&str]); 9] = [
+/// The folders, and the folders that each may use besides the files beside the folders.
+const FOLDERS: [(&str, &[&str]); 9] = [
     (
         "middleware",
         &[
@@ -35,14 +35,14 @@ const ROOMS: [(&str, &[&str]); 9] = [
 
 type Uses<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
 
-/// The room of a file; `None` for one that stands beside the rooms.
-fn room(path: &str) -> Option<&str> {
+/// The folder of a file; `None` for one that stands beside the folders.
+fn folder(path: &str) -> Option<&str> {
     path.strip_prefix(FOLDER)?
         .split_once('/')
-        .map(|(room, _)| room)
+        .map(|(folder, _)| folder)
 }
 
-/// Uses that go against the order of the rooms.
+/// Uses that go against the order of the folders.
 fn against_the_order(uses: &Uses<'_>) -> Vec<String> {
     let mut found = Vec::new();
     for (path, used) in uses {
@@ -50,13 +50,13 @@ fn against_the_order(uses: &Uses<'_>) -> Vec<String> {
         if *path == format!("{FOLDER}mod.rs") {
             continue;
         }
-        let own = room(path);
+        let own = folder(path);
         let allowed: &[&str] = match own {
             None => &[],
             Some(own) => {
-                let Some((_, allowed)) = ROOMS.iter().find(|(name, _)| *name == own) else {
+                let Some((_, allowed)) = FOLDERS.iter().find(|(name, _)| *name == own) else {
                     found.push(format!(
-                        "{path} stands in a room that `ROOMS` does not name"
+                        "{path} stands in a folder that `FOLDERS` does not name"
                     ));
                     continue;
                 };
@@ -64,7 +64,7 @@ fn against_the_order(uses: &Uses<'_>) -> Vec<String> {
             }
         };
         for target in used {
-            let to = room(target);
+            let to = folder(target);
             if to.is_some() && to != own && !to.is_some_and(|to| allowed.contains(&to)) {
                 found.push(format!("{path} uses {target}"));
             }
@@ -126,13 +126,13 @@ fn wing(files: &[Source]) -> Tree {
 }
 
 #[test]
-fn a_room_uses_only_the_rooms_behind_it() {
+fn a_folder_uses_only_the_folders_behind_it() {
     let files = files();
     let tree = wing(&files);
     let uses = tree.uses();
     assert!(uses.len() > 50, "the files were found");
     let middleware_uses_policy = uses.iter().any(|(path, used)| {
-        room(path) == Some("middleware") && used.iter().any(|used| room(used) == Some("policy"))
+        folder(path) == Some("middleware") && used.iter().any(|used| folder(used) == Some("policy"))
     });
     assert!(middleware_uses_policy, "the uses were found");
     assert_eq!(against_the_order(&uses), Vec::<String>::new());
@@ -210,13 +210,13 @@ fn a_comment_a_visibility_and_a_test_are_no_imports() {
 }
 
 #[test]
-fn a_room_that_has_no_place_in_the_order_is_found() {
+fn a_folder_that_has_no_place_in_the_order_is_found() {
     let files = example(&[("attic/old.rs", "")]);
     assert_eq!(against_the_order(&wing(&files).uses()).len(), 1);
 }
 
 #[test]
-fn a_circle_is_found_within_a_room_and_through_a_re_export() {
+fn a_circle_is_found_within_a_folder_and_through_a_re_export() {
     let within = example(&[
         ("keys/mod.rs", "mod a;\nmod b;\nmod c;"),
         ("keys/a.rs", "use super::b::B;"),

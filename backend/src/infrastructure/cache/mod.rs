@@ -16,8 +16,8 @@
 //! - `stored`: entries, claims and generations as bytes.
 //! - `backends`: Redis, Memcached and memory behind one trait.
 //! - `policy`, `keys`: which key a request reads, and which keys a write deletes.
-//! - `measurements`, beside the rooms: what is measured, through the facade of the crate `metrics`. It is a dependency of the
-//!   wing, as `tracing` is for its log: without a recorder it does nothing.
+//! - `measurements`, beside the folders: what is measured, through the facade of the crate `metrics`. The cache depends on that
+//!   crate, as it depends on `tracing` for its log: without a recorder it does nothing.
 //! - `map`: every declared route with its policy, checked when the program starts. It uses `policy` and `keys`.
 //!
 //! A folder uses only those behind it in this order. A test holds that.

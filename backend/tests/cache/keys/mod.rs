@@ -3,7 +3,7 @@
 mod arguments;
 #[expect(
     clippy::module_inception,
-    reason = "the room and its first file are both the keys"
+    reason = "the folder and its first file are both the keys"
 )]
 mod keys;
 mod unusual_ids;

@@ -1,7 +1,9 @@
 //! The contract of a backend: the trait that each implements, and its types.
 //!
-//! A backend stores bytes under keys. It does not know HTTP, entries or policies. Deadlines, the circuit breaker and
-//! recovery are in front of it, so an implementation only reports errors.
+//! A backend stores bytes under keys. It knows neither HTTP nor policies. Of an entry it may use the first bytes, which are
+//! unique (see [`Version::Head`] and [`CacheBackend::clear`]). The circuit breaker and recovery are in front of it, so an
+//! implementation only reports errors. So are the deadlines, except where [`CacheBackend::limits_look_ups`] is true and for
+//! [`CacheBackend::delete_pattern`] and [`CacheBackend::clear`], whose single commands have deadlines of their own.
 //!
 //! Come here to write another backend, or to add an operation. `backends::redis` lists the files that a new operation
 //! needs. No implementation belongs here.
@@ -158,8 +160,8 @@ pub trait CacheBackend: Send + Sync + 'static {
     }
 
     /// Called when a look-up of this key was answered with the value of another key (C63): on some connection, replies
-    /// do not belong to their commands. Closes the connections that may be the one. May be called once for every such
-    /// value. A backend without connections does nothing.
+    /// do not belong to their commands. Closes every connection on which the value may have arrived. Called for each
+    /// such value, so possibly often. A backend without connections does nothing.
     fn answered_out_of_step(&self, _key: &str) {}
 
     /// The value under the key, in one round trip.
@@ -202,8 +204,9 @@ pub trait CacheBackend: Send + Sync + 'static {
     /// Deletes the keys. Absent keys are no error.
     async fn delete(&self, keys: &[String]) -> Result<(), BackendError>;
 
-    /// Deletes keys that [`CacheBackend::delete`] could not delete, or has not deleted after half of the deadline. It
-    /// uses a connection that was made after the first attempt began, so it does not meet the same fault.
+    /// Deletes keys that [`CacheBackend::delete`] could not delete, or has not deleted after half of the deadline. A
+    /// backend with connections uses one that was made after the first attempt began, so it does not meet the same fault.
+    /// The default, for a backend without connections, deletes as before.
     async fn delete_again(
         &self,
         keys: &[String],

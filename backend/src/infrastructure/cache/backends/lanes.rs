@@ -1,7 +1,7 @@
 //! The shared connections of a process to one server. Redis and Memcached use the same code.
 //!
-//! A few connections serve every request of the process, each on a lane. A thread always uses the same lane, so that a
-//! look-up wakes no other thread.
+//! A few connections serve every request of the process. A *lane* is the place of one connection: a lost connection is
+//! replaced in its lane. A thread always uses the same lane, so that a look-up wakes no other thread.
 //!
 //! Come here to change which connection a command takes, or which connections are closed together. The state of one
 //! connection is in `lane`; how a connection is made is in `redis::connections` and `memcached::connections`; the rules
@@ -40,8 +40,8 @@ struct Shared<C: Connector> {
     checked: Mutex<Option<Instant>>,
 }
 
-/// A connection with its place.
-pub(super) struct Ticket<T> {
+/// A connection, with the lane that it is of.
+pub(super) struct Placed<T> {
     pub(super) connection: T,
     pub(super) place: Place,
     /// Whether the connection is used because another one gave no answer. The server may still carry out the command
@@ -56,7 +56,7 @@ pub(super) struct Place {
     serial: u64,
 }
 
-impl<T> Ticket<T> {
+impl<T> Placed<T> {
     fn of(lane: usize, numbered: Numbered<T>) -> Self {
         Self {
             connection: numbered.connection,
@@ -90,8 +90,9 @@ impl<C: Connector> Lanes<C> {
     }
 
     /// The connection of this thread.
-    pub(super) async fn of_thread(&self) -> Result<Ticket<C::Connection>, BackendError> {
-        self.ticket(thread_number() % self.second_lane()).await
+    pub(super) async fn of_thread(&self) -> Result<Placed<C::Connection>, BackendError> {
+        self.connection_of(thread_number() % self.second_lane())
+            .await
     }
 
     /// A connection for a second attempt. It was made after the first attempt began, so it is not the connection of the
@@ -99,12 +100,12 @@ impl<C: Connector> Lanes<C> {
     pub(super) async fn for_second_attempt(
         &self,
         first_began: Instant,
-    ) -> Result<Ticket<C::Connection>, BackendError> {
+    ) -> Result<Placed<C::Connection>, BackendError> {
         let second = self.second_lane();
         self.lane(second).end_made(|at| at < first_began);
-        let mut ticket = self.ticket(second).await?;
-        ticket.is_second = true;
-        Ok(ticket)
+        let mut placed = self.connection_of(second).await?;
+        placed.is_second = true;
+        Ok(placed)
     }
 
     /// Closes this connection, unless it has been replaced.
@@ -157,9 +158,9 @@ impl<C: Connector> Lanes<C> {
             *checked = Some(Instant::now());
         }
         for lane in 0..self.0.lanes.len() {
-            if let Some(ticket) = self.open(lane) {
-                let (lanes, place) = (self.clone(), ticket.place);
-                let sign_of_life = timeout(silence_limit, sign_of_life(ticket.connection));
+            if let Some(placed) = self.open(lane) {
+                let (lanes, place) = (self.clone(), placed.place);
+                let sign_of_life = timeout(silence_limit, sign_of_life(placed.connection));
                 tokio::spawn(async move {
                     if !matches!(sign_of_life.await, Ok(true)) {
                         lanes.end(place);
@@ -177,21 +178,21 @@ impl<C: Connector> Lanes<C> {
         &self.0.lanes[number]
     }
 
-    fn open(&self, number: usize) -> Option<Ticket<C::Connection>> {
+    fn open(&self, number: usize) -> Option<Placed<C::Connection>> {
         let numbered = self.lane(number).connection()?;
-        Some(Ticket::of(number, numbered))
+        Some(Placed::of(number, numbered))
     }
 
-    async fn ticket(&self, number: usize) -> Result<Ticket<C::Connection>, BackendError> {
-        if let Some(ticket) = self.open(number) {
-            return Ok(ticket);
+    async fn connection_of(&self, number: usize) -> Result<Placed<C::Connection>, BackendError> {
+        if let Some(placed) = self.open(number) {
+            return Ok(placed);
         }
         let renewed = self.lane(number).renewed.notified();
         let mut renewed = pin!(renewed);
         // Registered before the check of the lane, so that no renewal is missed.
         renewed.as_mut().enable();
-        if let Some(ticket) = self.open_or_renew(number)? {
-            return Ok(ticket);
+        if let Some(placed) = self.open_or_renew(number)? {
+            return Ok(placed);
         }
         renewed.await;
         self.open_or_renew(number)?.ok_or_else(|| {
@@ -200,9 +201,9 @@ impl<C: Connector> Lanes<C> {
     }
 
     /// A connection; `None` while the lane is being renewed.
-    fn open_or_renew(&self, number: usize) -> Result<Option<Ticket<C::Connection>>, BackendError> {
+    fn open_or_renew(&self, number: usize) -> Result<Option<Placed<C::Connection>>, BackendError> {
         match self.lane(number).open()? {
-            Open::Connection(numbered) => return Ok(Some(Ticket::of(number, numbered))),
+            Open::Connection(numbered) => return Ok(Some(Placed::of(number, numbered))),
             Open::Renewing => {}
             Open::Renew(began) => {
                 // The renewal is a task of its own, because it continues after the command's deadline.

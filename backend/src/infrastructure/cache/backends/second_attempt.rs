@@ -3,8 +3,8 @@
 //! Come here to send a command that is safe to repeat. A command that is not safe to repeat, such as a compare-and-set, is
 //! sent with [`Lanes::watched`] alone.
 //!
-//! A firewall can drop a connection without notice. The process learns of it after about 15 minutes, when TCP gives up
-//! repeating its packets. Until then every command on the connection stays without an answer. Three rules limit the delay
+//! A firewall can drop a connection without notice. The system closes such a connection after 10 s on Linux (`USER_TIMEOUT`
+//! in `lanes`) and elsewhere when TCP gives up repeating its packets, which may take 15 minutes. Until then every command on the connection stays without an answer. Three rules limit the delay
 //! to one deadline:
 //!
 //! - A question without an answer after half of its deadline is sent again, on a new connection ([`Lanes::ask`]).
@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout_at};
 
 use super::contract::BackendError;
-use super::lanes::{Connector, Lanes, Place, Ticket};
+use super::lanes::{Connector, Lanes, Place, Placed};
 
 impl<C: Connector> Lanes<C> {
     /// Sends a question on the connection of this thread and, without an answer after half of the
@@ -28,31 +28,33 @@ impl<C: Connector> Lanes<C> {
     /// closed.
     ///
     /// # Errors
-    /// The error of the first attempt, or that the deadline has passed. An error before half of the
-    /// deadline is not repeated: the connection was closed, and the breaker must count that.
+    /// - An error of the first attempt before half of the deadline. It is not repeated: the connection was closed, and the
+    ///   breaker must count that.
+    /// - After that, if both attempts fail: the error of the one that ended last.
+    /// - No answer within the deadline.
     pub(super) async fn ask<T, F>(
         &self,
         deadline: Duration,
-        question: impl Fn(Ticket<C::Connection>) -> F,
+        question: impl Fn(Placed<C::Connection>) -> F,
     ) -> Result<T, BackendError>
     where
         F: Future<Output = Result<T, BackendError>>,
     {
-        // One timer for both halves, since a timer costs more than the rest of this function.
-        let mut alarm = pin!(sleep(deadline / 2));
+        // An answer within the first half costs this one timer. A timer costs more than the rest of this function.
+        let mut half_passed = pin!(sleep(deadline / 2));
         let used = OnceLock::new();
         let first = async {
-            let ticket = self.of_thread().await?;
-            let _ = used.set(ticket.place);
-            question(ticket).await
+            let placed = self.of_thread().await?;
+            let _ = used.set(placed.place);
+            question(placed).await
         };
         let mut first = pin!(first);
         tokio::select! {
             biased;
             answer = &mut first => return answer,
-            () = &mut alarm => {}
+            () = &mut half_passed => {}
         }
-        let half = alarm.deadline();
+        let half = half_passed.deadline();
         let second = async {
             let first_began = (half - deadline / 2).into_std();
             question(self.for_second_attempt(first_began).await?).await

@@ -19,20 +19,21 @@ const COUNTER: &str = "~counter:";
 /// A key in the application's form and in the server's form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::infrastructure::cache) struct Key {
-    full: String,
-    /// The number of bytes of the namespace at the beginning of `full`.
+    /// The application's form, with the namespace.
+    whole: String,
+    /// The number of bytes of the namespace at the beginning of `whole`.
     namespace_bytes: usize,
-    /// The server's form, where `full` is too long for the server.
+    /// The server's form, where `whole` is too long for the server.
     shortened: Option<String>,
     identity: u64,
 }
 
 impl Key {
-    /// A key whose namespace takes the first `namespace_bytes` of the full text.
-    pub(in crate::infrastructure::cache) fn new(full: String, namespace_bytes: usize) -> Self {
+    /// A key whose namespace takes the first `namespace_bytes` of the whole text.
+    pub(in crate::infrastructure::cache) fn new(whole: String, namespace_bytes: usize) -> Self {
         Self {
-            identity: rapidhash_v3(full.as_bytes()),
-            full,
+            identity: rapidhash_v3(whole.as_bytes()),
+            whole,
             namespace_bytes,
             shortened: None,
         }
@@ -40,24 +41,24 @@ impl Key {
 
     /// Shortens the server's form to at most `max_bytes` (C5).
     pub(in crate::infrastructure::cache) fn fit(&mut self, max_bytes: usize) {
-        if let Some(shortened) = fit(&self.full, max_bytes) {
+        if let Some(shortened) = fit(&self.whole, max_bytes) {
             self.shortened = Some(shortened);
         }
     }
 
     /// The key without the namespace.
     pub(in crate::infrastructure::cache) fn name(&self) -> &str {
-        &self.full[self.namespace_bytes..]
+        &self.whole[self.namespace_bytes..]
     }
 
-    /// The server's form of the key.
+    /// The full key: the server's form, with the namespace.
     pub(in crate::infrastructure::cache) fn full(&self) -> &str {
-        self.shortened.as_deref().unwrap_or(&self.full)
+        self.shortened.as_deref().unwrap_or(&self.whole)
     }
 
     /// The server's form of the key, as an owned text.
     pub(in crate::infrastructure::cache) fn into_full(self) -> String {
-        self.shortened.unwrap_or(self.full)
+        self.shortened.unwrap_or(self.whole)
     }
 
     /// The hash of the whole key, with the namespace and not shortened. Each value under the key

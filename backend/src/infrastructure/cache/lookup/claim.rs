@@ -36,6 +36,17 @@ pub const CLAIM_LIFETIME: Duration = Duration::from_secs(10);
 /// where that is longer, because an entry is no answer once its record is absent.
 const RECORD_LIFETIME: Duration = Duration::from_hours(24);
 
+/// A record of an entry when the entry's key is claimed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Begun {
+    /// Entries of this policy have no such record.
+    NotNeeded,
+    /// The record stands, with this generation.
+    Generation(u64),
+    /// The record was deleted at the same moment, or another value was stored under its key.
+    DeletedMeanwhile,
+}
+
 /// A look-up that may claim its key.
 pub(in crate::infrastructure::cache) struct Claimant<'a> {
     pub(in crate::infrastructure::cache) lookup: Lookup<'a>,
@@ -160,30 +171,31 @@ impl Claimant<'_> {
             self.begin_record(resource, records.resource),
             self.begin_record(group, records.group),
         );
-        Ok(match (resource?, group?) {
-            (Some(resource), Some(group)) => stamp(
-                resource.into_iter().chain(group),
-                self.lookup.memberships.rights,
-            ),
-            _ => 0,
-        })
+        let begun = [resource?, group?];
+        if begun.contains(&Begun::DeletedMeanwhile) {
+            return Ok(0);
+        }
+        let generations = begun.into_iter().filter_map(|begun| match begun {
+            Begun::Generation(generation) => Some(generation),
+            Begun::NotNeeded | Begun::DeletedMeanwhile => None,
+        });
+        Ok(stamp(generations, self.lookup.memberships.rights))
     }
 
-    /// The generation of a record. An absent record is created. `Some(None)` without a key; `None` where the record was
-    /// deleted meanwhile.
+    /// Reads a record for a new claim. An absent record is created.
     async fn begin_record(
         &self,
         of: Option<RecordKey<'_>>,
         found: Option<Found>,
-    ) -> Result<Option<Option<u64>>, Unavailable> {
+    ) -> Result<Begun, Unavailable> {
         let Some(of) = of else {
-            return Ok(Some(None));
+            return Ok(Begun::NotNeeded);
         };
         if let Some(found) = &found
             && let Some(record) = of.read(found)
         {
             self.prolong(of, found, record).await?;
-            return Ok(Some(Some(record.generation)));
+            return Ok(Begun::Generation(record.generation));
         }
         let RecordKey { key, server } = of;
         let (lifetime, until) = self.record_lifetime();
@@ -196,17 +208,17 @@ impl Claimant<'_> {
                 .compare_and_set(key.full(), &expected, record.clone(), lifetime)
                 .await?;
             if set.is_some() {
-                return Ok(Some(Some(generation)));
+                return Ok(Begun::Generation(generation));
             }
             let Some(found) = server.get_from_server(key.full()).await? else {
-                return Ok(None);
+                return Ok(Begun::DeletedMeanwhile);
             };
             match of.read(&found) {
-                Some(record) => return Ok(Some(Some(record.generation))),
+                Some(record) => return Ok(Begun::Generation(record.generation)),
                 None => expected = found.version,
             }
         }
-        Ok(None)
+        Ok(Begun::DeletedMeanwhile)
     }
 
     /// Writes the record again, with the same generation and a new lifetime, if an entry would outlive it. A record that

@@ -57,12 +57,12 @@ impl Fill {
         };
         let key = self.key.clone();
         let policy = Rc::clone(&self.policy);
-        // With a caller who became known only inside, the answer is neither stored nor given to the waiting requests.
+        // With a caller who became known only inside, in the handler or a middleware around it, the answer is neither stored nor given to the waiting requests.
         // They run their own handlers.
-        let caller_is_inside = self
-            .caller
-            .changed(&shared, &self.policy, response.request());
-        let answer = answer.filter(|_| !caller_is_inside);
+        let caller_became_known_inside =
+            self.caller
+                .changed(&shared, &self.policy, response.request());
+        let answer = answer.filter(|_| !caller_became_known_inside);
         let stored = if let Some(answer) = answer {
             let cost = started.elapsed();
             self.store(answer, cost, response.request()).await
@@ -74,7 +74,7 @@ impl Fill {
             &shared,
             &policy,
             answer_conditionally(response),
-            if caller_is_inside {
+            if caller_became_known_inside {
                 Outcome::Bypass(Bypass::CallerInside)
             } else {
                 Outcome::Miss { stored }

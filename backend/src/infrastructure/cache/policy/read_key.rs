@@ -85,8 +85,8 @@ impl CompiledPolicy {
         }
     }
 
-    /// The record of the resource (C44), if it has variants or the request has an unusual form of its
-    /// id.
+    /// The record of the resource (C44), if the resource has variants, or if its id is written in an unusual form (`042`).
+    /// The latter is left only for ids of type text: a read with an unusual form of any other id has been bypassed.
     fn resource_record(
         &self,
         arguments: &Arguments<'_>,

@@ -17,7 +17,7 @@ use futures_util::future::join_all;
 use memcache::exp::{Delete, MetaClientBuilder};
 
 use super::connection::Connection;
-use super::connections::{Lanes, MemcachedConnector, Ticket};
+use super::connections::{Lanes, MemcachedConnector, Placed};
 use super::promise::Waiting;
 use super::protocol::{self, Condition, Content, Key, MAX_KEY_BYTES, MAX_VALUE_BYTES};
 use crate::infrastructure::cache::backends::contract::{
@@ -114,9 +114,9 @@ impl MemcachedBackend {
         &self,
         question: impl FnOnce(&Connection) -> Result<Waiting, String>,
     ) -> Result<Option<Count>, BackendError> {
-        let ticket = self.lanes.of_thread().await?;
-        let counted = answer(question(&ticket.connection));
-        let counted = self.lanes.watched(ticket.place, self.deadline / 2, counted);
+        let placed = self.lanes.of_thread().await?;
+        let counted = answer(question(&placed.connection));
+        let counted = self.lanes.watched(placed.place, self.deadline / 2, counted);
         match counted.await? {
             Content::Counter(value, seconds) => Ok(Some(Count {
                 value,
@@ -127,8 +127,8 @@ impl MemcachedBackend {
         }
     }
 
-    async fn sign_of_life(&self, ticket: Ticket) -> Result<(), BackendError> {
-        match answer(ticket.connection.sign_of_life()).await? {
+    async fn sign_of_life(&self, placed: Placed) -> Result<(), BackendError> {
+        match answer(placed.connection.sign_of_life()).await? {
             Content::SignOfLife => Ok(()),
             other => Err(unexpected(other)),
         }
@@ -159,8 +159,8 @@ impl CacheBackend for MemcachedBackend {
             return Ok(None);
         };
         let sent_key = &sent_key;
-        let question = |ticket: Ticket| async move {
-            let found = self.look_up(key, sent_key, &ticket.connection);
+        let question = |placed: Placed| async move {
+            let found = self.look_up(key, sent_key, &placed.connection);
             found.await
         };
         self.lanes.ask(self.deadline, question).await
@@ -179,10 +179,10 @@ impl CacheBackend for MemcachedBackend {
             Version::Anything => Condition::None,
         };
         storable(key, &value)?;
-        let ticket = self.lanes.of_thread().await?;
+        let placed = self.lanes.of_thread().await?;
         // Not repeated: without an answer it is unknown whether the value was stored.
-        let stored = self.store((key, &value), condition, expiration, &ticket.connection);
-        let stored = self.lanes.watched(ticket.place, self.deadline / 2, stored);
+        let stored = self.store((key, &value), condition, expiration, &placed.connection);
+        let stored = self.lanes.watched(placed.place, self.deadline / 2, stored);
         stored.await
     }
 
@@ -194,9 +194,9 @@ impl CacheBackend for MemcachedBackend {
     ) -> Result<GetOrCreateResult, BackendError> {
         let sent_key = storable(key, &value)?;
         let (sent_key, value) = (&sent_key, &value);
-        let question = |ticket: Ticket| async move {
-            let connection = &ticket.connection;
-            if ticket.is_second {
+        let question = |placed: Placed| async move {
+            let connection = &placed.connection;
+            if placed.is_second {
                 // The server may still carry out the first attempt, so a second attempt only reads. If it claimed too,
                 // and a deletion came between the two, the key would be claimed for data that was read before the
                 // deletion (C33).
@@ -225,11 +225,11 @@ impl CacheBackend for MemcachedBackend {
 
     async fn delete(&self, keys: &[String]) -> Result<(), BackendError> {
         let keys = keys.iter().filter_map(|key| Key::new(key));
-        let ticket = self.lanes.of_thread().await?;
+        let placed = self.lanes.of_thread().await?;
         // All are in the connection's queue before the queue is written.
-        let deletions: Vec<_> = keys.map(|key| ticket.connection.delete(&key)).collect();
+        let deletions: Vec<_> = keys.map(|key| placed.connection.delete(&key)).collect();
         let all = join_all(deletions.into_iter().map(answer));
-        let all = self.lanes.watched(ticket.place, self.deadline / 2, all);
+        let all = self.lanes.watched(placed.place, self.deadline / 2, all);
         all.await
             .into_iter()
             .try_for_each(|deleted| match deleted? {
@@ -285,7 +285,7 @@ impl CacheBackend for MemcachedBackend {
             .check_all(self.deadline / 2, |connection| async move {
                 answer(connection.sign_of_life()).await.is_ok()
             });
-        let asked = self.lanes.ask(deadline, |ticket| self.sign_of_life(ticket));
+        let asked = self.lanes.ask(deadline, |placed| self.sign_of_life(placed));
         asked.await.map(|()| self.name().to_owned())
     }
 }

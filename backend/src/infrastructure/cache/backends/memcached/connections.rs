@@ -16,7 +16,7 @@ use super::connection::{Connection, drive};
 use crate::infrastructure::cache::backends::lanes::{self, Connector};
 
 pub(super) type Lanes = lanes::Lanes<MemcachedConnector>;
-pub(super) type Ticket = lanes::Ticket<Arc<Connection>>;
+pub(super) type Placed = lanes::Placed<Arc<Connection>>;
 
 /// The address of the server, and the timeouts.
 #[derive(Clone, Debug)]

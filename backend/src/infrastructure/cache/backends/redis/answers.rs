@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use redis::{RedisError, ServerError, Value, from_redis_value};
 
-use super::connections::{Lanes, Ticket};
+use super::connections::{Lanes, Placed};
 use crate::infrastructure::cache::backends::contract::{BackendError, Found, Version};
 use crate::infrastructure::cache::backends::head::{HEAD_BYTES, MAGIC};
 use crate::infrastructure::cache::backends::lanes::Place;
@@ -80,13 +80,13 @@ pub(super) fn read(
 /// Whether a SET has stored its value.
 pub(super) fn was_set(
     lanes: &Lanes,
-    ticket: &Ticket,
+    placed: &Placed,
     answer: Option<Value>,
 ) -> Result<bool, BackendError> {
     match answer {
         Some(Value::Okay) => Ok(true),
         Some(Value::Nil) => Ok(false),
-        Some(Value::ServerError(error)) => Err(refused(lanes, ticket.place, &error)),
+        Some(Value::ServerError(error)) => Err(refused(lanes, placed.place, &error)),
         other => Err(BackendError::unavailable(format!(
             "the server answered {other:?} to SET"
         ))),

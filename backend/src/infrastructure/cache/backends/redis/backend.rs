@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use super::answers::failed;
 use super::batched_get::Lookups;
-use super::connections::{Lanes, RedisConnector, Ticket};
+use super::connections::{Lanes, Placed, RedisConnector};
 use super::counters;
 use super::identity::Identity;
 use super::listing;
@@ -55,7 +55,7 @@ impl RedisBackend {
         Arc::clone(&self.lanes.connector().identity)
     }
 
-    async fn unlink(&self, keys: &[String], mut ticket: Ticket) -> Result<(), BackendError> {
+    async fn unlink(&self, keys: &[String], mut placed: Placed) -> Result<(), BackendError> {
         // The client refuses an empty pipeline.
         if keys.is_empty() {
             return Ok(());
@@ -65,19 +65,19 @@ impl RedisBackend {
         for key in keys {
             unlink.cmd("UNLINK").arg(key).ignore();
         }
-        let answer = unlink.query_async::<()>(&mut ticket.connection);
-        let answer = self.lanes.watched(ticket.place, self.deadline / 2, answer);
+        let answer = unlink.query_async::<()>(&mut placed.connection);
+        let answer = self.lanes.watched(placed.place, self.deadline / 2, answer);
         answer
             .await
-            .map_err(|error| failed(&self.lanes, ticket.place, error))
+            .map_err(|error| failed(&self.lanes, placed.place, error))
     }
 
     /// The server's identity. If the answer is unusable, all connections are closed.
-    async fn identify(&self, mut ticket: Ticket) -> Result<String, BackendError> {
+    async fn identify(&self, mut placed: Placed) -> Result<String, BackendError> {
         let identity = &self.lanes.connector().identity;
-        let named = identity.of_server(&mut ticket.connection).await;
+        let named = identity.of_server(&mut placed.connection).await;
         named.map_err(|error| {
-            self.lanes.end_all_with(ticket.place);
+            self.lanes.end_all_with(placed.place);
             BackendError::unavailable(error)
         })
     }
@@ -140,8 +140,8 @@ impl CacheBackend for RedisBackend {
         keys: &[String],
         first_began: Instant,
     ) -> Result<(), BackendError> {
-        let ticket = self.lanes.for_second_attempt(first_began).await?;
-        self.unlink(keys, ticket).await
+        let placed = self.lanes.for_second_attempt(first_began).await?;
+        self.unlink(keys, placed).await
     }
 
     async fn increment(&self, key: &str, expiration: Duration) -> Result<Count, BackendError> {
@@ -198,7 +198,7 @@ impl CacheBackend for RedisBackend {
                 async move { identity.is_known(&mut connection).await == Ok(true) }
             });
         self.lanes
-            .ask(deadline, |ticket| self.identify(ticket))
+            .ask(deadline, |placed| self.identify(placed))
             .await
     }
 }

@@ -29,7 +29,7 @@ use crate::infrastructure::cache::options::CacheOptions;
 /// at the pace of probes, before the first one gives up.
 const ATTEMPTS_OF_A_LANE: usize = 16;
 pub(super) type Lanes = lanes::Lanes<RedisConnector>;
-pub(super) type Ticket = lanes::Ticket<MultiplexedConnection>;
+pub(super) type Placed = lanes::Placed<MultiplexedConnection>;
 
 /// Makes connections to the server of the settings.
 pub(super) struct RedisConnector {

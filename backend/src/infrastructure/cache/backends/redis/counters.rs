@@ -64,11 +64,11 @@ fn script(text: &str, key: &str) -> Cmd {
 }
 
 async fn run(lanes: &Lanes, deadline: Duration, call: &Cmd) -> Result<(u64, u64), BackendError> {
-    let mut ticket = lanes.of_thread().await?;
+    let mut placed = lanes.of_thread().await?;
     // Without an answer it is unknown whether the counter was changed, so the command is not repeated.
-    let answer = call.query_async::<(u64, u64)>(&mut ticket.connection);
-    let answer = lanes.watched(ticket.place, deadline / 2, answer);
+    let answer = call.query_async::<(u64, u64)>(&mut placed.connection);
+    let answer = lanes.watched(placed.place, deadline / 2, answer);
     answer
         .await
-        .map_err(|error| failed(lanes, ticket.place, error))
+        .map_err(|error| failed(lanes, placed.place, error))
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use redis::Value;
 
 use super::answers::failed;
-use super::connections::{Lanes, Ticket};
+use super::connections::{Lanes, Placed};
 use crate::infrastructure::cache::backends::contract::{BackendError, LISTED_BYTES, Listing};
 use crate::infrastructure::cache::backends::glob;
 
@@ -75,9 +75,9 @@ async fn run<T: redis::FromRedisValue>(
     deadline: Duration,
     commands: &redis::Pipeline,
 ) -> Result<T, BackendError> {
-    let question = |mut ticket: Ticket| async move {
-        let answer = commands.query_async(&mut ticket.connection).await;
-        answer.map_err(|error| failed(lanes, ticket.place, error))
+    let question = |mut placed: Placed| async move {
+        let answer = commands.query_async(&mut placed.connection).await;
+        answer.map_err(|error| failed(lanes, placed.place, error))
     };
     lanes.ask(deadline, question).await
 }

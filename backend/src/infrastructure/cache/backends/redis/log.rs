@@ -39,12 +39,12 @@ pub(super) async fn append(
     }
     let expire = commands.cmd("PEXPIRE").arg(key);
     expire.arg(milliseconds(KEPT)).ignore();
-    let mut ticket = lanes.of_thread().await?;
-    let answer = commands.query_async::<()>(&mut ticket.connection);
-    let answer = lanes.watched(ticket.place, deadline / 2, answer);
+    let mut placed = lanes.of_thread().await?;
+    let answer = commands.query_async::<()>(&mut placed.connection);
+    let answer = lanes.watched(placed.place, deadline / 2, answer);
     answer
         .await
-        .map_err(|error| failed(lanes, ticket.place, error))
+        .map_err(|error| failed(lanes, placed.place, error))
 }
 
 /// The newest records, the newest one first.
@@ -56,13 +56,13 @@ pub(super) async fn read(
 ) -> Result<Vec<Bytes>, BackendError> {
     let mut command = redis::cmd("XREVRANGE");
     command.arg(key).arg("+").arg("-").arg("COUNT").arg(most);
-    let mut ticket = lanes.of_thread().await?;
+    let mut placed = lanes.of_thread().await?;
     let answer =
-        command.query_async::<Vec<(Bytes, HashMap<String, Bytes>)>>(&mut ticket.connection);
-    let answer = lanes.watched(ticket.place, deadline / 2, answer);
+        command.query_async::<Vec<(Bytes, HashMap<String, Bytes>)>>(&mut placed.connection);
+    let answer = lanes.watched(placed.place, deadline / 2, answer);
     let records = answer
         .await
-        .map_err(|error| failed(lanes, ticket.place, error))?;
+        .map_err(|error| failed(lanes, placed.place, error))?;
     let fields = records.into_iter().map(|(_, fields)| fields);
     Ok(fields
         .filter_map(|mut fields| fields.remove(FIELD))

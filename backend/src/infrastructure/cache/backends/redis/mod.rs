@@ -4,22 +4,22 @@
 //!
 //! | part | commands |
 //! |---|---|
-//! | `batched_get` | reading |
-//! | `set` | storing |
-//! | `backend` | deleting by key (`UNLINK`) |
-//! | `patterns` | deleting by pattern |
-//! | `counters` | counting |
-//! | `listing` | listing keys |
-//! | `log` | the log of events |
-//! | `identity` | the identity of the server |
-//! | `near` | client tracking, for the near cache |
+//! | `batched_get` | reading: `GET` |
+//! | `set` | storing: `SET`, `EVALSHA`, `EVAL`, and `GET` where a look-up claims |
+//! | `backend` | deleting by key: `UNLINK` |
+//! | `patterns` | deleting by pattern, and everything: `SCAN`, `SSCAN`, `UNLINK` and the commands of the index |
+//! | `counters` | counting: `EVAL` |
+//! | `listing` | listing keys: `SCAN`, `GETRANGE` |
+//! | `log` | the log of events: `XADD`, `XREVRANGE` |
+//! | `identity` | the identity of the server, and the probe: `GET`, `SCRIPT`, `EVAL`, `HELLO`, `PING` |
+//! | `near` | `CLIENT TRACKING`, for the near cache |
 //! | `connections`, `permissions` | the beginning of a connection, and the permissions of its user |
 //!
 //! `answers` turns the server's answers and errors into those of the trait. No key is built here, and no entry is read.
 //!
 //! A new operation of the trait `CacheBackend` (in `contract`) is also needed in `backends::memory`, in `memcached::backend`,
-//! in `near::backend`, and in the test backends of `backend/tests/cache/breaker`. Callers outside `backends` use it through the
-//! breaker: `breaker::guarded_backend`, or a file beside it as `breaker::counters` is.
+//! in `near::backend`, in the test backends of `backend/tests/cache/breaker`, and in `backend/tests/cache/routed.rs`. Callers
+//! outside `backends` use it through the breaker: `breaker::guarded_backend`, or a file beside it as `breaker::counters` is.
 
 mod answers;
 mod backend;

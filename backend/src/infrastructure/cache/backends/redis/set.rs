@@ -9,7 +9,7 @@ use bytes::Bytes;
 use redis::{Cmd, Pipeline, Script, ServerError, Value};
 
 use super::answers::{failed, milliseconds, read, refused, version_of, was_set};
-use super::connections::{Lanes, Ticket};
+use super::connections::{Lanes, Placed};
 use super::patterns::{self, PatternIndex};
 use crate::infrastructure::cache::backends::contract::{BackendError, GetOrCreateResult, Version};
 use crate::infrastructure::cache::backends::head::MAGIC;
@@ -113,15 +113,15 @@ impl Setter {
         both.add_command(set(key, &value, milliseconds(expiration), true));
         let setting = self.setting(key, both);
         let (get, setting, value) = (&get, &setting, &value);
-        let question = |mut ticket: Ticket| async move {
-            if ticket.is_second {
+        let question = |mut placed: Placed| async move {
+            if placed.is_second {
                 // The server may still carry out the first attempt, so a second attempt only reads. If it claimed too,
                 // and a deletion came between the two, the key would be claimed for data that was read before the
                 // deletion (C33).
-                let answers = get.query_async::<Vec<Value>>(&mut ticket.connection).await;
-                let answers = answers.map_err(|error| failed(&self.lanes, ticket.place, error));
+                let answers = get.query_async::<Vec<Value>>(&mut placed.connection).await;
+                let answers = answers.map_err(|error| failed(&self.lanes, placed.place, error));
                 let found = answers?.pop().unwrap_or(Value::Nil);
-                return Ok(match read(&self.lanes, ticket.place, found)? {
+                return Ok(match read(&self.lanes, placed.place, found)? {
                     Some(found) if found.value == *value => {
                         GetOrCreateResult::Created(version_of(value))
                     }
@@ -129,10 +129,10 @@ impl Setter {
                     None => GetOrCreateResult::Contested,
                 });
             }
-            let mut answers = self.send(&ticket, setting).await?;
-            let created = was_set(&self.lanes, &ticket, answers.pop());
+            let mut answers = self.send(&placed, setting).await?;
+            let created = was_set(&self.lanes, &placed, answers.pop());
             let found = answers.pop().unwrap_or(Value::Nil);
-            let found = read(&self.lanes, ticket.place, found)?;
+            let found = read(&self.lanes, placed.place, found)?;
             GetOrCreateResult::of(found, created.map(|set| set.then(|| version_of(value))))
         };
         self.lanes.ask(self.deadline, question).await
@@ -177,14 +177,14 @@ impl Setter {
         let mut commands = redis::pipe();
         commands.add_command(command);
         let setting = self.setting(key, commands);
-        let ticket = self.lanes.of_thread().await?;
+        let placed = self.lanes.of_thread().await?;
         // Not repeated: without an answer it is unknown whether the value was stored.
-        let sent = self.send(&ticket, &setting);
-        let sent = self.lanes.watched(ticket.place, self.deadline / 2, sent);
+        let sent = self.send(&placed, &setting);
+        let sent = self.lanes.watched(placed.place, self.deadline / 2, sent);
         match sent.await?.pop() {
             Some(Value::Int(stored)) => Ok(Ok(stored == 1)),
             Some(Value::ServerError(error)) if error.code() == "NOSCRIPT" => Ok(Err(error)),
-            answer => was_set(&self.lanes, &ticket, answer).map(Ok),
+            answer => was_set(&self.lanes, &placed, answer).map(Ok),
         }
     }
 
@@ -207,21 +207,21 @@ impl Setter {
     /// one. Returns the answers of the commands.
     async fn send(
         &self,
-        ticket: &Ticket,
+        placed: &Placed,
         setting: &Setting<'_>,
     ) -> Result<Vec<Value>, BackendError> {
-        let mut connection = ticket.connection.clone();
+        let mut connection = placed.connection.clone();
         let answers = setting
             .commands
             .query_async::<Vec<Value>>(&mut connection)
             .await;
-        let mut answers = answers.map_err(|error| failed(&self.lanes, ticket.place, error))?;
+        let mut answers = answers.map_err(|error| failed(&self.lanes, placed.place, error))?;
         let Some(index) = &setting.index else {
             return Ok(answers);
         };
         let is_indexed = match answers.pop() {
             Some(Value::ServerError(error)) => {
-                return Err(refused(&self.lanes, ticket.place, &error));
+                return Err(refused(&self.lanes, placed.place, &error));
             }
             answer => answer == Some(Value::Int(1)),
         };
@@ -230,7 +230,7 @@ impl Setter {
             let mut entering = redis::pipe();
             patterns::enter(&mut entering, index, &[setting.key]);
             let entered = entering.query_async::<()>(&mut connection).await;
-            entered.map_err(|error| failed(&self.lanes, ticket.place, error))?;
+            entered.map_err(|error| failed(&self.lanes, placed.place, error))?;
         }
         Ok(answers)
     }

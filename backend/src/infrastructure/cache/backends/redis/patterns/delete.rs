@@ -14,7 +14,7 @@ use crate::infrastructure::cache::backends::contract::BackendError;
 use crate::infrastructure::cache::backends::glob;
 use crate::infrastructure::cache::backends::head::MAGIC;
 use crate::infrastructure::cache::backends::redis::answers::failed;
-use crate::infrastructure::cache::backends::redis::connections::{Lanes, Ticket};
+use crate::infrastructure::cache::backends::redis::connections::{Lanes, Placed};
 
 /// The number of keys that one SCAN looks at: so few that other clients do not wait.
 const SCAN_COUNT: usize = 5000;
@@ -204,12 +204,12 @@ impl PatternDeletions {
         self.run::<(T,)>(&pipeline).await.map(|(answer,)| answer)
     }
 
-    /// Runs a few commands within one deadline. If their connection is lost, they are run once more:
-    /// otherwise the failed deletion would distrust the namespace although the server is available.
+    /// Runs a few commands within one deadline. If their connection is lost, or they have no answer, they are run once more,
+    /// within another deadline: otherwise the failed deletion would distrust the namespace although the server is available.
     async fn run<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, BackendError> {
-        let question = |mut ticket: Ticket| async move {
-            let answer = pipeline.query_async(&mut ticket.connection).await;
-            answer.map_err(|error| failed(&self.lanes, ticket.place, error))
+        let question = |mut placed: Placed| async move {
+            let answer = pipeline.query_async(&mut placed.connection).await;
+            answer.map_err(|error| failed(&self.lanes, placed.place, error))
         };
         match self.lanes.ask(self.deadline, question).await {
             Err(BackendError::Unavailable(_)) => self.lanes.ask(self.deadline, question).await,
