@@ -7,9 +7,9 @@
 //!   opens the breaker.
 //! - `deletions`: invalidation while the server may fail. `pending_deletions` keeps what could not be delivered, and
 //!   `distrust` replaces what is too much to keep.
-//! - `supervisor`: probes in the background; `recovery` and `roll_call`: the way back to trust.
-//! - `servers`: the servers of one backend, and the way of a key to its server. `places`: those of one look-up. `server_list`: instances with different
-//!   lists of servers.
+//! - `supervisor`: probes in the background; `recovery` and `roll_call`: what happens before the server is trusted again.
+//! - `servers`: the servers of one backend, and the way of a key to its server. `places`: those of one look-up.
+//!   `server_list`: instances with different lists of servers.
 //! - `namespace_generation`: the record that all instances share; `trust` and `intervals`: its lease.
 //! - `shortfall`: what an available server lacks. `counters`: counting in the cache.
 //!

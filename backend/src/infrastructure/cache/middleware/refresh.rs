@@ -134,7 +134,7 @@ impl Ageing<'_> {
                         Some(self.claimant.lookup.key),
                     )))
                 }
-                None => self.cover().await,
+                None => self.old_answer().await,
             };
         };
         let fresh_request = ServiceRequest::from_request(request.request().clone());
@@ -145,17 +145,17 @@ impl Ageing<'_> {
             Ok(Ok(Ok(response))) if !response.status().is_server_error() => {
                 StaleResult::Answer(Ok(response))
             }
-            Ok(Ok(failed)) => match self.cover().await {
+            Ok(Ok(failed)) => match self.old_answer().await {
                 StaleResult::Serve(outcome) => StaleResult::Serve(outcome),
                 _ => StaleResult::Answer(failed),
             },
-            Ok(Err(_)) => match self.cover().await {
+            Ok(Err(_)) => match self.old_answer().await {
                 StaleResult::Serve(outcome) => StaleResult::Serve(outcome),
                 _ => StaleResult::Answer(Err(error::ErrorInternalServerError(
                     "the handler did not finish",
                 ))),
             },
-            Err(_) => self.cover().await,
+            Err(_) => self.old_answer().await,
         }
     }
 
@@ -169,7 +169,7 @@ impl Ageing<'_> {
     }
 
     /// The old answer, unless it was invalidated meanwhile.
-    async fn cover(&self) -> StaleResult {
+    async fn old_answer(&self) -> StaleResult {
         if self.claimant.lookup.still_holds(self.entry.id).await {
             StaleResult::Serve(Outcome::StaleIfError)
         } else {
