@@ -54,6 +54,7 @@ fn api(routes: Routes) -> Resources {
 /// Declares the routes for operators: what clients in production must not reach.
 fn configure_management(management: &mut Resources) {
     documentation::configure(management);
+    console::configure_page(management);
     metrics::configure(management);
 }
 

@@ -33,7 +33,7 @@ impl Management {
         let Some(port) = settings.management_port else {
             if settings.environment == Environment::Production {
                 tracing::info!(
-                    "MANAGEMENT_PORT is not set: /docs, /openapi.json and /metrics are not served"
+                    "MANAGEMENT_PORT is not set: /cache, /docs, /openapi.json and /metrics are not served"
                 );
             }
             return Ok(None);

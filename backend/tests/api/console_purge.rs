@@ -1,5 +1,6 @@
 //! `/api/v1/cache/purge`, and the bad input of the console.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::console::{BACKENDS, cached_widget, on};
@@ -83,4 +84,44 @@ async fn bad_input_is_refused_with_a_sentence() {
             .await
             .expect(404);
     }
+}
+
+#[tokio::test]
+async fn the_page_runs_its_own_script_alone_and_loads_nothing() {
+    let service = TestService::start().await;
+    let page = service.send(service.request(Method::GET, "/cache")).await;
+    let policy = page.header("content-security-policy");
+    assert!(
+        policy.starts_with("default-src 'none'; script-src 'sha256-"),
+        "{policy}"
+    );
+    assert!(!policy.contains("unsafe"), "{policy}");
+    let text = page.expect(200).text;
+    assert!(
+        !text.contains("/* page."),
+        "script and style stand in the page"
+    );
+    assert!(
+        !text.contains("innerHTML"),
+        "a text of the API would become markup"
+    );
+    assert!(!text.contains("https://"), "no address of another origin");
+}
+
+#[tokio::test]
+async fn the_management_port_serves_the_console_with_its_sign_in_and_no_other_route_of_the_api() {
+    let settings = [("ENVIRONMENT", "production"), ("MANAGEMENT_PORT", "0")];
+    let service = TestService::start_with(&settings).await;
+    let admin = service.admin().await;
+    service.get_as(&admin, "/cache/stats").await.expect(404);
+    let management = crate::management::management(&service);
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let url = |path: &str| format!("http://{management}/api/v1{path}");
+    let stats = client.get(url("/cache/stats")).bearer_auth(&admin);
+    assert_eq!(stats.send().await.unwrap().status(), 200);
+    let login = json!({"username": "admin", "password": "wrong"});
+    let refused = client.post(url("/auth/login")).json(&login).send().await;
+    assert_eq!(refused.unwrap().status(), 401);
+    let users = client.post(url("/users")).json(&login).send().await;
+    assert_eq!(users.unwrap().status(), 404);
 }

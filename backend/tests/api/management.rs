@@ -9,7 +9,7 @@ use crate::support::database::TestDatabase;
 use crate::support::eventually;
 use crate::support::service::TestService;
 
-const FOR_OPERATORS: &[&str] = &["/docs", "/openapi.json", "/metrics"];
+const FOR_OPERATORS: &[&str] = &["/cache", "/docs", "/openapi.json", "/metrics"];
 const HEALTH: &[&str] = &["/health", "/health/ready"];
 
 fn line(service: &TestService, message: &str) -> Option<Value> {
@@ -22,7 +22,7 @@ fn line(service: &TestService, message: &str) -> Option<Value> {
 }
 
 /// The host and the port for operators, from the log.
-fn management(service: &TestService) -> String {
+pub fn management(service: &TestService) -> String {
     let line = line(service, "listening for management").expect("the line of the log");
     line["address"].as_str().expect("an address").to_owned()
 }

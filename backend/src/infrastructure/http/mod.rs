@@ -6,6 +6,7 @@ mod answer;
 mod conventions;
 mod cors;
 mod embedded;
+mod embedded_page;
 mod error;
 mod extract;
 mod if_match;
@@ -24,6 +25,7 @@ pub use answer::{
 pub use conventions::{Conventions, apply_conventions, close_connections};
 pub use cors::{AllowedOrigins, CrossOrigin};
 pub use embedded::Embedded;
+pub use embedded_page::EmbeddedPage;
 pub use error::{ApiError, ApiResult, FieldError};
 pub use extract::{Json, Query, nullable, present, without_nul};
 pub use if_match::IfMatch;

@@ -1,9 +1,10 @@
-//! The console of the cache, for superusers: its data under `/api/v1/cache`.
+//! The console of the cache, for superusers: the page `/cache`, and its data under `/api/v1/cache`.
 //!
 //! Come here for the routes of the console. What is seen of the cache is decided in the cache (`provider::inspection`, `history`
 //! and `purge`), and the form of the answers in `schemas` and `entries`.
 
 mod entries;
+mod page;
 mod route_figures;
 mod routes;
 mod schemas;
@@ -24,4 +25,9 @@ pub(super) fn configure_api(api: &mut Resources) {
         )
         .add(resource("/cache/events").get(routes::events).superuser())
         .add(resource("/cache/purge").post(routes::purge).superuser());
+}
+
+/// Declares `/cache`.
+pub(super) fn configure_page(management: &mut Resources) {
+    management.add(resource("/cache").get(page::page));
 }

@@ -7,14 +7,10 @@
 use std::sync::LazyLock;
 
 use actix_web::body::BoxBody;
-use actix_web::http::header::{CONTENT_SECURITY_POLICY, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, Responder};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
-use crate::infrastructure::http::Embedded;
+use crate::infrastructure::http::{Embedded, EmbeddedPage};
 use crate::infrastructure::openapi::{About, document};
 use crate::infrastructure::resource::{
     AnswerDescription, HandlerOutput, OutputDescription, Resources, resource,
@@ -47,26 +43,12 @@ static DOCUMENT: LazyLock<Embedded> = LazyLock::new(|| {
     Embedded::new("application/json", text.into_bytes())
 });
 
-static PAGE: LazyLock<Embedded> = LazyLock::new(|| {
-    let page = include_str!("page.html")
-        .replace("/* page.css */", STYLE)
-        .replace("/* page.js */", SCRIPT);
-    Embedded::new("text/html; charset=utf-8", page.into_bytes())
-});
-
-const STYLE: &str = include_str!("page.css");
-const SCRIPT: &str = include_str!("page.js");
-
-/// The page runs its own script and style, which the hashes name, and talks to this service.
-static PAGE_POLICY: LazyLock<Option<HeaderValue>> = LazyLock::new(|| {
-    let hash = |text: &str| STANDARD.encode(Sha256::digest(text));
-    let policy = format!(
-        "default-src 'none'; script-src 'sha256-{}'; style-src 'sha256-{}'; connect-src 'self'; base-uri 'none'; \
-         form-action 'none'; frame-ancestors 'none'",
-        hash(SCRIPT),
-        hash(STYLE),
-    );
-    HeaderValue::from_str(&policy).ok()
+static PAGE: LazyLock<EmbeddedPage> = LazyLock::new(|| {
+    EmbeddedPage::new(
+        include_str!("page.html"),
+        include_str!("page.css"),
+        include_str!("page.js"),
+    )
 });
 
 async fn openapi() -> Document {
@@ -102,13 +84,7 @@ impl Responder for Page {
     type Body = BoxBody;
 
     fn respond_to(self, request: &HttpRequest) -> HttpResponse {
-        let mut response = PAGE.answer(request);
-        if let Some(policy) = PAGE_POLICY.clone() {
-            response
-                .headers_mut()
-                .insert(CONTENT_SECURITY_POLICY, policy);
-        }
-        response
+        PAGE.answer(request)
     }
 }
 

@@ -1,0 +1,58 @@
+# Uses the console of the cache in Chromium. Sourced by scripts/test, not run.
+
+# The id of the process that serves.
+console_service=
+
+# Serves on a database of its own, with the files below a directory, and uses its console. CONSOLE_PICTURES is a folder for pictures of
+# its states.
+test_console() {
+    local chromium binary port deadline program password='correct horse'
+    chromium=$(command -v chromium || command -v chromium-browser || command -v google-chrome) ||
+        { ASSUME_YES=yes install_packages chromium && chromium=$(command -v chromium); } || {
+        [ -z "${CI:-}" ] || fail "Chromium could not be installed"
+        say "skipped: Chromium could not be installed"
+        return 0
+    }
+    binary=$(build_service)
+    private_psql -d postgres -c 'CREATE DATABASE console'
+    (
+        cd "$1"
+        exec env DATABASE_URL="$POSTGRES_URL/console" SERVER_PORT=0 LOG_FORMAT=json CACHE_NAMESPACE=console \
+            CACHE_REDIS_PORT="$REDIS_PORT" CACHE_OPERATION_TIMEOUT_MS=5000 ADMIN_USERNAME=admin \
+            ADMIN_EMAIL=admin@example.com ADMIN_PASSWORD="$password" "$binary" serve
+    ) >"$1/console.log" 2>&1 &
+    console_service=$!
+    deadline=$((SECONDS + 30))
+    until port=$(sed -n 's/.*"listening".*"address":"127\.0\.0\.1:\([0-9]*\)".*/\1/p' "$1/console.log") && [ -n "$port" ]; do
+        [ "$SECONDS" -lt "$deadline" ] || fail "the service does not listen: $(tail -n 3 "$1/console.log")"
+        sleep 0.1
+    done
+    fill_for_console
+    program=(python3 scripts/lib/console.py "$chromium" "127.0.0.1:$port" "$password")
+    timeout 120 "${program[@]}" ${CONSOLE_PICTURES:+"$CONSOLE_PICTURES"}
+    kill "$console_service"
+}
+
+# 10 000 entries, and one with a body of 1 MB. They have the form of entries and belong to no generation.
+fill_for_console() {
+    python3 - "$REDIS_PORT" <<'PYTHON'
+import socket, sys, time, zlib
+
+def entry(body):
+    now = int(time.time() * 1000)
+    line = (f"key={'0' * 16} length={len(body)} status=200 stored={now} fresh=600000 cost=3 "
+            f"generation={'0' * 16} etag=\"x\" content-type=text/plain\n").encode()
+    content = line + body
+    return b"cache/3 " + b"1" * 16 + b" " + f"{zlib.crc32(content):08x}".encode() + b" " + content
+
+def command(*parts):
+    return b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts)
+
+values = [(b"console:copied:%d" % number, entry(b"x" * 100)) for number in range(10_000)]
+values.append((b"console:large:1", entry(b"y" * 1_000_000)))
+with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as server:
+    for key, value in values:
+        server.sendall(command(b"SET", key, value, b"EX", b"600"))
+        assert server.recv(64) == b"+OK\r\n"
+PYTHON
+}
