@@ -25,7 +25,7 @@ use crate::infrastructure::http::{
 use crate::infrastructure::metrics::{Metrics, RequestMetrics};
 use crate::infrastructure::rate_limit::{LimitRequests, RateLimit};
 use crate::infrastructure::security_log::SecurityLog;
-use crate::infrastructure::settings::{Environment, ProtectionSettings, Settings};
+use crate::infrastructure::settings::{Environment, ProtectionSettings, Settings, SignUp};
 use crate::infrastructure::telemetry::{self, AccessLog};
 use crate::interfaces::{self, Draining, Routes};
 
@@ -37,6 +37,7 @@ pub(super) struct Application {
     passwords: web::Data<Passwords>,
     attempts: web::Data<Attempts>,
     security_log: web::Data<SecurityLog>,
+    sign_up: web::Data<SignUp>,
     trusted_proxies: web::Data<TrustedProxies>,
     draining: web::Data<Draining>,
     feed_age: web::Data<FeedAge>,
@@ -72,6 +73,7 @@ impl Application {
             passwords: web::Data::new(parts.passwords),
             attempts: web::Data::new(parts.attempts),
             security_log: web::Data::new(parts.security_log),
+            sign_up: web::Data::new(settings.accounts.sign_up),
             security_headers: SecurityHeaders::new(hsts, trusted_proxies.clone()),
             trusted_proxies: web::Data::new(trusted_proxies),
             draining: web::Data::new(draining),
@@ -121,6 +123,7 @@ impl Application {
             .app_data(web::Data::clone(&self.passwords))
             .app_data(web::Data::clone(&self.attempts))
             .app_data(web::Data::clone(&self.security_log))
+            .app_data(web::Data::clone(&self.sign_up))
             .app_data(web::Data::clone(&self.trusted_proxies))
             .app_data(web::Data::clone(&self.draining))
             .app_data(web::Data::clone(&self.feed_age))

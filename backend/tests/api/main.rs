@@ -26,6 +26,7 @@ mod library_answers;
 mod management;
 mod migrations;
 mod openapi;
+mod passwords;
 mod pooler;
 mod process_1;
 mod proof;

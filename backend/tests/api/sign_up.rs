@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::support::eventually;
 use crate::support::service::{PASSWORD, TestService};
 
 fn sign_up_body(username: &str) -> Value {
@@ -108,7 +109,47 @@ async fn lengths_are_counted_in_characters() {
     let service = TestService::start().await;
     let mut body = sign_up_body("ada");
     body["name"] = json!("é".repeat(80));
-    body["password"] = json!("é".repeat(128));
+    body["password"] = json!("ü".repeat(128));
     service.post("", "/users", body).await.expect(201);
-    service.sign_in("ada", &"é".repeat(128)).await;
+    service.sign_in("ada", &"ü".repeat(128)).await;
+}
+
+#[tokio::test]
+async fn where_signing_up_is_closed_only_superusers_make_accounts() {
+    let service = TestService::start_with(&[("SIGN_UP", "closed")]).await;
+    let admin = service.admin().await;
+    service
+        .post("", "/users", sign_up_body("ada"))
+        .await
+        .expect(403);
+    service
+        .post("no token", "/users", sign_up_body("ada"))
+        .await
+        .expect(401);
+    let answer = service
+        .post(&admin, "/users", sign_up_body("ada"))
+        .await
+        .expect(201);
+    assert_eq!(answer.json()["is_superuser"], false);
+    let ada = service.sign_in("ada", PASSWORD).await;
+    service
+        .post(&ada, "/users", sign_up_body("bob"))
+        .await
+        .expect(403);
+    service.get("/users/bob").await.expect(404);
+    eventually("the act is a security event", async || {
+        let log = service.log();
+        let mut created = log.iter().filter(|line| line["event"] == "account_created");
+        created.any(|line| line["account"] == "ada" && line["by"] == "admin")
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn where_signing_up_is_open_a_token_that_is_no_longer_valid_does_no_harm() {
+    let service = TestService::start().await;
+    service
+        .post("no token", "/users", sign_up_body("ada"))
+        .await
+        .expect(201);
 }

@@ -19,6 +19,7 @@ const PREFIXES: &[&str] = &[
     "METRICS_",
     "RATE_",
     "SERVER_",
+    "SIGN_",
     "TRACING_",
     "TRUSTED_",
 ];

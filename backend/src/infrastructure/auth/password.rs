@@ -3,11 +3,14 @@
 //! Come here to change how passwords are hashed and checked. The order of waiting requests is in `password_queue`, and
 //! the limit of wrong passwords is in `attempts`, not here.
 
+use std::sync::Arc;
+
 use actix_web::web;
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Semaphore;
 
 use super::attempts::{Attempts, Claimed};
 use super::password_queue::{PasswordQueue, Turn};
@@ -23,7 +26,11 @@ const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$WJEDkm5lRBNtlgmGoslrVg$S0Jyt
 /// Each hash takes some 19 MiB and some 20 ms of a core, so that a burst of logins could stall the
 /// service. At most half of the cores hash at a time, on blocking threads, and addresses take turns.
 #[derive(Clone, Debug)]
-pub struct Passwords(PasswordQueue);
+pub struct Passwords {
+    queue: PasswordQueue,
+    /// Held while a password is hashed anew.
+    renewal: Arc<Semaphore>,
+}
 
 impl Default for Passwords {
     fn default() -> Self {
@@ -36,7 +43,10 @@ impl Passwords {
     #[must_use]
     pub fn new() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self(PasswordQueue::new((cores / 2).max(1)))
+        Self {
+            queue: PasswordQueue::new((cores / 2).max(1)),
+            renewal: Arc::new(Semaphore::new(1)),
+        }
     }
 
     /// Describes the metrics of the queue to the recorder of the crate `metrics`.
@@ -46,7 +56,7 @@ impl Passwords {
 
     /// Sets the gauges of the queue to its present state.
     pub fn record_gauges(&self) {
-        self.0.record_gauges();
+        self.queue.record_gauges();
     }
 
     /// The hash of a new password, in PHC format.
@@ -55,7 +65,7 @@ impl Passwords {
         password: SecretString,
         address: ClientAddress,
     ) -> Result<String, ApiError> {
-        work(self.0.turn(address).await?, move || {
+        work(self.queue.turn(address).await?, move || {
             Argon2::default()
                 .hash_password(password.expose_secret().as_bytes())
                 .map(|hash| hash.to_string())
@@ -76,7 +86,7 @@ impl Passwords {
         hash: Option<String>,
     ) -> Result<bool, ApiError> {
         // The wait for a turn comes before the counting. Otherwise waiting requests would count as wrong passwords.
-        let turn = self.0.turn(address).await?;
+        let turn = self.queue.turn(address).await?;
         let attempt = attempts.begin(claimed, address).await?;
         let result = matches(turn, password, hash).await;
         if !matches!(result, Ok(false)) {
@@ -84,6 +94,30 @@ impl Passwords {
         }
         result
     }
+
+    /// Whether a hash was made with other parameters than today's.
+    #[must_use]
+    pub fn is_outdated(hash: &str) -> bool {
+        !parameters(hash).eq(parameters(DECOY))
+    }
+
+    /// A hash of a right password in the place of an outdated one. `None` while another one is made: a later sign-in does it
+    /// then. It takes time, so it is for after the sign-in.
+    ///
+    /// # Errors
+    /// 503 while too many requests wait.
+    pub async fn renew(&self, password: SecretString) -> Result<Option<String>, ApiError> {
+        let Ok(_one) = self.renewal.try_acquire() else {
+            return Ok(None);
+        };
+        // Not the client's turn: its own requests do not wait for this.
+        self.hash(password, ClientAddress::LOCAL).await.map(Some)
+    }
+}
+
+/// Algorithm, version and parameters of a hash: the fields before its salt.
+fn parameters(hash: &str) -> impl Iterator<Item = &str> {
+    hash.split('$').take(4)
 }
 
 async fn matches(
@@ -125,17 +159,9 @@ mod tests {
     #[test]
     fn the_decoy_takes_as_much_work_as_a_hash_that_is_made_today() {
         let made = Argon2::default().hash_password(b"a password").unwrap();
-        let (made, decoy) = (
-            made.to_string(),
-            PasswordHash::new(DECOY).unwrap().to_string(),
-        );
-        let work = |hash: &str| {
-            hash.split('$')
-                .take(4)
-                .map(str::to_owned)
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(work(&made), work(&decoy));
+        assert!(PasswordHash::new(DECOY).is_ok());
+        assert!(!Passwords::is_outdated(&made.to_string()));
+        assert!(Passwords::is_outdated(&DECOY.replace("t=2", "t=1")));
     }
 
     #[actix_web::test]

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::variable::{Kind, Section, Variable};
-use crate::infrastructure::password_rule::is_acceptable_password;
+use crate::infrastructure::password_rule::check_password;
 
 /// The variables of the first superuser.
 pub(super) const SECTION: Section = Section {
@@ -29,7 +29,9 @@ pub(super) const SECTION: Section = Section {
         },
         Variable {
             name: "ADMIN_PASSWORD",
-            kind: Kind::Secret("8 to 128 characters, together with ADMIN_USERNAME and ADMIN_EMAIL"),
+            kind: Kind::Secret(
+                "8 to 128 characters, not a common password, together with ADMIN_USERNAME and ADMIN_EMAIL",
+            ),
             default: "",
             meaning: "Password of that superuser",
         },
@@ -51,15 +53,23 @@ pub struct AdministratorSettings {
     pub admin_password: Option<SecretString>,
 }
 
+impl AdministratorSettings {
+    /// Why the password is refused for this superuser: it contains the superuser's name or address.
+    pub(super) fn refusal_of_password(&self) -> Option<&'static str> {
+        let names = [&self.admin_username, &self.admin_email];
+        let names: Vec<&str> = names.into_iter().flatten().map(String::as_str).collect();
+        check_password(self.admin_password.as_ref()?, &names).err()
+    }
+}
+
 #[expect(
     clippy::trivially_copy_pass_by_ref,
     reason = "garde passes the context by reference"
 )]
 #[expect(clippy::ref_option, reason = "garde passes the field by reference")]
 fn is_password(password: &Option<SecretString>, _: &()) -> garde::Result {
-    if password.as_ref().is_none_or(is_acceptable_password) {
-        Ok(())
-    } else {
-        Err(garde::Error::new("not 8 to 128 characters"))
+    match password {
+        Some(password) => check_password(password, &[]).map_err(garde::Error::new),
+        None => Ok(()),
     }
 }

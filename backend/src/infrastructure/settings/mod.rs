@@ -7,6 +7,7 @@
 //! Come here to add a concern. A variable is added in the file of its concern. Only this folder may read the
 //! environment.
 
+mod accounts;
 mod administrator;
 mod cache;
 mod cache_options;
@@ -30,6 +31,7 @@ use garde::Validate;
 use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 
+pub use accounts::{AccountSettings, SignUp};
 pub use administrator::AdministratorSettings;
 pub use cache::{CacheBackendKind, CacheSettings};
 pub use database::DatabaseSettings;
@@ -55,6 +57,8 @@ pub struct Settings {
     pub logging: LoggingSettings,
     /// `LOGIN_*`, `RATE_LIMIT`, `TRUSTED_PROXIES`, `HSTS`, `CORS_ALLOWED_ORIGINS`.
     pub protection: ProtectionSettings,
+    /// `SIGN_UP`.
+    pub accounts: AccountSettings,
     /// `ADMIN_*`.
     pub administrator: AdministratorSettings,
     /// Unusual settings that do not stop the start, to be logged.
@@ -121,6 +125,7 @@ impl Settings {
             cache: read(&right, &mut mistakes),
             logging: read(&right, &mut mistakes),
             protection: read(&right, &mut mistakes),
+            accounts: read(&right, &mut mistakes),
             administrator: read(&right, &mut mistakes),
             warnings,
             values,
@@ -181,6 +186,9 @@ impl Settings {
             mistakes.extend(missing.into_iter().map(|name| {
                 format!("{name} is not set; ADMIN_USERNAME, ADMIN_EMAIL and ADMIN_PASSWORD belong together")
             }));
+        }
+        if let Some(refusal) = self.administrator.refusal_of_password() {
+            mistakes.push(format!("ADMIN_PASSWORD holds `***`; it {refusal}"));
         }
     }
 

@@ -4,7 +4,7 @@
 //! struct and a row beside it.
 
 use super::variable::{Section, Variable};
-use super::{administrator, cache, database, logging, protection, server};
+use super::{accounts, administrator, cache, database, logging, protection, server};
 
 /// All sections, in the order of the settings and of `.env.example`.
 pub const SECTIONS: &[Section] = &[
@@ -13,6 +13,7 @@ pub const SECTIONS: &[Section] = &[
     cache::SECTION,
     logging::SECTION,
     protection::SECTION,
+    accounts::SECTION,
     administrator::SECTION,
 ];
 
@@ -74,6 +75,8 @@ pub fn has_our_prefix(name: &str) -> bool {
         "RATE_",
         "CORS_",
         "TRUSTED_",
+        "SIGN_",
+        "ACCOUNT_",
         "ADMIN_",
     ]
     .iter()

@@ -31,6 +31,8 @@ pub struct Change<'a> {
     pub email: Option<&'a str>,
     /// The hash of the new password.
     pub password_hash: Option<&'a str>,
+    /// Whether the user has all rights.
+    pub is_superuser: Option<bool>,
 }
 
 /// Inserts a user.
@@ -134,6 +136,23 @@ pub async fn list(database: &Database, query: PageQuery) -> ApiResult<Page<UserR
     database.page(query, users, total).await
 }
 
+/// Replaces a hash by another one of the same password, unless the password has been changed since.
+pub async fn renew_password_hash(
+    database: &Database,
+    id: i64,
+    (known, renewed): (&str, &str),
+) -> ApiResult<()> {
+    sqlx::query!(
+        "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2 AND deleted_at IS NULL",
+        id,
+        known,
+        renewed,
+    )
+    .execute(database)
+    .await?;
+    Ok(())
+}
+
 /// Changes the given fields. With `known_password_hash`, only while that is still the user's password.
 pub async fn update(
     transaction: &mut Transaction,
@@ -145,7 +164,7 @@ pub async fn update(
         UserRead,
         "UPDATE users
          SET name = coalesce($2, name), email = coalesce($3, email),
-             password_hash = coalesce($4, password_hash), updated_at = now()
+             password_hash = coalesce($4, password_hash), is_superuser = coalesce($6, is_superuser), updated_at = now()
          WHERE id = $1 AND deleted_at IS NULL AND password_hash = coalesce($5, password_hash)
          RETURNING id, username, email, name, is_superuser, created_at, updated_at",
         id,
@@ -153,14 +172,15 @@ pub async fn update(
         change.email,
         change.password_hash,
         known_password_hash,
+        change.is_superuser,
     )
     .fetch_optional(transaction)
     .await?)
 }
 
-/// Locks a user that will be deleted, and all superusers if the user is one: their number stays the same
+/// Locks a user that will be deleted or lose the role of a superuser, and all superusers if the user is one: their number stays the same
 /// until the transaction ends. Returns whether the user is the last superuser.
-pub async fn lock_for_deletion(transaction: &mut Transaction, id: i64) -> ApiResult<bool> {
+pub async fn lock_with_superusers(transaction: &mut Transaction, id: i64) -> ApiResult<bool> {
     // One statement in the order of ids, so that two deletions never wait for each other.
     let locked = sqlx::query!(
         "SELECT id, is_superuser FROM users

@@ -13,7 +13,7 @@ mod service;
 use crate::infrastructure::resource::{Resources, resource};
 
 pub use cache::CHANGES;
-pub use crud::find_account_to_sign_in;
+pub use crud::{find_account_to_sign_in, renew_password_hash};
 pub use schemas::UserCreate;
 pub use service::create_superuser;
 
@@ -25,7 +25,7 @@ pub fn configure(api: &mut Resources) {
             .superuser()
             .post(routes::create)
             .ends(cache::CREATE)
-            .refuses(&[409]),
+            .refuses(&[401, 403, 409]),
     )
     .add(
         resource("/users/me")

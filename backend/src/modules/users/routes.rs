@@ -3,29 +3,44 @@
 //! Come here to change what a request does. Paths and callers are declared in `mod.rs`, rules are in `service`,
 //! statements in `crud`.
 
-use actix_web::web;
+use actix_web::{HttpRequest, web};
 
 use super::schemas::{UserCreate, UserProfile, UserRead, UserUpdate};
 use super::service::PasswordChecks;
 use super::{crud, service};
-use crate::infrastructure::auth::{Attempts, Caller, Passwords, Username};
+use crate::infrastructure::auth::{AccessToken, Attempts, Caller, Passwords, Username};
 use crate::infrastructure::cache::CacheArguments;
 use crate::infrastructure::client_address::ClientAddress;
 use crate::infrastructure::database::Database;
 use crate::infrastructure::http::{
-    ApiCreated, ApiJson, ApiNoContent, ApiPage, IfMatch, Json, PageQuery, created, no_content, ok,
+    ApiCreated, ApiError, ApiJson, ApiNoContent, ApiPage, IfMatch, Json, PageQuery, created,
+    no_content, ok,
 };
 use crate::infrastructure::security_log::SecurityContext;
+use crate::infrastructure::settings::SignUp;
 
-/// `POST /users`
+/// `POST /users`: a superuser who is signed in may make accounts although signing up is closed.
 pub async fn create(
     database: Database,
-    passwords: web::Data<Passwords>,
-    address: ClientAddress,
+    (passwords, sign_up): (web::Data<Passwords>, web::Data<SignUp>),
+    (address, security): (ClientAddress, SecurityContext),
+    request: HttpRequest,
+    caller: Result<Caller, ApiError>,
     arguments: CacheArguments,
     Json(new): Json<UserCreate>,
 ) -> ApiCreated<UserRead> {
-    let user = service::create(&database, &passwords, address, new).await?;
+    let caller = match caller {
+        Ok(caller) => Some(caller),
+        // A token that is no longer valid is a 401 where it would have helped.
+        Err(error)
+            if **sign_up == SignUp::Closed && AccessToken::from_request(&request).is_some() =>
+        {
+            return Err(error);
+        }
+        Err(_) => None,
+    };
+    let asking = (**sign_up, caller.as_ref());
+    let user = service::create(&database, &passwords, (address, &security), asking, new).await?;
     arguments.bind("username", &user.username);
     created(user.username.clone(), user)
 }

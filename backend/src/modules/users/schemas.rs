@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::infrastructure::auth::Username;
 use crate::infrastructure::http::{present, without_nul};
-use crate::infrastructure::password_rule::{AcceptablePassword, Password, is_acceptable_password};
+use crate::infrastructure::password_rule::{AcceptablePassword, Password, check_password};
 
 /// A new user.
 #[derive(Debug, Deserialize, JsonSchema, Validate)]
@@ -24,8 +24,8 @@ pub struct UserCreate {
     #[serde(deserialize_with = "lower_case")]
     #[garde(email, length(chars, max = 254))]
     pub email: String,
-    /// 8–128 characters.
-    #[garde(custom(is_password))]
+    /// 8–128 characters. Not a common password, and without the user's name or address.
+    #[garde(custom(is_password(&[self.username.as_str(), self.email.as_str(), self.name.as_str()])))]
     #[schemars(with = "AcceptablePassword")]
     pub password: SecretString,
     /// 1–80 characters.
@@ -48,9 +48,11 @@ pub struct UserUpdate {
     #[garde(email, length(chars, max = 254))]
     #[schemars(with = "String")]
     pub email: Option<String>,
-    /// 8–128 characters.
+    /// 8–128 characters. Not a common password, and without the user's name or address.
+    //
+    // The names are checked in `service`, where the account is known.
     #[serde(default, deserialize_with = "present")]
-    #[garde(inner(custom(is_password)))]
+    #[garde(inner(custom(is_password(&[]))))]
     #[schemars(with = "AcceptablePassword")]
     pub password: Option<SecretString>,
     /// Required where users change their own e-mail address or password.
@@ -58,6 +60,22 @@ pub struct UserUpdate {
     #[garde(skip)]
     #[schemars(with = "Password")]
     pub current_password: Option<SecretString>,
+    /// The role. Superusers change it.
+    #[serde(default, deserialize_with = "present")]
+    #[garde(skip)]
+    #[schemars(with = "bool")]
+    pub is_superuser: Option<bool>,
+}
+
+impl UserUpdate {
+    /// Whether nothing is to be changed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.name.is_none()
+            && self.email.is_none()
+            && self.password.is_none()
+            && self.is_superuser.is_none()
+    }
 }
 
 /// A user, as the user and superusers see it.
@@ -121,14 +139,6 @@ fn is_username(name: &str, _: &()) -> garde::Result {
     }
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "garde passes the context by reference"
-)]
-fn is_password(password: &SecretString, _: &()) -> garde::Result {
-    if is_acceptable_password(password) {
-        Ok(())
-    } else {
-        Err(garde::Error::new("must have 8 to 128 characters"))
-    }
+fn is_password(names: &[&str]) -> impl FnOnce(&SecretString, &()) -> garde::Result {
+    move |password, ()| check_password(password, names).map_err(garde::Error::new)
 }

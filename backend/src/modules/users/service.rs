@@ -2,6 +2,8 @@
 //!
 //! Come here to change who may do what to a user. Queries are in `crud`.
 
+use secrecy::SecretString;
+
 use super::change_record::ChangeRecord;
 use super::crud::{self, Change, NewUser};
 use super::models::Account;
@@ -12,17 +14,45 @@ use crate::infrastructure::auth::{
 use crate::infrastructure::client_address::ClientAddress;
 use crate::infrastructure::database::{Database, Transaction};
 use crate::infrastructure::http::{ApiError, ApiResult, FieldError, IfMatch};
-use crate::infrastructure::security_log::{SecurityContext, SecurityEvent};
+use crate::infrastructure::password_rule::check_password;
+use crate::infrastructure::security_log::{SecurityContext, SecurityEvent, Subject};
+use crate::infrastructure::settings::SignUp;
 use crate::modules::widgets;
 
-/// Signs a user up.
+/// Signs a user up. `caller` is the user who asks, if one is signed in.
+///
+/// # Errors
+/// 403 if `SIGN_UP=closed` and the caller is no superuser.
 pub async fn create(
     database: &Database,
     passwords: &Passwords,
-    address: ClientAddress,
+    (address, security): (ClientAddress, &SecurityContext),
+    (sign_up, caller): (SignUp, Option<&Caller>),
     new: UserCreate,
 ) -> ApiResult<UserRead> {
-    insert(database, passwords, address, new, false).await
+    let superuser = caller.filter(|caller| caller.is_superuser);
+    if sign_up == SignUp::Closed && superuser.is_none() {
+        return Err(ApiError::Forbidden(
+            "only superusers may make accounts here",
+        ));
+    }
+    let act = match superuser {
+        Some(superuser) => Some((security.reserve(1).await?, superuser)),
+        None => None,
+    };
+    let user = insert(database, passwords, address, new, false).await?;
+    if let Some((mut room, superuser)) = act {
+        let subject = Subject::Account {
+            id: user.id,
+            username: &user.username,
+        };
+        room.record(
+            SecurityEvent::AccountCreated,
+            subject,
+            Some(&superuser.username),
+        );
+    }
+    Ok(user)
 }
 
 /// Creates a superuser, unless there is one of that name. Returns whether it was created. A name or an
@@ -75,8 +105,8 @@ pub struct PasswordChecks<'a> {
     pub address: ClientAddress,
 }
 
-/// Changes a user: users may change themselves, superusers may change every user. An empty change does
-/// nothing.
+/// Changes a user: users may change themselves, superusers may change every user, and only they a role. An empty change
+/// does nothing. The last superuser keeps the role.
 ///
 /// A new password revokes the user's other tokens, or all of them if a superuser set it.
 pub async fn update(
@@ -88,7 +118,10 @@ pub async fn update(
     change: UserUpdate,
 ) -> ApiResult<UserRead> {
     let account = find_changeable(database, caller, username).await?;
-    if change.name.is_none() && change.email.is_none() && change.password.is_none() {
+    if change.is_superuser.is_some() && !caller.is_superuser {
+        return Err(ApiError::Forbidden("only superusers may change a role"));
+    }
+    if change.is_empty() {
         let mut transaction = database.begin().await?;
         check_precondition(&mut transaction, if_match, account.id, username).await?;
         return crud::find(&mut transaction, account.id).await;
@@ -100,16 +133,29 @@ pub async fn update(
         check_current_password(checks, &account, change.current_password, &mut record).await?;
     }
     let password_hash = match change.password {
-        Some(password) => Some(checks.passwords.hash(password, checks.address).await?),
+        Some(password) => {
+            let current = crud::find(database, account.id).await?;
+            let new = [change.email.as_deref(), change.name.as_deref()];
+            check_own_names(&password, &current, new)?;
+            Some(checks.passwords.hash(password, checks.address).await?)
+        }
         None => None,
     };
     let stored = Change {
         name: change.name.as_deref(),
         email: change.email.as_deref(),
         password_hash: password_hash.as_deref(),
+        is_superuser: change.is_superuser,
     };
     let known_password_hash = needs_password.then_some(account.password_hash.as_str());
     let mut transaction = database.begin().await?;
+    if change.is_superuser == Some(false)
+        && crud::lock_with_superusers(&mut transaction, account.id).await?
+    {
+        return Err(ApiError::Conflict(
+            "the last superuser keeps the role".to_owned(),
+        ));
+    }
     let before = crud::lock(&mut transaction, account.id).await?;
     check_precondition(&mut transaction, if_match, account.id, username).await?;
     let user = crud::update(&mut transaction, account.id, &stored, known_password_hash)
@@ -151,7 +197,7 @@ pub async fn delete(
     let user_id = account.id;
     let mut record = ChangeRecord::begin(security, caller, &account).await?;
     let mut transaction = database.begin().await?;
-    let is_last_superuser = crud::lock_for_deletion(&mut transaction, user_id).await?;
+    let is_last_superuser = crud::lock_with_superusers(&mut transaction, user_id).await?;
     if is_last_superuser {
         return Err(ApiError::Conflict(
             "the last superuser cannot be deleted".to_owned(),
@@ -203,7 +249,7 @@ async fn find_changeable(
 async fn check_current_password(
     checks: &PasswordChecks<'_>,
     account: &Account,
-    given: Option<secrecy::SecretString>,
+    given: Option<SecretString>,
     record: &mut ChangeRecord<'_>,
 ) -> ApiResult<()> {
     let given = given.ok_or_else(|| {
@@ -224,4 +270,19 @@ async fn check_current_password(
         record.event(SecurityEvent::CurrentPasswordFailed);
         Err(ApiError::Forbidden("the current password is wrong"))
     }
+}
+
+/// Refuses a new password that contains one of the user's names, of before or after the change.
+fn check_own_names(
+    password: &SecretString,
+    current: &UserRead,
+    new: [Option<&str>; 2],
+) -> ApiResult<()> {
+    let current = [&current.username, &current.email, &current.name].map(String::as_str);
+    let names: Vec<&str> = current
+        .into_iter()
+        .chain(new.into_iter().flatten())
+        .collect();
+    check_password(password, &names)
+        .map_err(|message| ApiError::Unprocessable(vec![FieldError::new("password", message)]))
 }

@@ -39,6 +39,7 @@ fn fields() -> Vec<String> {
     let _ = CacheSettings::deserialize(FieldNames(&mut names));
     let _ = LoggingSettings::deserialize(FieldNames(&mut names));
     let _ = ProtectionSettings::deserialize(FieldNames(&mut names));
+    let _ = AccountSettings::deserialize(FieldNames(&mut names));
     let _ = AdministratorSettings::deserialize(FieldNames(&mut names));
     names.iter().map(|name| name.to_uppercase()).collect()
 }
