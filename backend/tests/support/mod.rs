@@ -6,6 +6,7 @@
 #![allow(clippy::expect_used, reason = "a test may fail at any line")]
 
 pub mod answer;
+pub mod certificates;
 pub mod database;
 pub mod described;
 pub mod pgbouncer;

@@ -7,6 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::certificates::Certificates;
 use super::server::{free_port, is_root};
 use super::{unique, variable};
 
@@ -113,6 +114,27 @@ impl Postgres {
         server
     }
 
+    /// Starts a server that refuses clients without TLS.
+    pub fn start_with_tls(certificates: &Certificates) -> Self {
+        let server = Self::start();
+        for (from, to) in [
+            (certificates.server(), "server.crt"),
+            (certificates.key(), "server.key"),
+        ] {
+            let file = server.directory.join("data").join(to);
+            let content = std::fs::read_to_string(from).expect("a file");
+            write_unprivileged(&file, &content);
+            let mut only_owner = unprivileged("chmod");
+            only_owner.arg("600").arg(&file);
+            server.run(only_owner);
+        }
+        let file = server.directory.join("data/pg_hba.conf");
+        write_unprivileged(&file, "hostssl all all 127.0.0.1/32 scram-sha-256\n");
+        server.stop();
+        server.start_with_options("-c ssl=on");
+        server
+    }
+
     /// The address of the database through a port: the server's, or that of a proxy.
     pub fn url(port: u16) -> String {
         format!(
@@ -129,9 +151,13 @@ impl Postgres {
     }
 
     pub fn start_again(&self) {
+        self.start_with_options("");
+    }
+
+    fn start_with_options(&self, more: &str) {
         let mut start = self.program("pg_ctl");
         let options = format!(
-            "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -c max_connections=30",
+            "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -c max_connections=30 {more}",
             self.port
         );
         start.args(["-w", "-t", "60", "-o", &options, "start"]);

@@ -4,6 +4,7 @@
 //! not here.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -69,12 +70,20 @@ impl CacheOptions {
 /// The options of the Redis backend.
 #[derive(Clone, Debug)]
 pub struct RedisOptions {
+    /// A whole address, such as `rediss://user:password@host:port/0` or `redis+unix:///path?db=0`, in place of the host,
+    /// the port, the database, the user and the password.
+    pub url: Option<SecretString>,
+    /// The file of the authority that signs the server's certificate, in PEM; `None` for the authorities of the system.
+    /// Only for an address with TLS.
+    pub tls_ca_file: Option<PathBuf>,
     /// Host name or IP address.
     pub host: String,
     /// TCP port.
     pub port: u16,
     /// Number of the database.
     pub database: i64,
+    /// The user; empty for `default`.
+    pub username: String,
     /// The password; empty for none.
     pub password: SecretString,
     /// The deadline of making a connection.

@@ -3,7 +3,10 @@
 //! Come here after adding a setting of the cache: the cache does not know settings, so each is converted
 //! here.
 
+use std::path::PathBuf;
 use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
 
 use super::cache::{CacheBackendKind, CacheSettings};
 use super::extra_backends::extra_backends;
@@ -32,9 +35,13 @@ impl From<&CacheSettings> for CacheOptions {
             collapse_wait: Duration::from_millis(settings.cache_collapse_wait_ms),
             operation_timeout: Duration::from_millis(settings.cache_operation_timeout_ms),
             redis: RedisOptions {
+                url: is_set(&settings.cache_redis_url).then(|| settings.cache_redis_url.clone()),
+                tls_ca_file: (!settings.cache_redis_tls_ca_file.is_empty())
+                    .then(|| PathBuf::from(&settings.cache_redis_tls_ca_file)),
                 host: settings.cache_redis_host.clone(),
                 port: settings.cache_redis_port,
                 database: settings.cache_redis_db,
+                username: settings.cache_redis_username.clone(),
                 password: settings.cache_redis_password.clone(),
                 connect_timeout: Duration::from_secs(settings.cache_redis_connect_timeout),
                 pool_size: settings.cache_redis_pool_size,
@@ -61,6 +68,10 @@ fn memcached_servers(settings: &CacheSettings) -> Vec<ServerAddress> {
         host: settings.cache_memcached_host.clone(),
         port: settings.cache_memcached_port,
     }]
+}
+
+fn is_set(secret: &SecretString) -> bool {
+    !secret.expose_secret().is_empty()
 }
 
 fn kind(kind: CacheBackendKind) -> BackendKind {

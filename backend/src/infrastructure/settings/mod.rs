@@ -11,12 +11,14 @@ mod accounts;
 mod administrator;
 mod cache;
 mod cache_options;
+mod cache_variables;
 mod database;
 mod document;
 mod dotenv;
 mod extra_backends;
 mod logging;
 mod protection;
+mod redis_address;
 mod server;
 mod server_addresses;
 mod sources;
@@ -167,6 +169,7 @@ impl Settings {
                 format!("{name} and CACHE_MEMCACHED_SERVERS are both set; CACHE_MEMCACHED_SERVERS replaces {name}, so remove one of them")
             }));
         }
+        mistakes.extend(redis_address::mistakes(&self.values));
         let port = self.server.server_port;
         // Each 0 is a port of its own.
         if port != 0 && self.server.management_port == Some(port) {

@@ -4,13 +4,13 @@
 //! struct and a row beside it.
 
 use super::variable::{Section, Variable};
-use super::{accounts, administrator, cache, database, logging, protection, server};
+use super::{accounts, administrator, cache_variables, database, logging, protection, server};
 
 /// All sections, in the order of the settings and of `.env.example`.
 pub const SECTIONS: &[Section] = &[
     server::SECTION,
     database::SECTION,
-    cache::SECTION,
+    cache_variables::SECTION,
     logging::SECTION,
     protection::SECTION,
     accounts::SECTION,

@@ -54,8 +54,19 @@ async fn check_server(options: &CacheOptions, kind: BackendKind, node: &Node) ->
         .connect_timeout
         .max(options.memcached.connect_timeout)
         + 10 * options.operation_timeout;
-    let used = use_backend(backend, &options.namespace);
-    let answered = match timeout(limit, used).await {
+    let used = async {
+        let namespace = match options.namespace.as_str() {
+            "" => String::new(),
+            named => format!("{named}:"),
+        };
+        let refused = backend.refused_permissions(&namespace).await?;
+        // What else is refused follows from that.
+        if refused.iter().all(|rule| is_of_the_near_cache(rule)) {
+            use_backend(backend, &namespace).await?;
+        }
+        Ok(refused)
+    };
+    let answered: Result<_, BackendError> = match timeout(limit, used).await {
         Ok(answered) => answered,
         Err(_) => Err(BackendError::Unavailable(format!(
             "no answer within {} s",
@@ -63,7 +74,18 @@ async fn check_server(options: &CacheOptions, kind: BackendKind, node: &Node) ->
         ))),
     };
     match answered {
-        Ok(()) => match backend.shortfall() {
+        Ok(refused) if !refused.is_empty() => {
+            let rules = refused.join(" ");
+            if refused.iter().all(|rule| is_of_the_near_cache(rule)) {
+                let missing = format!("{shown}: the near cache is off");
+                let text = format!("{missing}; its user needs: ACL SETUSER … {rules}");
+                return Finding::new(State::Warning, "cache", text);
+            }
+            let missing = format!("{shown}: the user lacks permissions");
+            let text = format!("{missing}; grant them: ACL SETUSER … {rules}");
+            Finding::new(State::Failed, "cache", text)
+        }
+        Ok(_) => match backend.shortfall() {
             Some(shortfall) => {
                 Finding::new(State::Warning, "cache", format!("{shown}: {shortfall}"))
             }
@@ -80,9 +102,14 @@ async fn check_server(options: &CacheOptions, kind: BackendKind, node: &Node) ->
     }
 }
 
+/// Without this permission the cache works, but asks the server for every hit.
+fn is_of_the_near_cache(rule: &str) -> bool {
+    rule.starts_with("+client")
+}
+
 /// Runs every operation that the cache needs, on keys of the check's own.
 async fn use_backend(backend: &Arc<dyn CacheBackend>, namespace: &str) -> Result<(), BackendError> {
-    let name = |part: &str| format!("{namespace}:~check_{:016x}_{part}", rand::random::<u64>());
+    let name = |part: &str| format!("{namespace}~check_{:016x}_{part}", rand::random::<u64>());
     let (value, counter) = (name("value"), name("counter"));
     backend.server_identity().await?;
     let stored = Bytes::from_static(b"check");

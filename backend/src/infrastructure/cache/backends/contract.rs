@@ -159,6 +159,13 @@ pub trait CacheBackend: Send + Sync + 'static {
         None
     }
 
+    /// The permissions that the server refuses to this cache, in the form in which the server grants them: for Redis `+get`,
+    /// or `~namespace:*`. Empty where it has them all, and for a backend without permissions. Tries every command on keys of its
+    /// own in the namespace, which ends with `:` or is empty.
+    async fn refused_permissions(&self, _namespace: &str) -> Result<Vec<String>, BackendError> {
+        Ok(Vec::new())
+    }
+
     /// Called when a look-up of this key was answered with the value of another key (C63): on some connection, replies
     /// do not belong to their commands. Closes every connection on which the value may have arrived. Called for each
     /// such value, so possibly often. A backend without connections does nothing.

@@ -17,6 +17,7 @@ use super::identity::Identity;
 use super::listing;
 use super::log;
 use super::patterns::PatternDeletions;
+use super::permissions::refused_commands;
 use super::set::Setter;
 use crate::infrastructure::cache::backends::contract::{
     BackendError, CacheBackend, Count, Found, GetOrCreateResult, Listing, Version,
@@ -36,7 +37,7 @@ impl RedisBackend {
     /// A backend that connects at its first use.
     ///
     /// # Errors
-    /// Host, port, database and password form no address.
+    /// The options form no address.
     pub fn new(options: &CacheOptions) -> Result<Self, BackendError> {
         let lanes = Lanes::new(RedisConnector::new(options)?, options.redis.pool_size);
         let deadline = options.operation_timeout;
@@ -53,6 +54,18 @@ impl RedisBackend {
     /// The identity of the server process.
     pub(super) fn identity(&self) -> Arc<Identity> {
         Arc::clone(&self.lanes.connector().identity)
+    }
+
+    /// See [`CacheBackend::refused_permissions`].
+    pub(super) async fn refused(
+        &self,
+        namespace: &str,
+        with_near_cache: bool,
+    ) -> Result<Vec<String>, BackendError> {
+        let opened = self.lanes.connector().open().await;
+        let mut connection = opened.map_err(BackendError::unavailable)?;
+        let refused = refused_commands(&mut connection, namespace, with_near_cache).await;
+        refused.map_err(BackendError::unavailable)
     }
 
     async fn unlink(&self, keys: &[String], mut placed: Placed) -> Result<(), BackendError> {
@@ -95,6 +108,10 @@ impl CacheBackend for RedisBackend {
 
     fn limits_look_ups(&self) -> bool {
         true
+    }
+
+    async fn refused_permissions(&self, namespace: &str) -> Result<Vec<String>, BackendError> {
+        self.refused(namespace, false).await
     }
 
     fn answered_out_of_step(&self, _: &str) {

@@ -4,22 +4,17 @@
 //! So connections are taken out of the pool permanently, and their clones are shared: commands that are sent at the
 //! same time share a packet.
 //!
-//! Come here for socket options and connect timeouts. When a connection is replaced is decided in `backends::lane`.
+//! Come here for connect timeouts. The address is made in `address`. When a connection is replaced is decided in `backends::lane`.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_redis::{Connection, Manager, Pool, PoolConfig, Runtime, Timeouts};
 use redis::aio::MultiplexedConnection;
-use redis::io::tcp::TcpSettings;
-use redis::{
-    AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion,
-    RedisConnectionInfo,
-};
-use secrecy::ExposeSecret;
-use socket2::TcpKeepalive;
+use redis::{AsyncConnectionConfig, ProtocolVersion};
 use tokio::time::timeout;
 
+use super::address::connection_info;
 use super::identity::Identity;
 use crate::infrastructure::cache::backends::contract::BackendError;
 use crate::infrastructure::cache::backends::lanes::{self, Connector};
@@ -40,10 +35,10 @@ pub(super) struct RedisConnector {
 
 impl RedisConnector {
     /// # Errors
-    /// Host, port, database and password form no address.
+    /// The options form no address.
     pub(super) fn new(options: &CacheOptions) -> Result<Self, BackendError> {
         let connect_timeout = options.redis.connect_timeout;
-        let address = connection_info(options, ProtocolVersion::RESP2)?;
+        let address = connection_info(&options.redis, ProtocolVersion::RESP2)?;
         // The deadline of an operation is set at the sending of its command.
         let connection = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(connect_timeout))
@@ -72,13 +67,20 @@ impl RedisConnector {
     }
 }
 
+impl RedisConnector {
+    /// A new connection, to whatever server stands at the address.
+    pub(super) async fn open(&self) -> Result<MultiplexedConnection, String> {
+        let pooled = self.pool.get().await.map_err(|error| error.to_string())?;
+        Ok(Connection::take(pooled))
+    }
+}
+
 impl Connector for RedisConnector {
     type Connection = MultiplexedConnection;
 
     async fn connect(&self) -> Result<MultiplexedConnection, String> {
         let connecting = async {
-            let pooled = self.pool.get().await.map_err(|error| error.to_string())?;
-            let mut connection = Connection::take(pooled);
+            let mut connection = self.open().await?;
             self.identity.verify(&mut connection).await?;
             Ok(connection)
         };
@@ -86,38 +88,4 @@ impl Connector for RedisConnector {
             .await
             .unwrap_or_else(|_| Err("the connection takes too long".to_owned()))
     }
-}
-
-/// The address of the server, and the protocol.
-pub(super) fn connection_info(
-    options: &CacheOptions,
-    protocol: ProtocolVersion,
-) -> Result<ConnectionInfo, BackendError> {
-    let mut server = RedisConnectionInfo::default()
-        .set_db(options.redis.database)
-        .set_protocol(protocol);
-    if !options.redis.password.expose_secret().is_empty() {
-        server = server.set_password(options.redis.password.expose_secret());
-    }
-    let address = ConnectionAddr::Tcp(options.redis.host.clone(), options.redis.port);
-    let address = address
-        .into_connection_info()
-        .map_err(BackendError::unavailable)?;
-    Ok(address
-        .set_redis_settings(server)
-        .set_tcp_settings(tcp_settings()))
-}
-
-/// Options by which the system notices a lost connection when no command does.
-fn tcp_settings() -> TcpSettings {
-    let keepalive = TcpKeepalive::new()
-        .with_time(lanes::KEEPALIVE_AFTER)
-        .with_interval(lanes::KEEPALIVE_INTERVAL)
-        .with_retries(lanes::KEEPALIVE_RETRIES);
-    let settings = TcpSettings::default()
-        .set_nodelay(true)
-        .set_keepalive(keepalive);
-    #[cfg(target_os = "linux")]
-    let settings = settings.set_user_timeout(lanes::USER_TIMEOUT);
-    settings
 }

@@ -13,7 +13,8 @@
 //! | `log` | the log of events: `XADD`, `XREVRANGE` |
 //! | `identity` | the identity of the server, and the probe: `GET`, `SCRIPT`, `EVAL`, `HELLO`, `PING` |
 //! | `near` | `CLIENT TRACKING`, for the near cache |
-//! | `connections`, `permissions` | the beginning of a connection, and the permissions of its user |
+//! | `address`, `connections` | the address with TLS, and the beginning of a connection |
+//! | `permissions` | every command once, for `backend check` |
 //!
 //! `answers` turns the server's answers and errors into those of the trait. No key is built here, and no entry is read.
 //!
@@ -21,6 +22,7 @@
 //! in `near::backend`, in the test backends of `backend/tests/cache/breaker`, and in `backend/tests/cache/routed.rs`. Callers
 //! outside `backends` use it through the breaker: `breaker::guarded_backend`, or a file beside it as `breaker::counters` is.
 
+mod address;
 mod answers;
 mod backend;
 mod batched_get;

@@ -30,7 +30,7 @@ impl NearBackend {
     /// most `max_bytes` in this process.
     ///
     /// # Errors
-    /// Host, port, database and password form no address.
+    /// The options form no address.
     pub fn new(options: &CacheOptions, max_bytes: u64) -> Result<Self, BackendError> {
         let remote = RedisBackend::new(options)?;
         let near = Arc::new(Near::new(max_bytes));
@@ -105,6 +105,10 @@ impl CacheBackend for NearBackend {
 
     fn in_process(&self) -> Option<InProcess> {
         Some(self.near.in_process())
+    }
+
+    async fn refused_permissions(&self, namespace: &str) -> Result<Vec<String>, BackendError> {
+        self.remote.refused(namespace, true).await
     }
 
     fn at_hand(&self, key: &str) -> Option<Found> {

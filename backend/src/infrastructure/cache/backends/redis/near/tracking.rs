@@ -19,7 +19,7 @@ use tokio::time::{sleep, timeout};
 
 use super::values::Near;
 use crate::infrastructure::cache::backends::contract::BackendError;
-use crate::infrastructure::cache::backends::redis::connections::connection_info;
+use crate::infrastructure::cache::backends::redis::address::connection_info;
 use crate::infrastructure::cache::backends::redis::identity::Identity;
 use crate::infrastructure::cache::options::CacheOptions;
 
@@ -48,7 +48,7 @@ impl Tracked {
             format!("{}:", options.namespace)
         };
         Ok(Self {
-            server: connection_info(options, ProtocolVersion::RESP3)?,
+            server: connection_info(&options.redis, ProtocolVersion::RESP3)?,
             connect_timeout: options.redis.connect_timeout,
             prefix,
             identity,
