@@ -1,6 +1,4 @@
-//! Managed servers and topologies (C59, C60): TLS, users, sockets, Sentinel. Each test starts its own servers.
-//!
-//! With `SOAK` set the long forms of the tests run.
+//! Managed servers (C59): TLS, users, sockets. Each test starts its own servers.
 
 #![allow(
     clippy::unwrap_used,

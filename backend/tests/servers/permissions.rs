@@ -9,6 +9,7 @@ use crate::harness::{Harness, Log, get, settings};
 use crate::support::eventually;
 use crate::support::server::{Kind, Server};
 use crate::support::service::command;
+use crate::support::variable;
 
 /// The permissions that `docs/servers.md` lists for a user of the cache.
 fn documented() -> Vec<String> {
@@ -30,12 +31,12 @@ fn with_permissions(rules: &[String], keys: &str) -> Server {
 
 fn check(server: &Server, more: &[(&str, &str)]) -> (Output, String) {
     let url = format!("redis://shop:secret@127.0.0.1:{}", server.port);
+    let database = variable("TEST_DATABASE_URL");
     let own = [
         ("CACHE_REDIS_URL", url.as_str()),
         ("CACHE_NAMESPACE", "shop"),
         ("CACHE_OPERATION_TIMEOUT_MS", "5000"),
-        ("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none"),
-        ("DATABASE_CONNECT_TIMEOUT", "1"),
+        ("DATABASE_URL", database.as_str()),
     ];
     let mut check = command(&[&own, more].concat());
     let output = check.arg("check").output().expect("the binary");

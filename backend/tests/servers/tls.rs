@@ -8,6 +8,7 @@ use crate::support::certificates::{Certificates, text};
 use crate::support::eventually;
 use crate::support::server::{Kind, Server, free_port};
 use crate::support::service::command;
+use crate::support::variable;
 
 /// A Redis that also listens on a port with TLS.
 struct Secured {
@@ -80,10 +81,10 @@ async fn c59_a_certificate_of_another_authority_is_refused() {
 
 /// The line of `backend check` about the cache.
 fn check(environment: &[(&str, &str)]) -> String {
+    let database = variable("TEST_DATABASE_URL");
     let own = [
         ("CACHE_OPERATION_TIMEOUT_MS", "5000"),
-        ("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none"),
-        ("DATABASE_CONNECT_TIMEOUT", "1"),
+        ("DATABASE_URL", database.as_str()),
     ];
     let mut check = command(&[&own, environment].concat());
     let output = check.arg("check").output().expect("the binary");
