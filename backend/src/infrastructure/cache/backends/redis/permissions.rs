@@ -76,7 +76,7 @@ pub(super) async fn refused_commands(
 /// user, is left out.
 fn trial(prefix: &str, with_near_cache: bool) -> (Vec<&'static str>, Pipeline) {
     let key = |part: &str| format!("{prefix}~check_{:016x}_{part}", rand::random::<u64>());
-    let (text, counter, set) = (key("text"), key("counter"), key("set"));
+    let (text, counter, set, log) = (key("text"), key("counter"), key("set"), key("log"));
     let script = redis::Script::new(NOTHING);
     let kept = TRIAL_KEPT.to_string();
     let hash = script.get_hash();
@@ -94,12 +94,14 @@ fn trial(prefix: &str, with_near_cache: bool) -> (Vec<&'static str>, Pipeline) {
         ("sismember", vec![&set, "check"]),
         ("sscan", vec![&set, "0"]),
         ("srem", vec![&set, "check"]),
+        ("xadd", vec![&log, "*", "check", "1"]),
+        ("xrevrange", vec![&log, "+", "-", "COUNT", "1"]),
         ("scan", vec!["0", "COUNT", "1"]),
         ("eval", vec![NOTHING, "0"]),
         ("evalsha", vec![hash, "0"]),
         ("script|load", vec![NOTHING]),
         ("script|exists", vec![hash]),
-        ("unlink", vec![&text, &counter, &set]),
+        ("unlink", vec![&text, &counter, &set, &log]),
     ];
     if with_near_cache {
         commands.push(("client|tracking", vec!["OFF"]));
