@@ -6,9 +6,14 @@
     reason = "a test may fail at any line"
 )]
 
+#[path = "../cache/collected_log.rs"]
+mod collected_log;
 #[path = "../cache/harness.rs"]
 #[allow(dead_code, reason = "this suite uses a part")]
 mod harness;
+#[path = "../cache/routed.rs"]
+#[allow(dead_code, reason = "this suite uses a part")]
+mod routed;
 #[path = "../support/mod.rs"]
 mod support;
 
