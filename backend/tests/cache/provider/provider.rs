@@ -248,7 +248,9 @@ async fn c24_clear_removes_this_cache_and_nothing_that_shares_the_server() {
             assert!(
                 left.iter().all(|key| *key == foreign
                     || key.contains(":~generation")
-                    || key.ends_with(":~server")),
+                    || key.ends_with(":~server")
+                    // Events are no entries: the history of a key outlives a clearing.
+                    || key.ends_with(":~events")),
                 "{left:?}"
             );
             redis().await.del::<_, ()>(&foreign).await.unwrap();
@@ -276,8 +278,10 @@ async fn c24_the_namespace_stands_before_every_key_auxiliary_ones_too() {
         .keys(format!("{}:*", harness.settings.cache_namespace))
         .await
         .unwrap();
+    // The log of events is written in the background, before this or after it.
+    let others = ours.iter().filter(|key| !key.ends_with(":~events"));
     assert_eq!(
-        ours.len(),
+        others.count(),
         4,
         "the entry, its group, the generation, the server's name: {ours:?}"
     );
