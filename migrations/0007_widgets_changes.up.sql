@@ -1,6 +1,8 @@
 -- Changes of widgets that show in answers. The owner's name stands in another table, so this module has a function of its own.
 CREATE FUNCTION record_widget_change() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
+    -- A widget that comes or goes is counted too.
+    kind      text := 'widgets';
     old_owner text;
     new_owner text;
 BEGIN
@@ -10,7 +12,10 @@ BEGIN
     IF TG_OP = 'INSERT' OR TG_OP = 'UPDATE' AND NEW.owner_id <> OLD.owner_id THEN
         SELECT username INTO new_owner FROM users WHERE id = NEW.owner_id;
     END IF;
-    INSERT INTO cache_changes (kind, arguments) VALUES ('widgets', jsonb_build_object(
+    IF TG_OP = 'UPDATE' AND NEW.deleted_at IS NOT DISTINCT FROM OLD.deleted_at THEN
+        kind := 'widget_contents';
+    END IF;
+    INSERT INTO cache_changes (kind, arguments) VALUES (kind, jsonb_build_object(
         'widget_id', CASE TG_OP
             WHEN 'INSERT' THEN jsonb_build_array(NEW.id::text)
             WHEN 'DELETE' THEN jsonb_build_array(OLD.id::text)
@@ -39,7 +44,7 @@ CREATE FUNCTION record_widget_owner_change() RETURNS trigger LANGUAGE plpgsql AS
 BEGIN
     IF TG_OP = 'UPDATE' AND OLD.username <> NEW.username THEN
         INSERT INTO cache_changes (kind, arguments)
-        SELECT 'widgets', jsonb_build_object(
+        SELECT 'widget_contents', jsonb_build_object(
             'widget_id', jsonb_build_array(id::text), 'owner', jsonb_build_array(OLD.username, NEW.username))
         FROM widgets WHERE owner_id = NEW.id;
         INSERT INTO cache_changes (kind, arguments)

@@ -90,7 +90,11 @@ pub async fn check(loaded: Result<Settings, SettingsError>) -> Vec<Finding> {
     findings.extend(check_database(&settings).await);
     let options = CacheOptions::from(&settings.cache);
     findings.extend(cache_servers::check(&options).await);
-    let mistakes = interfaces::map().mistakes(options.backend_names().as_deref());
+    let map = interfaces::map();
+    let mut mistakes = map.mistakes(options.backend_names().as_deref());
+    if settings.cache.cache_enabled && !settings.cache.cache_database_feed {
+        mistakes.extend(map.mistakes_without_feed());
+    }
     findings.extend(all(
         State::Failed,
         "map",

@@ -19,27 +19,37 @@ pub(super) fn check(map: &CacheMap, registered: Option<&[&str]>) -> Result<(), S
     }
 }
 
-/// Refuses to start where a trigger does not record an argument that a module declares. Changes that no trigger records
-/// are errors in the log: the service answers, and only such changes do not reach the cache. The start is not refused
-/// for them, because instances must be able to restart while a trigger is disabled.
+/// Refuses to start where a write leaves its invalidations to the feed, and the feed is off.
+pub(super) fn check_without_feed(map: &CacheMap) -> Result<(), StartError> {
+    let mistakes = map.mistakes_without_feed();
+    if mistakes.is_empty() {
+        Ok(())
+    } else {
+        Err(StartError::Declarations(mistakes))
+    }
+}
+
+/// Refuses to start where a trigger does not record an argument that a module declares. Returns whether every declared
+/// change is recorded: one that is not is an error in the log. The start is not refused for it, since a trigger that is
+/// disabled for an hour must not keep instances from restarting.
 pub(super) async fn check_triggers(
     database: &Database,
     declared: &[Changes],
-) -> Result<(), StartError> {
+) -> Result<bool, StartError> {
     match database_feed::check_triggers(database, declared).await {
         Ok(faults) => {
             for fault in &faults.unrecorded {
                 tracing::error!("{fault}");
             }
             if faults.mistakes.is_empty() {
-                Ok(())
+                Ok(faults.unrecorded.is_empty())
             } else {
                 Err(StartError::Declarations(faults.mistakes))
             }
         }
         Err(error) => {
             tracing::warn!("the triggers of the feed could not be checked: {error}");
-            Ok(())
+            Ok(true)
         }
     }
 }

@@ -155,7 +155,11 @@ impl Parts {
         metrics: Option<Metrics>,
     ) -> Result<Self, StartError> {
         let cache_options = CacheOptions::from(&settings.cache);
-        declarations::check(&interfaces::map(), cache_options.backend_names().as_deref())?;
+        let map = interfaces::map();
+        declarations::check(&map, cache_options.backend_names().as_deref())?;
+        if settings.cache.cache_enabled && !settings.cache.cache_database_feed {
+            declarations::check_without_feed(&map)?;
+        }
         let database = Database::new(&settings.database)?;
         if settings.database.database_auto_migrate {
             database::migrate(&settings.database).await?;
@@ -198,7 +202,9 @@ fn start_metrics(settings: &ServerSettings, log: &Log) -> Result<Option<Metrics>
 async fn start_feed(settings: &Settings, parts: &Parts) -> Result<DatabaseFeed, StartError> {
     let feed = if settings.cache.cache_enabled && settings.cache.cache_database_feed {
         let changes = modules::changes();
-        declarations::check_triggers(&parts.database, &changes).await?;
+        if !declarations::check_triggers(&parts.database, &changes).await? {
+            parts.cache.doubt_recording();
+        }
         DatabaseFeed::start(&settings.database, &parts.cache, &changes, &parts.feed_age).await?
     } else {
         DatabaseFeed::condense_only(&settings.database)?

@@ -131,7 +131,7 @@ async fn c53_a_table_without_its_trigger_is_named() {
     let output = check(&database.url(), &[]);
     let sentence = ["the table `widgets` has no trigger that records UPDATE"];
     expect_one_failure(&output, "triggers", &sentence);
-    let off = check(&database.url(), &[("CACHE_DATABASE_FEED", "false")]);
+    let off = check(&database.url(), &[("CACHE_ENABLED", "false")]);
     assert_eq!(off.status.code(), Some(0), "{off:?}");
 }
 

@@ -153,6 +153,39 @@ async fn c53_a_table_without_its_trigger_is_an_error_in_the_log() {
 }
 
 #[tokio::test]
+async fn c54_a_write_whose_changes_no_trigger_records_ends_everything() {
+    let database = TestDatabase::migrated().await;
+    execute(&database, "ALTER TABLE users DISABLE TRIGGER users_updated").await;
+    let service = Service::start(&database.url(), &[("CACHE_BACKEND", "memory")]).await;
+    let ada = service.new_user("ada").await;
+    service.get_cached("", "/users/ada").await;
+    let change = serde_json::json!({"name": "Countess"});
+    let answer = service.patch(&ada, "/users/ada", change).await.expect(200);
+    let status = answer.header("cache-status");
+    assert!(status.contains("; everything"), "{status}");
+    let name = service.get("/users/ada").await.json()["name"].clone();
+    assert_eq!(name, "Countess");
+}
+
+#[tokio::test]
+async fn c54_writes_whose_changes_the_feed_delivers_do_not_start_without_it() {
+    let database = TestDatabase::migrated().await;
+    let url = database.url();
+    let environment = [
+        ("DATABASE_URL", url.as_str()),
+        ("CACHE_DATABASE_FEED", "false"),
+        ("CACHE_BACKEND", "memory"),
+        ("LOG_LEVEL", "off"),
+    ];
+    let lines = errors(&run(&environment, &["serve"], ""));
+    assert_eq!(lines.len(), 6, "{lines:#?}");
+    for line in &lines {
+        assert!(line.contains("CACHE_DATABASE_FEED=false"), "{lines:#?}");
+    }
+    assert!(lines[0].contains("POST /api/v1/widgets"), "{lines:#?}");
+}
+
+#[tokio::test]
 async fn c47_a_trigger_that_lacks_a_declared_argument_stops_the_start() {
     let database = TestDatabase::migrated().await;
     execute(&database, "DROP TRIGGER users_inserted_or_deleted ON users").await;

@@ -101,7 +101,7 @@ impl Feed {
         let largest = in_table.map(|row| row.number).max().unwrap_or(0);
         let waits_in_vain = state.instances[on].in_vain.is_some_and(|number| {
             self.lacks(Lack::LookAfterWaitingInVain)
-                || state.rows(|row| row.is_in_table && row.number <= number) != 0
+                || state.rows(|row| row.is_in_table && row.number == number) != 0
         });
         if !waits_in_vain {
             state.instances[on].in_vain = None;

@@ -92,28 +92,26 @@ async fn c54_a_hundred_thousand_changes_are_delivered_on_memcached() {
     a_hundred_thousand_changes(Kind::Memcached).await;
 }
 
-/// An instance without the feed, or without a cache, does not let the rows pile up, and loses none: one row that ends
-/// everything takes their place.
+/// An instance without a cache does not let the rows pile up, and loses none: one row that ends everything takes their
+/// place.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn c53_rows_that_nobody_delivers_become_one_that_ends_everything() {
-    for off in ["CACHE_ENABLED", "CACHE_DATABASE_FEED"] {
-        let mut cluster = Cluster::start(1, &[(off, "false")]).await;
-        let pool = cluster.database.pool().await;
-        cluster.first().new_user("ada").await;
-        let many = "INSERT INTO widgets (owner_id, name) SELECT id, 'many' FROM users, generate_series(1, 60000)";
-        sqlx::query(many).execute(&pool).await.unwrap();
-        let rows = async || -> Vec<(String, bool)> {
-            let rows = "SELECT kind, arguments IS NULL FROM cache_changes LIMIT 3";
-            sqlx::query_as(rows).fetch_all(&pool).await.unwrap()
-        };
-        eventually("one row is left", async || {
-            rows().await == [("everything".to_owned(), true)]
-        })
-        .await;
-        // An instance with the feed delivers the one row.
-        cluster.add(&[]).await;
-        eventually("it is delivered", async || rows().await.is_empty()).await;
-    }
+    let mut cluster = Cluster::start(1, &[("CACHE_ENABLED", "false")]).await;
+    let pool = cluster.database.pool().await;
+    cluster.first().new_user("ada").await;
+    let many = "INSERT INTO widgets (owner_id, name) SELECT id, 'many' FROM users, generate_series(1, 60000)";
+    sqlx::query(many).execute(&pool).await.unwrap();
+    let rows = async || -> Vec<(String, bool)> {
+        let rows = "SELECT kind, arguments IS NULL FROM cache_changes LIMIT 3";
+        sqlx::query_as(rows).fetch_all(&pool).await.unwrap()
+    };
+    eventually("one row is left", async || {
+        rows().await == [("everything".to_owned(), true)]
+    })
+    .await;
+    // An instance with the feed delivers the one row.
+    cluster.add(&[]).await;
+    eventually("it is delivered", async || rows().await.is_empty()).await;
 }
 
 /// The rows of the transaction have smaller numbers than rows that are delivered before its commit.
@@ -248,4 +246,52 @@ async fn c55_changes_during_an_outage_are_delivered_before_the_cache_is_trusted(
         .await;
     }
     site.everything_is_delivered().await;
+}
+
+/// No instance trusts the cache. The first second of the outage shows it; after that no write waits for another instance.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c54_a_write_does_not_wait_while_no_instance_trusts_the_cache() {
+    let mut site = Site::prepare(Kind::Redis).await;
+    let mut second = site.cluster.instances.remove(1);
+    second.signal("TERM");
+    second.wait().await;
+    site.add_behind_proxy(&[]).await;
+    site.everything_is_delivered().await;
+    site.proxy.set(Mode::Refuse);
+    // Each instance inserts a row that ends nothing, and no instance removes it.
+    let old = "SELECT count(*) FROM cache_changes WHERE kind = 'nothing' AND changed_at < now() - interval '2 seconds'";
+    eventually("both have seen that no instance delivers", async || {
+        let count: i64 = sqlx::query_scalar(old).fetch_one(&site.pool).await.unwrap();
+        count > 0
+    })
+    .await;
+    let mut fastest = [Duration::MAX; 2];
+    for round in 0..10 {
+        let began = Instant::now();
+        assert_eq!(site.rename(round % 2, &format!("round {round}")).await, 200);
+        fastest[round % 2] = fastest[round % 2].min(began.elapsed());
+    }
+    assert!(
+        fastest
+            .iter()
+            .all(|took| *took < Duration::from_millis(900)),
+        "a write waited for nobody: {fastest:?}"
+    );
+    // One instance trusts the cache again: the other one's writes wait for it, so no read after them is old.
+    site.add_directly().await;
+    let trusting = site.cluster.instances.len() - 1;
+    site.everything_is_delivered().await;
+    for round in 0..20 {
+        eventually("the trusting instance has a hit", async || {
+            site.cluster.instances[trusting]
+                .get(&site.path())
+                .await
+                .is_hit()
+        })
+        .await;
+        let name = format!("later {round}");
+        assert_eq!(site.rename(0, &name).await, 200);
+        let answer = site.cluster.instances[trusting].get(&site.path()).await;
+        assert_eq!(answer.json()["name"], name.as_str(), "{answer:#?}");
+    }
 }

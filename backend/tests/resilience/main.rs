@@ -32,6 +32,7 @@ mod feed_faults;
 mod feed_kills;
 mod feed_outages;
 mod feed_passes;
+mod feed_table;
 mod figures;
 mod groups;
 mod history;

@@ -12,7 +12,8 @@ use tokio::time::{Instant, sleep};
 
 use super::age::FeedAge;
 use super::rows::{self, BATCH, Ends, HEAP, condense, take, take_heap};
-use crate::infrastructure::cache::{Cache, CacheHealth, Deliveries};
+use super::watch::Watch;
+use crate::infrastructure::cache::{Cache, CacheHealth, Delivered, Deliveries};
 use crate::infrastructure::database::Database;
 
 /// The longest interval between two look-ups of an idle instance. A random part of up to a fifth is left out, so that
@@ -28,10 +29,10 @@ const MOST_BATCHES: usize = 10;
 const MOST_SHARING: usize = 10_000;
 
 /// The result of a pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) enum Outcome {
-    /// Every change from before the pass has been delivered.
-    Delivered,
+    /// Every change from before the pass has been delivered: these by this instance, others by another one.
+    Delivered(Delivered),
     /// The cache is unavailable. The changes stay in the table until it is available, and no other instance delivers
     /// them.
     CacheUnavailable,
@@ -42,6 +43,8 @@ pub(super) enum Outcome {
 /// A write or a recovery that waits for a pass.
 pub(super) struct Waiting {
     pub(super) answer: oneshot::Sender<Outcome>,
+    /// The begin of the write, before its commit.
+    pub(super) began: Instant,
     /// The end of the wait.
     pub(super) until: Instant,
 }
@@ -53,9 +56,10 @@ pub(super) struct Drain {
     cache: Cache,
     /// The writes that wait for another instance. The number is that of the last row that must be gone.
     others: Vec<(i64, Waiting)>,
-    /// The largest row number when no other instance delivered. No write waits for other instances until a row up to
-    /// this number is gone.
-    undelivered_up_to: Option<i64>,
+    /// The end of the last look that delivered, and what it invalidated. A write may have committed just before.
+    looked: Option<(Instant, Delivered)>,
+    /// Whether another instance delivers while this one does not reach the cache.
+    watch: Watch,
     /// Whether the last question to the database was not answered. Writes read it instead of waiting for an answer.
     is_failing: Arc<AtomicBool>,
     age: FeedAge,
@@ -76,7 +80,8 @@ impl Drain {
             deliveries,
             cache,
             others: Vec::new(),
-            undelivered_up_to: None,
+            looked: None,
+            watch: Watch::default(),
             is_failing,
             age,
             condensed: Instant::now(),
@@ -113,36 +118,47 @@ impl Drain {
             Ok(found) => found,
             Err(error) => return self.note_failure(&error),
         };
-        if !is_away && found.is_some() {
-            let outcome = self.pass().await;
-            if outcome == Outcome::Delivered {
-                self.release(None);
+        if !is_away {
+            self.watch.end();
+            if found.is_some() {
+                if let Outcome::Delivered(delivered) = self.pass().await {
+                    self.looked = Some((Instant::now(), delivered));
+                    self.release(None);
+                }
+                return;
             }
-            return;
         }
         self.note_success();
         self.release(found.as_ref().map(|ends| ends.smallest));
-        if found.is_some() && self.condensed.elapsed() >= CONDENSE {
-            self.condensed = Instant::now();
-            if let Err(error) = condense(&self.database).await {
-                self.note_failure(&error);
-            }
+        let largest = found.as_ref().map(|ends| ends.largest);
+        if let Err(error) = self.keep_watch(is_away, largest).await {
+            self.note_failure(&error);
         }
+    }
+
+    /// The work while this instance cannot deliver.
+    async fn keep_watch(&mut self, is_away: bool, largest: Option<i64>) -> Result<(), sqlx::Error> {
+        if is_away {
+            self.watch.look(&self.database, largest).await?;
+        }
+        if largest.is_some() && self.condensed.elapsed() >= CONDENSE {
+            self.condensed = Instant::now();
+            condense(&self.database).await?;
+        }
+        Ok(())
     }
 
     /// Answers the writes that wait for another instance and whose rows are gone: those below the smallest number that
     /// is left.
     fn release(&mut self, smallest: Option<i64>) {
         let is_gone = |largest: i64| smallest.is_none_or(|smallest| smallest > largest);
-        if self.undelivered_up_to.is_some_and(is_gone) {
-            self.undelivered_up_to = None;
-        }
         let now = Instant::now();
         for (largest, waiting) in std::mem::take(&mut self.others) {
             if is_gone(largest) {
-                let _ = waiting.answer.send(Outcome::Delivered);
+                let by_others = Outcome::Delivered(Delivered::default());
+                let _ = waiting.answer.send(by_others);
             } else if now + 2 * OTHERS >= waiting.until {
-                self.undelivered_up_to = Some(largest);
+                self.watch.nobody_delivers(largest);
                 let _ = waiting.answer.send(Outcome::CacheUnavailable);
             } else {
                 self.others.push((largest, waiting));
@@ -153,17 +169,14 @@ impl Drain {
     /// Answers a group after its pass.
     async fn answer(&mut self, group: &mut Vec<Waiting>, outcome: Outcome) {
         let mut outcome = outcome;
-        if outcome == Outcome::Delivered {
-            self.undelivered_up_to = None;
-        } else if outcome == Outcome::CacheUnavailable && self.undelivered_up_to.is_none() {
-            match self.ends().await {
-                Ok(Some(Ends { largest, .. })) => {
+        if matches!(outcome, Outcome::CacheUnavailable) {
+            match self.last_row_for_others().await {
+                Ok(Some(largest)) => {
                     let waiting = group.drain(..).map(|waiting| (largest, waiting));
                     self.others.extend(waiting);
                     return;
                 }
-                // Another instance has delivered everything.
-                Ok(None) => outcome = Outcome::Delivered,
+                Ok(None) => {}
                 Err(error) => {
                     self.note_failure(&error);
                     outcome = Outcome::DatabaseUnavailable;
@@ -171,9 +184,26 @@ impl Drain {
             }
         }
         for waiting in group.drain(..) {
+            let outcome = match (&outcome, &self.looked) {
+                (Outcome::Delivered(delivered), Some((ended, before)))
+                    if *ended >= waiting.began =>
+                {
+                    Outcome::Delivered(before.clone().and(delivered.clone()))
+                }
+                _ => outcome.clone(),
+            };
             // A write that has ended meanwhile needs no answer.
             let _ = waiting.answer.send(outcome);
         }
+    }
+
+    /// The number of the last row that another instance has to deliver. `None` where there is nothing to wait for: no row
+    /// is left, or no instance delivers.
+    async fn last_row_for_others(&mut self) -> Result<Option<i64>, sqlx::Error> {
+        if self.watch.is_deserted(&self.database).await? {
+            return Ok(None);
+        }
+        Ok(self.ends().await?.map(|ends| ends.largest))
     }
 
     /// The ends of the table, with a note of the age of the oldest change.
@@ -185,6 +215,7 @@ impl Drain {
 
     /// Delivers every change that is visible now.
     async fn pass(&self) -> Outcome {
+        let mut all = Delivered::default();
         if self.cache.health() == CacheHealth::Down {
             return Outcome::CacheUnavailable;
         }
@@ -195,11 +226,13 @@ impl Drain {
                 self.deliver_heap().await
             };
             match delivered {
-                Ok(Some(true)) => {}
-                Ok(Some(false)) => {
-                    self.note_success();
-                    self.age.note(None);
-                    return Outcome::Delivered;
+                Ok(Some((delivered, may_be_more))) => {
+                    all = all.and(delivered);
+                    if !may_be_more {
+                        self.note_success();
+                        self.age.note(None);
+                        return Outcome::Delivered(all);
+                    }
                 }
                 // The cache has logged that it is not available.
                 Ok(None) => return Outcome::CacheUnavailable,
@@ -209,33 +242,42 @@ impl Drain {
                 }
             }
         }
-        Outcome::Delivered
+        Outcome::Delivered(all)
     }
 
     /// Delivers one batch, and returns whether there may be more; `None` where the cache is not available.
-    async fn deliver_batch(&self) -> Result<Option<bool>, sqlx::Error> {
+    async fn deliver_batch(&self) -> Result<Option<(Delivered, bool)>, sqlx::Error> {
         let mut transaction = self.database.begin().await?;
-        let changes = take(&mut transaction).await?;
-        if !changes.is_empty() && self.deliveries.deliver(&changes).await.is_err() {
-            return Ok(None);
+        let taken = take(&mut transaction).await?;
+        let mut delivered = Delivered::default();
+        if !taken.changes.is_empty() {
+            match self.deliveries.deliver(&taken.changes).await {
+                Ok(done) => delivered = done,
+                Err(_) => return Ok(None),
+            }
         }
         transaction.commit().await?;
-        Ok(Some(is_full(changes.len(), BATCH)))
+        Ok(Some((delivered, is_full(taken.rows, BATCH))))
     }
 
     /// Delivers a batch by invalidating everything: one new generation in place of many deletions.
-    async fn deliver_heap(&self) -> Result<Option<bool>, sqlx::Error> {
+    async fn deliver_heap(&self) -> Result<Option<(Delivered, bool)>, sqlx::Error> {
         let mut transaction = self.database.begin().await?;
         let taken = take_heap(&mut transaction).await?;
-        if taken > 0 && self.deliveries.deliver_everything().await.is_err() {
-            return Ok(None);
+        let mut delivered = Delivered::default();
+        if taken > 0 {
+            match self.deliveries.deliver_everything().await {
+                Ok(done) => delivered = done,
+                Err(_) => return Ok(None),
+            }
         }
         transaction.commit().await?;
         tracing::warn!(
             changes = taken,
             "more changes are undelivered than are delivered one by one: everything was invalidated"
         );
-        Ok(Some(is_full(usize::try_from(taken).unwrap_or(0), HEAP)))
+        let may_be_more = is_full(usize::try_from(taken).unwrap_or(0), HEAP);
+        Ok(Some((delivered, may_be_more)))
     }
 
     fn note_failure(&self, error: &sqlx::Error) {

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::age::FeedAge;
 use super::drain::{CONDENSE, Drain, Outcome, Waiting};
 use super::rows;
-use crate::infrastructure::cache::{Cache, ChangeFeed, Changes, FeedUnavailable};
+use crate::infrastructure::cache::{Cache, ChangeFeed, Changes, Delivered, FeedUnavailable};
 use crate::infrastructure::database::Database;
 use crate::infrastructure::settings::DatabaseSettings;
 
@@ -61,7 +61,7 @@ impl DatabaseFeed {
             is_failing,
         };
         // A failure is in the log.
-        let _ = queue.ask(Instant::now() + LONGEST_WAIT).await;
+        let _ = queue.deliver_before_trust(LONGEST_WAIT).await;
         let feed: Arc<dyn ChangeFeed> = Arc::new(queue);
         cache.attach_feed(&feed);
         Ok(task)
@@ -110,24 +110,46 @@ struct Queue {
 
 impl Queue {
     /// Waits for a pass that begins after this call; `None` where there was none in time.
-    async fn ask(&self, until: Instant) -> Option<Outcome> {
+    async fn ask(&self, began: Instant, until: Instant) -> Option<Outcome> {
         let (answer, answered) = oneshot::channel();
-        let waiting = Waiting { answer, until };
+        let waiting = Waiting {
+            answer,
+            began,
+            until,
+        };
         timeout_at(until, self.requests.send(waiting))
             .await
             .ok()?
             .ok()?;
         timeout_at(until, answered).await.ok()?.ok()
     }
+
+    /// Delivers every change that this instance must not serve from before. Returns whether it could.
+    async fn deliver_before_trust(&self, longest: Duration) -> Result<bool, FeedUnavailable> {
+        let until = Instant::now() + longest;
+        // The second pass is for a write that was committed after the first one had begun, and answered at once before it
+        // ended, since no instance delivered until then.
+        for _ in 0..2 {
+            match self.ask(Instant::now(), until).await {
+                Some(Outcome::Delivered(_)) => {}
+                Some(Outcome::DatabaseUnavailable) => return Err(FeedUnavailable),
+                None if self.is_failing.load(Ordering::Relaxed) => return Err(FeedUnavailable),
+                // A pass that takes long goes on.
+                Some(Outcome::CacheUnavailable) | None => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
 }
 
 #[async_trait]
 impl ChangeFeed for Queue {
-    async fn after_write(&self) -> Result<(), FeedUnavailable> {
+    async fn after_write(&self, began: std::time::Instant) -> Result<Delivered, FeedUnavailable> {
         let until = Instant::now() + LONGEST_WAIT;
         loop {
-            match self.ask(until).await {
-                Some(Outcome::Delivered | Outcome::CacheUnavailable) => return Ok(()),
+            match self.ask(began.into(), until).await {
+                Some(Outcome::Delivered(delivered)) => return Ok(delivered),
+                Some(Outcome::CacheUnavailable) => return Ok(Delivered::default()),
                 Some(Outcome::DatabaseUnavailable) if Instant::now() + RETRY < until => {
                     sleep(RETRY).await;
                 }
@@ -137,12 +159,6 @@ impl ChangeFeed for Queue {
     }
 
     async fn has_delivered(&self) -> Result<bool, FeedUnavailable> {
-        match self.ask(Instant::now() + LONGEST_LOOK).await {
-            Some(Outcome::Delivered) => Ok(true),
-            Some(Outcome::DatabaseUnavailable) => Err(FeedUnavailable),
-            None if self.is_failing.load(Ordering::Relaxed) => Err(FeedUnavailable),
-            // A pass that takes long continues.
-            Some(Outcome::CacheUnavailable) | None => Ok(false),
-        }
+        self.deliver_before_trust(LONGEST_LOOK).await
     }
 }

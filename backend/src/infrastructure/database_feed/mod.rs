@@ -24,6 +24,7 @@ mod drain;
 mod feed;
 mod rows;
 mod triggers;
+mod watch;
 
 pub use age::FeedAge;
 pub use feed::DatabaseFeed;

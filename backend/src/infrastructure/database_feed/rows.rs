@@ -22,16 +22,31 @@ const TAKE: &str = "DELETE FROM cache_changes
     WHERE id = ANY (ARRAY(SELECT id FROM cache_changes ORDER BY id LIMIT $1 FOR UPDATE))
     RETURNING kind, arguments::text";
 
+/// The kind of a row that ends nothing. An instance without the cache inserts one to learn whether another instance
+/// delivers.
+const NOTHING: &str = "nothing";
+
+/// The rows of one batch.
+pub(super) struct Taken {
+    /// The number of rows.
+    pub(super) rows: usize,
+    pub(super) changes: Vec<Change>,
+}
+
 /// Takes rows. They are removed when the transaction is committed.
-pub(super) async fn take(transaction: &mut Transaction) -> Result<Vec<Change>, sqlx::Error> {
+pub(super) async fn take(transaction: &mut Transaction) -> Result<Taken, sqlx::Error> {
     let rows: Vec<(String, Option<String>)> = sqlx::query_as(TAKE)
         .bind(BATCH)
         .fetch_all(transaction)
         .await?;
-    Ok(rows
-        .into_iter()
-        .map(|(kind, arguments)| change(kind, arguments.as_deref()))
-        .collect())
+    Ok(Taken {
+        rows: rows.len(),
+        changes: rows
+            .into_iter()
+            .filter(|(kind, _)| kind != NOTHING)
+            .map(|(kind, arguments)| change(kind, arguments.as_deref()))
+            .collect(),
+    })
 }
 
 /// Takes many rows without their contents, and returns how many.
@@ -66,6 +81,22 @@ pub(super) async fn ends(database: &Database) -> Result<Option<Ends>, sqlx::Erro
         largest,
         age: Duration::try_from_secs_f64(age).unwrap_or_default(),
     }))
+}
+
+/// Whether the row of this number has not been removed.
+pub(super) async fn stands(database: &Database, id: i64) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("SELECT EXISTS (SELECT FROM cache_changes WHERE id = $1)")
+        .bind(id)
+        .fetch_one(database)
+        .await
+}
+
+/// Inserts a row that ends nothing, and returns its number.
+pub(super) async fn insert_nothing(database: &Database) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("INSERT INTO cache_changes (kind, arguments) VALUES ($1, '{}') RETURNING id")
+        .bind(NOTHING)
+        .fetch_one(database)
+        .await
 }
 
 /// Replaces undelivered rows by one that ends everything, once there are more than [`MOST_KEPT`]: nothing is lost, and the

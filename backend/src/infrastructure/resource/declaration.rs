@@ -15,7 +15,7 @@ use super::handler_output::{self, HandlerOutput, OutputDescription};
 use super::operation::Operation;
 use crate::infrastructure::auth::RequireCaller;
 use crate::infrastructure::cache::{
-    CachePolicy, DeclaredRoute, Invalidation, RequiredCaller, RoutePolicy,
+    CachePolicy, Changes, DeclaredRoute, Invalidation, RequiredCaller, RoutePolicy,
 };
 use crate::infrastructure::http;
 use crate::infrastructure::metrics::RouteMetrics;
@@ -281,6 +281,13 @@ impl Resource<Writing> {
     /// [`CachePolicy`] of the resource itself where no other entry becomes stale.
     pub fn ends(self, invalidation: impl Into<Invalidation>) -> Self {
         self.with_policy(&RoutePolicy::Ends(invalidation.into()))
+    }
+
+    /// The changes that triggers record of this write. Its answer waits for their delivery by the database feed (C54), and its
+    /// handler binds nothing.
+    #[track_caller]
+    pub fn changes(self, changes: &'static [Changes]) -> Self {
+        self.ends(Invalidation::recorded(changes))
     }
 }
 

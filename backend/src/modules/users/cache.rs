@@ -19,19 +19,12 @@ pub const ME: CachePolicy = CachePolicy::new("me_{caller}")
     .expiration(60)
     .per_caller();
 
-/// A new user's profile may have been requested before the user existed. The handler binds `username`.
-pub const CREATE: CachePolicy = PROFILE.binds(&["username"]);
-
-/// A change affects both. The handler binds `user_id`.
-pub const UPDATE: Invalidation = PROFILE
-    .to_invalidate_extra(&[("me_{user_id}", "profile")])
-    .binds(&["user_id"]);
-
-/// The user's widgets are deleted with the user. The handler binds `user_id`, and the arguments of
-/// [`widgets::CACHE_OF_OWNER`].
-pub const DELETE: Invalidation = UPDATE.also(&[widgets::CACHE_OF_OWNER]);
-
-/// The changes that the triggers of migration 6 record. Widgets record for themselves what a change of a user means for them.
+/// A user who is created, changed or deleted. The triggers of migration 6 record these changes, and the feed ends what they
+/// make stale: no handler binds anything. Widgets record for themselves what a change of a user means for them.
 pub const CHANGES: &[Changes] = &[Changes::of("users")
     .with(&["user_id", "username"])
-    .ends(&[UPDATE])];
+    .ends(&[PROFILE.to_invalidate_extra(&[("me_{user_id}", "profile")])])];
+
+/// The widgets of a user are deleted with the user.
+pub const DELETION: Invalidation =
+    Invalidation::recorded(CHANGES).also(&[Invalidation::recorded(widgets::CHANGES)]);

@@ -24,7 +24,7 @@ pub fn configure(api: &mut Resources) {
             .get(routes::list)
             .superuser()
             .post(routes::create)
-            .ends(cache::CREATE)
+            .changes(CHANGES)
             .refuses(&[401, 403, 409]),
     )
     .add(
@@ -39,11 +39,11 @@ pub fn configure(api: &mut Resources) {
             .cached(cache::PROFILE)
             .patch(routes::update)
             .signed_in()
-            .ends(cache::UPDATE)
+            .changes(CHANGES)
             .refuses(&[403, 409, 429])
             .delete(routes::delete)
             .signed_in()
-            .ends(cache::DELETE)
+            .ends(cache::DELETION)
             .refuses(&[403, 409]),
     );
 }

@@ -9,7 +9,6 @@ use super::schemas::{UserCreate, UserProfile, UserRead, UserUpdate};
 use super::service::PasswordChecks;
 use super::{crud, service};
 use crate::infrastructure::auth::{AccessToken, Attempts, Caller, Passwords, Username};
-use crate::infrastructure::cache::CacheArguments;
 use crate::infrastructure::client_address::ClientAddress;
 use crate::infrastructure::database::Database;
 use crate::infrastructure::http::{
@@ -26,7 +25,6 @@ pub async fn create(
     (address, security): (ClientAddress, SecurityContext),
     request: HttpRequest,
     caller: Result<Caller, ApiError>,
-    arguments: CacheArguments,
     Json(new): Json<UserCreate>,
 ) -> ApiCreated<UserRead> {
     let caller = match caller {
@@ -41,7 +39,6 @@ pub async fn create(
     };
     let asking = (**sign_up, caller.as_ref());
     let user = service::create(&database, &passwords, (address, &security), asking, new).await?;
-    arguments.bind("username", &user.username);
     created(user.username.clone(), user)
 }
 
@@ -65,7 +62,7 @@ pub async fn update(
     database: Database,
     (passwords, attempts): (web::Data<Passwords>, web::Data<Attempts>),
     (address, security): (ClientAddress, SecurityContext),
-    (arguments, caller): (CacheArguments, Caller),
+    caller: Caller,
     if_match: IfMatch,
     Username(username): Username,
     Json(change): Json<UserUpdate>,
@@ -76,23 +73,17 @@ pub async fn update(
         address,
     };
     let with = (&checks, &security);
-    let user = service::update(&database, with, &caller, &if_match, &username, change).await?;
-    arguments.bind("user_id", user.id);
-    ok(user)
+    ok(service::update(&database, with, &caller, &if_match, &username, change).await?)
 }
 
 /// `DELETE /users/{username}`
 pub async fn delete(
     database: Database,
     security: SecurityContext,
-    arguments: CacheArguments,
     caller: Caller,
     if_match: IfMatch,
     Username(username): Username,
 ) -> ApiNoContent {
-    let deleted = service::delete(&database, &security, &caller, &if_match, &username).await?;
-    arguments.bind("user_id", deleted.user_id);
-    arguments.bind("owner", username);
-    arguments.bind_all("widget_id", deleted.widget_ids);
+    service::delete(&database, &security, &caller, &if_match, &username).await?;
     no_content()
 }

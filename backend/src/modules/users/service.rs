@@ -175,15 +175,6 @@ pub async fn update(
     Ok(user)
 }
 
-/// The deleted data of a user.
-#[derive(Debug)]
-pub struct Deleted {
-    /// The user's id.
-    pub user_id: i64,
-    /// The ids of the user's widgets.
-    pub widget_ids: Vec<i64>,
-}
-
 /// Deletes a user with tokens and widgets: users may delete themselves, superusers may delete every
 /// user, but never the last superuser.
 pub async fn delete(
@@ -192,7 +183,7 @@ pub async fn delete(
     caller: &Caller,
     if_match: &IfMatch,
     username: &str,
-) -> ApiResult<Deleted> {
+) -> ApiResult<()> {
     let account = find_changeable(database, caller, username).await?;
     let user_id = account.id;
     let mut record = ChangeRecord::begin(security, caller, &account).await?;
@@ -206,13 +197,10 @@ pub async fn delete(
     check_precondition(&mut transaction, if_match, user_id, username).await?;
     crud::delete(&mut transaction, user_id).await?;
     revoke_all(&mut transaction, user_id).await?;
-    let widget_ids = widgets::delete_all_of(&mut transaction, user_id).await?;
+    widgets::delete_all_of(&mut transaction, user_id).await?;
     transaction.commit().await?;
     record.event(SecurityEvent::AccountDeleted);
-    Ok(Deleted {
-        user_id,
-        widget_ids,
-    })
+    Ok(())
 }
 
 /// Refuses a write whose `If-Match` names another representation than the present one, which the lock keeps until the

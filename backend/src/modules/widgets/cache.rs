@@ -1,7 +1,7 @@
 //! Cache policies of widgets, and their invalidations.
 //!
-//! Come here when an answer about widgets is stale, or to cache another one. Other modules must not
-//! write these keys: they use [`OF_OWNER`].
+//! Come here when an answer about widgets is stale, or to cache another one. Do not name these
+//! keys in other modules: they use [`CHANGES`].
 
 use super::schemas::WidgetQuery;
 use crate::infrastructure::cache::{CachePolicy, Changes, Invalidation};
@@ -36,34 +36,27 @@ pub const COUNT: CachePolicy = CachePolicy::new("widget_count")
     .expiration(300)
     .shared();
 
-/// The groups that every write ends. The handler binds `owner`, the name of the user whose lists change.
+/// The groups in which a widget stands.
 const LISTS: &[&str] = &["user_{owner}_widgets", "widget_search"];
 
-/// A new widget changes the count, the lists and the searches.
-pub const CREATE: Invalidation = COUNT.to_invalidate_groups(LISTS).binds(&["owner"]);
-
 /// A changed widget changes lists and searches too.
-pub const UPDATE: Invalidation = WIDGET.to_invalidate_groups(LISTS).binds(&["owner"]);
+const CONTENT: Invalidation = WIDGET.to_invalidate_groups(LISTS);
 
-/// A deleted widget changes the count too.
-pub const DELETE: Invalidation = UPDATE.to_invalidate_extra(&[("widget_count", "global")]);
+/// A widget that is created or deleted. The triggers of migration 7 record these changes, and the feed ends what they
+/// make stale: no handler binds anything.
+pub const EXISTENCE_CHANGES: Changes = Changes::of("widgets")
+    .with(&["widget_id", "owner"])
+    .ends(&[CONTENT.to_invalidate_extra(&[("widget_count", "global")])]);
 
-/// The invalidation of all entries of a user's widgets, for the deletion of the user. The handler binds
-/// `owner`, the user's name, and the `widget_id` of each widget.
-pub const OF_OWNER: Invalidation = Invalidation::new()
-    .to_invalidate_extra(&[("widget", "widget_id"), ("widget_count", "global")])
-    .to_invalidate_groups(LISTS)
-    .binds(&["owner", "widget_id"]);
+/// A widget whose fields change.
+pub const CONTENT_CHANGES: Changes = Changes::of("widget_contents")
+    .with(&["widget_id", "owner"])
+    .ends(&[CONTENT]);
 
-/// The changes that the triggers of migration 7 record.
-pub const CHANGES: &[Changes] = &[
-    Changes::of("widgets")
-        .with(&["widget_id", "owner"])
-        .ends(&[DELETE]),
-    // The lists of a user whose name or existence changed.
-    Changes::of("widget_owners")
-        .with(&["owner"])
-        .ends(&[Invalidation::new()
-            .to_invalidate_groups(LISTS)
-            .binds(&["owner"])]),
-];
+/// The lists of a user who is renamed, deleted or back.
+const OWNER_CHANGES: Changes = Changes::of("widget_owners")
+    .with(&["owner"])
+    .ends(&[Invalidation::new().to_invalidate_groups(LISTS)]);
+
+/// All recorded changes of widgets.
+pub const CHANGES: &[Changes] = &[EXISTENCE_CHANGES, CONTENT_CHANGES, OWNER_CHANGES];

@@ -186,14 +186,15 @@ pub async fn delete(database: impl PgExecutor<'_>, id: i64) -> ApiResult<()> {
     Ok(())
 }
 
-/// Deletes all widgets of a user, in the transaction that deletes the user. Returns their ids.
-pub async fn delete_all_of(transaction: impl PgExecutor<'_>, owner_id: i64) -> ApiResult<Vec<i64>> {
-    Ok(sqlx::query_scalar!(
-        "UPDATE widgets SET deleted_at = now() WHERE owner_id = $1 AND deleted_at IS NULL RETURNING id",
+/// Deletes all widgets of a user, in the transaction that deletes the user.
+pub async fn delete_all_of(transaction: impl PgExecutor<'_>, owner_id: i64) -> ApiResult<()> {
+    sqlx::query!(
+        "UPDATE widgets SET deleted_at = now() WHERE owner_id = $1 AND deleted_at IS NULL",
         owner_id,
     )
-    .fetch_all(transaction)
-    .await?)
+    .execute(transaction)
+    .await?;
+    Ok(())
 }
 
 /// The pattern for texts that contain this text, in which `%`, `_` and `\` are literal.

@@ -11,7 +11,7 @@ mod service;
 
 use crate::infrastructure::resource::{Resources, resource};
 
-pub use cache::{CHANGES, OF_OWNER as CACHE_OF_OWNER};
+pub use cache::CHANGES;
 pub use crud::delete_all_of;
 
 /// Declares `/widgets` and `/users/{username}/widgets`.
@@ -22,7 +22,7 @@ pub fn configure(api: &mut Resources) {
             .cached(cache::SEARCH)
             .post(routes::create)
             .signed_in()
-            .ends(cache::CREATE),
+            .changes(&[cache::EXISTENCE_CHANGES]),
     )
     .add(
         resource("/widgets/count")
@@ -35,11 +35,11 @@ pub fn configure(api: &mut Resources) {
             .cached(cache::WIDGET)
             .patch(routes::update)
             .signed_in()
-            .ends(cache::UPDATE)
+            .changes(&[cache::CONTENT_CHANGES])
             .refuses(&[403])
             .delete(routes::delete)
             .signed_in()
-            .ends(cache::DELETE)
+            .changes(&[cache::EXISTENCE_CHANGES])
             .refuses(&[403]),
     )
     .add(

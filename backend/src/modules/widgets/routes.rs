@@ -6,7 +6,6 @@
 use super::schemas::{WidgetCount, WidgetCreate, WidgetQuery, WidgetRead, WidgetUpdate};
 use super::{crud, service};
 use crate::infrastructure::auth::{Caller, Username};
-use crate::infrastructure::cache::CacheArguments;
 use crate::infrastructure::database::Database;
 use crate::infrastructure::http::{
     ApiCreated, ApiJson, ApiNoContent, ApiPage, IfMatch, Json, PageQuery, PathId, Query, created,
@@ -17,12 +16,10 @@ use crate::infrastructure::security_log::SecurityContext;
 /// `POST /widgets`
 pub async fn create(
     database: Database,
-    arguments: CacheArguments,
     caller: Caller,
     Json(new): Json<WidgetCreate>,
 ) -> ApiCreated<WidgetRead> {
     let widget = crud::insert(&database, caller.id, &new).await?;
-    arguments.bind("owner", &widget.owner);
     created(widget.id, widget)
 }
 
@@ -35,28 +32,23 @@ pub async fn read(database: Database, PathId(id): PathId) -> ApiJson<WidgetRead>
 pub async fn update(
     database: Database,
     security: SecurityContext,
-    arguments: CacheArguments,
     caller: Caller,
     if_match: IfMatch,
     PathId(id): PathId,
     Json(change): Json<WidgetUpdate>,
 ) -> ApiJson<WidgetRead> {
-    let widget = service::update(&database, &security, &caller, &if_match, id, &change).await?;
-    arguments.bind("owner", &widget.owner);
-    ok(widget)
+    ok(service::update(&database, &security, &caller, &if_match, id, &change).await?)
 }
 
 /// `DELETE /widgets/{widget_id}`
 pub async fn delete(
     database: Database,
     security: SecurityContext,
-    arguments: CacheArguments,
     caller: Caller,
     if_match: IfMatch,
     PathId(id): PathId,
 ) -> ApiNoContent {
-    let owner = service::delete(&database, &security, &caller, &if_match, id).await?;
-    arguments.bind("owner", owner);
+    service::delete(&database, &security, &caller, &if_match, id).await?;
     no_content()
 }
 

@@ -45,14 +45,14 @@ pub async fn update(
     Ok(changed)
 }
 
-/// Deletes a widget: owners may delete their own, superusers may delete all. Returns the owner's name.
+/// Deletes a widget: owners may delete their own, superusers may delete all.
 pub async fn delete(
     database: &Database,
     security: &SecurityContext,
     caller: &Caller,
     if_match: &IfMatch,
     id: i64,
-) -> ApiResult<String> {
+) -> ApiResult<()> {
     let owned = check_may_change(database, caller, id).await?;
     let act = security
         .act_on((owned.owner_id, &owned.owner), caller)
@@ -67,7 +67,7 @@ pub async fn delete(
         crud::delete(database, id).await?;
     }
     act.done(SecurityEvent::DataDeleted);
-    Ok(owned.owner)
+    Ok(())
 }
 
 async fn check_may_change(database: &Database, caller: &Caller, id: i64) -> ApiResult<Ownership> {

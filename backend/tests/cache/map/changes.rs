@@ -1,6 +1,8 @@
 //! Mistakes of changes that come from outside: keys, groups and arguments that nothing stores or carries.
 
-use backend::infrastructure::cache::{CachePolicy, Changes, Invalidation};
+use actix_web::HttpResponse;
+use backend::infrastructure::cache::{CacheMap, CachePolicy, Changes, Invalidation};
+use backend::infrastructure::resource::resource;
 
 use super::{ITEM, LIST, reads};
 
@@ -97,4 +99,50 @@ fn c47_changes_that_end_nothing_are_found() {
         items(&["username", "item_id"], &[ALL_OF_USER]),
         &["`item_id`, which nothing that they end is made of"],
     );
+}
+
+/// A map of the reads, of these changes, and of a write that leaves its invalidations to the feed.
+fn map_with_a_recorded_write(changes: &[Changes]) -> CacheMap {
+    const RECORDED: &[Changes] = &[Changes::of("items")
+        .with(&["item_id", "owner"])
+        .ends(&[LISTED])];
+    let mut api = reads();
+    api.add(
+        resource("/recorded/{item_id}")
+            .patch(HttpResponse::NoContent)
+            .changes(RECORDED),
+    );
+    api.map().with_changes(changes)
+}
+
+#[test]
+fn c47_the_map_shows_what_the_recorded_changes_of_a_write_end() {
+    let delivered = items(&["item_id", "owner"], &[LISTED]);
+    let map = map_with_a_recorded_write(&[delivered]);
+    assert_eq!(map.mistakes(Some(&["default"])), Vec::<String>::new());
+    let rows = map.rows();
+    let row = rows
+        .iter()
+        .find(|row| row.path.ends_with("/recorded/{item_id}"));
+    let ends = &row.unwrap().invalidates;
+    assert_eq!(ends.keys, ["item:{item_id}"]);
+    assert_eq!(ends.groups, ["items_of_{owner}"]);
+}
+
+#[test]
+fn c54_a_write_whose_changes_nobody_delivers_is_found() {
+    let found = map_with_a_recorded_write(&[]).mistakes(Some(&["default"]));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    for part in [
+        "PATCH ",
+        "/recorded/{item_id}",
+        "changes of `items`",
+        "list them in changes()",
+    ] {
+        assert!(found[0].contains(part), "`{part}` in {}", found[0]);
+    }
+    let delivered = items(&["item_id", "owner"], &[LISTED]);
+    let found = map_with_a_recorded_write(&[delivered]).mistakes_without_feed();
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].contains("CACHE_DATABASE_FEED=false"), "{found:#?}");
 }

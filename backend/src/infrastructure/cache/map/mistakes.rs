@@ -12,7 +12,7 @@ use self::sentences::{Context, Place};
 use super::route::{DeclaredRoute, RoutePolicy};
 use super::sources::Sources;
 use super::stored;
-use crate::infrastructure::cache::policy::{CachePolicy, Changes};
+use crate::infrastructure::cache::policy::{CachePolicy, Changes, Invalidation};
 
 /// Finds all mistakes.
 pub(super) fn find(
@@ -42,6 +42,7 @@ pub(super) fn find(
                 found.extend(
                     invalidations::check(&context, &Sources::of(route), invalidation)
                         .iter()
+                        .chain(&check_recorded(invalidation, changes))
                         .map(|mistake| place.say(mistake)),
                 );
             }
@@ -56,7 +57,39 @@ pub(super) fn find(
     found
 }
 
-/// A write needs `ends` where answers of the same path are cached (C47).
+/// The changes that a write records must be among those that the feed delivers (C54).
+fn check_recorded(invalidation: &Invalidation, changes: &[Changes]) -> Vec<String> {
+    let recorded = invalidation.all_recorded();
+    let unknown = recorded
+        .iter()
+        .filter(|recorded| !changes.iter().any(|known| known.kind == recorded.kind));
+    unknown
+        .map(|recorded| {
+            format!(
+                "changes of `{}` ({}) are not delivered: list them in changes() of modules/mod.rs",
+                recorded.kind,
+                recorded.place()
+            )
+        })
+        .collect()
+}
+
+/// Writes whose changes only a feed delivers (C54).
+pub(super) fn without_feed(routes: &[DeclaredRoute]) -> Vec<String> {
+    let mut found = Vec::new();
+    for route in routes {
+        if let RoutePolicy::Ends(invalidation) = &route.policy
+            && !invalidation.all_recorded().is_empty()
+        {
+            found.push(Place::of_write(route, invalidation).say(
+                "the database feed delivers its changes, and CACHE_DATABASE_FEED=false turns the feed off: turn it on, or                  declare the invalidations with ends(…)",
+            ));
+        }
+    }
+    found
+}
+
+/// A write needs `ends` or `changes` where answers of the same path are cached (C47).
 fn check_silent_write(route: &DeclaredRoute, routes: &[DeclaredRoute]) -> Option<String> {
     let is_write = ["POST", "PUT", "PATCH", "DELETE"].contains(&route.method.as_str());
     let has_cached_read = routes

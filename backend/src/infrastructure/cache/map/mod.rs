@@ -79,6 +79,12 @@ impl CacheMap {
         found
     }
 
+    /// The mistakes of a cache without a feed, one line for each route: a write whose changes nobody would deliver (C54).
+    #[must_use]
+    pub fn mistakes_without_feed(&self) -> Vec<String> {
+        mistakes::without_feed(&self.routes)
+    }
+
     /// The map as rows, for programs.
     #[must_use]
     pub fn rows(&self) -> Vec<MapRow> {

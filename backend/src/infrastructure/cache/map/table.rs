@@ -95,8 +95,12 @@ fn key(policy: &CachePolicy, route: &DeclaredRoute) -> Option<String> {
 fn invalidations(route: &DeclaredRoute, invalidation: &Invalidation) -> MapInvalidations {
     let sources = Sources::of(route);
     let mut all = MapInvalidations::default();
-    for (number, part) in invalidation.parts().into_iter().enumerate() {
-        // The key of the first part is the route's own.
+    let recorded = invalidation.all_recorded().into_iter();
+    let by_feed = recorded
+        .flat_map(|changes| changes.ends)
+        .flat_map(Invalidation::parts);
+    // The key of the first part is the route's own.
+    for (number, part) in invalidation.parts().into_iter().chain(by_feed).enumerate() {
         if let Some(own) = part.own.filter(|_| number > 0) {
             all.keys.extend(key(&own, route));
         }
@@ -111,7 +115,16 @@ fn invalidations(route: &DeclaredRoute, invalidation: &Invalidation) -> MapInval
         all.groups.extend(part.groups);
         all.patterns.extend(part.patterns);
     }
+    // Recorded changes of several kinds end the same.
+    keep_first(&mut all.keys);
+    keep_first(&mut all.groups);
+    keep_first(&mut all.patterns);
     all
+}
+
+fn keep_first<T: Clone + Eq + std::hash::Hash>(names: &mut Vec<T>) {
+    let mut seen = std::collections::HashSet::new();
+    names.retain(|name| seen.insert(name.clone()));
 }
 
 /// The rows as a table, with a heading and columns of the needed width.

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
@@ -28,7 +29,7 @@ const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 pub struct CacheOutcome {
     outcome: Outcome,
     key: Option<String>,
-    invalidated: Option<String>,
+    invalidated: Option<Arc<str>>,
 }
 
 impl CacheOutcome {
@@ -126,7 +127,7 @@ pub(super) fn finish_write(
     shared: &Shared,
     mut response: ServiceResponse<BoxBody>,
     outcome: Outcome,
-    invalidated: Option<String>,
+    invalidated: Option<Arc<str>>,
 ) -> ServiceResponse<BoxBody> {
     if shared.status_header {
         let status = header_value(outcome, None);

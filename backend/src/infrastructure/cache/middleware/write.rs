@@ -3,9 +3,8 @@
 //! Come here when a write leaves a stale entry, or for the meaning of its log lines. Which keys, groups
 //! and patterns belong to a write is decided in `policy::write_keys`.
 
-use std::collections::HashSet;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
@@ -15,11 +14,10 @@ use futures_util::future::join;
 use tracing::Instrument as _;
 
 use super::handler::{Handler, finish_write};
-use crate::infrastructure::cache::cache_status::{Bypass, Outcome, invalidated};
-use crate::infrastructure::cache::change_feed::ChangeFeed;
+use crate::infrastructure::cache::cache_status::{Bypass, Outcome};
 use crate::infrastructure::cache::events::Cause;
 use crate::infrastructure::cache::policy::{CompiledPolicy, WritePlan};
-use crate::infrastructure::cache::provider::{Cache, Shared, carry_out};
+use crate::infrastructure::cache::provider::{Cache, Delivered, Shared, carry_out};
 
 /// Runs a write to its end, even if the client has gone.
 pub(super) async fn write<S, B>(
@@ -45,6 +43,7 @@ where
     let task = rt::spawn(
         async move {
             let shared = &cache.shared;
+            let began = Instant::now();
             let response = handler.run(request).await?;
             if response.status().as_u16() >= 400 {
                 let outcome = Outcome::Method {
@@ -52,11 +51,13 @@ where
                 };
                 return Ok(finish_write(shared, response, outcome, None));
             }
-            let plan = policy.write(response.request());
-            let feed = shared.feed.get();
-            join(
+            let mut plan = policy.write(response.request());
+            // Without a feed the start is refused, unless the policy was wrapped by hand. The start has logged which changes
+            // are not recorded.
+            plan.everything |= policy.is_recorded && !shared.delivers_recorded_changes();
+            let ((), delivered) = join(
                 invalidate(shared, &policy, &plan, response.request()),
-                deliver_changes(shared, feed, response.request()),
+                deliver_changes(shared, began, response.request()),
             )
             .await;
             // The process does not end before this line.
@@ -64,7 +65,8 @@ where
             let outcome = Outcome::Method {
                 missing_argument: !plan.missing.is_empty(),
             };
-            Ok(finish_write(shared, response, outcome, Some(effect(&plan))))
+            let effect = delivered.effect_with(plan);
+            Ok(finish_write(shared, response, outcome, Some(effect)))
         }
         .in_current_span(),
     );
@@ -74,34 +76,19 @@ where
 
 /// Waits until the changes of the write have been delivered (C54). If the feed does not answer, everything is
 /// distrusted.
-async fn deliver_changes(
-    shared: &Shared,
-    feed: Option<&Arc<dyn ChangeFeed>>,
-    request: &HttpRequest,
-) {
-    let Some(feed) = feed else { return };
-    if feed.after_write().await.is_err() {
-        let everything = WritePlan {
-            everything: true,
-            ..WritePlan::default()
-        };
-        carry_out(shared, &everything, Cause::request(request)).await;
+async fn deliver_changes(shared: &Shared, began: Instant, request: &HttpRequest) -> Delivered {
+    let Some(feed) = shared.feed.get() else {
+        return Delivered::default();
+    };
+    if let Ok(delivered) = feed.after_write(began).await {
+        return delivered;
     }
-}
-
-/// The names of all invalidated keys, groups and patterns. A resource whose key has the same name is
-/// named once.
-fn effect(plan: &WritePlan) -> String {
-    let keys: HashSet<&String> = plan.keys.iter().collect();
-    let resources = plan.resources.iter().filter(|name| !keys.contains(name));
-    let resources: Vec<String> = resources.cloned().collect();
-    let kinds = [
-        ("keys", plan.keys.as_slice()),
-        ("resources", &resources),
-        ("groups", &plan.groups),
-        ("patterns", &plan.patterns),
-    ];
-    invalidated(kinds, plan.everything)
+    let everything = WritePlan {
+        everything: true,
+        ..WritePlan::default()
+    };
+    carry_out(shared, &everything, Cause::request(request)).await;
+    Delivered::of(everything)
 }
 
 /// The refusal of a write after the process has finished its last one. A new write could be cut off between its commit
@@ -171,7 +158,14 @@ fn log_mistakes(shared: &Shared, policy: &CompiledPolicy, plan: &WritePlan, rout
              {whole} was invalidated. Bind it with `CacheArguments::bind` before the handler answers"
         );
     }
-    if plan.everything && plan.missing.is_empty() {
+    if policy.is_recorded && !shared.delivers_recorded_changes() {
+        tracing::warn!(
+            route,
+            policy = name,
+            %declared_at,
+            "no feed delivers all that a write changes: everything is distrusted"
+        );
+    } else if plan.everything && plan.missing.is_empty() {
         tracing::warn!(
             route,
             policy = name,

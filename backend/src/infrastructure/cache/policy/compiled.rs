@@ -34,6 +34,8 @@ pub(in crate::infrastructure::cache) struct CompiledPolicy {
     pub(super) binds: Vec<&'static str>,
     /// The other invalidations of a write.
     pub(super) also: Vec<Self>,
+    /// Whether a feed delivers what the write changes, or a part of it.
+    pub(in crate::infrastructure::cache) is_recorded: bool,
     pub(super) variants: Variants,
     /// Arguments of the key and the group that are ids by their names.
     pub(super) ids: Vec<&'static str>,
@@ -98,6 +100,7 @@ impl CompiledPolicy {
                 .collect(),
             binds: [policy.binds, invalidation.binds].concat(),
             also: invalidation.also.iter().map(Self::new).collect(),
+            is_recorded: !invalidation.all_recorded().is_empty(),
             policy,
             look_ups: LookUps::default(),
             found_nothing: AtomicBool::new(false),
@@ -120,7 +123,8 @@ impl CompiledPolicy {
         let lists_nothing = self.extra.is_empty()
             && self.groups.is_empty()
             && self.patterns.is_empty()
-            && self.also.is_empty();
+            && self.also.is_empty()
+            && !self.is_recorded;
         !(self.has_resource && lists_nothing)
     }
 

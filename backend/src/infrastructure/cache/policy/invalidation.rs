@@ -6,6 +6,7 @@
 
 use std::panic::Location;
 
+use super::changes::Changes;
 use super::policy::CachePolicy;
 use crate::infrastructure::cache::keys::check_template;
 
@@ -51,6 +52,8 @@ pub struct Invalidation {
     pub(in crate::infrastructure::cache) patterns: &'static [&'static str],
     pub(in crate::infrastructure::cache) binds: &'static [&'static str],
     pub(in crate::infrastructure::cache) also: &'static [Invalidation],
+    /// The changes of the write that a feed delivers.
+    pub(in crate::infrastructure::cache) recorded: &'static [Changes],
     pub(in crate::infrastructure::cache) declared_at: &'static Location<'static>,
 }
 
@@ -66,6 +69,7 @@ impl Invalidation {
             patterns: &[],
             binds: &[],
             also: &[],
+            recorded: &[],
             declared_at: Location::caller(),
         }
     }
@@ -77,6 +81,18 @@ impl Invalidation {
     pub const fn of(policy: CachePolicy) -> Self {
         Self {
             own: Some(policy),
+            ..Self::new()
+        }
+    }
+
+    /// The invalidations of these changes, which triggers record and the feed delivers: the write is answered after the
+    /// delivery, and its handler binds nothing (C54). The start is refused while the feed is off, or if a kind is not
+    /// among the changes of the map.
+    #[must_use]
+    #[track_caller]
+    pub const fn recorded(changes: &'static [Changes]) -> Self {
+        Self {
+            recorded: changes,
             ..Self::new()
         }
     }
@@ -175,6 +191,12 @@ impl Invalidation {
         let mut parts = vec![*self];
         parts.extend(self.also.iter().flat_map(Self::parts));
         parts
+    }
+
+    /// The changes of this invalidation and of all its further ones that a feed delivers.
+    pub(in crate::infrastructure::cache) fn all_recorded(&self) -> Vec<&'static Changes> {
+        let parts = self.parts().into_iter();
+        parts.flat_map(|part| part.recorded).collect()
     }
 }
 

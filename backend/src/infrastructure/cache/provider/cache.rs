@@ -15,6 +15,7 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -107,6 +108,7 @@ impl Cache {
                 tasks,
                 feed: OnceLock::new(),
                 events,
+                is_recording_incomplete: AtomicBool::new(false),
                 unknown_backend: RateLimit::new(Duration::from_secs(1)),
                 backends: registered,
             }),

@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::cache::Cache;
 use super::error::CacheError;
@@ -22,6 +23,48 @@ pub struct Change {
     /// Names with values, both the old and the new ones, so a name may occur more than once. `None` where everything of
     /// the kind has changed.
     pub arguments: Option<Vec<(String, String)>>,
+}
+
+/// What a delivery has invalidated.
+#[derive(Clone, Debug, Default)]
+pub struct Delivered {
+    plan: Arc<WritePlan>,
+    /// The same as text, made once for all writes that wait for the delivery.
+    text: Arc<str>,
+}
+
+impl Delivered {
+    pub(in crate::infrastructure::cache) fn of(plan: WritePlan) -> Self {
+        Self {
+            text: plan.effect().into(),
+            plan: Arc::new(plan),
+        }
+    }
+
+    /// Both together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        if other.plan.is_empty() {
+            return self;
+        }
+        if self.plan.is_empty() {
+            return other;
+        }
+        let mut plan = Arc::unwrap_or_clone(self.plan);
+        plan.add(&other.plan);
+        Self::of(plan)
+    }
+
+    /// The parameters of `Cache-Status` of a write that has also carried out a plan of its own.
+    pub(in crate::infrastructure::cache) fn effect_with(self, own: WritePlan) -> Arc<str> {
+        if !own.is_empty() {
+            return Self::of(own).and(self).text;
+        }
+        if self.plan.is_empty() {
+            return self.plan.effect().into();
+        }
+        self.text
+    }
 }
 
 /// Delivers changes to the cache. See [`Cache::deliveries`].
@@ -63,6 +106,14 @@ impl Cache {
     }
 }
 
+impl Cache {
+    /// From now on each write whose changes the feed delivers invalidates everything: for changes that no trigger records.
+    pub fn doubt_recording(&self) {
+        let doubt = &self.shared.is_recording_incomplete;
+        doubt.store(true, Ordering::Relaxed);
+    }
+}
+
 impl Deliveries {
     /// Invalidates what the changes make stale. When this returns, no instance answers from before. A change of a kind that
     /// is not declared, or that lacks an argument, is an error in the log, and everything is invalidated.
@@ -70,7 +121,7 @@ impl Deliveries {
     /// # Errors
     /// Where the default backend is unavailable: the changes have to be delivered again. Another registered backend that
     /// is unavailable keeps its deletions, as after a write (C35).
-    pub async fn deliver(&self, changes: &[Change]) -> Result<(), CacheError> {
+    pub async fn deliver(&self, changes: &[Change]) -> Result<Delivered, CacheError> {
         let mut plan = WritePlan::default();
         // One line in the log for each fault of a kind, not for each change.
         let mut reported = HashSet::new();
@@ -82,19 +133,21 @@ impl Deliveries {
             }
         }
         plan.settle();
-        self.carry_out(&plan).await
+        self.carry_out(&plan).await?;
+        Ok(Delivered::of(plan))
     }
 
     /// Invalidates everything. When this returns, no instance answers from before.
     ///
     /// # Errors
     /// As [`deliver`](Self::deliver).
-    pub async fn deliver_everything(&self) -> Result<(), CacheError> {
+    pub async fn deliver_everything(&self) -> Result<Delivered, CacheError> {
         let plan = WritePlan {
             everything: true,
             ..WritePlan::default()
         };
-        self.carry_out(&plan).await
+        self.carry_out(&plan).await?;
+        Ok(Delivered::of(plan))
     }
 
     /// Adds the invalidations of a change. The error is a mistake in the module, as a sentence for the log.

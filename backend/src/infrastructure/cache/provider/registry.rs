@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -42,6 +43,8 @@ pub(in crate::infrastructure::cache) struct Shared {
     /// Delivers changes that were committed (C53).
     pub(in crate::infrastructure::cache) feed: OnceLock<Arc<dyn ChangeFeed>>,
     pub(in crate::infrastructure::cache) events: Events,
+    /// Whether a declared change may not be recorded, so that the feed alone does not deliver it.
+    pub(in crate::infrastructure::cache) is_recording_incomplete: AtomicBool,
     pub(super) unknown_backend: RateLimit,
     pub(super) backends: BTreeMap<String, RegisteredBackend>,
 }
@@ -91,6 +94,11 @@ impl Shared {
         // The token comes first: a tracker that is closed after it waits for it.
         let task = self.tasks.token();
         (!self.tasks.is_closed()).then_some(task)
+    }
+
+    /// Whether a feed delivers every change that it is said to deliver.
+    pub(in crate::infrastructure::cache) fn delivers_recorded_changes(&self) -> bool {
+        self.feed.get().is_some() && !self.is_recording_incomplete.load(Ordering::Relaxed)
     }
 
     /// The backend of that name, or the default one.
