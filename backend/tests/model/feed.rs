@@ -140,6 +140,8 @@ pub enum Action {
     Release(usize),
     /// A second has passed, in which no instance delivered.
     GiveUp(usize),
+    /// The same for an instance without a write that waits: it has watched a row.
+    Watch(usize),
     /// A handler reads the database and fills the entry.
     Fill(usize),
     Kill(usize),
@@ -223,6 +225,7 @@ impl Model for Feed {
                     Action::CutOff,
                     Action::Mend,
                     Action::Notice,
+                    Action::Watch,
                     Action::Trust,
                 ]
                 .map(|action| action(instance)),

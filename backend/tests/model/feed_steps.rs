@@ -42,6 +42,7 @@ impl Feed {
                 answer(state, write);
             }
             Action::GiveUp(write) => give_up(state, write)?,
+            Action::Watch(on) => watch(state, on)?,
             Action::Fill(on) => {
                 let instance = state.instances[on];
                 let fills = instance.trusts && instance.reaches_cache && state.entry.is_none();
@@ -238,13 +239,23 @@ fn give_up(state: &mut State, write: usize) -> Option<()> {
         return None;
     };
     let on = state.writes[write].instance?;
-    let is_hopeless = |instance: &Instance| {
-        !instance.trusts && instance.recovery_passes == 0 && instance.pass.is_none()
-    };
-    state.instances.iter().all(is_hopeless).then_some(())?;
+    no_instance_delivers(state).then_some(())?;
     state.instances[on].in_vain = Some(largest);
     answer(state, write);
     Some(())
+}
+
+fn watch(state: &mut State, on: usize) -> Option<()> {
+    no_instance_delivers(state).then_some(())?;
+    let in_table = state.writes.iter().filter(|row| row.is_in_table);
+    state.instances[on].in_vain = Some(in_table.map(|row| row.number).max()?);
+    Some(())
+}
+
+fn no_instance_delivers(state: &State) -> bool {
+    state.instances.iter().all(|instance| {
+        !instance.trusts && instance.recovery_passes == 0 && instance.pass.is_none()
+    })
 }
 
 fn answer(state: &mut State, write: usize) {

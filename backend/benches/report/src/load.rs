@@ -70,7 +70,13 @@ impl<'a> Generator<'a> {
             generator.script(Requests::NewKeys),
             format!("{REPORT}{SEARCHES}"),
         )?;
-        for requests in [Requests::Zipf, Requests::ZipfWithWrites, Requests::Once] {
+        for requests in [
+            Requests::Zipf,
+            Requests::ZipfWithWrites,
+            Requests::Writes,
+            Requests::SingleWrites,
+            Requests::Once,
+        ] {
             fs::write(generator.script(requests), format!("{REPORT}{REQUESTS}"))?;
             fs::write(generator.list(requests), generator.lines(requests))?;
         }
@@ -114,8 +120,11 @@ impl<'a> Generator<'a> {
             let rank = cumulated.partition_point(|cumulated| *cumulated < point);
             let id = first + i64::try_from(rank).unwrap_or_default();
             // The threads of wrk take the lines in turn, and each of them must write.
-            let writes = requests == Requests::ZipfWithWrites
-                && (number / THREADS).is_multiple_of(WRITE_EVERY);
+            let writes = match requests {
+                Requests::ZipfWithWrites => (number / THREADS).is_multiple_of(WRITE_EVERY),
+                Requests::Writes | Requests::SingleWrites => true,
+                _ => false,
+            };
             let method = if writes { "PATCH" } else { "GET" };
             let _ = writeln!(lines, "{method} {id}");
         }
@@ -132,15 +141,24 @@ impl<'a> Generator<'a> {
             path(self.settings.first_id)
         );
         let mut wrk = Command::new("wrk");
-        wrk.args(["--threads", &THREADS.to_string(), "--timeout", "5"])
-            .args(["--connections", &self.settings.connections.to_string()])
+        let (threads, connections) = if requests == Requests::SingleWrites {
+            (1, 1)
+        } else {
+            (THREADS, self.settings.connections)
+        };
+        wrk.args(["--threads", &threads.to_string(), "--timeout", "5"])
+            .args(["--connections", &connections.to_string()])
             .args(["--duration", &seconds.to_string()])
             .arg("--script")
             .arg(self.script(requests))
             .args([&url, "--"]);
         match requests {
             Requests::OneKey => {}
-            Requests::Zipf | Requests::ZipfWithWrites | Requests::Once => {
+            Requests::Zipf
+            | Requests::ZipfWithWrites
+            | Requests::Writes
+            | Requests::SingleWrites
+            | Requests::Once => {
                 let times = if requests == Requests::Once {
                     "once"
                 } else {
@@ -191,6 +209,8 @@ const fn name(requests: Requests) -> &'static str {
         Requests::OneKey => "one-key",
         Requests::Zipf => "zipf",
         Requests::ZipfWithWrites => "zipf-with-writes",
+        Requests::Writes => "writes",
+        Requests::SingleWrites => "single-writes",
         Requests::Once => "once",
         Requests::NewKeys => "new-keys",
     }

@@ -13,6 +13,10 @@ pub enum Requests {
     Zipf,
     /// The same, but every twentieth request changes its widget.
     ZipfWithWrites,
+    /// Changes of all widgets, in a Zipf distribution.
+    Writes,
+    /// The same over one connection.
+    SingleWrites,
     /// One read of every widget.
     Once,
     /// Reads with a new key each.
@@ -217,6 +221,32 @@ pub const WORKLOADS: &[Workload] = &[
         subjects: &[
             Subject::new(MEMORY).against(DISABLED),
             Subject::new(NEAR).against(DISABLED),
+            Subject::new(DISABLED),
+            Subject::new(REDIS).against(DISABLED),
+            Subject::new(MEMCACHED).against(DISABLED),
+        ],
+    },
+    Workload {
+        title: "Writes at saturation",
+        description: "Every request is a PATCH by the owner. The answer waits until the database feed has delivered the \
+                      change. Compared with no cache, where the triggers record but nothing is delivered.",
+        requests: Requests::Writes,
+        subjects: &[
+            Subject::new(DISABLED),
+            Subject::new(REDIS).against(DISABLED).goals(&[Goal::rate(
+                "writes with the feed and Redis, of no cache",
+                DISABLED,
+                0.75,
+            )]),
+            Subject::new(MEMCACHED).against(DISABLED),
+        ],
+    },
+    Workload {
+        title: "Single writes",
+        description: "The same over one connection: the median latency of a PATCH that meets no other, with a pass of its \
+                      own.",
+        requests: Requests::SingleWrites,
+        subjects: &[
             Subject::new(DISABLED),
             Subject::new(REDIS).against(DISABLED),
             Subject::new(MEMCACHED).against(DISABLED),
