@@ -48,10 +48,10 @@ pub use keys::{CacheArguments, ResourceIdType, bind_argument, bind_caller, escap
 pub use map::{CacheMap, DeclaredRoute, MapInvalidations, MapRow, RequiredCaller, RoutePolicy};
 pub use middleware::{CacheMiddleware, CacheOutcome, InvalidRequestError};
 pub use options::{BackendKind, CacheOptions, MemcachedOptions, RedisOptions, ServerAddress};
-pub use policy::{CachePolicy, Changes, Invalidation};
+pub use policy::{CachePolicy, Changes, Delivered, Invalidation};
 pub use provider::{
-    BackendState, Cache, CacheError, CacheHealth, Change, Computation, Delivered, Deliveries,
-    Entries, History, InspectedEntry, ListedEntry, Provider, Purge, Purged, Standing,
+    BackendState, Cache, CacheError, CacheHealth, Change, Computation, Deliveries, Entries,
+    History, InspectedEntry, ListedEntry, Provider, Purge, Purged, Standing,
 };
 pub use stored::entity_tag;
 

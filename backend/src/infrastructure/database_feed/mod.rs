@@ -18,6 +18,9 @@
 //! - Nothing is notified in a trigger, since `NOTIFY` puts all commits in one line. An idle instance looks every 250 ms.
 //! - An instance that does not reach the cache lets others deliver: it waits until no row up to the largest number that it
 //!   saw is left. Rows that become visible late prolong the wait and never shorten it.
+//! - It waits no longer once a row has stood for a second (`watch`), and looks at each write whether that row still stands.
+//! - A recovery makes two passes. A write that committed after the first one had begun was answered at once if it still saw
+//!   the watched row, and the second pass delivers it.
 
 mod age;
 mod drain;

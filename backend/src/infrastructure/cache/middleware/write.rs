@@ -16,8 +16,8 @@ use tracing::Instrument as _;
 use super::handler::{Handler, finish_write};
 use crate::infrastructure::cache::cache_status::{Bypass, Outcome};
 use crate::infrastructure::cache::events::Cause;
-use crate::infrastructure::cache::policy::{CompiledPolicy, WritePlan};
-use crate::infrastructure::cache::provider::{Cache, Delivered, Shared, carry_out};
+use crate::infrastructure::cache::policy::{CompiledPolicy, Delivered, WritePlan};
+use crate::infrastructure::cache::provider::{Cache, Shared, carry_out};
 
 /// Runs a write to its end, even if the client has gone.
 pub(super) async fn write<S, B>(

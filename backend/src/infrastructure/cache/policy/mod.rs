@@ -4,6 +4,7 @@
 
 mod changes;
 mod compiled;
+mod delivered;
 mod invalidation;
 #[expect(
     clippy::module_inception,
@@ -15,6 +16,7 @@ mod variants;
 mod write_keys;
 
 pub use changes::Changes;
+pub use delivered::Delivered;
 pub use invalidation::Invalidation;
 pub use policy::CachePolicy;
 

@@ -13,7 +13,7 @@ use super::invalidate::carry_out;
 use crate::infrastructure::cache::breaker::Unavailable;
 use crate::infrastructure::cache::change_feed::ChangeFeed;
 use crate::infrastructure::cache::events::{Cause, EventSource};
-use crate::infrastructure::cache::policy::{Changes, CompiledPolicy, WritePlan};
+use crate::infrastructure::cache::policy::{Changes, CompiledPolicy, Delivered, WritePlan};
 
 /// One change, as a feed reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,48 +23,6 @@ pub struct Change {
     /// Names with values, both the old and the new ones, so a name may occur more than once. `None` where everything of
     /// the kind has changed.
     pub arguments: Option<Vec<(String, String)>>,
-}
-
-/// What a delivery has invalidated.
-#[derive(Clone, Debug, Default)]
-pub struct Delivered {
-    plan: Arc<WritePlan>,
-    /// The same as text, made once for all writes that wait for the delivery.
-    text: Arc<str>,
-}
-
-impl Delivered {
-    pub(in crate::infrastructure::cache) fn of(plan: WritePlan) -> Self {
-        Self {
-            text: plan.effect().into(),
-            plan: Arc::new(plan),
-        }
-    }
-
-    /// Both together.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        if other.plan.is_empty() {
-            return self;
-        }
-        if self.plan.is_empty() {
-            return other;
-        }
-        let mut plan = Arc::unwrap_or_clone(self.plan);
-        plan.add(&other.plan);
-        Self::of(plan)
-    }
-
-    /// The parameters of `Cache-Status` of a write that has also carried out a plan of its own.
-    pub(in crate::infrastructure::cache) fn effect_with(self, own: WritePlan) -> Arc<str> {
-        if !own.is_empty() {
-            return Self::of(own).and(self).text;
-        }
-        if self.plan.is_empty() {
-            return self.plan.effect().into();
-        }
-        self.text
-    }
 }
 
 /// Delivers changes to the cache. See [`Cache::deliveries`].

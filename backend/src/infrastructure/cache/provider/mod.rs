@@ -22,7 +22,7 @@ mod shutdown;
 mod verification;
 
 pub use cache::Cache;
-pub use changes::{Change, Delivered, Deliveries};
+pub use changes::{Change, Deliveries};
 pub use computation::Computation;
 pub use error::{CacheError, CacheHealth};
 pub use history::History;
