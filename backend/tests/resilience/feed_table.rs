@@ -20,8 +20,8 @@ const TIME_IN_SOAK: Duration = Duration::from_mins(10);
 const BOUND: i64 = 64 << 20;
 
 async fn size(site: &Site) -> i64 {
-    let size = sqlx::query_scalar("SELECT pg_total_relation_size('cache_changes')");
-    size.fetch_one(&site.pool).await.unwrap()
+    let bytes = sqlx::query_scalar("SELECT pg_total_relation_size('cache_changes')");
+    bytes.fetch_one(&site.pool).await.unwrap()
 }
 
 /// Ten minutes in the soak.

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 
-use super::policy::Delivered;
+use super::delivered::Delivered;
 
 /// The error where the feed's source does not answer: it is unknown whether the changes were delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -28,6 +28,7 @@ mod breaker;
 mod cache_status;
 mod change_feed;
 mod clock;
+mod delivered;
 mod events;
 mod keys;
 mod log_limits;
@@ -43,12 +44,13 @@ mod stored;
 pub use breaker::Unavailable;
 pub use change_feed::{ChangeFeed, FeedUnavailable};
 pub use clock::{Clock, ManualClock};
+pub use delivered::Delivered;
 pub use events::{CacheEvent, Cause, EventKind, EventNames, EventSource};
 pub use keys::{CacheArguments, ResourceIdType, bind_argument, bind_caller, escape};
 pub use map::{CacheMap, DeclaredRoute, MapInvalidations, MapRow, RequiredCaller, RoutePolicy};
 pub use middleware::{CacheMiddleware, CacheOutcome, InvalidRequestError};
 pub use options::{BackendKind, CacheOptions, MemcachedOptions, RedisOptions, ServerAddress};
-pub use policy::{CachePolicy, Changes, Delivered, Invalidation};
+pub use policy::{CachePolicy, Changes, Invalidation};
 pub use provider::{
     BackendState, Cache, CacheError, CacheHealth, Change, Computation, Deliveries, Entries,
     History, InspectedEntry, ListedEntry, Provider, Purge, Purged, Standing,

@@ -15,8 +15,9 @@ use tracing::Instrument as _;
 
 use super::handler::{Handler, finish_write};
 use crate::infrastructure::cache::cache_status::{Bypass, Outcome};
+use crate::infrastructure::cache::delivered::Delivered;
 use crate::infrastructure::cache::events::Cause;
-use crate::infrastructure::cache::policy::{CompiledPolicy, Delivered, WritePlan};
+use crate::infrastructure::cache::policy::{CompiledPolicy, WritePlan};
 use crate::infrastructure::cache::provider::{Cache, Shared, carry_out};
 
 /// Runs a write to its end, even if the client has gone.
@@ -54,7 +55,7 @@ where
             let mut plan = policy.write(response.request());
             // Without a feed the start is refused, unless the policy was wrapped by hand. The start has logged which changes
             // are not recorded.
-            plan.everything |= policy.is_recorded && !shared.delivers_recorded_changes();
+            plan.everything |= policy.is_recorded() && !shared.delivers_recorded_changes();
             let ((), delivered) = join(
                 invalidate(shared, &policy, &plan, response.request()),
                 deliver_changes(shared, began, response.request()),
@@ -65,7 +66,7 @@ where
             let outcome = Outcome::Method {
                 missing_argument: !plan.missing.is_empty(),
             };
-            let effect = delivered.effect_with(plan);
+            let effect = delivered.effect_with(plan.into_names());
             Ok(finish_write(shared, response, outcome, Some(effect)))
         }
         .in_current_span(),
@@ -88,7 +89,7 @@ async fn deliver_changes(shared: &Shared, began: Instant, request: &HttpRequest)
         ..WritePlan::default()
     };
     carry_out(shared, &everything, Cause::request(request)).await;
-    Delivered::of(everything)
+    Delivered::of(everything.into_names())
 }
 
 /// The refusal of a write after the process has finished its last one. A new write could be cut off between its commit
@@ -158,7 +159,7 @@ fn log_mistakes(shared: &Shared, policy: &CompiledPolicy, plan: &WritePlan, rout
              {whole} was invalidated. Bind it with `CacheArguments::bind` before the handler answers"
         );
     }
-    if policy.is_recorded && !shared.delivers_recorded_changes() {
+    if policy.is_recorded() && !shared.delivers_recorded_changes() {
         tracing::warn!(
             route,
             policy = name,

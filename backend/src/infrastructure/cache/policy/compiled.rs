@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 
 use actix_web::HttpRequest;
 
-use super::invalidation::Invalidation;
+use super::invalidation::{Changes, Invalidation};
 use super::policy::{Audience, CachePolicy, ResourceId};
 use super::variants::Variants;
 use crate::infrastructure::cache::cache_status::Bypass;
@@ -34,8 +34,8 @@ pub(in crate::infrastructure::cache) struct CompiledPolicy {
     pub(super) binds: Vec<&'static str>,
     /// The other invalidations of a write.
     pub(super) also: Vec<Self>,
-    /// Whether a feed delivers what the write changes, or a part of it.
-    pub(in crate::infrastructure::cache) is_recorded: bool,
+    /// The changes of the write that a feed delivers.
+    recorded: Vec<&'static Changes>,
     pub(super) variants: Variants,
     /// Arguments of the key and the group that are ids by their names.
     pub(super) ids: Vec<&'static str>,
@@ -100,7 +100,7 @@ impl CompiledPolicy {
                 .collect(),
             binds: [policy.binds, invalidation.binds].concat(),
             also: invalidation.also.iter().map(Self::new).collect(),
-            is_recorded: !invalidation.all_recorded().is_empty(),
+            recorded: invalidation.all_recorded(),
             policy,
             look_ups: LookUps::default(),
             found_nothing: AtomicBool::new(false),
@@ -110,6 +110,11 @@ impl CompiledPolicy {
     /// The name of the policy in the log: the prefix of its keys. The invalidation of a write in a collection has none.
     pub(in crate::infrastructure::cache) fn name(&self) -> Option<&'static str> {
         self.has_resource.then_some(self.policy.key_prefix)
+    }
+
+    /// Whether a feed delivers what the write changes, or a part of it.
+    pub(in crate::infrastructure::cache) const fn is_recorded(&self) -> bool {
+        !self.recorded.is_empty()
     }
 
     /// Whether every caller has an entry of its own, by `per_caller()` or by `{caller}` in the key.
@@ -124,7 +129,7 @@ impl CompiledPolicy {
             && self.groups.is_empty()
             && self.patterns.is_empty()
             && self.also.is_empty()
-            && !self.is_recorded;
+            && self.recorded.is_empty();
         !(self.has_resource && lists_nothing)
     }
 

@@ -2,9 +2,7 @@
 //!
 //! Come here when a key is wrong or a read is bypassed. No backend is asked here.
 
-mod changes;
 mod compiled;
-mod delivered;
 mod invalidation;
 #[expect(
     clippy::module_inception,
@@ -15,9 +13,7 @@ mod read_key;
 mod variants;
 mod write_keys;
 
-pub use changes::Changes;
-pub use delivered::Delivered;
-pub use invalidation::Invalidation;
+pub use invalidation::{Changes, Invalidation};
 pub use policy::CachePolicy;
 
 pub(in crate::infrastructure::cache) use compiled::{CompiledPolicy, NotCached, Problem};

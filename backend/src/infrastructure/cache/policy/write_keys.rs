@@ -3,14 +3,13 @@
 //! Come here when a write leaves a stale entry. Nothing is deleted here: that is in `middleware::write`.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 
 use actix_web::HttpRequest;
 
 use super::compiled::CompiledPolicy;
 use super::policy::ResourceId;
 use super::variants::Ends;
-use crate::infrastructure::cache::cache_status::invalidated;
+use crate::infrastructure::cache::delivered::Names;
 use crate::infrastructure::cache::keys::{
     Arguments, MissingArgument, QueryFields, Template, push_escaped, usual_form,
 };
@@ -19,7 +18,7 @@ use crate::infrastructure::cache::keys::{
 const MAX_INVALIDATED_KEYS: usize = 100_000;
 
 /// The keys, groups and patterns that a write invalidates.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(in crate::infrastructure::cache) struct WritePlan {
     pub(in crate::infrastructure::cache) keys: Vec<String>,
     /// The names `{prefix}:{id}` of the resources whose variants are invalidated (C44).
@@ -201,34 +200,15 @@ impl WritePlan {
         self.everything |= names > MAX_INVALIDATED_KEYS;
     }
 
-    /// Whether it invalidates nothing.
-    pub(in crate::infrastructure::cache) fn is_empty(&self) -> bool {
-        let lists = [&self.keys, &self.resources, &self.groups, &self.patterns];
-        !self.everything && lists.iter().all(|list| list.is_empty())
-    }
-
-    /// Adds what another plan invalidates.
-    pub(in crate::infrastructure::cache) fn add(&mut self, other: &Self) {
-        self.keys.extend_from_slice(&other.keys);
-        self.resources.extend_from_slice(&other.resources);
-        self.groups.extend_from_slice(&other.groups);
-        self.patterns.extend_from_slice(&other.patterns);
-        self.everything |= other.everything;
-        self.settle();
-    }
-
-    /// The names of all invalidated keys, groups and patterns. A resource whose key has the same name is named once.
-    pub(in crate::infrastructure::cache) fn effect(&self) -> String {
-        let keys: HashSet<&String> = self.keys.iter().collect();
-        let resources = self.resources.iter().filter(|name| !keys.contains(name));
-        let resources: Vec<String> = resources.cloned().collect();
-        let kinds = [
-            ("keys", self.keys.as_slice()),
-            ("resources", &resources),
-            ("groups", &self.groups),
-            ("patterns", &self.patterns),
-        ];
-        invalidated(kinds, self.everything)
+    /// The names of all that it invalidates.
+    pub(in crate::infrastructure::cache) fn into_names(self) -> Names {
+        Names {
+            keys: self.keys,
+            resources: self.resources,
+            groups: self.groups,
+            patterns: self.patterns,
+            everything: self.everything,
+        }
     }
 
     fn add_keys(&mut self, prefixes: &[String], ids: &[Cow<'_, str>]) {

@@ -12,8 +12,9 @@ use super::error::CacheError;
 use super::invalidate::carry_out;
 use crate::infrastructure::cache::breaker::Unavailable;
 use crate::infrastructure::cache::change_feed::ChangeFeed;
+use crate::infrastructure::cache::delivered::Delivered;
 use crate::infrastructure::cache::events::{Cause, EventSource};
-use crate::infrastructure::cache::policy::{Changes, CompiledPolicy, Delivered, WritePlan};
+use crate::infrastructure::cache::policy::{Changes, CompiledPolicy, WritePlan};
 
 /// One change, as a feed reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,7 +93,7 @@ impl Deliveries {
         }
         plan.settle();
         self.carry_out(&plan).await?;
-        Ok(Delivered::of(plan))
+        Ok(Delivered::of(plan.into_names()))
     }
 
     /// Invalidates everything. When this returns, no instance answers from before.
@@ -105,7 +106,7 @@ impl Deliveries {
             ..WritePlan::default()
         };
         self.carry_out(&plan).await?;
-        Ok(Delivered::of(plan))
+        Ok(Delivered::of(plan.into_names()))
     }
 
     /// Adds the invalidations of a change. The error is a mistake in the module, as a sentence for the log.
