@@ -130,18 +130,14 @@ async fn a_cache_that_comes_and_goes_is_unstable() {
 #[tokio::test]
 async fn a_change_that_nothing_invalidates_is_found_stale() {
     let redis = Server::start(Kind::Redis);
-    let settings = [
-        ("CACHE_VERIFY_PERCENT", "100"),
-        ("CACHE_DATABASE_FEED", "false"),
-    ];
+    let settings = [("CACHE_VERIFY_PERCENT", "100")];
     let service = on_redis(&redis, &settings).await;
     let token = service.new_user("ada").await;
     let id = service.new_widget(&token, "Cog").await;
     let prometheus = Prometheus::watching(service.address()).await;
     service.get_cached("", &format!("/widgets/{id}")).await;
-    let pool = service.database.pool().await;
     let change = "UPDATE widgets SET name = 'Gear'";
-    sqlx::query(change).execute(&pool).await.unwrap();
+    service.database.change_unrecorded(change).await;
     service.get(&format!("/widgets/{id}")).await.expect(200);
     prometheus.expect("CacheEntryStale").await;
 }

@@ -31,15 +31,7 @@ async fn the_first_line_says_backend_topology_namespace_and_feed() {
             "2 servers",
             true,
         ),
-        (
-            &[
-                ("CACHE_BACKEND", "memory"),
-                ("CACHE_DATABASE_FEED", "false"),
-            ],
-            "memory",
-            "in process",
-            false,
-        ),
+        (&[("CACHE_BACKEND", "memory")], "memory", "in process", true),
         (&[("CACHE_ENABLED", "false")], "disabled", "none", false),
     ] {
         let service = TestService::start_with(settings).await;
