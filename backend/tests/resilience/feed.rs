@@ -273,19 +273,6 @@ async fn a_write_is_answered_after_its_changes_are_delivered(kind: Kind) {
     }
 }
 
-/// Without a trigger the declared invalidations of the write do the work, as without the feed.
-async fn the_declared_invalidations_of_a_write_are_done_too(kind: Kind) {
-    let site = Site::prepare(kind).await;
-    site.everything_is_delivered().await;
-    site.execute("DROP TRIGGER widgets_updated ON widgets")
-        .await;
-    site.warm(&site.path()).await;
-    assert_eq!(site.rename(0, "new").await, 200);
-    for instance in &site.cluster.instances {
-        assert_eq!(instance.get(&site.path()).await.json()["name"], "new");
-    }
-}
-
 /// The deletions of the instance do not reach the server. The other instance delivers, and the answer waits for it.
 async fn an_instance_that_is_cut_off_leaves_nothing_stale(kind: Kind) {
     let site = Site::prepare(kind).await;
@@ -312,6 +299,4 @@ drills! {
     async fn c54_a_write_is_answered_after_its_changes_are_delivered_on_memcached() = a_write_is_answered_after_its_changes_are_delivered(Kind::Memcached);
     async fn c54_an_instance_that_is_cut_off_leaves_nothing_stale_on_redis() = an_instance_that_is_cut_off_leaves_nothing_stale(Kind::Redis);
     async fn c54_an_instance_that_is_cut_off_leaves_nothing_stale_on_memcached() = an_instance_that_is_cut_off_leaves_nothing_stale(Kind::Memcached);
-    async fn c56_the_declared_invalidations_of_a_write_are_done_beside_the_feed_on_redis() = the_declared_invalidations_of_a_write_are_done_too(Kind::Redis);
-    async fn c56_the_declared_invalidations_of_a_write_are_done_beside_the_feed_on_memcached() = the_declared_invalidations_of_a_write_are_done_too(Kind::Memcached);
 }

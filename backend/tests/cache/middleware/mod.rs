@@ -1,6 +1,7 @@
 //! Routes with a policy around them: reading, writing, freshness and conditional requests. Come here for
 //! the answers to clients.
 
+mod beside_the_feed;
 mod caller_inside;
 mod conditional;
 mod downstream;
