@@ -39,10 +39,10 @@ impl ChangeFeed for Feed {
     }
 }
 
-async fn status_of_a_write(harness: &Harness, invalidation: Invalidation) -> String {
+async fn status_of_a_write(harness: &Harness, invalidation: &Invalidation) -> String {
     let app = harness
         .app(|config| {
-            config.route("/{id}", web::delete().to(no_content).wrap(invalidation));
+            config.route("/{id}", web::delete().to(no_content).wrap(*invalidation));
         })
         .await;
     delete(&app, "/7").await.header("cache-status").to_owned()
@@ -57,7 +57,7 @@ fn attach_feed(harness: &Harness) {
 async fn c54_a_write_that_binds_nothing_names_what_the_feed_delivered() {
     for harness in Harness::on_every_backend().await {
         attach_feed(&harness);
-        let status = status_of_a_write(&harness, RECORDED).await;
+        let status = status_of_a_write(&harness, &RECORDED).await;
         let expected = "backend; fwd=method; invalidated=1; keys=\"item:8\"";
         assert_eq!(status, expected, "{:?}", harness.kind);
     }
@@ -67,7 +67,7 @@ async fn c54_a_write_that_binds_nothing_names_what_the_feed_delivered() {
 async fn c56_the_declared_invalidations_of_a_write_are_done_beside_the_feed() {
     for harness in Harness::on_every_backend().await {
         attach_feed(&harness);
-        let status = status_of_a_write(&harness, DECLARED).await;
+        let status = status_of_a_write(&harness, &DECLARED).await;
         let expected = "backend; fwd=method; invalidated=3; keys=\"count:global item:7 item:8\"";
         assert_eq!(status, expected, "{:?}", harness.kind);
     }
@@ -76,7 +76,7 @@ async fn c56_the_declared_invalidations_of_a_write_are_done_beside_the_feed() {
 #[actix_web::test]
 async fn c54_a_write_whose_changes_no_feed_delivers_ends_everything() {
     for harness in Harness::on_every_backend().await {
-        let status = status_of_a_write(&harness, RECORDED).await;
+        let status = status_of_a_write(&harness, &RECORDED).await;
         assert!(status.ends_with("; everything"), "{status}");
     }
 }
