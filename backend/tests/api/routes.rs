@@ -76,14 +76,21 @@ fn c45_every_route_requires_the_caller_of_the_contract() {
     assert_eq!(
         declared,
         [
+            "DELETE /api/v1/cache/entries/{key}: superuser",
             "DELETE /api/v1/users/{username}: signed in",
             "DELETE /api/v1/widgets/{widget_id}: signed in",
+            "GET /api/v1/cache/entries/{key}: superuser",
+            "GET /api/v1/cache/entries: superuser",
+            "GET /api/v1/cache/events: superuser",
+            "GET /api/v1/cache/map: superuser",
+            "GET /api/v1/cache/stats: superuser",
             "GET /api/v1/users/me: signed in",
             "GET /api/v1/users: superuser",
             "PATCH /api/v1/users/{username}: signed in",
             "PATCH /api/v1/widgets/{widget_id}: signed in",
             "POST /api/v1/auth/logout-all: signed in",
             "POST /api/v1/auth/logout: signed in",
+            "POST /api/v1/cache/purge: superuser",
             "POST /api/v1/widgets: signed in",
         ]
     );
