@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::cache_status::invalidated;
+use super::events::EventNames;
 
 /// The names that were invalidated.
 #[derive(Clone, Debug, Default)]
@@ -81,6 +82,18 @@ impl Delivered {
         let mut names = Arc::unwrap_or_clone(self.names);
         names.add(&other.names);
         Self::of(names)
+    }
+
+    /// The names for the history of the keys.
+    pub(super) fn event_names(&self) -> EventNames {
+        let Names {
+            keys,
+            resources,
+            groups,
+            patterns,
+            everything,
+        } = &*self.names;
+        EventNames::of([keys, resources, groups, patterns], *everything)
     }
 
     /// The parameters of `Cache-Status` of a write that has also carried out a plan of its own.

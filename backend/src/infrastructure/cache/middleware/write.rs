@@ -16,7 +16,7 @@ use tracing::Instrument as _;
 use super::handler::{Handler, finish_write};
 use crate::infrastructure::cache::cache_status::{Bypass, Outcome};
 use crate::infrastructure::cache::delivered::Delivered;
-use crate::infrastructure::cache::events::Cause;
+use crate::infrastructure::cache::events::{Cause, EventKind};
 use crate::infrastructure::cache::policy::{CompiledPolicy, WritePlan};
 use crate::infrastructure::cache::provider::{Cache, Shared, carry_out};
 
@@ -82,6 +82,9 @@ async fn deliver_changes(shared: &Shared, began: Instant, request: &HttpRequest)
         return Delivered::default();
     };
     if let Ok(delivered) = feed.after_write(began).await {
+        // The feed's own event names no request. This one does, and may contain changes of the same moment by others.
+        let names = delivered.event_names();
+        shared.record(EventKind::Invalidated, names, Cause::request(request));
         return delivered;
     }
     let everything = WritePlan {
