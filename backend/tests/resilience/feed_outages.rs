@@ -16,9 +16,9 @@ use crate::support::shifted_clock::ShiftedClock;
 const OPEN: Duration = Duration::from_secs(5);
 const OPEN_IN_SOAK: Duration = Duration::from_mins(1);
 
-/// A write that is committed before its changes can be delivered; then `fails` begins. The failure may also take the database's
-/// answer to the commit; then the service cannot know of it, and says 503.
-async fn write_before(site: &Site, fails: impl FnOnce()) {
+/// A write that is committed before its changes can be delivered; then `fails` begins. Returns whether the write was
+/// acknowledged: the failure may also take the database's answer to the commit; then the service cannot know of it, and says 503.
+async fn write_before(site: &Site, fails: impl FnOnce()) -> bool {
     let held = hold_a_row(site).await;
     let write = async {
         let status = site.rename(0, "new").await;
@@ -26,6 +26,7 @@ async fn write_before(site: &Site, fails: impl FnOnce()) {
             matches!(status, 200 | 503),
             "a committed write is answered: {status}"
         );
+        status == 200
     };
     let failure = async {
         eventually("the change is committed", async || {
@@ -35,7 +36,7 @@ async fn write_before(site: &Site, fails: impl FnOnce()) {
         fails();
         held.rollback().await.unwrap();
     };
-    tokio::join!(write, failure);
+    tokio::join!(write, failure).0
 }
 
 /// Reads once through each instance: an error, or the new name.
@@ -67,11 +68,23 @@ async fn without_the_database(kind: Kind, mode: Mode) {
     let mut site = Site::prepare(kind).await;
     let database = site.put_both_behind_proxies().await;
     site.warm(&site.path()).await;
-    write_before(&site, || database.set(mode)).await;
-    for _ in 0..3 {
-        nothing_is_stale(&site).await;
+    let is_acknowledged = write_before(&site, || database.set(mode)).await;
+    if is_acknowledged {
+        for _ in 0..3 {
+            nothing_is_stale(&site).await;
+        }
     }
     database.set(Mode::Pass);
+    if !is_acknowledged {
+        // The client knows of no success, so its change is like one by hand: delivered once the database is back (C53).
+        for instance in &site.cluster.instances {
+            eventually("the change is delivered", async || {
+                let answer = instance.get(&site.path()).await;
+                answer.status == 200 && answer.json()["name"] == "new"
+            })
+            .await;
+        }
+    }
     hits_return(&site).await;
 }
 
