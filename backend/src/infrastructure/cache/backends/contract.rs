@@ -154,6 +154,11 @@ pub trait CacheBackend: Send + Sync + 'static {
         None
     }
 
+    /// Waits until this process knows of every change that the server has carried out so far, so that a write that another
+    /// instance has delivered is not answered from a copy here. Takes at most a quarter of a second. Does nothing for a backend
+    /// without copies.
+    async fn catch_up(&self) {}
+
     /// What the backend keeps in this process; `None` where it keeps nothing.
     fn in_process(&self) -> Option<InProcess> {
         None

@@ -82,6 +82,13 @@ async fn deliver_changes(shared: &Shared, began: Instant, request: &HttpRequest)
         return Delivered::default();
     };
     if let Ok(delivered) = feed.after_write(began).await {
+        // Another instance may have delivered the changes. This one must not answer from a copy from before them.
+        for server in shared
+            .backends()
+            .flat_map(|registered| registered.servers.all())
+        {
+            server.unguarded.catch_up().await;
+        }
         // The feed's own event names no request. This one does, and may contain changes of the same moment by others.
         let names = delivered.event_names();
         shared.record(EventKind::Invalidated, names, Cause::request(request));

@@ -22,6 +22,7 @@ use crate::infrastructure::cache::options::CacheOptions;
 pub struct NearBackend {
     remote: RedisBackend,
     near: Arc<Near>,
+    messages: Arc<tracking::Messages>,
     tracking: JoinHandle<()>,
 }
 
@@ -34,13 +35,16 @@ impl NearBackend {
     pub fn new(options: &CacheOptions, max_bytes: u64) -> Result<Self, BackendError> {
         let remote = RedisBackend::new(options)?;
         let near = Arc::new(Near::new(max_bytes));
+        let messages = Arc::default();
         let tracking = tokio::spawn(tracking::track(
             tracking::Tracked::new(options, remote.identity())?,
             Arc::clone(&near),
+            Arc::clone(&messages),
         ));
         Ok(Self {
             remote,
             near,
+            messages,
             tracking,
         })
     }
@@ -101,6 +105,12 @@ impl CacheBackend for NearBackend {
 
     fn shortfall(&self) -> Option<String> {
         self.near.refusal()
+    }
+
+    async fn catch_up(&self) {
+        if !self.messages.have_arrived().await {
+            self.near.changed_all();
+        }
     }
 
     fn in_process(&self) -> Option<InProcess> {

@@ -6,8 +6,8 @@
 //!
 //! Come here to change how changes are received. Kept values are in `values`, not here.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::aio::{AsyncPushSender, MultiplexedConnection, SendError};
@@ -102,8 +102,30 @@ impl Tracked {
     }
 }
 
+/// The connection whose messages a write can wait for; none while there is no session, in which nothing is kept.
+#[derive(Default)]
+pub(super) struct Messages(Mutex<Option<MultiplexedConnection>>);
+
+impl Messages {
+    /// Whether all messages that the server has sent so far have arrived: it sends them before the answer to a later command,
+    /// and they are carried out in order. `false` where it does not answer within a heartbeat.
+    pub(super) async fn have_arrived(&self) -> bool {
+        let connection = self.connection().clone();
+        let Some(mut connection) = connection else {
+            return true;
+        };
+        let ping = redis::cmd("PING");
+        let answer = ping.query_async::<Value>(&mut connection);
+        matches!(timeout(HEARTBEAT, answer).await, Ok(Ok(_)))
+    }
+
+    fn connection(&self) -> MutexGuard<'_, Option<MultiplexedConnection>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Tracks until the task ends.
-pub(super) async fn track(tracked: Tracked, near: Arc<Near>) {
+pub(super) async fn track(tracked: Tracked, near: Arc<Near>, messages: Arc<Messages>) {
     let mut pause = PAUSE;
     loop {
         let changes = Changes {
@@ -115,8 +137,10 @@ pub(super) async fn track(tracked: Tracked, near: Arc<Near>) {
             Ok(connection) => {
                 pause = PAUSE;
                 near.refused(None);
+                *messages.connection() = Some(connection.clone());
                 let error = tracked.watch(connection, &near, &lost).await;
                 near.end_session();
+                *messages.connection() = None;
                 tracing::debug!("the near cache is emptied: {error}");
             }
             Err(error) => {
