@@ -82,6 +82,7 @@ fn c55_trust_while_changes_from_before_are_in_the_table_is_stale() {
 }
 
 #[test]
+#[ignore = "searches for more than four minutes: run by ./scripts/test soak"]
 fn c55_trust_after_a_single_pass_misses_a_write_that_was_answered_meanwhile() {
     let model = feed(3, false, 2);
     fails_late(lacking(model, Lack::SecondPassBeforeTrust), STALE);
