@@ -6,6 +6,7 @@ mod contract;
 mod lost_members;
 mod memcached;
 mod near;
+mod near_beside_the_feed;
 mod other_servers;
 mod patterns;
 mod shortfalls;

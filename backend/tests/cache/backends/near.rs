@@ -16,7 +16,7 @@ use crate::support::proxy::{Mode, Proxy};
 use crate::support::server::{Kind, Server};
 use crate::support::{eventually, unique};
 
-const ITEM: CachePolicy = CachePolicy::new("item").resource_id_name("id").shared();
+pub const ITEM: CachePolicy = CachePolicy::new("item").resource_id_name("id").shared();
 
 /// A value that the near cache keeps.
 fn value(text: &str) -> Bytes {
@@ -24,7 +24,7 @@ fn value(text: &str) -> Bytes {
 }
 
 /// An application over a value that a write changes.
-async fn counter(
+pub async fn counter(
     harness: &Harness,
     value: &Arc<AtomicUsize>,
     policy: CachePolicy,
@@ -45,7 +45,7 @@ async fn counter(
     crate::harness::app(harness.cache.clone(), app).await
 }
 
-async fn read(app: &impl TestApp) -> usize {
+pub async fn read(app: &impl TestApp) -> usize {
     get(app, "/1").await.text().parse().unwrap()
 }
 
@@ -57,7 +57,7 @@ async fn is_near(app: &impl TestApp, proxy: &Proxy) -> bool {
     hit
 }
 
-async fn behind_proxy() -> (Harness, Proxy) {
+pub async fn behind_proxy() -> (Harness, Proxy) {
     let mut settings = near_settings();
     settings.cache_operation_timeout_ms = 250;
     let proxy = Proxy::start(settings.cache_redis_port).await;
