@@ -1,36 +1,20 @@
 # Uses the console of the cache in Chromium. Sourced by scripts/test, not run.
 
-# The id of the process that serves.
-console_service=
+. scripts/lib/tested_service.sh
 
-# Serves on a database of its own, with the files below a directory, and uses its console. CONSOLE_PICTURES is a folder for pictures of
-# its states.
+# Uses the console of a service with its files below a directory. CONSOLE_PICTURES is a folder for pictures of its states.
 test_console() {
-    local chromium binary port deadline program password='correct horse'
+    local chromium program
     chromium=$(command -v chromium || command -v chromium-browser || command -v google-chrome) ||
         { ASSUME_YES=yes install_packages chromium && chromium=$(command -v chromium); } || {
         [ -z "${CI:-}" ] || fail "Chromium could not be installed"
         say "skipped: Chromium could not be installed"
         return 0
     }
-    binary=$(build_service)
-    private_psql -d postgres -c 'CREATE DATABASE console'
-    (
-        cd "$1"
-        exec env DATABASE_URL="$POSTGRES_URL/console" SERVER_PORT=0 LOG_FORMAT=json CACHE_NAMESPACE=console \
-            CACHE_REDIS_PORT="$REDIS_PORT" CACHE_OPERATION_TIMEOUT_MS=5000 ADMIN_USERNAME=admin \
-            ADMIN_EMAIL=admin@example.com ADMIN_PASSWORD="$password" "$binary" serve
-    ) >"$1/console.log" 2>&1 &
-    console_service=$!
-    deadline=$((SECONDS + 30))
-    until port=$(sed -n 's/.*"listening".*"address":"127\.0\.0\.1:\([0-9]*\)".*/\1/p' "$1/console.log") && [ -n "$port" ]; do
-        [ "$SECONDS" -lt "$deadline" ] || fail "the service does not listen: $(tail -n 3 "$1/console.log")"
-        sleep 0.1
-    done
+    start_tested_service console "$1" CACHE_OPERATION_TIMEOUT_MS=5000
     fill_for_console
-    program=(python3 scripts/lib/console.py "$chromium" "127.0.0.1:$port" "$password")
+    program=(python3 scripts/lib/console.py "$chromium" "127.0.0.1:$tested_port" "$tested_password")
     timeout 120 "${program[@]}" ${CONSOLE_PICTURES:+"$CONSOLE_PICTURES"}
-    kill "$console_service"
 }
 
 # 10 000 entries, and one with a body of 1 MB. They have the form of entries and belong to no generation.

@@ -14,46 +14,27 @@ install_schemathesis() {
     echo "$version" >"$home/version"
 }
 
-# The id of the process that serves.
-contract_service=
+. scripts/lib/tested_service.sh
 
-# Serves on a database of its own, with the files below a directory, and tries the operations as a superuser, without a token, and
-# last those that end the token.
+# Tries the operations of a service with its files below a directory: as a superuser, without a token, and last those that end
+# the token.
 test_contract() {
-    local binary port address token deadline
+    local address token
     install_schemathesis || {
         [ -z "${CI:-}" ] || fail "schemathesis could not be installed from PyPI"
         say "skipped: schemathesis could not be installed from PyPI"
         return 0
     }
-    binary=$(build_service)
-    private_psql -d postgres -c 'CREATE DATABASE contract'
-    (
-        cd "$1"
-        exec env DATABASE_URL="$POSTGRES_URL/contract" SERVER_PORT=0 LOG_FORMAT=json CACHE_NAMESPACE=contract \
-            CACHE_REDIS_PORT="$REDIS_PORT" LOGIN_ATTEMPTS=1000000 ADMIN_USERNAME=admin ADMIN_EMAIL=admin@example.com \
-            ADMIN_PASSWORD='correct horse' "$binary" serve
-    ) >"$1/contract.log" 2>&1 &
-    contract_service=$!
-    deadline=$((SECONDS + 30))
-    until port=$(sed -n 's/.*"listening".*"address":"127\.0\.0\.1:\([0-9]*\)".*/\1/p' "$1/contract.log") && [ -n "$port" ]; do
-        [ "$SECONDS" -lt "$deadline" ] || fail "the service does not listen: $(tail -n 3 "$1/contract.log")"
-        sleep 0.1
-    done
-    address=http://127.0.0.1:$port
+    start_tested_service contract "$1" LOGIN_ATTEMPTS=1000000
+    address=http://127.0.0.1:$tested_port
     token=$(curl -sf "$address/api/v1/auth/login" -H 'content-type: application/json' \
-        -d '{"username": "admin", "password": "correct horse"}' | cut -d '"' -f 4)
+        -d "{\"username\": \"admin\", \"password\": \"$tested_password\"}" | cut -d '"' -f 4)
     try_operations "$address" --header "Authorization: Bearer $token" --exclude-path-regex '/logout' || fail_contract
     try_operations "$address" || fail_contract
     try_operations "$address" --header "Authorization: Bearer $token" --include-path-regex '/logout' || fail_contract
-    kill "$contract_service"
-    wait "$contract_service" || true
 }
 
-fail_contract() {
-    kill "$contract_service" 2>/dev/null || true
-    fail "the service does not do what backend openapi says"
-}
+fail_contract() { fail "the service does not do what backend openapi says"; }
 
 try_operations() {
     local address=$1

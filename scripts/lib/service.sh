@@ -7,23 +7,21 @@ setting() { "$binary" settings --get "$1" 2>/dev/null || true; }
 # Sets $cache to the server that is started, redis or memcached, or else to the place of the cache: elsewhere, memory or
 # nowhere.
 choose_cache() {
-    local name names
+    local name
     cache=nowhere
     [ "$(setting CACHE_ENABLED)" = true ] || return 0
     cache=$(setting CACHE_BACKEND)
     [ "$cache" != memory ] || return 0
     # An address of several servers, or a whole URL, is the user's own server.
     case "$cache" in
-        redis) names='CACHE_REDIS_URL CACHE_REDIS_SENTINELS CACHE_REDIS_NODES' ;;
-        *) names=CACHE_MEMCACHED_SERVERS ;;
+        redis) name=CACHE_REDIS_URL ;;
+        *) name=CACHE_MEMCACHED_SERVERS ;;
     esac
-    for name in $names; do
-        if [ -n "$(setting "$name")" ]; then
-            say "$name is set: the service uses the $cache that it names, and none is started"
-            cache=elsewhere
-            return 0
-        fi
-    done
+    if [ -n "$(setting "$name")" ]; then
+        say "$name is set: the service uses the $cache that it names, and none is started"
+        cache=elsewhere
+        return 0
+    fi
     if ! ensure_servers "$cache"; then
         say "there is no $cache: the cache is kept in memory (CACHE_BACKEND=memory)"
         export CACHE_BACKEND=memory CACHE_NEAR=false

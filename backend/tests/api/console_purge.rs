@@ -67,6 +67,8 @@ async fn bad_input_is_refused_with_a_sentence() {
         assert_eq!(problem["errors"][0]["field"], field, "{purge}: {problem}");
     }
     for query in [
+        "entries?prefix=a%00b",
+        "events?key=a%00b",
         "entries?limit=0",
         "entries?limit=201",
         "entries?cursor=x",

@@ -2,8 +2,9 @@
 //!
 //! Come here to change what such a page may do. It needs no other request than those that its script sends to this service.
 
+use actix_web::body::BoxBody;
 use actix_web::http::header::{CONTENT_SECURITY_POLICY, HeaderValue};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, Responder};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
@@ -36,10 +37,13 @@ impl EmbeddedPage {
             policy: HeaderValue::from_str(&policy).ok(),
         }
     }
+}
 
-    /// 200 with the page, or 304 where the client has it already.
-    #[must_use]
-    pub fn answer(&self, request: &HttpRequest) -> HttpResponse {
+/// 200 with the page, or 304 where the client has it already.
+impl Responder for &'static EmbeddedPage {
+    type Body = BoxBody;
+
+    fn respond_to(self, request: &HttpRequest) -> HttpResponse {
         let mut response = self.content.answer(request);
         if let Some(policy) = self.policy.clone() {
             response

@@ -7,7 +7,7 @@ use actix_web::{CustomizeResponder, HttpResponse};
 use schemars::JsonSchema;
 
 use super::handler_input::{SchemaOf, schema_of};
-use crate::infrastructure::http::{Created, Json, NoContent};
+use crate::infrastructure::http::{Created, EmbeddedPage, Json, NoContent};
 
 /// The successful answers of a handler. Its errors are described by the parameters and by
 /// [`refuses`](super::Resource::refuses).
@@ -121,6 +121,15 @@ impl<T: HandlerOutput, E> HandlerOutput for Result<T, E> {
 impl<T: HandlerOutput> HandlerOutput for CustomizeResponder<T> {
     fn describe(output: &mut OutputDescription) {
         T::describe(output);
+    }
+}
+
+impl HandlerOutput for &'static EmbeddedPage {
+    fn describe(output: &mut OutputDescription) {
+        output
+            .answers
+            .push(AnswerDescription::with_body::<String>(200, "text/html"));
+        output.answers.push(AnswerDescription::empty(304));
     }
 }
 

@@ -12,13 +12,14 @@ use serde::{Deserialize, Serialize};
 use crate::infrastructure::cache::{
     CacheEvent, EventKind, EventSource, InspectedEntry, ListedEntry, Standing,
 };
+use crate::infrastructure::http::without_nul;
 
 /// The wanted part of the entries.
 #[derive(Debug, Deserialize, JsonSchema, Serialize, Validate)]
 #[serde(default)]
 pub struct EntriesQuery {
     /// The beginning of the keys, without the namespace. Empty for all.
-    #[garde(length(bytes, max = 1024))]
+    #[garde(length(bytes, max = 1024), custom(without_nul))]
     pub prefix: String,
     /// `next_cursor` of the part before; absent for the first one.
     #[garde(skip)]
@@ -149,7 +150,7 @@ impl From<InspectedEntry> for EntryContent {
 #[serde(default)]
 pub struct EventsQuery {
     /// Only those of this key, and those of the groups and the resource of its entries. Absent for all.
-    #[garde(length(bytes, min = 1, max = 1024))]
+    #[garde(length(bytes, min = 1, max = 1024), inner(custom(without_nul)))]
     pub key: Option<String>,
     /// The number of the page, from 1.
     #[garde(range(min = 1, max = 1000))]

@@ -5,11 +5,7 @@
 
 use std::sync::LazyLock;
 
-use actix_web::body::BoxBody;
-use actix_web::{HttpRequest, HttpResponse, Responder};
-
 use crate::infrastructure::http::EmbeddedPage;
-use crate::infrastructure::resource::{AnswerDescription, HandlerOutput, OutputDescription};
 
 static PAGE: LazyLock<EmbeddedPage> = LazyLock::new(|| {
     EmbeddedPage::new(
@@ -19,26 +15,6 @@ static PAGE: LazyLock<EmbeddedPage> = LazyLock::new(|| {
     )
 });
 
-/// The answer of `/cache`.
-pub(super) struct Page;
-
-pub(super) async fn page() -> Page {
-    Page
-}
-
-impl Responder for Page {
-    type Body = BoxBody;
-
-    fn respond_to(self, request: &HttpRequest) -> HttpResponse {
-        PAGE.answer(request)
-    }
-}
-
-impl HandlerOutput for Page {
-    fn describe(output: &mut OutputDescription) {
-        output
-            .answers
-            .push(AnswerDescription::with_body::<String>(200, "text/html"));
-        output.answers.push(AnswerDescription::empty(304));
-    }
+pub(super) async fn page() -> &'static EmbeddedPage {
+    &PAGE
 }

@@ -6,6 +6,7 @@
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::route_figures::RouteFigures;
 use crate::infrastructure::cache::{BackendState, MapRow, Purge, Purged};
@@ -122,6 +123,7 @@ impl From<MapRow> for MapRoute {
 /// The entries to end. One name at least.
 #[derive(Debug, Default, Deserialize, JsonSchema, Validate)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(extend("anyOf" = one_list_with_a_name()))]
 pub struct PurgeRequest {
     /// Keys, each with its variants.
     #[garde(length(max = 100), inner(length(bytes, min = 1, max = 1024)))]
@@ -141,6 +143,14 @@ pub struct PurgeRequest {
         inner(length(bytes, min = 1, max = 1024), custom(is_name))
     )]
     pub patterns: Vec<String>,
+}
+
+/// The rule of a purge for the description of the API: one of the lists contains a name.
+fn one_list_with_a_name() -> Value {
+    let lists = ["keys", "groups", "policies", "patterns"];
+    lists
+        .map(|list| json!({"required": [list], "properties": {list: {"minItems": 1}}}))
+        .into()
 }
 
 /// Names of groups have the characters of keys.

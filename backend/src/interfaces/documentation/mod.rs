@@ -55,15 +55,12 @@ async fn openapi() -> Document {
     Document
 }
 
-async fn docs() -> Page {
-    Page
+async fn docs() -> &'static EmbeddedPage {
+    &PAGE
 }
 
 /// The answer of `/openapi.json`.
 struct Document;
-
-/// The answer of `/docs`.
-struct Page;
 
 impl Responder for Document {
     type Body = BoxBody;
@@ -76,23 +73,6 @@ impl Responder for Document {
 impl HandlerOutput for Document {
     fn describe(output: &mut OutputDescription) {
         output.answers.push(AnswerDescription::json::<Value>(200));
-        output.answers.push(AnswerDescription::empty(304));
-    }
-}
-
-impl Responder for Page {
-    type Body = BoxBody;
-
-    fn respond_to(self, request: &HttpRequest) -> HttpResponse {
-        PAGE.answer(request)
-    }
-}
-
-impl HandlerOutput for Page {
-    fn describe(output: &mut OutputDescription) {
-        output
-            .answers
-            .push(AnswerDescription::with_body::<String>(200, "text/html"));
         output.answers.push(AnswerDescription::empty(304));
     }
 }
