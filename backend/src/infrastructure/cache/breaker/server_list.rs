@@ -53,6 +53,9 @@ pub(super) struct ServerList {
     longest_grace: AtomicU64,
     /// When each server was asked last for its record, in nanoseconds since `origin`; 0 before.
     asked: Vec<AtomicU64>,
+    /// When a server was asked again after a pause longer than a lease, in nanoseconds since `origin`: this process was frozen
+    /// or has just started, and instances with another list may have removed it from the records.
+    resumed: AtomicU64,
     /// For each server, the servers that by its record may lack deletions of another instance: one bit for each place.
     lacking: Vec<AtomicU64>,
     servers: OnceLock<Box<dyn ListedServers>>,
@@ -78,6 +81,7 @@ impl ServerList {
             distrusted_until: AtomicU64::new(0),
             longest_grace: AtomicU64::new(0),
             asked: (0..distribution.len()).map(|_| AtomicU64::new(0)).collect(),
+            resumed: AtomicU64::new(0),
             lacking: (0..distribution.len()).map(|_| AtomicU64::new(0)).collect(),
             servers: OnceLock::new(),
         }
@@ -162,11 +166,11 @@ impl ServerList {
 
     /// Notes that a server was asked for its record at that time, and is known to be unavailable. Its record counts no more:
     /// those of the other servers say the same.
-    pub(super) fn note_unavailable(&self, place: usize, asked: Instant) {
+    pub(super) fn note_unavailable(&self, place: usize, asked: Instant, lease: Duration) {
         if let Some(lacking) = self.lacking.get(place) {
             lacking.store(0, Ordering::Release);
         }
-        self.note_asked(place, asked);
+        self.note_asked(place, asked, lease);
     }
 
     /// Whether no record has named another list for one grace.
@@ -174,15 +178,23 @@ impl ServerList {
         self.nanoseconds(Instant::now()) >= self.distrusted_until.load(Ordering::Acquire)
     }
 
-    /// The time in which every instance with another list reads a record that this one has written; zero where no other
-    /// list was met.
-    pub(super) fn time_to_be_noticed(&self) -> Duration {
-        Duration::from_nanos(self.longest_grace.load(Ordering::Acquire))
+    /// The time at which every instance with another list has read the records that this one wrote after its start, or after it
+    /// was frozen.
+    pub(super) fn noticed_at(&self) -> Instant {
+        let resumed = self.resumed.load(Ordering::Acquire);
+        let time_to_be_noticed = self.longest_grace.load(Ordering::Acquire);
+        self.origin + Duration::from_nanos(resumed.saturating_add(time_to_be_noticed))
     }
 
-    fn note_asked(&self, place: usize, asked: Instant) {
+    /// Notes a question to a server, after the visit has written this instance into its record.
+    fn note_asked(&self, place: usize, asked: Instant, lease: Duration) {
         if let Some(last) = self.asked.get(place) {
-            last.fetch_max(self.nanoseconds(asked).max(1), Ordering::AcqRel);
+            let asked = self.nanoseconds(asked).max(1);
+            let before = last.fetch_max(asked, Ordering::AcqRel);
+            if before == 0 || asked.saturating_sub(before) > nanoseconds(lease) {
+                let now = self.nanoseconds(Instant::now());
+                self.resumed.fetch_max(now, Ordering::AcqRel);
+            }
         }
     }
 
@@ -194,7 +206,7 @@ impl ServerList {
         asked: Instant,
         lease: Duration,
     ) -> (Instant, Duration) {
-        self.note_asked(place, asked);
+        self.note_asked(place, asked, lease);
         let all = self.asked.iter().map(|asked| asked.load(Ordering::Acquire));
         match all.min() {
             None | Some(0) => (asked, Duration::ZERO),

@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use tokio::time::sleep;
+use tokio::time::{sleep, sleep_until};
 use tokio_util::task::TaskTracker;
 
 use super::deletions::{DeletionError, invalidate, invalidate_pattern};
@@ -71,7 +71,9 @@ impl Servers {
         let servers: Vec<_> = guarded.iter().map(Arc::downgrade).collect();
         list.attach(Listed(servers));
         let supervisors = join_all(guarded.iter().cloned().map(Supervisor::start)).await;
-        sleep(list.time_to_be_noticed()).await;
+        if !list.is_agreed() {
+            sleep_until(list.noticed_at().into()).await;
+        }
         Self {
             distribution,
             guarded,
@@ -221,15 +223,13 @@ impl Servers {
         };
         let (list, intervals) = (&first.list, first.intervals);
         let is_fresh = || list.was_asked_within(intervals.lease);
-        if is_fresh() {
-            return;
-        }
         let until = Instant::now() + 2 * intervals.grace;
         while !is_fresh() && Instant::now() < until {
             sleep(PAUSE).await;
         }
+        // A visit may have come between the freeze and this call, so that a fresh answer does not show that the others know.
         if !list.is_agreed() {
-            sleep(list.time_to_be_noticed()).await;
+            sleep_until(list.noticed_at().into()).await;
         }
     }
 
@@ -248,6 +248,7 @@ impl Servers {
     /// Distrusts every entry stored so far, on every server. Returns when no instance trusts them any more.
     pub(in crate::infrastructure::cache) async fn distrust_everything(&self) {
         join_all(self.guarded.iter().map(distrust_everything)).await;
+        self.wait_until_met().await;
     }
 
     /// Removes the entries of the namespace from every server, and distrusts the rest.

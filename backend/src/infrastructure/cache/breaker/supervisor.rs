@@ -39,7 +39,7 @@ impl Supervisor {
         if joined.is_none() {
             backend.health.was_not_reached();
             let (list, place) = (&backend.list, backend.place);
-            list.note_unavailable(place, asked.into_std());
+            list.note_unavailable(place, asked.into_std(), backend.intervals.lease);
         }
         let supervisor = Self(tokio::spawn(supervise(Arc::clone(&backend), joined)));
         let decided = async {
@@ -91,7 +91,7 @@ async fn supervise(backend: Arc<GuardedBackend>, joined: Option<RollCall>) {
                 call = probe(&backend).await;
                 if call.is_none() {
                     let (list, place) = (&backend.list, backend.place);
-                    list.note_unavailable(place, asked.into_std());
+                    list.note_unavailable(place, asked.into_std(), backend.intervals.lease);
                 }
             }
             Availability::Doubtful => {
