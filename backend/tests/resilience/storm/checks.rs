@@ -107,8 +107,8 @@ impl Storm {
 
     /// Without load, the answers of the cache are those of the database.
     pub(super) async fn check_against_database(&self) {
-        // The longest allowed lag.
-        tokio::time::sleep(self.lag).await;
+        let lags = self.widgets.iter().map(|widget| widget.lag);
+        tokio::time::sleep(lags.max().unwrap_or_default()).await;
         let pool = self.cluster.database.pool().await;
         let rows: Vec<(i64, String)> = sqlx::query_as(
             "SELECT id, name FROM widgets WHERE deleted_at IS NULL ORDER BY created_at DESC, id DESC",
