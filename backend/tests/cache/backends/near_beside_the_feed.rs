@@ -73,7 +73,7 @@ async fn after_a_delivery_by_another(mode: Mode) -> (usize, bool) {
         no_content()
     };
     let recorded = Invalidation::recorded(ITEM_CHANGES);
-    let writes = harness
+    let changed = harness
         .app(move |config| {
             config.route("/{id}", web::post().to(write).wrap(recorded));
         })
@@ -90,7 +90,7 @@ async fn after_a_delivery_by_another(mode: Mode) -> (usize, bool) {
         .await;
     }
     harness.cache.attach_feed(&feed);
-    assert_eq!(post(&writes, "/1").await.status, 204);
+    assert_eq!(post(&changed, "/1").await.status, 204);
     let read = read(&app).await;
     proxy.set(Mode::Stall);
     (read, get(&app, "/2").await.is_hit())
