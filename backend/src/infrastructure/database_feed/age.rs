@@ -1,6 +1,6 @@
 //! The age of the oldest undelivered change, as a metric (C62).
 //!
-//! Come here to change what it means. It is noted wherever the table is looked at anyway.
+//! Come here to change its meaning. Each query of the table for changes returns it, so it costs no query of its own.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};

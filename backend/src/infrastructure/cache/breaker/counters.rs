@@ -1,7 +1,7 @@
 //! Counters behind the breaker.
 //!
 //! Come here to change what an outage means to a counter. A counter has no generation, because no client gets a counter
-//! as an answer. What is counted is decided by the caller, not here.
+//! as an answer. The caller decides the meaning of a count.
 
 use std::time::Duration;
 

@@ -2,7 +2,7 @@
 //! record. So an instance learns the generation, answers a roll call, or begins one.
 //!
 //! Come here to see when the record is written. No other file may write it. Its format is in
-//! `stored::namespace_record`, what is written in `next_record`; the deadline of a visit is in `intervals`.
+//! `stored::namespace_record`, its next content in `next_record`, the deadline of a visit in `intervals`.
 
 use std::time::{Duration, Instant};
 

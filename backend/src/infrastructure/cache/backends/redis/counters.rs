@@ -1,6 +1,6 @@
 //! Counters: each change is one script, so it is atomic and takes one round trip.
 //!
-//! Come here when a counter has a wrong value. What is counted is decided by the caller, not here.
+//! Come here when a counter has a wrong value. The caller decides the meaning of a count.
 
 use std::time::Duration;
 
