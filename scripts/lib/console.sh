@@ -17,7 +17,8 @@ test_console() {
     timeout 120 "${program[@]}" ${CONSOLE_PICTURES:+"$CONSOLE_PICTURES"}
 }
 
-# 10 000 entries, and one with a body of 1 MB. They have the form of entries and belong to no generation.
+# 10 000 entries, and one with a body of 1 MB. They have the form of entries and belong to no generation. Further keys of another
+# program are so many that a search takes several parts.
 fill_for_console() {
     python3 - "$REDIS_PORT" <<'PYTHON'
 import socket, sys, time, zlib
@@ -38,5 +39,8 @@ with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as server:
     for key, value in values:
         server.sendall(command(b"SET", key, value, b"EX", b"600"))
         assert server.recv(64) == b"+OK\r\n"
+    others = [part for number in range(60_000) for part in (b"another:%d" % number, b"x")]
+    server.sendall(command(b"MSET", *others))
+    assert server.recv(64) == b"+OK\r\n"
 PYTHON
 }

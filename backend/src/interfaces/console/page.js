@@ -131,11 +131,20 @@ function duration(seconds) {
 const bytes = (count) => count < 1024 ? `${count} B` : count < 1048576 ? `${(count / 1024).toFixed(1)} KiB` : `${(count / 1048576).toFixed(1)} MiB`;
 
 // Entries.
+const PARTS = 100;
+let searches = 0;
 async function search(continued) {
-  const prefix = find("search").elements.prefix.value;
-  const from = continued && cursor ? `&cursor=${cursor}` : "";
-  const page = await ask(`/cache/entries?limit=50&prefix=${encodeURIComponent(prefix)}${from}`);
-  cursor = page.next_cursor;
+  const own = ++searches, prefix = find("search").elements.prefix.value;
+  let from = continued ? cursor : null, page;
+  // The work for one part is bounded, so parts before the first entry may be empty.
+  for (let part = 0; part < PARTS; part++) {
+    page = await ask(`/cache/entries?limit=50&prefix=${encodeURIComponent(prefix)}${from ? `&cursor=${from}` : ""}`);
+    if (own !== searches) return;
+    from = page.next_cursor;
+    if (page.data.length || !from) break;
+    find("found").textContent = "Searching…";
+  }
+  cursor = from;
   const rows = page.data.map((entry) => {
     const row = element("tr"), first = element("td"), open = element("button", entry.key, { type: "button" });
     open.addEventListener("click", attempt(() => openEntry(entry.key)));
