@@ -4,9 +4,11 @@
 # the environment. Sets $tested_port. The superuser is `admin`, with the password of $tested_password. stop_servers stops it.
 tested_password='correct horse'
 start_tested_service() {
-    local name=$1 directory=$2 log=$2/$1.log deadline=$((SECONDS + 30)) binary
+    local name=$1 directory=$2 log=$2/$1.log deadline binary
     shift 2
     binary=$(build_service)
+    # A build from nothing takes longer than a start: the deadline counts from here.
+    deadline=$((SECONDS + 60))
     private_psql -d postgres -c "CREATE DATABASE $name"
     (
         cd "$directory"
