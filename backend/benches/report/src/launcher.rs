@@ -10,6 +10,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::client::Client;
+use crate::databases::Databases;
 use crate::program::{Program, Reference, Service, ServiceCache};
 use crate::running::Running;
 use crate::{Result, Settings, path};
@@ -25,6 +26,8 @@ pub struct Launcher<'a> {
     pub body: String,
     /// The port of the service behind nginx.
     pub upstream: u16,
+    /// A database for each program, or `None` for one that runs alone, on the database of the settings.
+    pub databases: Option<Databases>,
 }
 
 impl Launcher<'_> {
@@ -101,7 +104,7 @@ impl Launcher<'_> {
             None
         };
         let mut command = match program {
-            Program::Reference(reference) => self.reference(reference, port),
+            Program::Reference(reference) => self.reference(reference, port)?,
             Program::Service(service) => {
                 let mut command = self.service(wrapper, service, port)?;
                 command.envs(environment.iter().copied());
@@ -124,7 +127,14 @@ impl Launcher<'_> {
         })
     }
 
-    fn reference(&self, reference: Reference, port: u16) -> Command {
+    fn database_url(&self, program: Program) -> Result<String> {
+        match &self.databases {
+            Some(databases) => databases.url_for(program),
+            None => Ok(self.settings.database_url.clone()),
+        }
+    }
+
+    fn reference(&self, reference: Reference, port: u16) -> Result<Command> {
         let settings = self.settings;
         let (mode, server) = match reference {
             Reference::StaticBytes => ("static", String::new()),
@@ -137,7 +147,7 @@ impl Launcher<'_> {
                 "memcached",
                 format!("127.0.0.1:{}", settings.memcached_port),
             ),
-            Reference::Row => ("sqlx", settings.database_url.clone()),
+            Reference::Row => ("sqlx", self.database_url(Program::Reference(reference))?),
         };
         let mut command = Command::new(&settings.reference);
         command
@@ -145,7 +155,7 @@ impl Launcher<'_> {
             .args(["--body", &self.body])
             .args(["--first-id", &settings.first_id.to_string()])
             .args(["--entries", &settings.entries.to_string()]);
-        command
+        Ok(command)
     }
 
     fn service(&self, wrapper: &[&str], service: Service, port: u16) -> Result<Command> {
@@ -180,7 +190,10 @@ impl Launcher<'_> {
             .current_dir(&settings.directory)
             .env("ENVIRONMENT", "production")
             .env("SERVER_PORT", port.to_string())
-            .env("DATABASE_URL", &settings.database_url)
+            .env(
+                "DATABASE_URL",
+                self.database_url(Program::Service(service))?,
+            )
             .env("LOG_LEVEL", log_level)
             .env("CACHE_ENABLED", enabled.to_string())
             .env("CACHE_BACKEND", backend)

@@ -4,6 +4,7 @@
 //! Come here for the order of a measurement. Workloads and goals are in `workload`.
 
 mod client;
+mod databases;
 mod fill;
 mod footprint;
 mod instructions;
@@ -25,6 +26,7 @@ use std::path::PathBuf;
 use clap::Parser;
 
 use client::Client;
+use databases::Databases;
 use fill::fill;
 use footprint::Footprint;
 use launcher::{Launcher, is_installed};
@@ -106,20 +108,26 @@ fn main() -> Result<()> {
         settings: &settings,
         body: String::new(),
         upstream: 0,
+        databases: None,
     };
     if let Some(page) = &settings.instructions {
         return instructions::measure(&launcher, &settings, page);
     }
     let disabled = Program::service(ServiceCache::Disabled);
+    // The token is part of the template, so that all databases know it.
+    let token = {
+        let template = launcher.start(disabled)?;
+        let body = Client::connect(template.port)?.get(&path(settings.first_id))?;
+        if body.body.len() != settings.body_bytes {
+            let found = body.body.len();
+            return Err(format!("a widget has {found} bytes: {}", body.body).into());
+        }
+        launcher.body = body.body;
+        log_in(&settings, &template)?
+    };
+    launcher.databases = Some(Databases::of(settings.database_url.clone()));
     let uncached = launcher.start(disabled)?;
-    let body = Client::connect(uncached.port)?.get(&path(settings.first_id))?;
-    if body.body.len() != settings.body_bytes {
-        let found = body.body.len();
-        return Err(format!("a widget has {found} bytes: {}", body.body).into());
-    }
-    launcher.body = body.body;
     launcher.upstream = uncached.port;
-    let token = log_in(&settings, &uncached)?;
     let generator = Generator::new(&settings, token.clone())?;
 
     progress("starting the programs and filling the caches");

@@ -55,6 +55,18 @@ impl Outcome {
             Measure::ProcessorTime => other.processor / own.processor,
         })))
     }
+
+    /// The milliseconds by which the median latency of a program exceeds that of the one it is compared with: the median
+    /// of the rounds.
+    fn added_latency(&self, series: &Series) -> Option<f64> {
+        let against = series.subject.against?;
+        let other = self
+            .series
+            .iter()
+            .find(|other| other.subject.program == against)?;
+        let pairs = series.samples.iter().zip(&other.samples);
+        Some(median(pairs.map(|(own, other)| own.p50 - other.p50)))
+    }
 }
 
 /// A goal and its result.
@@ -95,6 +107,16 @@ pub fn verdicts(outcomes: &[Outcome], footprint: &Footprint) -> Vec<Verdict> {
                     measured: format!("{share:.2}"),
                     // Compared as printed: the third digit is noise.
                     reached: (share * 100.0).round() >= (goal.share * 100.0).round(),
+                });
+            }
+            if let Some(goal) = series.subject.latency_goal
+                && let Some(added) = outcome.added_latency(series)
+            {
+                verdicts.push(Verdict {
+                    goal: goal.text.to_owned(),
+                    bound: format!("≤ {:.1} ms", goal.milliseconds),
+                    measured: format!("{added:.2} ms"),
+                    reached: added <= goal.milliseconds,
                 });
             }
         }

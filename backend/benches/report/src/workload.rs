@@ -73,6 +73,17 @@ pub struct Subject {
     pub against: Option<Program>,
     /// Its goals.
     pub goals: &'static [Goal],
+    /// The goal for its median latency.
+    pub latency_goal: Option<LatencyGoal>,
+}
+
+/// The most milliseconds by which a program's median latency may exceed that of the program in its table row.
+#[derive(Clone, Copy)]
+pub struct LatencyGoal {
+    /// The goal in words.
+    pub text: &'static str,
+    /// The bound.
+    pub milliseconds: f64,
 }
 
 impl Subject {
@@ -81,7 +92,13 @@ impl Subject {
             program,
             against: None,
             goals: &[],
+            latency_goal: None,
         }
+    }
+
+    const fn adds_at_most(mut self, milliseconds: f64, text: &'static str) -> Self {
+        self.latency_goal = Some(LatencyGoal { text, milliseconds });
+        self
     }
 
     const fn against(mut self, other: Program) -> Self {
@@ -222,7 +239,11 @@ pub const WORKLOADS: &[Workload] = &[
             Subject::new(MEMORY).against(DISABLED),
             Subject::new(NEAR).against(DISABLED),
             Subject::new(DISABLED),
-            Subject::new(REDIS).against(DISABLED),
+            Subject::new(REDIS).against(DISABLED).goals(&[Goal::rate(
+                "95 % reads and 5 % writes with the feed and Redis, of no cache",
+                DISABLED,
+                0.90,
+            )]),
             Subject::new(MEMCACHED).against(DISABLED),
         ],
     },
@@ -248,7 +269,10 @@ pub const WORKLOADS: &[Workload] = &[
         requests: Requests::SingleWrites,
         subjects: &[
             Subject::new(DISABLED),
-            Subject::new(REDIS).against(DISABLED),
+            Subject::new(REDIS).against(DISABLED).adds_at_most(
+                1.5,
+                "median latency that the feed and Redis add to a single write",
+            ),
             Subject::new(MEMCACHED).against(DISABLED),
         ],
     },
