@@ -108,7 +108,7 @@ async fn an_entry_is_listed_opened_deleted_and_missed() {
         let deleted = service
             .delete(&admin, &format!("/cache/entries/{key}"))
             .await;
-        assert_eq!(deleted.expect(200).json()["keys"], json!([key]));
+        deleted.expect(204);
         let gone = service
             .get_as(&admin, &format!("/cache/entries/{key}"))
             .await;

@@ -14,7 +14,8 @@ use crate::infrastructure::cache::{
     Cache, CacheError, CacheHealth, CacheMap, Cause, Purge, Purged,
 };
 use crate::infrastructure::http::{
-    ApiError, ApiJson, FieldError, Json, Page, PageQuery, PathText, Query, ok,
+    ApiError, ApiJson, ApiNoContent, FieldError, Json, Page, PageQuery, PathText, Query,
+    no_content, ok,
 };
 use crate::infrastructure::metrics::Metrics;
 
@@ -77,21 +78,20 @@ pub async fn entry(cache: web::Data<Cache>, PathText(key): PathText) -> ApiJson<
     ok(found.ok_or(ApiError::NotFound)?.into())
 }
 
-/// `DELETE /cache/entries/{key}`
+/// `DELETE /cache/entries/{key}`: 204 as every other DELETE. `POST /cache/purge` lists what was ended.
 pub async fn delete(
     cache: web::Data<Cache>,
     caller: Caller,
     request: HttpRequest,
     PathText(key): PathText,
-) -> ApiJson<PurgeResult> {
+) -> ApiNoContent {
     let purge = Purge {
         keys: vec![key],
         ..Purge::default()
     };
     let purged = cache.purge(&purge, Cause::operator(&request)).await;
-    let purged = purged.map_err(not_found_if_no_key)?;
-    log_purge(&caller, &purged);
-    ok(purged.into())
+    log_purge(&caller, &purged.map_err(not_found_if_no_key)?);
+    no_content()
 }
 
 /// `GET /cache/events`
