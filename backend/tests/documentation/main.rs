@@ -1,4 +1,4 @@
-//! The documentation, held against the project: links, names of settings, clauses, commands.
+//! The documentation, held against the project: links, names of settings, clauses, commands, and the released API.
 //!
 //! Come here when a page of `docs/` or the README has to stay true in a new way. The Rust examples of the pages are
 //! compiled by `cargo test --doc` (see `backend/src/documentation.rs`), and the example module of
@@ -16,4 +16,5 @@ mod deployment;
 mod example_module;
 mod links;
 mod pages;
+mod released_api;
 mod variables;
