@@ -82,7 +82,10 @@ impl Launcher<'_> {
         while started.elapsed() < START_LIMIT {
             let answer = Client::connect(running.port).and_then(|mut client| client.get(&path));
             if answer.is_ok_and(|answer| answer.status == 200) {
-                return Ok(started.elapsed().as_secs_f64() * 1000.0);
+                let milliseconds = started.elapsed().as_secs_f64() * 1000.0;
+                // The next start would wait a second for the roll call of an instance that was killed.
+                running.stop()?;
+                return Ok(milliseconds);
             }
             sleep(Duration::from_millis(1));
         }
@@ -256,6 +259,9 @@ impl Launcher<'_> {
                          proxy_pass http://127.0.0.1:{upstream};
                          proxy_cache widgets;
                          proxy_cache_valid 200 1h;
+                         # The answers of the service ask caches to check again.
+                         proxy_ignore_headers Cache-Control;
+                         add_header X-Proxy-Cache $upstream_cache_status;
                      }}
                  }}
              }}"

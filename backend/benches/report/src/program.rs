@@ -117,19 +117,20 @@ impl Program {
 
     /// The fault of an answer with a key that was read before, such as a miss where hits are measured.
     pub fn problem(self, answer: &Answer) -> Option<String> {
-        let Self::Service(service) = self else {
-            return None;
+        let (header, expected) = match self {
+            Self::Reference(_) => return None,
+            Self::Nginx { .. } => ("x-proxy-cache", "HIT"),
+            Self::Service(service) => match service.cache {
+                ServiceCache::Disabled => ("cache-status", "detail=disabled"),
+                ServiceCache::Down => ("cache-status", "detail=unavailable"),
+                _ => ("cache-status", "; hit;"),
+            },
         };
-        let expected = match service.cache {
-            ServiceCache::Disabled => "detail=disabled",
-            ServiceCache::Down => "detail=unavailable",
-            _ => "; hit;",
-        };
-        let status = answer.header("cache-status").unwrap_or_default();
+        let status = answer.header(header).unwrap_or_default();
         if status.contains(expected) {
             None
         } else {
-            Some(format!("Cache-Status is `{status}` and not `{expected}`"))
+            Some(format!("{header} is `{status}` and not `{expected}`"))
         }
     }
 }

@@ -21,11 +21,7 @@ pub struct Running {
 impl Drop for Running {
     fn drop(&mut self) {
         // A killed master process leaves its workers behind. With SIGTERM it ends them first.
-        let asked = self.has_children
-            && Command::new("kill")
-                .arg(self.child.id().to_string())
-                .status()
-                .is_ok_and(|status| status.success());
+        let asked = self.has_children && self.ask_to_end();
         if !asked {
             let _ = self.child.kill();
         }
@@ -34,6 +30,22 @@ impl Drop for Running {
 }
 
 impl Running {
+    /// Ends the program as a deployment does, and waits for its end.
+    pub fn stop(mut self) -> Result<()> {
+        if !self.ask_to_end() {
+            return Err("a program could not be asked to end".into());
+        }
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Sends SIGTERM, and returns whether that was possible.
+    fn ask_to_end(&self) -> bool {
+        let process = self.child.id().to_string();
+        let status = Command::new("kill").arg(process).status();
+        status.is_ok_and(|status| status.success())
+    }
+
     /// Processor time of the process and its children so far, in seconds.
     pub fn processor_seconds(&self, ticks_per_second: f64) -> Result<f64> {
         let own = self.child.id();
