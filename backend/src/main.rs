@@ -3,15 +3,19 @@
 //! Come here to add a command. The work of a command is in `startup`.
 
 use std::io::{self, IsTerminal, Write};
+use std::pin::pin;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
-use backend::infrastructure::settings::{self, Settings};
+use backend::infrastructure::database::{MigrationPlan, MigrationTarget};
+use backend::infrastructure::settings::{self, Environment, Settings};
 use backend::interfaces;
 use backend::modules::users::UserCreate;
 use backend::startup::{self, Finding, Signals};
 use clap::{Parser, Subcommand};
 use garde::Validate;
 use mimalloc::MiMalloc;
+use tokio::time::timeout;
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
@@ -29,8 +33,18 @@ struct CommandLine {
 enum Command {
     /// Serve (the default)
     Serve,
-    /// Bring the tables up to date
-    Migrate,
+    /// Bring the tables up to date, or to one migration
+    Migrate {
+        /// Apply and take back until N is the last applied migration; 0 takes all back
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(0..))]
+        to: Option<i64>,
+        /// Take the last applied migration back
+        #[arg(long, conflicts_with = "to")]
+        down: bool,
+        /// Take migrations back in production too, where that deletes data
+        #[arg(long)]
+        yes: bool,
+    },
     /// Check settings, database, cache servers, clocks and declarations; one line each with what to do
     Check,
     /// Create a superuser; the password is asked for
@@ -111,7 +125,7 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
             writeln!(io::stdout(), "{document}")?;
             return Ok(ExitCode::SUCCESS);
         }
-        Command::Check => return print_check().await,
+        Command::Check => return with_progress("checking", print_check()).await,
         _ => {}
     }
     let settings = Settings::load()?;
@@ -132,7 +146,15 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
         }
         // Handled above: these commands end by themselves at a signal, or need no settings.
         Command::Serve | Command::Openapi | Command::Routes { .. } | Command::Check => {}
-        Command::Migrate => startup::migrate(&settings.database).await?,
+        Command::Migrate {
+            to: None,
+            down: false,
+            ..
+        } => with_progress("migrating", startup::migrate(&settings.database)).await?,
+        Command::Migrate { to, yes, .. } => {
+            let target = to.map_or(MigrationTarget::Previous, MigrationTarget::Number);
+            migrate_to(&settings, target, yes).await?;
+        }
         Command::CreateSuperuser {
             username,
             email,
@@ -155,6 +177,40 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Prints what is going to be done, and does it.
+async fn migrate_to(
+    settings: &Settings,
+    target: MigrationTarget,
+    is_confirmed: bool,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let plan = MigrationPlan::new(&settings.database, target).await?;
+    io::stdout().write_all(plan.to_string().as_bytes())?;
+    let is_production = settings.server.environment == Environment::Production;
+    if plan.takes_back() && is_production && !is_confirmed {
+        return Err(
+            "nothing was done: ENVIRONMENT=production, and data would be deleted. Make a backup, stop the instances that \
+             need these tables, and repeat the command with --yes"
+                .into(),
+        );
+    }
+    with_progress("migrating", plan.run()).await?;
+    Ok(())
+}
+
+/// Says on standard error what is being done, after two seconds and every ten seconds from then on.
+async fn with_progress<T>(doing: &str, work: impl Future<Output = T>) -> T {
+    let begun = Instant::now();
+    let mut work = pin!(work);
+    let mut wait = Duration::from_secs(2);
+    loop {
+        if let Ok(outcome) = timeout(wait, work.as_mut()).await {
+            return outcome;
+        }
+        eprintln!("{doing} for {} s", begun.elapsed().as_secs());
+        wait = Duration::from_secs(10);
+    }
 }
 
 /// Prints a line for each finding. The exit code is 1 where one of them keeps the service from working.

@@ -24,6 +24,7 @@ mod if_match;
 mod invalidation;
 mod library_answers;
 mod management;
+mod migration_targets;
 mod migrations;
 mod openapi;
 mod passwords;

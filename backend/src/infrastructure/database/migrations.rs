@@ -59,6 +59,25 @@ pub enum MigrationError {
     /// A migration failed.
     #[error("the tables could not be brought up to date: {0}")]
     Migration(MigrateError),
+    /// There is no migration of the number that was asked for.
+    #[error("there is no migration {number}: {known}")]
+    UnknownNumber {
+        /// The number.
+        number: i64,
+        /// The numbers next to it.
+        known: String,
+    },
+    /// No migration can be taken back.
+    #[error("no migration is applied, so none can be taken back")]
+    NothingApplied,
+    /// A migration of the database is not in this program.
+    #[error(
+        "the database has migration {0}, which this program does not know: take it back with the program that applied it"
+    )]
+    OfNewerProgram(i64),
+    /// A migration has no file that takes it back.
+    #[error("migration {0} cannot be taken back: it has no file migrations/{0:04}_….down.sql")]
+    NoWayBack(i64),
 }
 
 /// A difference between the applied migrations and the embedded ones.
@@ -86,9 +105,9 @@ pub enum Difference {
 /// A row of `_sqlx_migrations`.
 #[derive(Clone, Debug)]
 pub(super) struct Applied {
-    version: i64,
-    checksum: String,
-    success: bool,
+    pub(super) version: i64,
+    pub(super) checksum: String,
+    pub(super) success: bool,
 }
 
 impl Applied {
@@ -132,7 +151,8 @@ pub(super) fn compare(applied: &[Applied]) -> Result<Vec<i64>, Difference> {
     Ok(versions.filter(|version| !is_known(*version)).collect())
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+/// Bytes as `_sqlx_migrations` is read here.
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     let mut text = String::with_capacity(bytes.len() * 2);
     for byte in bytes {
@@ -168,23 +188,29 @@ pub async fn migrate(settings: &DatabaseSettings) -> Result<(), MigrationError> 
     if settings.database_pgbouncer {
         return Err(MigrationError::Pooler(missing));
     }
-    apply(&mut connection).await
+    with_reminders(MIGRATOR.run(&mut connection)).await
 }
 
 /// Compares the tables of a connection with the embedded migrations.
 async fn difference(
     connection: &mut PgConnection,
 ) -> Result<Result<Vec<i64>, Difference>, sqlx::Error> {
-    let rows = match connection.fetch_all(APPLIED).await {
-        Ok(rows) => rows,
-        Err(error) if is_missing_table(&error) => return Ok(Err(Difference::Empty)),
-        Err(error) => return Err(error),
-    };
-    let applied: Vec<_> = rows
-        .iter()
-        .map(Applied::from_row)
-        .collect::<Result<_, _>>()?;
-    Ok(compare(&applied))
+    let applied = applied(connection).await?;
+    Ok(applied.map_or(Err(Difference::Empty), |applied| compare(&applied)))
+}
+
+/// The applied migrations by number, or `None` where there is no table of them.
+pub(super) async fn applied(
+    connection: &mut PgConnection,
+) -> Result<Option<Vec<Applied>>, sqlx::Error> {
+    match connection.fetch_all(APPLIED).await {
+        Ok(rows) => {
+            let applied = rows.iter().map(Applied::from_row);
+            Ok(Some(applied.collect::<Result<_, _>>()?))
+        }
+        Err(error) if is_missing_table(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Whether there is no table `_sqlx_migrations`.
@@ -198,14 +224,17 @@ fn has_code(error: &sqlx::Error, code: &str) -> bool {
         .is_some_and(|refusal| refusal.code().as_deref() == Some(code))
 }
 
-async fn apply(connection: &mut PgConnection) -> Result<(), MigrationError> {
+/// Waits for migrations, with a line of the log now and then.
+pub(super) async fn with_reminders(
+    migrating: impl Future<Output = Result<(), MigrateError>>,
+) -> Result<(), MigrationError> {
     let mut reminder = interval(REMINDER);
     reminder.set_missed_tick_behavior(MissedTickBehavior::Delay);
     reminder.tick().await;
-    let mut running = Box::pin(MIGRATOR.run(connection));
+    let mut migrating = Box::pin(migrating);
     loop {
         tokio::select! {
-            outcome = &mut running => return outcome.map_err(|error| match &error {
+            outcome = &mut migrating => return outcome.map_err(|error| match &error {
                 MigrateError::VersionMismatch(version) => Difference::Changed(*version).into(),
                 MigrateError::Dirty(version) => Difference::Unfinished(*version).into(),
                 MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _)

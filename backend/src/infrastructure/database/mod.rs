@@ -10,6 +10,7 @@ mod executor;
 mod extractor;
 mod lease;
 mod measurements;
+mod migration_plan;
 mod migrations;
 mod outage;
 mod page;
@@ -21,6 +22,7 @@ mod transaction;
 
 pub use connecting::advice;
 pub use executor::Scans;
+pub use migration_plan::{MigrationPlan, MigrationTarget};
 pub use migrations::{MIGRATOR, MigrationError, migrate};
 pub use pool::Database;
 pub use probe::NotReady;
