@@ -12,7 +12,8 @@ use backend::infrastructure::settings::{self, Environment, Settings};
 use backend::interfaces;
 use backend::modules::users::UserCreate;
 use backend::startup::{self, Finding, Signals};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 use garde::Validate;
 use mimalloc::MiMalloc;
 use tokio::time::timeout;
@@ -64,6 +65,11 @@ enum Command {
         /// Print JSON, for programs
         #[arg(long)]
         json: bool,
+    },
+    /// Print the completions of a shell, for its configuration: source <(backend completions bash)
+    Completions {
+        /// The shell
+        shell: Shell,
     },
     /// Print the description of the API as an `OpenAPI` document
     Openapi,
@@ -125,6 +131,14 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
             writeln!(io::stdout(), "{document}")?;
             return Ok(ExitCode::SUCCESS);
         }
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            let mut commands = CommandLine::command();
+            let program = commands.get_name().to_owned();
+            clap_complete::generate(shell, &mut commands, program, &mut script);
+            io::stdout().write_all(&script)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         Command::Check => return with_progress("checking", print_check()).await,
         _ => {}
     }
@@ -145,7 +159,11 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
             writeln!(io::stdout(), "{value}")?;
         }
         // Handled above: these commands end by themselves at a signal, or need no settings.
-        Command::Serve | Command::Openapi | Command::Routes { .. } | Command::Check => {}
+        Command::Serve
+        | Command::Openapi
+        | Command::Routes { .. }
+        | Command::Completions { .. }
+        | Command::Check => {}
         Command::Migrate {
             to: None,
             down: false,

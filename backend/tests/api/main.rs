@@ -16,6 +16,7 @@ mod browsers;
 mod cache_headers;
 mod caching;
 mod check;
+mod command_line;
 mod console;
 mod console_purge;
 mod database;
