@@ -123,6 +123,8 @@ async fn another_method_is_405_with_the_allowed_ones() {
         ("/api/v1/auth/login", "POST"),
         ("/api/v1/auth/logout", "POST"),
         ("/api/v1/auth/logout-all", "POST"),
+        ("/api/v1/auth/sessions", "GET, HEAD"),
+        ("/api/v1/auth/sessions/1", "DELETE"),
         ("/health", "GET, HEAD"),
         ("/health/ready", "GET, HEAD"),
     ];

@@ -20,6 +20,7 @@ async fn c52_no_other_cache_keeps_the_answers_of_a_caller() {
         (ada.as_str(), "/users/me", "private, no-cache"),
         (admin.as_str(), "/users", "no-store"),
         (ada.as_str(), "/users", "no-store"),
+        (ada.as_str(), "/auth/sessions", "no-store"),
         ("wrong", "/users/me", "no-store"),
         (ada.as_str(), "/nowhere", "no-store"),
         ("", "/nowhere", ""),

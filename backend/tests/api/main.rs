@@ -40,6 +40,7 @@ mod roles;
 mod routes;
 mod secrets;
 mod security_events;
+mod sessions;
 mod settings;
 mod sign_in_limits;
 mod sign_up;

@@ -35,6 +35,8 @@ fn requests() -> impl Strategy<Value = (Method, String, Vec<u8>, Vec<u8>, Vec<u8
         "/auth/login",
         "/auth/logout",
         "/auth/logout-all",
+        "/auth/sessions",
+        "/auth/sessions/{}",
         "/{}",
         "/../{}",
     ]);

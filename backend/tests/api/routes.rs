@@ -76,9 +76,11 @@ fn c45_every_route_requires_the_caller_of_the_contract() {
     assert_eq!(
         declared,
         [
+            "DELETE /api/v1/auth/sessions/{id}: signed in",
             "DELETE /api/v1/cache/entries/{key}: superuser",
             "DELETE /api/v1/users/{username}: signed in",
             "DELETE /api/v1/widgets/{widget_id}: signed in",
+            "GET /api/v1/auth/sessions: signed in",
             "GET /api/v1/cache/entries/{key}: superuser",
             "GET /api/v1/cache/entries: superuser",
             "GET /api/v1/cache/events: superuser",

@@ -7,6 +7,7 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
 
+use super::last_use;
 use super::token::AccessToken;
 use crate::infrastructure::cache::bind_caller;
 use crate::infrastructure::database::Database;
@@ -44,14 +45,18 @@ impl Caller {
             .app_data::<web::Data<Database>>()
             .ok_or_else(|| ApiError::internal(&"no database"))?;
         let user = sqlx::query!(
-            "SELECT users.id, users.username, users.is_superuser, users.rights_version
-             FROM access_tokens JOIN users ON users.id = access_tokens.user_id
-             WHERE token_hash = $1 AND expires_at > now() AND users.deleted_at IS NULL",
+            r#"SELECT users.id, users.username, users.is_superuser, users.rights_version,
+                      last_used_at < date_trunc('hour', now(), 'UTC') AS "is_first_use_of_hour!"
+               FROM access_tokens JOIN users ON users.id = access_tokens.user_id
+               WHERE token_hash = $1 AND expires_at > now() AND users.deleted_at IS NULL"#,
             token.hash(),
         )
         .fetch_optional(database.get_ref())
         .await?
         .ok_or(ApiError::Unauthorized)?;
+        if user.is_first_use_of_hour {
+            last_use::note(database, token);
+        }
         let caller = Self {
             id: user.id,
             username: user.username,

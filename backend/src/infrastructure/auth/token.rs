@@ -11,6 +11,7 @@ use chrono::{DateTime, Duration, SubsecRound, Utc};
 use sha2::{Digest, Sha256};
 use sqlx::PgExecutor;
 
+use super::origin::Origin;
 use crate::infrastructure::database::Database;
 use crate::infrastructure::http::ApiError;
 
@@ -64,7 +65,7 @@ impl AccessToken {
     }
 }
 
-/// Issues a token, and removes the user's expired ones.
+/// Issues a token, and removes the user's expired ones. `origin` is what its session shows.
 ///
 /// `password_hash` is the hash that the login was checked with. If the password has been changed or the
 /// user deleted since, even at the same moment, no token is issued.
@@ -72,6 +73,7 @@ pub async fn issue(
     database: &Database,
     user_id: i64,
     password_hash: &str,
+    origin: &Origin,
 ) -> Result<Option<IssuedToken>, ApiError> {
     let token = format!(
         "{:032x}{:032x}",
@@ -85,11 +87,14 @@ pub async fn issue(
               holder AS (
                   SELECT id FROM users WHERE id = $2 AND password_hash = $4 AND deleted_at IS NULL FOR SHARE
               )
-         INSERT INTO access_tokens (token_hash, user_id, expires_at) SELECT $1, id, $3 FROM holder",
+         INSERT INTO access_tokens (token_hash, user_id, expires_at, client, address)
+         SELECT $1, id, $3, $5, $6 FROM holder",
         hash.hash(),
         user_id,
         expires_at,
         password_hash,
+        origin.client,
+        origin.address.to_string(),
     )
     .execute(database)
     .await?

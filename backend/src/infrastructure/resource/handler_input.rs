@@ -9,7 +9,7 @@ use std::any::type_name;
 use actix_web::{HttpRequest, web};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use crate::infrastructure::auth::{Caller, Username};
+use crate::infrastructure::auth::{Caller, Origin, Username};
 use crate::infrastructure::cache::CacheArguments;
 use crate::infrastructure::client_address::ClientAddress;
 use crate::infrastructure::database::Database;
@@ -203,6 +203,7 @@ impl HandlerInput for CacheArguments {}
 impl HandlerInput for ClientAddress {}
 impl HandlerInput for Database {}
 impl HandlerInput for HttpRequest {}
+impl HandlerInput for Origin {}
 impl HandlerInput for SecurityContext {}
 impl HandlerInput for web::Bytes {}
 impl HandlerInput for web::Payload {}

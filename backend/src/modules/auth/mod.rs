@@ -1,7 +1,8 @@
-//! Signing in and out.
+//! Signing in and out, and the sessions of a user.
 //!
 //! Come here for the routes of `/auth`. Tokens and passwords are in `infrastructure::auth`.
 
+mod crud;
 mod routes;
 mod schemas;
 mod service;
@@ -14,6 +15,16 @@ pub fn configure(api: &mut Resources) {
     api.add(
         resource("/auth/logout-all")
             .post(routes::logout_all)
+            .signed_in(),
+    )
+    .add(
+        resource("/auth/sessions")
+            .get(routes::list_sessions)
+            .signed_in(),
+    )
+    .add(
+        resource("/auth/sessions/{id}")
+            .delete(routes::end_session)
             .signed_in(),
     );
 }

@@ -6,12 +6,14 @@
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{CustomizeResponder, Responder, web};
 
-use super::schemas::{Login, Token};
+use super::crud;
+use super::schemas::{Login, SessionRead, Token};
 use super::service::{self, SignIn};
-use crate::infrastructure::auth::{Attempts, Caller, Passwords};
-use crate::infrastructure::client_address::ClientAddress;
+use crate::infrastructure::auth::{Attempts, Caller, Origin, Passwords};
 use crate::infrastructure::database::Database;
-use crate::infrastructure::http::{ApiNoContent, ApiResult, Json, no_content};
+use crate::infrastructure::http::{
+    ApiNoContent, ApiPage, ApiResult, Json, PageQuery, PathId, no_content, ok,
+};
 use crate::infrastructure::security_log::SecurityContext;
 
 /// `POST /auth/login`: takes as long for an unknown name as for a wrong password.
@@ -19,7 +21,7 @@ pub async fn login(
     database: Database,
     passwords: web::Data<Passwords>,
     attempts: web::Data<Attempts>,
-    address: ClientAddress,
+    origin: Origin,
     security: SecurityContext,
     Json(login): Json<Login>,
 ) -> ApiResult<CustomizeResponder<Json<Token>>> {
@@ -27,7 +29,7 @@ pub async fn login(
         database: &database,
         passwords: &passwords,
         attempts: &attempts,
-        address,
+        origin: &origin,
     };
     let issued = sign_in.run(&security, login).await?;
     let token = Token {
@@ -53,5 +55,25 @@ pub async fn logout_all(
     caller: Caller,
 ) -> ApiNoContent {
     service::sign_out_everywhere(&database, &security, &caller).await?;
+    no_content()
+}
+
+/// `GET /auth/sessions`: the caller's own. It is not cached, so that a session that has ended is never shown.
+pub async fn list_sessions(
+    database: Database,
+    caller: Caller,
+    query: PageQuery,
+) -> ApiPage<SessionRead> {
+    ok(crud::list_sessions(&database, caller.id, query).await?)
+}
+
+/// `DELETE /auth/sessions/{id}`: a session of somebody else is not found.
+pub async fn end_session(
+    database: Database,
+    security: SecurityContext,
+    caller: Caller,
+    PathId(id): PathId,
+) -> ApiNoContent {
+    service::end_session(&database, &security, &caller, id).await?;
     no_content()
 }

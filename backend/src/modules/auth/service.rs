@@ -1,4 +1,4 @@
-//! The rules of signing in and out.
+//! The rules of signing in and out, and of sessions.
 //!
 //! Come here to change what a sign-in checks, and what the security log has of it. A sign-in takes as long for a name that
 //! nobody has as for a wrong password: do nothing for one of them only.
@@ -6,11 +6,11 @@
 use actix_web::rt;
 use secrecy::SecretString;
 
+use super::crud;
 use super::schemas::Login;
 use crate::infrastructure::auth::{
-    Attempts, Caller, Claimed, IssuedToken, Passwords, issue, revoke, revoke_all,
+    Attempts, Caller, Claimed, IssuedToken, Origin, Passwords, issue, revoke, revoke_all,
 };
-use crate::infrastructure::client_address::ClientAddress;
 use crate::infrastructure::database::Database;
 use crate::infrastructure::http::{ApiError, ApiResult};
 use crate::infrastructure::security_log::{SecurityContext, SecurityEvent, Subject};
@@ -28,7 +28,7 @@ pub struct SignIn<'a> {
     /// Counts wrong ones.
     pub attempts: &'a Attempts,
     /// Where the request came from.
-    pub address: ClientAddress,
+    pub origin: &'a Origin,
 }
 
 impl SignIn<'_> {
@@ -54,7 +54,7 @@ impl SignIn<'_> {
                 ),
                 None => (Claimed::Unknown(&name), Subject::Unknown(&name), None),
             };
-            let claim = (claimed, self.address);
+            let claim = (claimed, self.origin.address);
             let password = login.password.clone();
             let verified = self.passwords.verify(self.attempts, claim, password, hash);
             let is_right = verified.await.inspect_err(|error| {
@@ -67,7 +67,7 @@ impl SignIn<'_> {
                 return Err(ApiError::WrongCredentials);
             };
             let hash = &account.password_hash;
-            if let Some(issued) = issue(self.database, account.id, hash).await? {
+            if let Some(issued) = issue(self.database, account.id, hash, self.origin).await? {
                 room.record(SecurityEvent::SignedIn, subject, None);
                 self.renew_hash(account.id, hash.clone(), login.password);
                 return Ok(issued);
@@ -127,6 +127,22 @@ pub async fn sign_out_everywhere(
         subject(caller),
         None,
     );
+    Ok(())
+}
+
+/// Revokes the token of one session of the caller.
+///
+/// # Errors
+/// 404 where the caller has no such session.
+pub async fn end_session(
+    database: &Database,
+    security: &SecurityContext,
+    caller: &Caller,
+    id: i64,
+) -> ApiResult<()> {
+    let mut room = security.reserve(1).await?;
+    crud::delete_session(database, caller.id, id).await?;
+    room.record(SecurityEvent::SessionsRevoked(1), subject(caller), None);
     Ok(())
 }
 

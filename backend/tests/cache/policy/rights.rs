@@ -12,8 +12,9 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::test::TestRequest;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse};
-use backend::infrastructure::auth::{Caller, RequireCaller, issue};
+use backend::infrastructure::auth::{Caller, Origin, RequireCaller, issue};
 use backend::infrastructure::cache::{CachePolicy, bind_caller};
+use backend::infrastructure::client_address::ClientAddress;
 use backend::infrastructure::database::Database;
 use backend::infrastructure::settings::DatabaseSettings;
 use sqlx::PgPool;
@@ -68,7 +69,11 @@ async fn c44_a_demoted_superuser_gets_no_hit_of_answers_for_superusers() {
         let pool = database.pool().await;
         let id = superuser(&pool).await;
         let service = service_pool(&database);
-        let issued = issue(&service, id, "hash").await.unwrap();
+        let origin = Origin {
+            address: ClientAddress::LOCAL,
+            client: None,
+        };
+        let issued = issue(&service, id, "hash", &origin).await.unwrap();
         let token = issued.unwrap().token;
         let routes = |config: &mut ServiceConfig| {
             config.app_data(Data::new(service)).route(
