@@ -2,6 +2,7 @@
 //!
 //! Come here to change the order of the start or of the end. Parts must not be built elsewhere.
 
+mod accounts;
 mod application;
 mod check;
 mod declarations;
@@ -10,36 +11,36 @@ mod listeners;
 mod management;
 mod server;
 mod signals;
+mod upkeep;
 
 use std::io;
 use std::time::{Duration, Instant};
 
 use actix_web::dev::ServerHandle;
-use secrecy::ExposeSecret;
 use tokio::time::{timeout, timeout_at};
 
 use crate::infrastructure::auth::{Attempts, Passwords};
 use crate::infrastructure::cache::backends::BackendError;
 use crate::infrastructure::cache::{Cache, CacheOptions};
-use crate::infrastructure::client_address::ClientAddress;
 use crate::infrastructure::database::{self, Database, MigrationError};
 use crate::infrastructure::database_feed::{DatabaseFeed, FeedAge};
 use crate::infrastructure::http::{ApiError, close_connections};
 use crate::infrastructure::metrics::{Metrics, StartMetricsError};
 use crate::infrastructure::security_log::SecurityLog;
-use crate::infrastructure::settings::{
-    AdministratorSettings, DatabaseSettings, Environment, ServerSettings, Settings,
-};
+use crate::infrastructure::settings::{DatabaseSettings, Environment, ServerSettings, Settings};
 use crate::infrastructure::telemetry::{self, Log, LogError};
 use crate::interfaces::{self, Draining};
 use crate::modules;
-use crate::modules::users::{self, UserCreate};
 
+use accounts::create_administrator;
+pub use accounts::create_superuser;
 use application::Application;
 pub use check::{Finding, check};
 use listeners::Listeners;
 use management::Management;
 pub use signals::{Signals, Stop};
+pub use upkeep::LOCK as UPKEEP_LOCK;
+use upkeep::Upkeep;
 
 /// Seconds after SIGTERM in which requests under way can finish.
 const SHUTDOWN_SECONDS: u64 = 30;
@@ -219,6 +220,7 @@ async fn run_server(
 ) -> Result<(), StartError> {
     let draining = Draining::default();
     let leaving = parts.cache.clone();
+    let upkeep = Upkeep::start(&parts.database, &draining);
     let application = Application::new(settings, parts, draining.clone());
     let settings = &settings.server;
     // An impossible policy stops the program here, and not a worker thread of a running one.
@@ -244,6 +246,7 @@ async fn run_server(
     if let Some(management) = management {
         management.stop().await;
     }
+    upkeep.stop().await;
     leaving
         .leave(
             until
@@ -300,51 +303,4 @@ async fn stop(
 /// The database is unavailable or refuses.
 pub async fn migrate(settings: &DatabaseSettings) -> Result<(), StartError> {
     Ok(database::migrate(settings).await?)
-}
-
-/// Creates a superuser; `false` where there is one of that name.
-///
-/// # Errors
-/// The database is unavailable, or another user has the name or the address.
-pub async fn create_superuser(
-    settings: &DatabaseSettings,
-    new: UserCreate,
-) -> Result<bool, StartError> {
-    let database = Database::new(settings)?;
-    database.check_connection(true).await?;
-    let passwords = Passwords::new();
-    users::create_superuser(&database, &passwords, ClientAddress::LOCAL, new)
-        .await
-        .map_err(StartError::Superuser)
-}
-
-/// The first superuser, from `ADMIN_*`.
-async fn create_administrator(
-    database: &Database,
-    passwords: &Passwords,
-    settings: &AdministratorSettings,
-) -> Result<(), StartError> {
-    let (Some(username), Some(email), Some(password)) = (
-        &settings.admin_username,
-        &settings.admin_email,
-        &settings.admin_password,
-    ) else {
-        return Ok(());
-    };
-    let new = UserCreate {
-        username: username.clone(),
-        email: email.to_lowercase(),
-        password: password.expose_secret().into(),
-        name: username.clone(),
-    };
-    match users::create_superuser(database, passwords, ClientAddress::LOCAL, new).await {
-        Ok(true) => tracing::info!(username, "created the first superuser"),
-        Ok(false) => {}
-        // Another instance may have created it first. A taken address does not stop the start.
-        Err(error @ ApiError::Conflict(_)) => {
-            tracing::warn!(username, "ADMIN_USERNAME was not created: {error}");
-        }
-        Err(error) => return Err(StartError::Superuser(error)),
-    }
-    Ok(())
 }

@@ -46,5 +46,6 @@ mod sign_in_limits;
 mod sign_up;
 mod starting;
 mod tables;
+mod upkeep;
 mod users;
 mod widgets;

@@ -174,6 +174,14 @@ async fn no_query_scans_a_table_where_an_index_can_serve() {
             "access_tokens_newest_by_user",
         ),
         (
+            vec![
+                "DELETE FROM access_tokens",
+                "expires_at <= now() ORDER BY expires_at",
+            ],
+            "(1000)",
+            "access_tokens_expired",
+        ),
+        (
             vec!["FROM users", "ORDER BY created_at DESC, id DESC", page],
             "(10, 0)",
             "users_newest",

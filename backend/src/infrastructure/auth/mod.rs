@@ -20,5 +20,7 @@ pub use caller::Caller;
 pub use origin::Origin;
 pub use password::Passwords;
 pub use require_caller::RequireCaller;
-pub use token::{AccessToken, IssuedToken, find_owner, issue, revoke, revoke_all, revoke_others};
+pub use token::{
+    AccessToken, IssuedToken, find_owner, issue, remove_expired, revoke, revoke_all, revoke_others,
+};
 pub use username::Username;

@@ -148,3 +148,19 @@ pub async fn revoke_others(
     .await?;
     Ok(revoked.rows_affected())
 }
+
+/// Removes expired tokens, the oldest first and at most `limit`. Returns their number.
+///
+/// Those that another transaction is removing are left out, so that neither waits for the other.
+pub async fn remove_expired(database: impl PgExecutor<'_>, limit: i64) -> Result<u64, sqlx::Error> {
+    let removed = sqlx::query!(
+        "DELETE FROM access_tokens WHERE token_hash = ANY(ARRAY(
+             SELECT token_hash FROM access_tokens
+             WHERE expires_at <= now() ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED
+         ))",
+        limit
+    )
+    .execute(database)
+    .await?;
+    Ok(removed.rows_affected())
+}
