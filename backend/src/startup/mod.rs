@@ -220,7 +220,7 @@ async fn run_server(
 ) -> Result<(), StartError> {
     let draining = Draining::default();
     let leaving = parts.cache.clone();
-    let upkeep = Upkeep::start(&parts.database, &draining);
+    let upkeep = Upkeep::start(&parts, &settings.accounts, &draining);
     let application = Application::new(settings, parts, draining.clone());
     let settings = &settings.server;
     // An impossible policy stops the program here, and not a worker thread of a running one.
@@ -246,14 +246,9 @@ async fn run_server(
     if let Some(management) = management {
         management.stop().await;
     }
-    upkeep.stop().await;
-    leaving
-        .leave(
-            until
-                .unwrap_or_else(Instant::now)
-                .max(Instant::now() + LEAVE),
-        )
-        .await;
+    let now = Instant::now();
+    let leave_until = until.unwrap_or(now).max(now + LEAVE);
+    tokio::join!(upkeep.stop(), leaving.leave(leave_until));
     stopped
 }
 

@@ -13,9 +13,13 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
+use super::Parts;
 use crate::infrastructure::auth::remove_expired;
 use crate::infrastructure::database::{Database, Transaction};
+use crate::infrastructure::security_log::{SecurityContext, SecurityEvent};
+use crate::infrastructure::settings::AccountSettings;
 use crate::interfaces::Draining;
+use crate::modules::users;
 
 /// The key of the advisory lock in the service's database.
 pub const LOCK: i64 = 0x7570_6b65_6570;
@@ -26,6 +30,8 @@ const INTERVAL: Duration = Duration::from_mins(10);
 const PAUSE: Duration = Duration::from_millis(100);
 /// The most tokens of one batch.
 const TOKENS: i64 = 1000;
+/// The most accounts of one batch. Each has a line in the security log, for which there is room before the batch begins.
+const ACCOUNTS: u32 = 50;
 /// The longest wait for the batch under way at the end of the process. A batch that takes longer is rolled back.
 const STOP: Duration = Duration::from_secs(2);
 
@@ -39,10 +45,12 @@ pub(super) struct Upkeep {
 
 impl Upkeep {
     /// Starts the first round now. No batch begins after the process has begun to end.
-    pub(super) fn start(database: &Database, draining: &Draining) -> Self {
+    pub(super) fn start(parts: &Parts, accounts: &AccountSettings, draining: &Draining) -> Self {
         let (awake, stopped) = oneshot::channel();
         let work = Work {
-            database: database.clone(),
+            database: parts.database.clone(),
+            security: SecurityContext::of_background(parts.security_log.clone()),
+            erasure_days: accounts.account_erasure_days,
         };
         Self {
             task: tokio::spawn(work.run(draining.clone(), stopped)),
@@ -66,6 +74,9 @@ impl Drop for Upkeep {
 /// What the tasks need.
 struct Work {
     database: Database,
+    security: SecurityContext,
+    /// The days from the deletion of an account to its erasure.
+    erasure_days: i32,
 }
 
 impl Work {
@@ -85,10 +96,15 @@ impl Work {
 
     /// Does one batch of each task. Returns whether there may be more.
     async fn batches(&self) -> bool {
-        may_be_more(
+        let tokens = may_be_more(
             "expired tokens were not removed",
             self.remove_tokens().await,
-        )
+        );
+        let accounts = may_be_more(
+            "deleted accounts were not erased",
+            self.erase_accounts().await,
+        );
+        tokens || accounts
     }
 
     /// Removes tokens that have expired. They are refused anyway.
@@ -102,6 +118,24 @@ impl Work {
             tracing::info!(removed, "removed expired tokens");
         }
         Ok(i64::try_from(removed).is_ok_and(|removed| removed >= TOKENS))
+    }
+
+    /// Erases accounts that were deleted long ago.
+    async fn erase_accounts(&self) -> Result<bool, sqlx::Error> {
+        // The log has an error where it has no room.
+        let Ok(mut room) = self.security.reserve(ACCOUNTS).await else {
+            return Ok(false);
+        };
+        let Some(mut transaction) = self.begin().await? else {
+            return Ok(false);
+        };
+        let limit = i64::from(ACCOUNTS);
+        let erased = users::erase_deleted(&mut transaction, self.erasure_days, limit).await?;
+        transaction.commit().await?;
+        for account in &erased {
+            room.record(SecurityEvent::AccountErased, account.subject(), None);
+        }
+        Ok(i64::try_from(erased.len()).is_ok_and(|erased| erased >= limit))
     }
 
     /// A transaction that holds the lock; `None` while another instance works.

@@ -21,6 +21,7 @@ mod console;
 mod console_purge;
 mod database;
 mod deadlines;
+mod erasure;
 mod if_match;
 mod invalidation;
 mod library_answers;

@@ -59,7 +59,7 @@ pub struct Settings {
     pub logging: LoggingSettings,
     /// `LOGIN_*`, `RATE_LIMIT`, `TRUSTED_PROXIES`, `HSTS`, `CORS_ALLOWED_ORIGINS`.
     pub protection: ProtectionSettings,
-    /// `SIGN_UP`.
+    /// `SIGN_UP`, `ACCOUNT_ERASURE_DAYS`.
     pub accounts: AccountSettings,
     /// `ADMIN_*`.
     pub administrator: AdministratorSettings,

@@ -4,7 +4,7 @@
 
 use sqlx::PgExecutor;
 
-use super::models::Account;
+use super::models::{Account, ErasedAccount};
 use super::schemas::{UserProfile, UserRead};
 use crate::infrastructure::database::{Database, Transaction};
 use crate::infrastructure::http::{ApiError, ApiResult, Page, PageQuery};
@@ -39,8 +39,8 @@ pub struct Change<'a> {
 pub async fn insert(database: &Database, user: &NewUser<'_>) -> ApiResult<UserRead> {
     Ok(sqlx::query_as!(
         UserRead,
-        "INSERT INTO users (username, email, name, password_hash, is_superuser) VALUES ($1, $2, $3, $4, $5)
-         RETURNING id, username, email, name, is_superuser, created_at, updated_at",
+        r#"INSERT INTO users (username, email, name, password_hash, is_superuser) VALUES ($1, $2, $3, $4, $5)
+           RETURNING id, username, email AS "email!", name AS "name!", is_superuser, created_at, updated_at"#,
         user.username,
         user.email,
         user.name,
@@ -64,7 +64,7 @@ pub async fn is_superuser(database: &Database, username: &str) -> ApiResult<Opti
 pub async fn find_profile(database: impl PgExecutor<'_>, username: &str) -> ApiResult<UserProfile> {
     Ok(sqlx::query_as!(
         UserProfile,
-        "SELECT id, username, name, created_at FROM users WHERE username = $1 AND deleted_at IS NULL",
+        r#"SELECT id, username, name AS "name!", created_at FROM users WHERE username = $1 AND deleted_at IS NULL"#,
         username,
     )
     .fetch_one(database)
@@ -75,8 +75,8 @@ pub async fn find_profile(database: impl PgExecutor<'_>, username: &str) -> ApiR
 pub async fn lock(transaction: &mut Transaction, id: i64) -> ApiResult<UserRead> {
     Ok(sqlx::query_as!(
         UserRead,
-        "SELECT id, username, email, name, is_superuser, created_at, updated_at
-         FROM users WHERE id = $1 AND deleted_at IS NULL FOR UPDATE",
+        r#"SELECT id, username, email AS "email!", name AS "name!", is_superuser, created_at, updated_at
+           FROM users WHERE id = $1 AND deleted_at IS NULL FOR UPDATE"#,
         id
     )
     .fetch_one(transaction)
@@ -87,8 +87,8 @@ pub async fn lock(transaction: &mut Transaction, id: i64) -> ApiResult<UserRead>
 pub async fn find(database: impl PgExecutor<'_>, id: i64) -> ApiResult<UserRead> {
     Ok(sqlx::query_as!(
         UserRead,
-        "SELECT id, username, email, name, is_superuser, created_at, updated_at
-         FROM users WHERE id = $1 AND deleted_at IS NULL",
+        r#"SELECT id, username, email AS "email!", name AS "name!", is_superuser, created_at, updated_at
+           FROM users WHERE id = $1 AND deleted_at IS NULL"#,
         id,
     )
     .fetch_one(database)
@@ -99,7 +99,7 @@ pub async fn find(database: impl PgExecutor<'_>, id: i64) -> ApiResult<UserRead>
 pub async fn find_account(database: &Database, username: &str) -> ApiResult<Account> {
     Ok(sqlx::query_as!(
         Account,
-        "SELECT id, username, password_hash FROM users WHERE username = $1 AND deleted_at IS NULL",
+        r#"SELECT id, username, password_hash AS "password_hash!" FROM users WHERE username = $1 AND deleted_at IS NULL"#,
         username,
     )
     .fetch_one(database)
@@ -114,8 +114,8 @@ pub async fn find_account_to_sign_in(
     // A name contains no `@` and an address does, so neither can be mistaken for the other.
     Ok(sqlx::query_as!(
         Account,
-        "SELECT id, username, password_hash FROM users
-         WHERE (username = $1 OR email = $1) AND deleted_at IS NULL",
+        r#"SELECT id, username, password_hash AS "password_hash!" FROM users
+           WHERE (username = $1 OR email = $1) AND deleted_at IS NULL"#,
         username_or_email,
     )
     .fetch_optional(database)
@@ -126,8 +126,8 @@ pub async fn find_account_to_sign_in(
 pub async fn list(database: &Database, query: PageQuery) -> ApiResult<Page<UserRead>> {
     let users = sqlx::query_as!(
         UserRead,
-        "SELECT id, username, email, name, is_superuser, created_at, updated_at FROM users
-         WHERE deleted_at IS NULL ORDER BY created_at DESC, id DESC LIMIT $1 OFFSET $2",
+        r#"SELECT id, username, email AS "email!", name AS "name!", is_superuser, created_at, updated_at FROM users
+           WHERE deleted_at IS NULL ORDER BY created_at DESC, id DESC LIMIT $1 OFFSET $2"#,
         query.items_per_page,
         query.offset(),
     );
@@ -162,11 +162,11 @@ pub async fn update(
 ) -> ApiResult<Option<UserRead>> {
     Ok(sqlx::query_as!(
         UserRead,
-        "UPDATE users
-         SET name = coalesce($2, name), email = coalesce($3, email),
-             password_hash = coalesce($4, password_hash), is_superuser = coalesce($6, is_superuser), updated_at = now()
-         WHERE id = $1 AND deleted_at IS NULL AND password_hash = coalesce($5, password_hash)
-         RETURNING id, username, email, name, is_superuser, created_at, updated_at",
+        r#"UPDATE users
+           SET name = coalesce($2, name), email = coalesce($3, email),
+               password_hash = coalesce($4, password_hash), is_superuser = coalesce($6, is_superuser), updated_at = now()
+           WHERE id = $1 AND deleted_at IS NULL AND password_hash = coalesce($5, password_hash)
+           RETURNING id, username, email AS "email!", name AS "name!", is_superuser, created_at, updated_at"#,
         id,
         change.name,
         change.email,
@@ -206,4 +206,27 @@ pub async fn delete(transaction: &mut Transaction, id: i64) -> ApiResult<()> {
     .fetch_one(transaction)
     .await?;
     Ok(())
+}
+
+/// Erases accounts that were deleted more than so many days ago, the first deleted one first and at most `limit`: e-mail
+/// address, name and password hash go, and the username stays taken.
+pub async fn erase_deleted(
+    transaction: &mut Transaction,
+    days: i32,
+    limit: i64,
+) -> Result<Vec<ErasedAccount>, sqlx::Error> {
+    sqlx::query_as!(
+        ErasedAccount,
+        "UPDATE users SET email = NULL, name = NULL, password_hash = NULL
+         WHERE id = ANY(ARRAY(
+             SELECT id FROM users
+             WHERE deleted_at < now() - make_interval(days => $1) AND email IS NOT NULL
+             ORDER BY deleted_at LIMIT $2 FOR UPDATE SKIP LOCKED
+         ))
+         RETURNING id, username",
+        days,
+        limit,
+    )
+    .fetch_all(transaction)
+    .await
 }

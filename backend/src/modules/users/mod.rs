@@ -13,7 +13,7 @@ mod service;
 use crate::infrastructure::resource::{Resources, resource};
 
 pub use cache::CHANGES;
-pub use crud::{find_account_to_sign_in, renew_password_hash};
+pub use crud::{erase_deleted, find_account_to_sign_in, renew_password_hash};
 pub use schemas::UserCreate;
 pub use service::create_superuser;
 

@@ -23,3 +23,21 @@ impl Account {
         }
     }
 }
+
+/// An account that has lost its e-mail address, name and password hash.
+pub struct ErasedAccount {
+    /// The user's id.
+    pub id: i64,
+    /// The username, which stays taken.
+    pub username: String,
+}
+
+impl ErasedAccount {
+    /// The account in the security log.
+    pub fn subject(&self) -> Subject<'_> {
+        Subject::Account {
+            id: self.id,
+            username: &self.username,
+        }
+    }
+}
