@@ -48,6 +48,7 @@ fn topology(options: &CacheOptions) -> String {
         _ if !options.enabled => "none".to_owned(),
         BackendKind::Memory => "in process".to_owned(),
         BackendKind::Memcached if servers > 1 => format!("{servers} servers"),
+        BackendKind::Redis if options.redis.sentinels.is_some() => "sentinel".to_owned(),
         BackendKind::Redis | BackendKind::Memcached => "single".to_owned(),
     }
 }

@@ -1,4 +1,6 @@
-//! Managed servers (C59): TLS, users, sockets. Each test starts its own servers.
+//! Managed servers (C59) and Sentinels (C60): TLS, users, sockets, kinds of servers, failovers. Each test starts its own servers.
+//!
+//! With `SOAK` set the long forms of the storms run.
 
 #![allow(
     clippy::unwrap_used,
@@ -6,11 +8,20 @@
     reason = "a test may fail at any line"
 )]
 
+#[path = "../resilience/cluster.rs"]
+#[allow(dead_code, reason = "this suite uses a part")]
+mod cluster;
 #[path = "../cache/collected_log.rs"]
 mod collected_log;
+#[path = "../resilience/figures.rs"]
+#[allow(dead_code, reason = "this suite uses a part")]
+mod figures;
 #[path = "../cache/harness.rs"]
 #[allow(dead_code, reason = "this suite uses a part")]
 mod harness;
+#[path = "../resilience/history.rs"]
+#[allow(dead_code, reason = "this suite uses a part")]
+mod history;
 #[path = "../cache/routed.rs"]
 #[allow(dead_code, reason = "this suite uses a part")]
 mod routed;
@@ -19,5 +30,9 @@ mod support;
 
 mod addresses;
 mod database;
+mod failover;
+mod kinds;
 mod permissions;
+mod sentinels;
+mod storm;
 mod tls;

@@ -15,6 +15,7 @@ pub mod proof;
 pub mod proxy;
 pub mod relay;
 pub mod replies;
+pub mod sentinels;
 pub mod server;
 pub mod service;
 pub mod shifted_clock;

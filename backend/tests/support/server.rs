@@ -69,7 +69,7 @@ impl Server {
         let port = self.port.to_string();
         let mut command = match self.kind {
             Kind::Redis => {
-                let mut command = Command::new("redis-server");
+                let mut command = Command::new(redis_server());
                 command.args(["--port", &port, "--bind", "127.0.0.1", "--save", ""]);
                 command.args(["--appendonly", "no", "--dir"]);
                 command.arg(&self.directory);
@@ -152,6 +152,11 @@ impl Drop for Server {
         self.kill();
         let _ = std::fs::remove_dir_all(&self.directory);
     }
+}
+
+/// The program that serves as Redis: `redis-server`, or the one of `TEST_REDIS_SERVER`, such as `valkey-server`.
+pub fn redis_server() -> String {
+    std::env::var("TEST_REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned())
 }
 
 /// A free port, below the range that systems give to clients: while the server is unavailable, no client may be given

@@ -49,7 +49,9 @@ pub use events::{CacheEvent, Cause, EventKind, EventNames, EventSource};
 pub use keys::{CacheArguments, ResourceIdType, bind_argument, bind_caller, escape};
 pub use map::{CacheMap, DeclaredRoute, MapInvalidations, MapRow, RequiredCaller, RoutePolicy};
 pub use middleware::{CacheMiddleware, CacheOutcome, InvalidRequestError};
-pub use options::{BackendKind, CacheOptions, MemcachedOptions, RedisOptions, ServerAddress};
+pub use options::{
+    BackendKind, CacheOptions, MemcachedOptions, RedisOptions, SentinelOptions, ServerAddress,
+};
 pub use policy::{CachePolicy, Changes, Invalidation};
 pub use provider::{
     BackendState, Cache, CacheError, CacheHealth, Change, Computation, Deliveries, Entries,

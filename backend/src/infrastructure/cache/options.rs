@@ -74,12 +74,14 @@ pub struct RedisOptions {
     /// the port, the database, the user and the password.
     pub url: Option<SecretString>,
     /// The file of the authority that signs the server's certificate, in PEM; `None` for the authorities of the system.
-    /// Only for an address with TLS.
+    /// Only with TLS.
     pub tls_ca_file: Option<PathBuf>,
     /// Host name or IP address.
     pub host: String,
     /// TCP port.
     pub port: u16,
+    /// Whether the server at host and port, and the Sentinels, are reached by TLS.
+    pub tls: bool,
     /// Number of the database.
     pub database: i64,
     /// The user; empty for `default`.
@@ -92,6 +94,21 @@ pub struct RedisOptions {
     pub pool_size: usize,
     /// The bound of the near cache, in bytes; `None` for no near cache.
     pub near_max_bytes: Option<u64>,
+    /// The Sentinels that name the server, in place of the address; `None` for one server at its address.
+    pub sentinels: Option<SentinelOptions>,
+}
+
+/// The Sentinels of a Redis (C60).
+#[derive(Clone, Debug)]
+pub struct SentinelOptions {
+    /// All Sentinels. A master is believed if more than half of them name it.
+    pub servers: Vec<ServerAddress>,
+    /// The name of the master.
+    pub master: String,
+    /// The user at the Sentinels; empty for `default`.
+    pub username: String,
+    /// The password at the Sentinels; empty for none.
+    pub password: SecretString,
 }
 
 /// The options of the Memcached backend.

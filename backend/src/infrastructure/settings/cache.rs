@@ -23,6 +23,19 @@ pub enum CacheBackendKind {
     Memory,
 }
 
+/// The servers that Redis consists of.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum CacheRedisMode {
+    /// One server at one address.
+    #[default]
+    Single,
+    /// A master that Sentinels name.
+    Sentinel,
+    /// Redis Cluster.
+    Cluster,
+}
+
 /// Settings of the response cache.
 #[derive(Clone, Debug, Deserialize, Validate)]
 #[serde(default)]
@@ -46,6 +59,9 @@ pub struct CacheSettings {
     /// `CACHE_NAMESPACE`: the first part of every key.
     #[garde(length(max = 64), pattern("^[A-Za-z0-9_.-]*$"))]
     pub cache_namespace: String,
+    /// `CACHE_REDIS_MODE`: `single`, `sentinel` or `cluster`.
+    #[garde(skip)]
+    pub cache_redis_mode: CacheRedisMode,
     /// `CACHE_REDIS_URL`: a whole address in place of host, port, database, user and password; empty for none.
     #[garde(custom(is_redis_url))]
     pub cache_redis_url: SecretString,
@@ -67,6 +83,21 @@ pub struct CacheSettings {
     /// `CACHE_REDIS_PASSWORD`: empty for none.
     #[garde(skip)]
     pub cache_redis_password: SecretString,
+    /// `CACHE_REDIS_TLS`: whether host and port, or Sentinels and their master, are reached by TLS.
+    #[garde(skip)]
+    pub cache_redis_tls: bool,
+    /// `CACHE_REDIS_SENTINELS`: `host:port,…` of all Sentinels; only with the mode `sentinel`.
+    #[garde(custom(addresses))]
+    pub cache_redis_sentinels: String,
+    /// `CACHE_REDIS_SENTINEL_MASTER`: the name of the master.
+    #[garde(length(min = 1))]
+    pub cache_redis_sentinel_master: String,
+    /// `CACHE_REDIS_SENTINEL_USERNAME`: empty for the user `default`.
+    #[garde(skip)]
+    pub cache_redis_sentinel_username: String,
+    /// `CACHE_REDIS_SENTINEL_PASSWORD`: empty for none.
+    #[garde(skip)]
+    pub cache_redis_sentinel_password: SecretString,
     /// `CACHE_REDIS_CONNECT_TIMEOUT`: seconds.
     #[garde(range(min = 1, max = 300))]
     pub cache_redis_connect_timeout: u64,
@@ -129,6 +160,7 @@ impl Default for CacheSettings {
             cache_database_feed: true,
             default_cache_expiration: 3600,
             cache_namespace: String::new(),
+            cache_redis_mode: CacheRedisMode::Single,
             cache_redis_url: SecretString::default(),
             cache_redis_tls_ca_file: String::new(),
             cache_redis_host: "localhost".to_owned(),
@@ -136,6 +168,11 @@ impl Default for CacheSettings {
             cache_redis_db: 0,
             cache_redis_username: String::new(),
             cache_redis_password: SecretString::default(),
+            cache_redis_tls: false,
+            cache_redis_sentinels: String::new(),
+            cache_redis_sentinel_master: "mymaster".to_owned(),
+            cache_redis_sentinel_username: String::new(),
+            cache_redis_sentinel_password: SecretString::default(),
             cache_redis_connect_timeout: 5,
             cache_redis_pool_size: 10,
             cache_near: false,

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::cache::{CacheBackendKind, CacheSettings};
+use super::cache::{CacheBackendKind, CacheRedisMode, CacheSettings};
 use super::extra_backends::extra_backends;
 use super::server_addresses::server_addresses;
 use crate::infrastructure::cache::{
-    BackendKind, CacheOptions, MemcachedOptions, RedisOptions, ServerAddress,
+    BackendKind, CacheOptions, MemcachedOptions, RedisOptions, SentinelOptions, ServerAddress,
 };
 
 impl From<&CacheSettings> for CacheOptions {
@@ -40,12 +40,14 @@ impl From<&CacheSettings> for CacheOptions {
                     .then(|| PathBuf::from(&settings.cache_redis_tls_ca_file)),
                 host: settings.cache_redis_host.clone(),
                 port: settings.cache_redis_port,
+                tls: settings.cache_redis_tls,
                 database: settings.cache_redis_db,
                 username: settings.cache_redis_username.clone(),
                 password: settings.cache_redis_password.clone(),
                 connect_timeout: Duration::from_secs(settings.cache_redis_connect_timeout),
                 pool_size: settings.cache_redis_pool_size,
                 near_max_bytes: settings.cache_near.then_some(settings.cache_near_max_bytes),
+                sentinels: sentinels(settings),
             },
             memcached: MemcachedOptions {
                 servers: memcached_servers(settings),
@@ -55,6 +57,18 @@ impl From<&CacheSettings> for CacheOptions {
             memory_max_bytes: settings.cache_memory_max_bytes,
         }
     }
+}
+
+/// The Sentinels, in the mode that has them.
+fn sentinels(settings: &CacheSettings) -> Option<SentinelOptions> {
+    let has_sentinels = settings.cache_redis_mode == CacheRedisMode::Sentinel;
+    has_sentinels.then(|| SentinelOptions {
+        // Checked when the settings were loaded.
+        servers: server_addresses(&settings.cache_redis_sentinels).unwrap_or_default(),
+        master: settings.cache_redis_sentinel_master.clone(),
+        username: settings.cache_redis_sentinel_username.clone(),
+        password: settings.cache_redis_sentinel_password.clone(),
+    })
 }
 
 /// The servers of the list, or the one of host and port.

@@ -45,6 +45,12 @@ pub(super) const SECTION: Section = Section {
             meaning: "First part of every key, so that several programs can share a server; the name of the program and `ENVIRONMENT`, such as `backend-development`, if it is empty",
         },
         Variable {
+            name: "CACHE_REDIS_MODE",
+            kind: Kind::Choice(&["single", "sentinel", "cluster"]),
+            default: "single",
+            meaning: "The servers that Redis consists of: one at one address, or a master that Sentinels name; `cluster` is not supported yet: see docs/servers.md",
+        },
+        Variable {
             name: "CACHE_REDIS_URL",
             kind: Kind::Secret(
                 "redis://user:password@host:port/0, rediss:// for TLS, or redis+unix:///path?db=0, with special characters percent-encoded",
@@ -56,7 +62,7 @@ pub(super) const SECTION: Section = Section {
             name: "CACHE_REDIS_TLS_CA_FILE",
             kind: Kind::Text("the path of a file with certificates in PEM"),
             default: "",
-            meaning: "The authority of Redis's certificate, with a `CACHE_REDIS_URL` of `rediss://`; the system's authorities if it is empty",
+            meaning: "The authority of Redis's certificate, with TLS; the system's authorities if it is empty",
         },
         Variable {
             name: "CACHE_REDIS_HOST",
@@ -87,6 +93,38 @@ pub(super) const SECTION: Section = Section {
             kind: Kind::Secret("a password"),
             default: "",
             meaning: "Password of Redis; empty for none",
+        },
+        Variable {
+            name: "CACHE_REDIS_TLS",
+            kind: Kind::Flag,
+            default: "false",
+            meaning: "Whether the host and the port, or the Sentinels and their master, are reached by TLS; with `CACHE_REDIS_URL` its `rediss://` decides",
+        },
+        Variable {
+            name: "CACHE_REDIS_SENTINELS",
+            kind: Kind::Text(
+                "host:port of each Sentinel, separated by commas, an IPv6 address in brackets",
+            ),
+            default: "",
+            meaning: "All Sentinels, with `CACHE_REDIS_MODE=sentinel`; more than half of them must name the same master",
+        },
+        Variable {
+            name: "CACHE_REDIS_SENTINEL_MASTER",
+            kind: Kind::Text("the name of a master"),
+            default: "mymaster",
+            meaning: "The name under which the Sentinels know the master",
+        },
+        Variable {
+            name: "CACHE_REDIS_SENTINEL_USERNAME",
+            kind: Kind::Text("the name of a user of the Sentinels"),
+            default: "",
+            meaning: "User at the Sentinels; empty for the user `default`",
+        },
+        Variable {
+            name: "CACHE_REDIS_SENTINEL_PASSWORD",
+            kind: Kind::Secret("a password"),
+            default: "",
+            meaning: "Password of the Sentinels; empty for none. That of the master is `CACHE_REDIS_PASSWORD`",
         },
         Variable {
             name: "CACHE_REDIS_CONNECT_TIMEOUT",

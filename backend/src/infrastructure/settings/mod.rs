@@ -35,7 +35,7 @@ use serde::de::DeserializeOwned;
 
 pub use accounts::{AccountSettings, SignUp};
 pub use administrator::AdministratorSettings;
-pub use cache::{CacheBackendKind, CacheSettings};
+pub use cache::{CacheBackendKind, CacheRedisMode, CacheSettings};
 pub use database::DatabaseSettings;
 pub use document::{document, example};
 pub use logging::{LogFormat, LoggingSettings};

@@ -1,4 +1,4 @@
-//! The rules about the address of Redis: which variables form it together, and which exclude each other.
+//! The rules about the address of Redis: which variables form it together, which exclude each other, and which modes exist.
 //!
 //! Come here for a mistake that one variable alone does not show. The address is used in
 //! `infrastructure::cache::backends::redis`.
@@ -10,33 +10,72 @@ use super::sources::Values;
 use super::variables;
 
 /// What `CACHE_REDIS_URL` replaces.
-const REPLACED_BY_URL: [&str; 5] = [
+const REPLACED_BY_URL: [&str; 6] = [
     "CACHE_REDIS_HOST",
     "CACHE_REDIS_PORT",
     "CACHE_REDIS_DB",
     "CACHE_REDIS_USERNAME",
     "CACHE_REDIS_PASSWORD",
+    "CACHE_REDIS_TLS",
+];
+/// What the Sentinels replace.
+const REPLACED_BY_SENTINELS: [&str; 3] =
+    ["CACHE_REDIS_URL", "CACHE_REDIS_HOST", "CACHE_REDIS_PORT"];
+/// What only Sentinels need.
+const OF_SENTINELS: [&str; 4] = [
+    "CACHE_REDIS_SENTINELS",
+    "CACHE_REDIS_SENTINEL_MASTER",
+    "CACHE_REDIS_SENTINEL_USERNAME",
+    "CACHE_REDIS_SENTINEL_PASSWORD",
 ];
 
 /// The mistakes between the variables of the address.
 pub(super) fn mistakes(values: &Values) -> Vec<String> {
-    let mut mistakes = Vec::new();
+    let is_set = |name: &&&str| changed(values, name).is_some();
     let url = changed(values, "CACHE_REDIS_URL");
+    let mut mistakes = match changed(values, "CACHE_REDIS_MODE") {
+        Some("sentinel") => mistakes_with_sentinels(values),
+        Some(mode) => vec![format!(
+            "CACHE_REDIS_MODE holds `{mode}`, which is not supported yet; use one Redis (CACHE_REDIS_MODE=single), Sentinels \
+             (CACHE_REDIS_MODE=sentinel), or several Memcached servers (CACHE_BACKEND=memcached with CACHE_MEMCACHED_SERVERS)"
+        )],
+        None => {
+            let without_mode = OF_SENTINELS.iter().filter(is_set);
+            let mistakes = without_mode.map(|name| {
+                format!("{name} is set; it may be set only with CACHE_REDIS_MODE=sentinel")
+            });
+            mistakes.collect()
+        }
+    };
     if url.is_some() {
-        mistakes.extend(
-            REPLACED_BY_URL
-                .iter()
-                .filter(|name| changed(values, name).is_some())
-                .map(|name| {
-                    format!(
-                        "{name} and CACHE_REDIS_URL are both set; keep one of them, since the URL replaces it"
-                    )
-                }),
+        let replaced = REPLACED_BY_URL.iter().filter(is_set);
+        mistakes.extend(replaced.map(|name| {
+            format!(
+                "{name} and CACHE_REDIS_URL are both set; keep one of them, since the URL replaces it"
+            )
+        }));
+    }
+    let has_tls = changed(values, "CACHE_REDIS_TLS").is_some() || url.is_some_and(has_tls);
+    if changed(values, "CACHE_REDIS_TLS_CA_FILE").is_some() && !has_tls {
+        mistakes.push(
+            "CACHE_REDIS_TLS_CA_FILE is set; it may be set only with CACHE_REDIS_TLS=true, or with a CACHE_REDIS_URL that begins with rediss://"
+                .to_owned(),
         );
     }
-    if changed(values, "CACHE_REDIS_TLS_CA_FILE").is_some() && !url.is_some_and(has_tls) {
+    mistakes
+}
+
+fn mistakes_with_sentinels(values: &Values) -> Vec<String> {
+    let replaced = REPLACED_BY_SENTINELS.iter();
+    let both = replaced.filter(|name| changed(values, name).is_some());
+    let mut mistakes: Vec<_> = both
+        .map(|name| {
+            format!("{name} is set beside CACHE_REDIS_MODE=sentinel; remove it, since the Sentinels name the server")
+        })
+        .collect();
+    if changed(values, "CACHE_REDIS_SENTINELS").is_none() {
         mistakes.push(
-            "CACHE_REDIS_TLS_CA_FILE is set; it may be set only with a CACHE_REDIS_URL that begins with rediss://"
+            "CACHE_REDIS_SENTINELS is not set; CACHE_REDIS_MODE=sentinel needs the host:port of each Sentinel"
                 .to_owned(),
         );
     }

@@ -48,6 +48,9 @@ async fn check_server(options: &CacheOptions, kind: BackendKind, node: &Node) ->
     let backend = &node.backend;
     let shown = [backend.name(), &node.name].join(" ");
     let shown = shown.trim_end();
+    if let Err(misfit) = backend.check_kind().await {
+        return Finding::new(State::Failed, "cache", format!("{shown}: {misfit}"));
+    }
     // Enough for a connection and a few operations.
     let limit = options
         .redis

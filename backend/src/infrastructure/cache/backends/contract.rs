@@ -154,6 +154,24 @@ pub trait CacheBackend: Send + Sync + 'static {
         None
     }
 
+    /// The number of the time in which the present server is the one that every instance must use; it changes when another
+    /// server takes its place (C60). `None` while it is unknown which one must be used: then nothing is read from it. A backend
+    /// whose server has one address has one term.
+    ///
+    /// A change, such as [`CacheBackend::delete`], succeeds only if the term at its end is that of its beginning.
+    fn term(&self) -> Option<u64> {
+        Some(0)
+    }
+
+    /// Called once at the start of the process. Waits for a while if it is unknown which server must be used, and asks
+    /// whether the server can be used with these options.
+    ///
+    /// # Errors
+    /// The server answers, and can never be used: it is of another kind. A server that does not answer is no error (C29).
+    async fn check_kind(&self) -> Result<(), BackendError> {
+        Ok(())
+    }
+
     /// Waits until this process knows of every change that the server has carried out so far, so that a write that another
     /// instance has delivered is not answered from a copy here. Takes at most a quarter of a second. Does nothing for a backend
     /// without copies.

@@ -191,15 +191,15 @@ impl GuardedBackend {
     /// the look-up waited, the server may have been replaced by one with an old snapshot, or this
     /// process may have been frozen.
     pub(in crate::infrastructure::cache) fn trusts(&self, generation: u64) -> bool {
-        self.is_ready() && self.trust.holds(generation)
+        self.is_ready() && self.trust.holds(generation, self.unguarded.term())
     }
 
     /// Whether the lease of the generation has not ended.
     pub(super) fn has_lease(&self) -> bool {
-        self.trust.holds(self.generation())
+        self.trust.holds(self.generation(), self.unguarded.term())
     }
 
-    /// Trusts the generation that a visit has read, unless another one than `before` has been trusted since the visit
+    /// Trusts the generation that a visit has read in this term, unless another one than `before` has been trusted since the visit
     /// began. Returns whether it is trusted now. See [`Trust::trust`]. The lease begins when every server of the list
     /// had been asked.
     pub(super) fn trust_generation(
@@ -207,10 +207,11 @@ impl GuardedBackend {
         before: u64,
         generation: u64,
         visit_began: Instant,
+        term: u64,
     ) -> bool {
         let lease = self.intervals.lease;
         let (began, lease) = self.list.lease(self.place, visit_began, lease);
-        self.trust.trust(before, generation, began, lease)
+        self.trust.trust(before, generation, began, lease, term)
     }
 
     /// This instance as a member of the record.

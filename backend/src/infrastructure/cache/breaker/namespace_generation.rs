@@ -88,6 +88,7 @@ async fn visit_once(
 ) -> Result<NamespaceRecord, VisitError> {
     let asked = Instant::now();
     let before = backend.generation();
+    let term = backend.unguarded.term();
     let key = backend.key(RECORD_KEY);
     let found = backend.get_from_server(key.full()).await?;
     // Asked after the record was read: so the record cannot be that of a server before this one.
@@ -123,8 +124,13 @@ async fn visit_once(
         }
     }
     backend.record.remember(&record.members, writes);
+    // The record is that of the server that every instance uses now, and not of one that was replaced meanwhile.
+    let Some(term) = term.filter(|_| backend.unguarded.term() == term) else {
+        let replaced = "the cache server was replaced meanwhile".to_owned();
+        return Err(Unavailable(replaced).into());
+    };
     let trusted =
-        intent == Intent::Leave || backend.trust_generation(before, record.generation, asked);
+        intent == Intent::Leave || backend.trust_generation(before, record.generation, asked, term);
     if trusted {
         Ok(record)
     } else {

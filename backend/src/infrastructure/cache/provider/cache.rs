@@ -46,13 +46,17 @@ impl Cache {
     /// soon as it is available (C29). `expose_keys` adds keys to `Cache-Status`.
     ///
     /// # Errors
-    /// The options describe no possible backend.
+    /// The options describe no possible backend, or a server answers that is of another kind than they say.
     pub async fn connect(options: &CacheOptions, expose_keys: bool) -> Result<Self, BackendError> {
         let mut backends: Vec<(String, Nodes)> = Vec::new();
         if options.enabled {
             let default = (DEFAULT_BACKEND.to_owned(), options.backend);
             for (name, kind) in [&default].into_iter().chain(&options.extra_backends) {
-                backends.push((name.clone(), from_options(options, *kind)?));
+                let nodes = from_options(options, *kind)?;
+                for node in nodes.all() {
+                    node.backend.check_kind().await?;
+                }
+                backends.push((name.clone(), nodes));
             }
         }
         Ok(Self::with_backends(options, expose_keys, backends, Clock::System).await)

@@ -1,54 +1,88 @@
-//! The address of Redis: from the options to what the client needs for a connection, TLS included.
+//! The addresses of Redis and of its Sentinels: from the options to what the client needs for a connection, TLS included.
 //!
 //! Come here for socket options, or for another way to write an address. Connections are made in `connections`.
-
-use std::path::Path;
 
 use redis::io::tcp::TcpSettings;
 use redis::{
     Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion,
     RedisConnectionInfo, TlsCertificates,
 };
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use socket2::TcpKeepalive;
 
 use crate::infrastructure::cache::backends::contract::BackendError;
 use crate::infrastructure::cache::backends::lanes;
-use crate::infrastructure::cache::options::RedisOptions;
+use crate::infrastructure::cache::options::{RedisOptions, SentinelOptions, ServerAddress};
 
-/// The address of the server of these options, and the protocol.
+/// The address of the one server of these options.
 ///
 /// # Errors
 /// The options form no address, or the file of the authority cannot be used. The error contains no secret.
-pub(super) fn connection_info(
-    options: &RedisOptions,
-    protocol: ProtocolVersion,
-) -> Result<ConnectionInfo, BackendError> {
+pub(super) fn of_server(options: &RedisOptions) -> Result<ConnectionInfo, BackendError> {
     let info = match &options.url {
         Some(url) => {
             let parsed = url.expose_secret().into_connection_info();
-            parsed.map_err(BackendError::unavailable)?
+            let info = parsed.map_err(BackendError::unavailable)?;
+            info.set_tcp_settings(tcp_settings())
         }
-        None => info_of(
-            ConnectionAddr::Tcp(options.host.clone(), options.port),
-            login(options),
-        )?,
+        None => info_of(options, &options.host, options.port, login(options))?,
     };
+    with_authority(options, info)
+}
+
+/// The address of the master that the Sentinels of these options name.
+///
+/// # Errors
+/// See [`of_server`].
+pub(super) fn of_master(
+    options: &RedisOptions,
+    host: &str,
+    port: u16,
+) -> Result<ConnectionInfo, BackendError> {
+    with_authority(options, info_of(options, host, port, login(options))?)
+}
+
+/// The address of a Sentinel.
+///
+/// # Errors
+/// See [`of_server`].
+pub(super) fn of_sentinel(
+    options: &RedisOptions,
+    sentinels: &SentinelOptions,
+    server: &ServerAddress,
+) -> Result<ConnectionInfo, BackendError> {
+    let login = user(
+        RedisConnectionInfo::default(),
+        &sentinels.username,
+        &sentinels.password,
+    );
+    with_authority(options, info_of(options, &server.host, server.port, login)?)
+}
+
+/// The same address for connections that speak this protocol.
+pub(super) fn with_protocol(info: ConnectionInfo, protocol: ProtocolVersion) -> ConnectionInfo {
     let server = info.redis_settings().clone().set_protocol(protocol);
-    let info = info
-        .set_redis_settings(server)
-        .set_tcp_settings(tcp_settings());
-    match &options.tls_ca_file {
-        Some(file) => with_authority(info, file),
-        None => Ok(info),
-    }
+    info.set_redis_settings(server)
 }
 
 /// An address with a login and the socket options of the cache.
-pub(super) fn info_of(
-    address: ConnectionAddr,
+fn info_of(
+    options: &RedisOptions,
+    host: &str,
+    port: u16,
     login: RedisConnectionInfo,
 ) -> Result<ConnectionInfo, BackendError> {
+    let host = host.to_owned();
+    let address = if options.tls {
+        ConnectionAddr::TcpTls {
+            host,
+            port,
+            insecure: false,
+            tls_params: None,
+        }
+    } else {
+        ConnectionAddr::Tcp(host, port)
+    };
     let info = address
         .into_connection_info()
         .map_err(BackendError::unavailable)?;
@@ -58,19 +92,33 @@ pub(super) fn info_of(
 }
 
 /// User, password and database of the options.
-pub(super) fn login(options: &RedisOptions) -> RedisConnectionInfo {
-    let mut login = RedisConnectionInfo::default().set_db(options.database);
-    if !options.username.is_empty() {
-        login = login.set_username(&options.username);
+fn login(options: &RedisOptions) -> RedisConnectionInfo {
+    let login = RedisConnectionInfo::default().set_db(options.database);
+    user(login, &options.username, &options.password)
+}
+
+fn user(
+    mut login: RedisConnectionInfo,
+    name: &str,
+    password: &SecretString,
+) -> RedisConnectionInfo {
+    if !name.is_empty() {
+        login = login.set_username(name);
     }
-    if !options.password.expose_secret().is_empty() {
-        login = login.set_password(options.password.expose_secret());
+    if !password.expose_secret().is_empty() {
+        login = login.set_password(password.expose_secret());
     }
     login
 }
 
-/// The address, with the authority whose certificates are trusted in place of the system's.
-fn with_authority(info: ConnectionInfo, file: &Path) -> Result<ConnectionInfo, BackendError> {
+/// The address, with the authority of the options in place of the system's.
+fn with_authority(
+    options: &RedisOptions,
+    info: ConnectionInfo,
+) -> Result<ConnectionInfo, BackendError> {
+    let Some(file) = &options.tls_ca_file else {
+        return Ok(info);
+    };
     let failed = |error: &dyn std::fmt::Display| {
         BackendError::Unavailable(format!(
             "the certificates in {} cannot be used: {error}",

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tokio::time::timeout;
 
 use super::answers::failed;
 use super::batched_get::Lookups;
@@ -15,6 +16,7 @@ use super::connections::{Lanes, Placed, RedisConnector};
 use super::counters;
 use super::identity::Identity;
 use super::listing;
+use super::location::Location;
 use super::log;
 use super::patterns::PatternDeletions;
 use super::permissions::refused_commands;
@@ -56,6 +58,18 @@ impl RedisBackend {
         Arc::clone(&self.lanes.connector().identity)
     }
 
+    /// Where the server is.
+    pub(super) fn location(&self) -> Arc<Location> {
+        Arc::clone(&self.lanes.connector().location)
+    }
+
+    /// Succeeds if the server of this term is still the one that every instance uses. Otherwise nothing was changed for the
+    /// others.
+    fn check_term(&self, term: Option<u64>) -> Result<(), BackendError> {
+        let checked = self.lanes.connector().location.check(term);
+        checked.map_err(BackendError::unavailable)
+    }
+
     /// See [`CacheBackend::refused_permissions`].
     pub(super) async fn refused(
         &self,
@@ -64,7 +78,8 @@ impl RedisBackend {
     ) -> Result<Vec<String>, BackendError> {
         let opened = self.lanes.connector().open().await;
         let mut connection = opened.map_err(BackendError::unavailable)?;
-        let refused = refused_commands(&mut connection, namespace, with_near_cache).await;
+        let refused =
+            refused_commands(&mut connection.multiplexed, namespace, with_near_cache).await;
         refused.map_err(BackendError::unavailable)
     }
 
@@ -78,21 +93,28 @@ impl RedisBackend {
         for key in keys {
             unlink.cmd("UNLINK").arg(key).ignore();
         }
+        let term = placed.connection.term();
         let answer = unlink.query_async::<()>(&mut placed.connection);
         let answer = self.lanes.watched(placed.place, self.deadline / 2, answer);
         answer
             .await
-            .map_err(|error| failed(&self.lanes, placed.place, error))
+            .map_err(|error| failed(&self.lanes, placed.place, error))?;
+        self.check_term(Some(term))
     }
 
     /// The server's identity. If the answer is unusable, all connections are closed.
     async fn identify(&self, mut placed: Placed) -> Result<String, BackendError> {
-        let identity = &self.lanes.connector().identity;
-        let named = identity.of_server(&mut placed.connection).await;
-        named.map_err(|error| {
+        let connector = self.lanes.connector();
+        let connection = &mut placed.connection;
+        let process = connector.identity.of_server(&mut connection.multiplexed);
+        let process = process.await.map_err(|error| {
             self.lanes.end_all_with(placed.place);
             BackendError::unavailable(error)
-        })
+        })?;
+        self.check_term(Some(connection.term()))?;
+        Ok(connector
+            .location
+            .identity(process, connection.term.as_deref()))
     }
 }
 
@@ -108,6 +130,23 @@ impl CacheBackend for RedisBackend {
 
     fn limits_look_ups(&self) -> bool {
         true
+    }
+
+    fn term(&self) -> Option<u64> {
+        self.lanes.connector().location.term()
+    }
+
+    fn shortfall(&self) -> Option<String> {
+        self.lanes.connector().location.shortfall()
+    }
+
+    async fn check_kind(&self) -> Result<(), BackendError> {
+        self.lanes.connector().location.wait().await;
+        let asked = timeout(self.deadline, self.server_identity()).await;
+        match (asked, self.identity().misfit()) {
+            (Ok(Err(_)), Some(misfit)) => Err(BackendError::unavailable(misfit)),
+            _ => Ok(()),
+        }
     }
 
     async fn refused_permissions(&self, namespace: &str) -> Result<Vec<String>, BackendError> {
@@ -170,11 +209,15 @@ impl CacheBackend for RedisBackend {
     }
 
     async fn delete_pattern(&self, pattern: &str) -> Result<u64, BackendError> {
-        self.patterns.delete(pattern).await
+        let term = self.term();
+        let deleted = self.patterns.delete(pattern).await?;
+        self.check_term(term).map(|()| deleted)
     }
 
     async fn clear(&self, prefix: &str) -> Result<(), BackendError> {
-        self.patterns.clear(prefix).await
+        let term = self.term();
+        self.patterns.clear(prefix).await?;
+        self.check_term(term)
     }
 
     async fn list(
@@ -212,7 +255,7 @@ impl CacheBackend for RedisBackend {
         self.lanes
             .check_all(self.deadline / 2, move |mut connection| {
                 let identity = Arc::clone(&identity);
-                async move { identity.is_known(&mut connection).await == Ok(true) }
+                async move { identity.is_known(&mut connection.multiplexed).await == Ok(true) }
             });
         self.lanes
             .ask(deadline, |placed| self.identify(placed))

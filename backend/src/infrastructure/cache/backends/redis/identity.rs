@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use redis::aio::MultiplexedConnection;
 use redis::{Pipeline, Script, Value, from_redis_value};
 
+use super::greeting::Greeting;
 use super::permissions::Permissions;
 
 /// The key of the marker's name, behind the namespace.
@@ -36,6 +37,8 @@ const LOADS_LOCALLY: u32 = 7;
 pub(super) struct Identity {
     key: String,
     known: Mutex<Option<Arc<Marker>>>,
+    /// The reason that the last server that answered is of a kind that cannot be used.
+    misfit: Mutex<Option<&'static str>>,
     pub(super) permissions: Permissions,
 }
 
@@ -66,8 +69,14 @@ impl Identity {
         Self {
             key: format!("{namespace}{separator}{KEY}"),
             known: Mutex::default(),
+            misfit: Mutex::default(),
             permissions: Permissions::default(),
         }
+    }
+
+    /// Forgets the known process: another server is the master now.
+    pub(super) fn forget(&self) {
+        *self.known() = None;
     }
 
     /// Whether a new connection leads to the known process, and to no replica. If it leads to another
@@ -180,6 +189,16 @@ impl Identity {
         Ok(exists(&self.run(&question, connection).await?.next()))
     }
 
+    /// The reason that the last server that answered is of a kind that cannot be used with these options; `None` where it can,
+    /// and before the first answer.
+    pub(super) fn misfit(&self) -> Option<&'static str> {
+        *self.misfit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note_misfit(&self, misfit: Option<&'static str>) {
+        *self.misfit.lock().unwrap_or_else(PoisonError::into_inner) = misfit;
+    }
+
     fn remember(&self, marker: Arc<Marker>) {
         *self.known() = Some(marker);
     }
@@ -214,6 +233,10 @@ impl Identity {
             Some(value) => Greeting::read(value),
             None => Greeting::default(),
         };
+        self.note_misfit(greeting.misfit());
+        if let Some(misfit) = greeting.misfit() {
+            return Err(misfit.to_owned());
+        }
         if greeting.is_replica {
             return Err("the server is a replica, which stores nothing".to_owned());
         }
@@ -269,38 +292,4 @@ impl Answers {
 /// Whether `SCRIPT EXISTS` has found its one script.
 fn exists(answer: &Value) -> bool {
     matches!(answer, Value::Array(all) if all.first() == Some(&Value::Int(1)))
-}
-
-/// The answer to `HELLO`.
-#[derive(Default)]
-struct Greeting {
-    is_replica: bool,
-    major: u32,
-}
-
-impl Greeting {
-    fn read(value: Value) -> Self {
-        let fields: Vec<(String, Value)> = match value {
-            Value::Map(fields) => fields.into_iter().filter_map(named).collect(),
-            Value::Array(flat) => {
-                let mut flat = flat.into_iter();
-                let pairs = std::iter::from_fn(|| Some((flat.next()?, flat.next()?)));
-                pairs.filter_map(named).collect()
-            }
-            _ => Vec::new(),
-        };
-        let field = |name: &str| {
-            let found = fields.iter().find(|(field, _)| field == name)?;
-            from_redis_value::<String>(found.1.clone()).ok()
-        };
-        let major = field("version").and_then(|version| version.split('.').next()?.parse().ok());
-        Self {
-            is_replica: field("role").is_some_and(|role| role != "master"),
-            major: major.unwrap_or_default(),
-        }
-    }
-}
-
-fn named((name, value): (Value, Value)) -> Option<(String, Value)> {
-    Some((from_redis_value(name).ok()?, value))
 }

@@ -11,9 +11,10 @@
 //! | `counters` | counting: `EVAL` |
 //! | `listing` | listing keys: `SCAN`, `GETRANGE` |
 //! | `log` | the log of events: `XADD`, `XREVRANGE` |
-//! | `identity` | the identity of the server, and the probe: `GET`, `SCRIPT`, `EVAL`, `HELLO`, `PING` |
+//! | `identity`, `greeting` | the identity and the kind of the server, and the probe: `GET`, `SCRIPT`, `EVAL`, `HELLO`, `PING` |
 //! | `near` | `CLIENT TRACKING`, for the near cache |
-//! | `address`, `connections` | the address with TLS, and the beginning of a connection |
+//! | `address`, `location`, `connections` | the address with TLS, and the beginning of a connection |
+//! | `sentinel` | which server is the master: `SENTINEL`, asked of the Sentinels |
 //! | `permissions` | every command once, for `backend check` |
 //!
 //! `answers` turns the server's answers and errors into those of the trait. No key is built here, and no entry is read.
@@ -28,12 +29,15 @@ mod backend;
 mod batched_get;
 mod connections;
 mod counters;
+mod greeting;
 mod identity;
 mod listing;
+mod location;
 mod log;
 mod near;
 mod patterns;
 mod permissions;
+mod sentinel;
 mod set;
 
 pub use backend::RedisBackend;

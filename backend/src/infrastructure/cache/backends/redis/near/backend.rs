@@ -37,7 +37,7 @@ impl NearBackend {
         let near = Arc::new(Near::new(max_bytes));
         let messages = Arc::default();
         let tracking = tokio::spawn(tracking::track(
-            tracking::Tracked::new(options, remote.identity())?,
+            tracking::Tracked::new(options, remote.location(), remote.identity()),
             Arc::clone(&near),
             Arc::clone(&messages),
         ));
@@ -103,8 +103,16 @@ impl CacheBackend for NearBackend {
         self.remote.limits_look_ups()
     }
 
+    fn term(&self) -> Option<u64> {
+        self.remote.term()
+    }
+
     fn shortfall(&self) -> Option<String> {
-        self.near.refusal()
+        self.near.refusal().or_else(|| self.remote.shortfall())
+    }
+
+    async fn check_kind(&self) -> Result<(), BackendError> {
+        self.remote.check_kind().await
     }
 
     async fn catch_up(&self) {
@@ -134,9 +142,14 @@ impl CacheBackend for NearBackend {
         if let Some(found) = self.near.get(key) {
             return Ok(Some(found));
         }
+        let term = self.remote.term();
         let before = self.near.before(key);
         let found = self.remote.get(key).await?;
-        if let (Some(found), Some(before)) = (&found, before) {
+        // The changes of the server that answered are reported here, and not those of the one before it.
+        let is_reported = self.messages.are_of(term) && self.remote.term() == term;
+        if let (Some(found), Some(before)) = (&found, before)
+            && is_reported
+        {
             self.near.keep(key, found, before);
         }
         Ok(found)

@@ -6,7 +6,7 @@
 //!
 //! Come here to change how changes are received. Kept values are in `values`, not here.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,9 +18,8 @@ use redis::{
 use tokio::time::{sleep, timeout};
 
 use super::values::Near;
-use crate::infrastructure::cache::backends::contract::BackendError;
-use crate::infrastructure::cache::backends::redis::address::connection_info;
 use crate::infrastructure::cache::backends::redis::identity::Identity;
+use crate::infrastructure::cache::backends::redis::location::Location;
 use crate::infrastructure::cache::options::CacheOptions;
 
 /// The interval between questions for a sign of life, and the longest time for an answer.
@@ -31,7 +30,7 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// The inputs of the tracking task.
 pub(super) struct Tracked {
-    server: ConnectionInfo,
+    location: Arc<Location>,
     connect_timeout: Duration,
     prefix: String,
     identity: Arc<Identity>,
@@ -40,28 +39,33 @@ pub(super) struct Tracked {
 impl Tracked {
     pub(super) fn new(
         options: &CacheOptions,
+        location: Arc<Location>,
         identity: Arc<Identity>,
-    ) -> Result<Self, BackendError> {
+    ) -> Self {
         let prefix = if options.namespace.is_empty() {
             String::new()
         } else {
             format!("{}:", options.namespace)
         };
-        Ok(Self {
-            server: connection_info(&options.redis, ProtocolVersion::RESP3)?,
+        Self {
+            location,
             connect_timeout: options.redis.connect_timeout,
             prefix,
             identity,
-        })
+        }
     }
 
     /// Connects. From now on the server reports changes.
-    async fn connect(&self, changes: Changes) -> Result<MultiplexedConnection, RedisError> {
+    async fn connect(
+        &self,
+        server: ConnectionInfo,
+        changes: Changes,
+    ) -> Result<MultiplexedConnection, RedisError> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.connect_timeout))
             .set_response_timeout(Some(HEARTBEAT))
             .set_push_sender(changes);
-        let client = Client::open(self.server.clone())?;
+        let client = Client::open(server)?;
         let mut connection = client
             .get_multiplexed_async_connection_with_config(&config)
             .await?;
@@ -79,6 +83,7 @@ impl Tracked {
     async fn watch(
         &self,
         mut connection: MultiplexedConnection,
+        term: u64,
         near: &Near,
         lost: &AtomicBool,
     ) -> String {
@@ -89,6 +94,9 @@ impl Tracked {
                 Ok(Ok(false)) => return "the server is another process than before".to_owned(),
                 Ok(Err(error)) => return error,
                 Err(_) => return "no sign of life".to_owned(),
+            }
+            if self.location.term() != Some(term) {
+                return "another server is used now".to_owned();
             }
             near.begin_session();
             // A connection that was lost before the session began could not end the session.
@@ -104,7 +112,11 @@ impl Tracked {
 
 /// The connection whose messages a write can wait for; none while there is no session, in which nothing is kept.
 #[derive(Default)]
-pub(super) struct Messages(Mutex<Option<MultiplexedConnection>>);
+pub(super) struct Messages {
+    connection: Mutex<Option<MultiplexedConnection>>,
+    /// The term of the server at the other end.
+    term: AtomicU64,
+}
 
 impl Messages {
     /// Whether all messages that the server has sent so far have arrived: it sends them before the answer to a later command,
@@ -119,8 +131,15 @@ impl Messages {
         matches!(timeout(HEARTBEAT, answer).await, Ok(Ok(_)))
     }
 
+    /// Whether the messages are those of the server of this term.
+    pub(super) fn are_of(&self, term: Option<u64>) -> bool {
+        Some(self.term.load(Ordering::Acquire)) == term
+    }
+
     fn connection(&self) -> MutexGuard<'_, Option<MultiplexedConnection>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -133,12 +152,24 @@ pub(super) async fn track(tracked: Tracked, near: Arc<Near>, messages: Arc<Messa
             lost: Arc::default(),
         };
         let lost = Arc::clone(&changes.lost);
-        match tracked.connect(changes).await {
+        let (server, term) = match tracked.location.now(ProtocolVersion::RESP3) {
+            Ok(place) => {
+                let term = place.term.map_or(0, |term| term.number);
+                (place.address, term)
+            }
+            Err(reason) => {
+                tracing::debug!("the near cache is off: {reason}");
+                sleep(PAUSE).await;
+                continue;
+            }
+        };
+        match tracked.connect(server, changes).await {
             Ok(connection) => {
                 pause = PAUSE;
+                messages.term.store(term, Ordering::Release);
                 near.refused(None);
                 *messages.connection() = Some(connection.clone());
-                let error = tracked.watch(connection, &near, &lost).await;
+                let error = tracked.watch(connection, term, &near, &lost).await;
                 near.end_session();
                 *messages.connection() = None;
                 tracing::debug!("the near cache is emptied: {error}");

@@ -1,0 +1,193 @@
+//! Failovers of Redis by Sentinels (C60): the promoted replica lacks the last deletions, the old master lives on, an instance
+//! does not reach the Sentinels. Nothing is stale.
+//!
+//! Come here for another fault. The load is in `storm`.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::cluster::Cluster;
+use crate::figures::soaking;
+use crate::history::NEAR;
+use crate::storm::Storm;
+use crate::support::eventually;
+use crate::support::proxy::{Mode, Proxy};
+use crate::support::sentinels::{MASTER, Replicated, ask, is_replica, list};
+
+/// The environment of an instance with these Sentinels.
+fn environment(sentinels: &str) -> Vec<(&str, &str)> {
+    vec![
+        ("CACHE_REDIS_MODE", "sentinel"),
+        ("CACHE_REDIS_PORT", ""),
+        ("CACHE_REDIS_SENTINELS", sentinels),
+        ("CACHE_REDIS_SENTINEL_MASTER", MASTER),
+    ]
+}
+
+/// A fault in the middle of a storm. In all of them the promoted replica lacks the last deletions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    /// The master is killed.
+    Killed,
+    /// The master is frozen, and goes on as a master when the other one is promoted.
+    Frozen,
+    /// The replica is promoted, and the old master says for some seconds that it is the master.
+    Replaced,
+    /// The same, and one of the instances does not reach the Sentinels while it reaches the old master.
+    CutOff,
+}
+
+async fn storm(fault: Fault, near: bool) {
+    let mut redis = Replicated::start().await;
+    let mut lines = Vec::new();
+    for sentinel in &redis.sentinels {
+        lines.push(Proxy::start(sentinel.port).await);
+    }
+    let (direct, by_lines) = (redis.list(), list(lines.iter().map(|line| line.port)));
+    let mut environments = [environment(&direct), environment(&by_lines)];
+    if near {
+        for environment in &mut environments {
+            environment.push(NEAR);
+        }
+    }
+    let [first, second] = &environments;
+    let (storm, tasks) = Storm::begin([first, second]).await;
+    redis.line.set(Mode::HoldAnswers);
+    redis.line.answer_is_held().await;
+    storm.has_written(50).await;
+    match fault {
+        Fault::Killed => redis.servers[0].kill(),
+        Fault::Frozen => redis.servers[0].signal("STOP"),
+        Fault::Replaced => redis.fail_over_to(1).await,
+        Fault::CutOff => {
+            for line in &lines {
+                line.set(Mode::Stall);
+            }
+            redis.fail_over_to(1).await;
+        }
+    }
+    redis.is_promoted(1).await;
+    let switched = Instant::now();
+    match fault {
+        Fault::Killed | Fault::Replaced => {}
+        Fault::Frozen => redis.servers[0].signal("CONT"),
+        Fault::CutOff => {
+            storm.has_written(100).await;
+            for line in &lines {
+                line.set(Mode::Pass);
+            }
+        }
+    }
+    storm.has_hits().await;
+    redis.line.set(Mode::Refuse);
+    if fault != Fault::Killed {
+        is_replica(&redis.servers[0]).await;
+        storm.has_hits().await;
+    }
+    if soaking() && fault != Fault::Killed {
+        for turn in 0..10 {
+            let (next, other) = (turn % 2, 1 - turn % 2);
+            redis.fail_over_to(next).await;
+            storm.has_hits().await;
+            is_replica(&redis.servers[other]).await;
+        }
+    }
+    let with_near_cache = if near { " with near caches" } else { "" };
+    let name = format!("storm with Sentinels{with_near_cache}, the master is {fault:?}");
+    storm.end(tasks, &name, switched).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c60_nothing_is_stale_in_a_storm_in_which_the_master_is_killed() {
+    storm(Fault::Killed, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c60_nothing_is_stale_in_a_storm_in_which_the_master_is_frozen_and_returns() {
+    storm(Fault::Frozen, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c60_nothing_is_stale_in_a_storm_in_which_two_servers_say_that_they_are_the_master() {
+    storm(Fault::Replaced, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c60_nothing_is_stale_in_a_storm_in_which_an_instance_reaches_the_old_master_alone() {
+    storm(Fault::CutOff, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c60_only_another_instances_near_cache_lags_in_a_storm_with_a_failover() {
+    storm(Fault::Killed, true).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c60_near_caches_follow_a_master_that_two_servers_claim_to_be() {
+    storm(Fault::Replaced, true).await;
+}
+
+/// The number of widgets whose deletions the promoted replica lacks.
+const WIDGETS: usize = 8;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn c60_a_promoted_replica_that_lacks_the_last_deletions_is_never_trusted() {
+    let mut redis = Replicated::start().await;
+    let sentinels = redis.list();
+    let mut cluster = Cluster::start(0, &[]).await;
+    let mut environment = environment(&sentinels);
+    environment.push(("LOG_LEVEL", "error,backend::startup=info"));
+    for _ in 0..2 {
+        cluster.add(&environment).await;
+    }
+    let token = cluster.first().new_user("ada").await;
+    let mut widgets = Vec::new();
+    for _ in 0..WIDGETS {
+        widgets.push(cluster.first().new_widget(&token, "old").await);
+    }
+    let key = |id: i64| format!("{}:widget:{id}", cluster.namespace);
+    let replica = redis.servers[1].port;
+    for id in &widgets {
+        let path = format!("/widgets/{id}");
+        eventually("it is a hit, and replicated", async || {
+            let is_hit = cluster.first().get(&path).await.expect(200).is_hit();
+            let stored: Option<String> = ask(replica, &format!("GET {}", key(*id))).await.unwrap();
+            is_hit && stored.is_some_and(|stored| stored.contains("\"old\""))
+        })
+        .await;
+    }
+    redis.line.set(Mode::HoldAnswers);
+    for (number, id) in widgets.iter().enumerate() {
+        let path = format!("/widgets/{id}");
+        let writer = &cluster.instances[number % 2];
+        let written = writer.patch(&token, &path, json!({"name": "new"})).await;
+        written.expect(200);
+    }
+    redis.servers[0].kill();
+    for id in &widgets {
+        let stored: Option<String> = ask(replica, &format!("GET {}", key(*id))).await.unwrap();
+        let lacks = stored.is_some_and(|stored| stored.contains("\"old\""));
+        assert!(lacks, "the replica lacks the deletion");
+    }
+    redis.is_promoted(1).await;
+    let switched = Instant::now();
+    let (mut hits, deadline) = ([0; 2], switched + Duration::from_secs(20));
+    while hits.iter().any(|hits| *hits < 3 * WIDGETS) {
+        assert!(
+            Instant::now() < deadline,
+            "waited in vain for hits: {hits:?}"
+        );
+        for (instance, hits) in cluster.instances.iter().zip(&mut hits) {
+            for id in &widgets {
+                let answer = instance.get(&format!("/widgets/{id}")).await.expect(200);
+                assert_eq!(answer.json()["name"], "new", "{answer:?}");
+                *hits += usize::from(answer.is_hit());
+            }
+        }
+    }
+    println!(
+        "a promoted replica: hits {:.1?} after the switch",
+        switched.elapsed()
+    );
+}

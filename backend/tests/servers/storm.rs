@@ -1,0 +1,216 @@
+//! A storm with a failover in its middle (C60): writers and readers on two instances, and no stale answer.
+//!
+//! Come here for the load and its judgement. The faults are in `failover`.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use crate::cluster::{Cluster, read, versioned_name};
+use crate::figures::soaking;
+use crate::history::{History, Reader, lag};
+use crate::support::eventually;
+
+pub const INSTANCES: usize = 2;
+const WRITERS: usize = 8;
+const READERS: usize = 24;
+const WIDGETS: usize = 24;
+/// A time without hits that belongs to the failover, and not to the load.
+const GAP: Duration = Duration::from_millis(500);
+/// The number of hits of each instance that show that it answers from the cache.
+const SOME_HITS: u64 = if cfg!(debug_assertions) { 100 } else { 1000 };
+
+/// Hits of one instance.
+#[derive(Debug, Default)]
+struct Hits {
+    count: AtomicU64,
+    /// The last hit, and the first one after the longest time without one.
+    last: Mutex<Option<Instant>>,
+    back: Mutex<Option<(Duration, Instant)>>,
+}
+
+impl Hits {
+    fn note(&self) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        let now = Instant::now();
+        let before = self.last.lock().unwrap().replace(now);
+        let mut back = self.back.lock().unwrap();
+        if let Some(gap) = before.map(|before| now.saturating_duration_since(before))
+            && gap > back.map_or(GAP, |(longest, _)| longest)
+        {
+            *back = Some((gap, now));
+        }
+    }
+}
+
+/// Two instances under load.
+pub struct Storm {
+    pub cluster: Cluster,
+    token: String,
+    widgets: Vec<(i64, History)>,
+    lag: Duration,
+    ends: AtomicBool,
+    reads: AtomicU64,
+    writes: AtomicU64,
+    hits: [Hits; INSTANCES],
+    wrong: Mutex<Vec<String>>,
+}
+
+impl Storm {
+    /// Starts an instance in each of the environments, and the load. Returns when both answer from the cache.
+    pub async fn begin(environments: [&[(&str, &str)]; INSTANCES]) -> (Arc<Self>, JoinSet<()>) {
+        let mut cluster = Cluster::start(0, &[]).await;
+        for environment in environments {
+            let quiet = [("LOG_LEVEL", "error,backend::startup=info")];
+            cluster.add(&[&quiet, environment].concat()).await;
+        }
+        let token = cluster.first().new_user("ada").await;
+        let mut widgets = Vec::new();
+        for number in 0..WIDGETS {
+            let name = versioned_name(number, 0);
+            let id = cluster.first().new_widget(&token, &name).await;
+            widgets.push((id, History::default()));
+        }
+        let storm = Arc::new(Self {
+            cluster,
+            token,
+            widgets,
+            lag: lag(environments[0]),
+            ends: AtomicBool::new(false),
+            reads: AtomicU64::new(0),
+            writes: AtomicU64::new(0),
+            hits: Default::default(),
+            wrong: Mutex::default(),
+        });
+        let mut tasks = JoinSet::new();
+        for writer in 0..WRITERS {
+            tasks.spawn(Arc::clone(&storm).write(writer));
+        }
+        for _ in 0..READERS {
+            tasks.spawn(Arc::clone(&storm).look());
+        }
+        storm.has_hits().await;
+        (storm, tasks)
+    }
+
+    /// Waits until both instances have answered from the cache from now on.
+    pub async fn has_hits(&self) {
+        let before = self.counts();
+        eventually("both instances answer from the cache", async || {
+            let now = self.counts();
+            (0..INSTANCES).all(|instance| now[instance] >= before[instance] + SOME_HITS)
+        })
+        .await;
+    }
+
+    /// Waits until so many more writes were acknowledged.
+    pub async fn has_written(&self, more: u64) {
+        let wanted = self.writes.load(Ordering::Relaxed) + more;
+        eventually("writes are acknowledged", async || {
+            self.writes.load(Ordering::Relaxed) >= wanted
+        })
+        .await;
+    }
+
+    fn counts(&self) -> [u64; INSTANCES] {
+        let counts = self.hits.each_ref();
+        counts.map(|hits| hits.count.load(Ordering::Relaxed))
+    }
+
+    /// Ends the load, and fails if an answer was wrong. Prints when each instance had hits again after the switch.
+    pub async fn end(self: Arc<Self>, mut tasks: JoinSet<()>, name: &str, switched: Instant) {
+        if soaking() {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+        }
+        self.ends.store(true, Ordering::Relaxed);
+        while let Some(ended) = tasks.join_next().await {
+            ended.expect("no panic");
+        }
+        // The longest allowed lag.
+        tokio::time::sleep(self.lag).await;
+        for number in 0..WIDGETS {
+            for instance in 0..INSTANCES {
+                self.check(instance, number).await;
+            }
+        }
+        let back = self.hits.each_ref().map(|hits| {
+            let back = hits.back.lock().unwrap();
+            back.map_or(Duration::ZERO, |(_, at)| {
+                at.saturating_duration_since(switched)
+            })
+        });
+        println!(
+            "{name}: {} writes, {} reads, {:?} hits; hits are back {back:.1?} after the switch",
+            self.writes.load(Ordering::Relaxed),
+            self.reads.load(Ordering::Relaxed),
+            self.counts(),
+        );
+        let wrong = self.wrong.lock().unwrap();
+        let first = &wrong[..wrong.len().min(5)];
+        assert!(
+            wrong.is_empty(),
+            "{name}: {} wrong answers: {first:#?}",
+            wrong.len()
+        );
+    }
+
+    async fn write(self: Arc<Self>, writer: usize) {
+        for number in (writer..WIDGETS).step_by(WRITERS).cycle() {
+            if self.ends.load(Ordering::Relaxed) {
+                return;
+            }
+            let (id, history) = &self.widgets[number];
+            let path = format!("/widgets/{id}");
+            let instance = rand::random_range(0..INSTANCES);
+            let request = self.cluster.instances[instance].api(Method::PATCH, &path, &self.token);
+            let change = json!({"name": versioned_name(number, history.version() + 1)});
+            let request = request.timeout(Duration::from_secs(5)).json(&change);
+            match request.send().await {
+                Ok(response) if response.status() == 200 => {}
+                outcome => return self.is_wrong(format!("PATCH {path}: {outcome:?}")),
+            }
+            history.acknowledge(instance);
+            self.writes.fetch_add(1, Ordering::Relaxed);
+            for instance in 0..INSTANCES {
+                self.check(instance, number).await;
+            }
+        }
+    }
+
+    async fn look(self: Arc<Self>) {
+        while !self.ends.load(Ordering::Relaxed) {
+            let number = rand::random_range(0..WIDGETS);
+            self.check(rand::random_range(0..INSTANCES), number).await;
+            // A pause: the load must not exhaust the machine.
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Reads a widget: it must be answered, and be no older than the last acknowledged write.
+    async fn check(&self, instance: usize, number: usize) {
+        let (id, history) = &self.widgets[number];
+        let reader = Reader::of(instance);
+        let service = &self.cluster.instances[instance];
+        match read(service, &format!("/widgets/{id}")).await.0 {
+            Ok(answer) if answer.status == 200 => {
+                self.reads.fetch_add(1, Ordering::Relaxed);
+                if answer.is_hit() {
+                    self.hits[instance].note();
+                }
+                if let Err(stale) = history.judge(reader, &answer.json(), self.lag) {
+                    let status = answer.header("cache-status");
+                    self.is_wrong(format!("{stale}; {status}"));
+                }
+            }
+            outcome => self.is_wrong(format!("{outcome:?}")),
+        }
+    }
+
+    fn is_wrong(&self, what: String) {
+        self.wrong.lock().unwrap().push(what);
+    }
+}
