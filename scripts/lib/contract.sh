@@ -67,8 +67,8 @@ test_operations() {
     }
     try_operations "$address" --header "$(authorization "$address")" --exclude-path-regex '/logout|/sessions/' || fail_contract
     try_operations "$address" || fail_contract
-    # These end sessions, that of their token too.
-    for path in /sessions/ /logout; do
+    # These end sessions, that of their token too, so each has a token of its own.
+    for path in /sessions/ '/logout$' /logout-all; do
         try_operations "$address" --header "$(authorization "$address")" --include-path-regex "$path" || fail_contract
     done
 }
