@@ -9,7 +9,9 @@ KEPT_PORTS=${KEPT_PORTS:-}
 
 . scripts/lib/postgres.sh
 
-has_redis() { has redis-server; }
+# The program that serves as Redis in the tests, such as valkey-server.
+redis_server() { printf '%s' "${TEST_REDIS_SERVER:-redis-server}"; }
+has_redis() { has "$(redis_server)"; }
 has_memcached() { has memcached; }
 has_prometheus() { has prometheus && has promtool; }
 # The PATH of a user may not contain Debian's directory.
@@ -101,7 +103,7 @@ start_redis() {
     for attempt in 1 2 3; do
         REDIS_PORT=$(choose_port redis "$attempt")
         printf 'requirepass "%s"\n' "$password" |
-            exec redis-server - --port "$REDIS_PORT" --bind 127.0.0.1 --save '' --appendonly no --dir "$1" >"$1/log" 2>&1 &
+            exec "$(redis_server)" - --port "$REDIS_PORT" --bind 127.0.0.1 --save '' --appendonly no --dir "$1" >"$1/log" 2>&1 &
         if wait_for_port "$REDIS_PORT" $!; then
             STARTED_PIDS="$STARTED_PIDS $!"
             keep_port redis "$REDIS_PORT"

@@ -7,21 +7,22 @@ setting() { "$binary" settings --get "$1" 2>/dev/null || true; }
 # Sets $cache to the server that is started, redis or memcached, or else to the place of the cache: elsewhere, memory or
 # nowhere.
 choose_cache() {
-    local name
+    local name names
     cache=nowhere
     [ "$(setting CACHE_ENABLED)" = true ] || return 0
     cache=$(setting CACHE_BACKEND)
     [ "$cache" != memory ] || return 0
     # An address of several servers, or a whole URL, is the user's own server.
     case "$cache" in
-        redis) name=CACHE_REDIS_URL ;;
-        *) name=CACHE_MEMCACHED_SERVERS ;;
+        redis) names='CACHE_REDIS_URL CACHE_REDIS_SENTINELS' ;;
+        *) names=CACHE_MEMCACHED_SERVERS ;;
     esac
-    if [ -n "$(setting "$name")" ]; then
+    for name in $names; do
+        [ -n "$(setting "$name")" ] || continue
         say "$name is set: the service uses the $cache that it names, and none is started"
         cache=elsewhere
         return 0
-    fi
+    done
     if ! ensure_servers "$cache"; then
         say "there is no $cache: the cache is kept in memory (CACHE_BACKEND=memory)"
         export CACHE_BACKEND=memory CACHE_NEAR=false
@@ -34,7 +35,7 @@ start_cache() {
     case "$cache" in
         redis)
             start_redis "$1/redis" "$(setting CACHE_REDIS_PASSWORD)"
-            export CACHE_REDIS_HOST=127.0.0.1 CACHE_REDIS_PORT=$REDIS_PORT
+            export CACHE_REDIS_HOST=127.0.0.1 CACHE_REDIS_PORT=$REDIS_PORT CACHE_REDIS_TLS=false CACHE_REDIS_TLS_CA_FILE=
             # Redis gives its password to the user `default`.
             [ -z "$(setting CACHE_REDIS_USERNAME)" ] || export CACHE_REDIS_USERNAME=default
             ;;
