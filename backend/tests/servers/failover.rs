@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::cluster::Cluster;
 use crate::figures::soaking;
 use crate::history::NEAR;
-use crate::storm::Storm;
+use crate::storm::{INSTANCES, Storm};
 use crate::support::eventually;
 use crate::support::proxy::{Mode, Proxy};
 use crate::support::sentinels::{MASTER, Replicated, ask, is_replica, list};
@@ -73,11 +73,16 @@ async fn storm(fault: Fault, near: bool) {
         Fault::Killed | Fault::Replaced => {}
         Fault::Frozen => redis.servers[0].signal("CONT"),
         Fault::CutOff => {
+            // The other instance uses the new master, and its writes are delivered there alone.
+            storm.hits_return(0, switched).await;
             storm.has_written(100).await;
             for line in &lines {
                 line.set(Mode::Pass);
             }
         }
+    }
+    for instance in 0..INSTANCES {
+        storm.hits_return(instance, switched).await;
     }
     storm.has_hits().await;
     redis.line.set(Mode::Refuse);

@@ -107,6 +107,15 @@ impl Storm {
         .await;
     }
 
+    /// Waits until an instance had no hits for a while, and has hits again after this moment.
+    pub async fn hits_return(&self, instance: usize, since: Instant) {
+        eventually("hits return", async || {
+            let back = self.hits[instance].back.lock().unwrap();
+            back.is_some_and(|(_, at)| at > since)
+        })
+        .await;
+    }
+
     /// Waits until so many more writes were acknowledged.
     pub async fn has_written(&self, more: u64) {
         let wanted = self.writes.load(Ordering::Relaxed) + more;
