@@ -3,20 +3,16 @@
 //!
 //! Come here for another fault. The load is in `storm`.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use serde_json::json;
-
-use crate::cluster::Cluster;
 use crate::figures::soaking;
 use crate::history::NEAR;
 use crate::storm::{INSTANCES, Storm};
-use crate::support::eventually;
 use crate::support::proxy::{Mode, Proxy};
-use crate::support::sentinels::{MASTER, Replicated, ask, is_replica, list};
+use crate::support::sentinels::{MASTER, Replicated, is_replica, list};
 
 /// The environment of an instance with these Sentinels.
-fn environment(sentinels: &str) -> Vec<(&str, &str)> {
+pub fn environment(sentinels: &str) -> Vec<(&str, &str)> {
     vec![
         ("CACHE_REDIS_MODE", "sentinel"),
         ("CACHE_REDIS_PORT", ""),
@@ -131,68 +127,4 @@ async fn c60_only_another_instances_near_cache_lags_in_a_storm_with_a_failover()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn c60_near_caches_follow_a_master_that_two_servers_claim_to_be() {
     storm(Fault::Replaced, true).await;
-}
-
-/// The number of widgets whose deletions the promoted replica lacks.
-const WIDGETS: usize = 8;
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn c60_a_promoted_replica_that_lacks_the_last_deletions_is_never_trusted() {
-    let mut redis = Replicated::start().await;
-    let sentinels = redis.list();
-    let mut cluster = Cluster::start(0, &[]).await;
-    let mut environment = environment(&sentinels);
-    environment.push(("LOG_LEVEL", "error,backend::startup=info"));
-    for _ in 0..2 {
-        cluster.add(&environment).await;
-    }
-    let token = cluster.first().new_user("ada").await;
-    let mut widgets = Vec::new();
-    for _ in 0..WIDGETS {
-        widgets.push(cluster.first().new_widget(&token, "old").await);
-    }
-    let key = |id: i64| format!("{}:widget:{id}", cluster.namespace);
-    let replica = redis.servers[1].port;
-    for id in &widgets {
-        let path = format!("/widgets/{id}");
-        eventually("it is a hit, and replicated", async || {
-            let is_hit = cluster.first().get(&path).await.expect(200).is_hit();
-            let stored: Option<String> = ask(replica, &format!("GET {}", key(*id))).await.unwrap();
-            is_hit && stored.is_some_and(|stored| stored.contains("\"old\""))
-        })
-        .await;
-    }
-    redis.line.set(Mode::HoldAnswers);
-    for (number, id) in widgets.iter().enumerate() {
-        let path = format!("/widgets/{id}");
-        let writer = &cluster.instances[number % 2];
-        let written = writer.patch(&token, &path, json!({"name": "new"})).await;
-        written.expect(200);
-    }
-    redis.servers[0].kill();
-    for id in &widgets {
-        let stored: Option<String> = ask(replica, &format!("GET {}", key(*id))).await.unwrap();
-        let lacks = stored.is_some_and(|stored| stored.contains("\"old\""));
-        assert!(lacks, "the replica lacks the deletion");
-    }
-    redis.is_promoted(1).await;
-    let switched = Instant::now();
-    let (mut hits, deadline) = ([0; 2], switched + Duration::from_secs(20));
-    while hits.iter().any(|hits| *hits < 3 * WIDGETS) {
-        assert!(
-            Instant::now() < deadline,
-            "waited in vain for hits: {hits:?}"
-        );
-        for (instance, hits) in cluster.instances.iter().zip(&mut hits) {
-            for id in &widgets {
-                let answer = instance.get(&format!("/widgets/{id}")).await.expect(200);
-                assert_eq!(answer.json()["name"], "new", "{answer:?}");
-                *hits += usize::from(answer.is_hit());
-            }
-        }
-    }
-    println!(
-        "a promoted replica: hits {:.1?} after the switch",
-        switched.elapsed()
-    );
 }

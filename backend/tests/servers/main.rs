@@ -33,6 +33,7 @@ mod database;
 mod failover;
 mod kinds;
 mod permissions;
+mod promotion;
 mod sentinels;
 mod storm;
 mod tls;
