@@ -1,4 +1,4 @@
-//! The infrastructure: settings, database, cache, authentication, telemetry and metrics, the form of HTTP answers,
+//! The infrastructure: settings, database, cache, authentication, telemetry, metrics and traces, the form of HTTP answers,
 //! the declaration of resources and the description of the API.
 //!
 //! Come here for a part that every feature uses. Nothing here knows a feature.
@@ -18,3 +18,4 @@ pub mod resource;
 pub mod security_log;
 pub mod settings;
 pub mod telemetry;
+pub mod traces;

@@ -14,14 +14,18 @@ use actix_web::{Error, HttpMessage};
 use tracing::{Level, Span};
 use tracing_actix_web::RootSpanBuilder;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+use tracing_subscriber::{EnvFilter, Layer};
 
 use super::auth::Caller;
 use super::cache::CacheOutcome;
 use super::http::request_id;
 use super::security_log::{SecurityLog, SecurityLogGuard, TARGET as SECURITY};
 use super::settings::{LogFormat, LoggingSettings};
+use super::traces::{self, TARGET as TRACES, Traces};
 
 /// The most lines that may wait to be written.
 const QUEUED_LINES: usize = 10_000;
@@ -50,11 +54,11 @@ pub struct Log {
 
 /// Starts writing logs to standard output. The writers are threads of their own, so that a slow terminal or pipe delays no
 /// request. Lines beyond the queue of [`QUEUED_LINES`] are dropped, and counted. Those of security events are never dropped
-/// (see [`SecurityLog`]).
+/// (see [`SecurityLog`]). Spans go to the receiver of the traces, if there is one.
 ///
 /// # Errors
 /// The process already has a logger, or no thread is left.
-pub fn initialise(settings: &LoggingSettings) -> Result<Log, LogError> {
+pub fn initialise(settings: &LoggingSettings, traces: Option<&Traces>) -> Result<Log, LogError> {
     // Lines of the same moment are written together.
     let output = BufWriter::with_capacity(64 * 1024, io::stdout());
     let (writer, guard) = NonBlockingBuilder::default()
@@ -66,21 +70,18 @@ pub fn initialise(settings: &LoggingSettings) -> Result<Log, LogError> {
     // The HTTP server's own lines at the start are left out, because `listening` says the same. A level for everything, such
     // as `off`, does not turn security events off: only `security=off` does.
     let filter = EnvFilter::builder().parse_lossy(format!(
-        "actix_server=warn,sqlx::postgres::notice=warn,{SECURITY}=info,{}",
+        "{TRACES}=off,actix_server=warn,sqlx::postgres::notice=warn,{SECURITY}=info,{}",
         settings.log_level
     ));
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(io::stdout().is_terminal())
-        .with_target(false)
-        .with_writer(writer);
-    match settings.log_format {
-        LogFormat::Pretty => subscriber.finish().try_init(),
-        LogFormat::Json => subscriber
-            .json()
-            .flatten_event(true)
-            .with_span_list(false)
-            .finish()
+    match traces {
+        // A filter of the whole subscriber is cheaper than one of a layer.
+        None => tracing_subscriber::registry()
+            .with(filter)
+            .with(lines(settings.log_format, writer))
+            .try_init(),
+        Some(traces) => tracing_subscriber::registry()
+            .with(traces.layer(module_path!()))
+            .with(lines(settings.log_format, writer).with_filter(filter))
             .try_init(),
     }?;
     Ok(Log {
@@ -89,6 +90,26 @@ pub fn initialise(settings: &LoggingSettings) -> Result<Log, LogError> {
         _security_guard: security_guard,
         _guard: guard,
     })
+}
+
+/// The layer that writes the lines.
+fn lines<S, W>(format: LogFormat, writer: W) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: tracing::Subscriber + for<'span> LookupSpan<'span>,
+    W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
+{
+    let lines = tracing_subscriber::fmt::layer()
+        .with_ansi(io::stdout().is_terminal())
+        .with_target(false)
+        .with_writer(writer);
+    match format {
+        LogFormat::Pretty => lines.boxed(),
+        LogFormat::Json => lines
+            .json()
+            .flatten_event(true)
+            .with_span_list(false)
+            .boxed(),
+    }
 }
 
 /// Whether requests are logged. If not, their data is not collected.
@@ -107,11 +128,17 @@ pub struct AccessLog;
 
 impl RootSpanBuilder for AccessLog {
     fn on_request_start(request: &ServiceRequest) -> Span {
-        if !tracing::enabled!(Level::INFO) {
-            return Span::none();
+        if tracing::enabled!(Level::INFO) {
+            request.extensions_mut().insert(Began(Instant::now()));
         }
-        request.extensions_mut().insert(Began(Instant::now()));
-        match request_id(request) {
+        let request_id = request_id(request);
+        if traces::are_collected() {
+            // One span for the log and for traces: a task that enters it belongs to the request in both.
+            let span = tracing::info_span!("request", otel.kind = "server", request_id);
+            traces::begin(&span, request);
+            return span;
+        }
+        match request_id {
             Some(request_id) => tracing::info_span!("request", request_id),
             None => Span::none(),
         }
@@ -121,10 +148,12 @@ impl RootSpanBuilder for AccessLog {
         let Ok(response) = outcome else {
             return;
         };
+        traces::end(&span, response);
         if !tracing::enabled!(Level::INFO) {
             return;
         }
         let request = response.request();
+        let trace_id = traces::trace_id(request);
         let extensions = request.extensions();
         let latency_ms = extensions
             .get::<Began>()
@@ -142,6 +171,7 @@ impl RootSpanBuilder for AccessLog {
             cache_key = cache.and_then(CacheOutcome::key),
             cache_effect = cache.and_then(CacheOutcome::invalidated),
             user_id = extensions.get::<Caller>().map(|caller| caller.id),
+            trace_id,
             "request"
         );
     }

@@ -46,7 +46,8 @@ pub(super) struct Application {
     allowed_origins: AllowedOrigins,
     rate_limit: Option<Arc<RateLimit>>,
     time_limit: Duration,
-    is_logged: bool,
+    /// Whether requests have spans, for their lines in the log or for traces.
+    has_spans: bool,
     routes: Routes,
 }
 
@@ -83,7 +84,7 @@ impl Application {
             rate_limit: rate_limit
                 .map(|rate| Arc::new(RateLimit::new(rate, interfaces::HEALTH_PATHS))),
             time_limit: Duration::from_secs(settings.server.server_request_timeout),
-            is_logged: telemetry::writes_requests(),
+            has_spans: telemetry::writes_requests() || parts.traces.is_some(),
             routes,
         }
     }
@@ -132,7 +133,7 @@ impl Application {
             .wrap(LimitRequests(self.rate_limit.clone()))
             .wrap(CrossOrigin::new(&self.allowed_origins))
             .wrap(Condition::new(
-                self.is_logged,
+                self.has_spans,
                 TracingLogger::<AccessLog>::new(),
             ))
             .wrap(from_fn(move |request, next| {

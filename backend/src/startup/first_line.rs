@@ -27,6 +27,7 @@ pub(super) fn log(settings: &Settings) {
         namespace = options.namespace,
         feed = options.enabled && settings.cache.cache_database_feed,
         metrics = settings.server.collects_metrics(),
+        traces = settings.traces.tracing_otlp_endpoint.is_some(),
         "starting"
     );
 }

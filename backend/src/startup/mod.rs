@@ -11,24 +11,25 @@ mod listeners;
 mod management;
 mod server;
 mod signals;
+mod start_error;
 mod upkeep;
 
-use std::io;
 use std::time::{Duration, Instant};
 
 use actix_web::dev::ServerHandle;
+use secrecy::ExposeSecret;
 use tokio::time::{timeout, timeout_at};
 
 use crate::infrastructure::auth::{Attempts, Passwords};
-use crate::infrastructure::cache::backends::BackendError;
 use crate::infrastructure::cache::{Cache, CacheOptions};
-use crate::infrastructure::database::{self, Database, MigrationError};
+use crate::infrastructure::database::{self, Database};
 use crate::infrastructure::database_feed::{DatabaseFeed, FeedAge};
-use crate::infrastructure::http::{ApiError, close_connections};
-use crate::infrastructure::metrics::{Metrics, StartMetricsError};
+use crate::infrastructure::http::close_connections;
+use crate::infrastructure::metrics::Metrics;
 use crate::infrastructure::security_log::SecurityLog;
 use crate::infrastructure::settings::{DatabaseSettings, Environment, ServerSettings, Settings};
-use crate::infrastructure::telemetry::{self, Log, LogError};
+use crate::infrastructure::telemetry::{self, Log};
+use crate::infrastructure::traces::Traces;
 use crate::interfaces::{self, Draining};
 use crate::modules;
 
@@ -39,6 +40,7 @@ pub use check::{Finding, check};
 use listeners::Listeners;
 use management::Management;
 pub use signals::{Signals, Stop};
+pub use start_error::StartError;
 pub use upkeep::LOCK as UPKEEP_LOCK;
 use upkeep::Upkeep;
 
@@ -46,65 +48,8 @@ use upkeep::Upkeep;
 const SHUTDOWN_SECONDS: u64 = 30;
 /// The shortest time for the delivery of pending cache deletions, after SIGINT too.
 const LEAVE: Duration = Duration::from_secs(2);
-/// The longest wait for used database connections after the server has stopped.
+/// The longest wait for used database connections after the server has stopped, and for the receiver of traces.
 const CLOSE: Duration = Duration::from_secs(2);
-
-/// The reason that the program does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The logs cannot be written.
-    #[error("the logs cannot be started: {0}")]
-    Logs(#[from] LogError),
-    /// The metrics cannot be collected.
-    #[error("the metrics cannot be started: {0}")]
-    Metrics(#[from] StartMetricsError),
-    /// The database is not available.
-    #[error("the database is not available: {cause}; {}", database::advice(cause))]
-    Database {
-        /// The error of the connection.
-        #[from]
-        cause: sqlx::Error,
-    },
-    /// The tables are not up to date, and could not be migrated.
-    #[error("{0}")]
-    Migration(#[from] MigrationError),
-    /// The settings describe no backend.
-    #[error("the cache cannot be set up: {0}")]
-    Cache(#[from] BackendError),
-    /// Declared routes and policies do not fit together (C47).
-    #[error("{}", .0.join("\n"))]
-    Declarations(Vec<String>),
-    /// The superuser could not be created.
-    #[error("the superuser was not created: {0}")]
-    Superuser(ApiError),
-    /// The address cannot be listened on.
-    #[error(
-        "{address} cannot be listened on: {cause}; SERVER_HOST and {port_setting} choose another"
-    )]
-    Listen {
-        /// The address.
-        address: String,
-        /// The variable that holds the port.
-        port_setting: &'static str,
-        /// The system's error.
-        cause: io::Error,
-    },
-    /// The server failed.
-    #[error("the server stopped: {0}")]
-    Server(io::Error),
-}
-
-impl StartError {
-    /// Adds the address to an error of the system.
-    fn unbound(host: &str, port: u16, port_setting: &'static str) -> impl Fn(io::Error) -> Self {
-        let address = format!("{host}:{port}");
-        move |cause| Self::Listen {
-            address: address.clone(),
-            port_setting,
-            cause,
-        }
-    }
-}
 
 /// Serves until SIGTERM or SIGINT. After SIGTERM requests under way are finished first.
 ///
@@ -112,7 +57,10 @@ impl StartError {
 /// The reason that the program cannot start, as a sentence for its operator.
 pub async fn serve(settings: Settings, signals: &mut Signals) -> Result<(), StartError> {
     // Its end writes the last lines of the log.
-    let log = telemetry::initialise(&settings.logging)?;
+    let receiver = settings.traces.tracing_otlp_endpoint.as_ref();
+    let traces = receiver.map(|address| Traces::start(address.expose_secret()));
+    let traces = traces.transpose()?;
+    let log = telemetry::initialise(&settings.logging, traces.as_ref())?;
     first_line::log(&settings);
     for warning in &settings.warnings {
         tracing::warn!("{warning}");
@@ -126,7 +74,7 @@ pub async fn serve(settings: Settings, signals: &mut Signals) -> Result<(), Star
             tracing::info!("stopped before it listened");
             return Ok(());
         }
-        parts = Parts::prepare(&settings, log.security.clone(), metrics) => parts?,
+        parts = Parts::prepare(&settings, log.security.clone(), metrics, traces.clone()) => parts?,
     };
     let database = parts.database.clone();
     let feed = start_feed(&settings, &parts).await?;
@@ -134,6 +82,9 @@ pub async fn serve(settings: Settings, signals: &mut Signals) -> Result<(), Star
     drop(feed);
     // A connection that is not returned in this time ends with the process.
     let _ = timeout(CLOSE, database.close()).await;
+    if let Some(traces) = traces {
+        traces.stop(CLOSE).await;
+    }
     Ok(())
 }
 
@@ -146,6 +97,7 @@ struct Parts {
     cache: Cache,
     feed_age: FeedAge,
     metrics: Option<Metrics>,
+    traces: Option<Traces>,
     security_log: SecurityLog,
 }
 
@@ -154,6 +106,7 @@ impl Parts {
         settings: &Settings,
         security_log: SecurityLog,
         metrics: Option<Metrics>,
+        traces: Option<Traces>,
     ) -> Result<Self, StartError> {
         let cache_options = CacheOptions::from(&settings.cache);
         let map = interfaces::map();
@@ -181,6 +134,7 @@ impl Parts {
             cache,
             feed_age: FeedAge::default(),
             metrics,
+            traces,
             security_log,
         })
     }

@@ -18,6 +18,7 @@
 //! - `policy`, `keys`: which key a request reads, and which keys a write deletes.
 //! - `measurements`, beside the folders: what is measured, through the facade of the crate `metrics`. The cache depends on that
 //!   crate, as it depends on `tracing` for its log: without a recorder it does nothing.
+//! - `spans`, beside the folders: what a trace shows of the cache, through the facade of `tracing`.
 //! - `map`: every declared route with its policy, checked when the program starts. It uses `policy` and `keys`.
 //!
 //! A folder uses only those behind it in this order. A test holds that.
@@ -39,6 +40,7 @@ mod middleware;
 mod options;
 mod policy;
 mod provider;
+mod spans;
 mod stored;
 
 pub use breaker::Unavailable;

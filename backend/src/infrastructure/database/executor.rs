@@ -3,6 +3,8 @@
 //! Come here only to add an operation of sqlx. All rows are collected before the first one is returned, so that a slow
 //! reader never holds a connection.
 
+use std::pin::pin;
+
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryFutureExt, TryStreamExt, stream};
@@ -10,7 +12,7 @@ use sqlx::postgres::{PgQueryResult, PgRow, PgStatement, PgTypeInfo};
 use sqlx::{Describe, Either, Error, Execute, Executor, Postgres, SqlStr};
 
 use super::pool::Database;
-use super::statement::{Run, Statement};
+use super::statement::{Run, Statement, in_span};
 use super::transaction::Transaction;
 
 type Step = Either<PgQueryResult, PgRow>;
@@ -51,13 +53,17 @@ fn unprepared<'e, T: Send + 'e>() -> BoxFuture<'e, Result<T, Error>> {
 
 impl Database {
     async fn run<T>(&self, statement: Statement, run: Run<T>) -> Result<T, Error> {
-        self.shared.run(statement, run, false).await
+        let span = statement.span();
+        let work = pin!(self.shared.run(statement, run, false));
+        in_span(span, work).await
     }
 }
 
 impl Scans<'_> {
     async fn run<T>(&self, statement: Statement, run: Run<T>) -> Result<T, Error> {
-        self.0.shared.run(statement, run, true).await
+        let span = statement.span();
+        let work = pin!(self.0.shared.run(statement, run, true));
+        in_span(span, work).await
     }
 }
 

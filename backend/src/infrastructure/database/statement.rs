@@ -3,10 +3,16 @@
 //!
 //! Come here to change which statements are repeated. When they are repeated is decided in `pool`, not here.
 
+use std::pin::Pin;
+
 use futures_util::future::BoxFuture;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArguments, PgStatement};
 use sqlx::{Execute, PgConnection, Postgres, SqlStr};
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span};
+
+use crate::infrastructure::traces::TARGET;
 
 /// The text of a statement and its arguments. No `Debug`: arguments may be secret.
 #[derive(Clone)]
@@ -61,6 +67,37 @@ impl Statement {
                             .any(|writes| word.eq_ignore_ascii_case(writes))
                     })
     }
+}
+
+impl Statement {
+    /// The span of the statement, if it is part of a trace: the statements of background tasks are not. Arguments are not in it.
+    pub(super) fn span(&self) -> Span {
+        if !cfg!(feature = "traces") || Span::current().is_disabled() {
+            return Span::none();
+        }
+        let sql = self.sql.as_str();
+        tracing::info_span!(
+            target: TARGET,
+            "query",
+            otel.name = sql.split_whitespace().next(),
+            otel.kind = "client",
+            otel.status_code = Empty,
+            db.system.name = "postgresql",
+            db.query.text = sql,
+        )
+    }
+}
+
+/// Runs the work of a statement in its span, and marks the span if the work fails.
+pub(super) async fn in_span<T>(
+    span: Span,
+    work: Pin<&mut impl Future<Output = Result<T, sqlx::Error>>>,
+) -> Result<T, sqlx::Error> {
+    let outcome = work.instrument(span.clone()).await;
+    if outcome.is_err() {
+        span.record("otel.status_code", "ERROR");
+    }
+    outcome
 }
 
 impl Execute<'_, Postgres> for Statement {

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::lease::Lease;
 use super::pool::Shared;
-use super::statement::{Run, Statement};
+use super::statement::{Run, Statement, in_span};
 
 /// A transaction, rolled back unless it is committed. `&mut Transaction` is a `PgExecutor`.
 ///
@@ -66,6 +66,7 @@ impl Transaction {
     pub(super) async fn run<T>(&mut self, statement: Statement, run: Run<T>) -> Result<T, Error> {
         let deadline = Instant::now() + self.shared.statement_deadline;
         let lease = &mut self.lease;
+        let span = statement.span();
         let statement = if self.shared.has_pooler {
             statement.unnamed()
         } else {
@@ -76,7 +77,8 @@ impl Transaction {
             lease.finished(&outcome);
             outcome
         });
-        let outcome = self.shared.within(deadline, work).await;
+        let work = pin!(self.shared.within(deadline, work));
+        let outcome = in_span(span, work).await;
         self.has_failed |= outcome.is_err();
         outcome
     }

@@ -11,7 +11,7 @@ use std::time::Instant;
 use actix_web::Error;
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderValue};
+use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderName, HeaderValue};
 use actix_web::http::uri::PathAndQuery;
 use actix_web::http::{ConnectionType, Uri};
 use actix_web::middleware::Next;
@@ -21,6 +21,7 @@ use super::request_id::{RequestId, X_REQUEST_ID};
 use super::request_timeout::RequestTimeout;
 use super::security_headers::{self, SecurityHeaders};
 use crate::infrastructure::metrics::RequestMetrics;
+use crate::infrastructure::traces::traceparent;
 
 /// Whether each answer closes its connection.
 static CLOSES_CONNECTIONS: AtomicBool = AtomicBool::new(false);
@@ -31,6 +32,7 @@ pub fn close_connections() {
     CLOSES_CONNECTIONS.store(true, Ordering::Relaxed);
 }
 
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// The settings of the conventions.
@@ -91,11 +93,15 @@ pub async fn apply_conventions<B: MessageBody + 'static>(
     let promises_tls = conventions
         .security_headers
         .promises_tls(response.request());
+    let traceparent = traceparent(response.request()).map(HeaderValue::try_from);
     let headers = response.headers_mut();
     if needs_no_store {
         headers.insert(CACHE_CONTROL, NO_STORE);
     }
     headers.insert(X_REQUEST_ID, request_id.into_header());
+    if let Some(Ok(value)) = traceparent {
+        headers.insert(TRACEPARENT, value);
+    }
     security_headers::insert(headers, promises_tls);
     Ok(response)
 }

@@ -22,6 +22,7 @@ mod redis_address;
 mod server;
 mod server_addresses;
 mod sources;
+mod traces;
 mod variable;
 mod variables;
 
@@ -41,6 +42,7 @@ pub use document::{document, example};
 pub use logging::{LogFormat, LoggingSettings};
 pub use protection::ProtectionSettings;
 pub use server::{Environment, ServerSettings};
+pub use traces::TraceSettings;
 pub use variable::{Kind, Section, Variable};
 pub use variables::SECTIONS;
 
@@ -57,6 +59,8 @@ pub struct Settings {
     pub cache: CacheSettings,
     /// `LOG_*`.
     pub logging: LoggingSettings,
+    /// `TRACING_OTLP_ENDPOINT`.
+    pub traces: TraceSettings,
     /// `LOGIN_*`, `RATE_LIMIT`, `TRUSTED_PROXIES`, `HSTS`, `CORS_ALLOWED_ORIGINS`.
     pub protection: ProtectionSettings,
     /// `SIGN_UP`, `ACCOUNT_ERASURE_DAYS`.
@@ -126,6 +130,7 @@ impl Settings {
             database: read(&right, &mut mistakes),
             cache: read(&right, &mut mistakes),
             logging: read(&right, &mut mistakes),
+            traces: read(&right, &mut mistakes),
             protection: read(&right, &mut mistakes),
             accounts: read(&right, &mut mistakes),
             administrator: read(&right, &mut mistakes),
@@ -170,6 +175,7 @@ impl Settings {
             }));
         }
         mistakes.extend(redis_address::mistakes(&self.values));
+        mistakes.extend(self.traces.mistake());
         let port = self.server.server_port;
         // Each 0 is a port of its own.
         if port != 0 && self.server.management_port == Some(port) {

@@ -4,7 +4,9 @@
 //! struct and a row beside it.
 
 use super::variable::{Section, Variable};
-use super::{accounts, administrator, cache_variables, database, logging, protection, server};
+use super::{
+    accounts, administrator, cache_variables, database, logging, protection, server, traces,
+};
 
 /// All sections, in the order of the settings and of `.env.example`.
 pub const SECTIONS: &[Section] = &[
@@ -12,6 +14,7 @@ pub const SECTIONS: &[Section] = &[
     database::SECTION,
     cache_variables::SECTION,
     logging::SECTION,
+    traces::SECTION,
     protection::SECTION,
     accounts::SECTION,
     administrator::SECTION,

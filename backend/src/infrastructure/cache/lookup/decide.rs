@@ -10,12 +10,14 @@ use std::time::Duration;
 
 use futures_util::future::Either;
 use tokio::time::{Instant, sleep, timeout};
+use tracing::Span;
 
 use super::claim::{CLAIM_LIFETIME, Claimant};
 use super::fill_permit::FillPermit;
 use super::look::{Records, State};
 use crate::infrastructure::cache::backends::Version;
 use crate::infrastructure::cache::breaker::Unavailable;
+use crate::infrastructure::cache::spans;
 use crate::infrastructure::cache::stored::{Claim, Entry, ValueId};
 
 /// The interval between look-ups for another instance's answer: the first one, and the longest one.
@@ -36,6 +38,19 @@ pub(in crate::infrastructure::cache) enum Decision {
     Collapsed(Arc<Entry>),
     /// Run the handler and store nothing.
     RunAlone,
+}
+
+impl Decision {
+    /// The name of the decision in a trace.
+    pub(in crate::infrastructure::cache) fn name(&self) -> &'static str {
+        match self {
+            Self::Hit(..) => "hit",
+            Self::Stale(..) => "stale",
+            Self::Fill(_) => "fill",
+            Self::Collapsed(_) => "collapsed",
+            Self::RunAlone => "run alone",
+        }
+    }
 }
 
 /// A read of one key: it looks, claims or waits.
@@ -93,6 +108,8 @@ impl Decider<'_> {
                             .unwrap_or_default();
                         return Ok(answer.map_or(Decision::RunAlone, Decision::Collapsed));
                     }
+                    // The run is another instance's: its span has the same claim.
+                    spans::record_claim(&Span::current(), claim.id);
                     let deadline = waits.deadline(self.age_of(&claim));
                     let waiting = Box::pin(self.wait_for_other_instance(claim, deadline));
                     if let Some(decision) = waiting.await? {

@@ -12,14 +12,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tracing::Span;
 
 use crate::infrastructure::cache::stored::{Entry, ValueId};
 
 /// The most single flights that are registered. Requests beyond that run alone.
 const MAX_SINGLE_FLIGHTS: usize = 10_000;
 
-/// The result of a single flight for its waiting requests.
-type Answer = Option<Arc<Entry>>;
+/// The result of a single flight for its waiting requests: the entry, and the span of the run that gave it.
+type Answer = Option<(Arc<Entry>, Span)>;
 
 /// The single flights of this process that are under way.
 #[derive(Debug, Default)]
@@ -74,9 +75,14 @@ impl SingleFlights {
 }
 
 impl SingleFlight {
+    /// The id of the claim or of the entry.
+    pub(in crate::infrastructure::cache) fn id(&self) -> ValueId {
+        self.id
+    }
+
     /// Gives the answer to all waiting requests.
     pub(in crate::infrastructure::cache) fn answer(&self, entry: Arc<Entry>) {
-        self.sender.send_replace(Some(entry));
+        self.sender.send_replace(Some((entry, Span::current())));
     }
 }
 
@@ -92,13 +98,12 @@ impl Drop for SingleFlight {
 
 impl UnderWay {
     /// Waits for the answer; `None` where the single flight ended without an answer that may be shared. The caller sets
-    /// the deadline.
-    pub(in crate::infrastructure::cache) async fn join(mut self) -> Answer {
-        self.answer
-            .wait_for(Option::is_some)
-            .await
-            .ok()
-            .and_then(|answer| answer.clone())
+    /// the deadline. The span that is entered is linked to that of the run.
+    pub(in crate::infrastructure::cache) async fn join(mut self) -> Option<Arc<Entry>> {
+        let answer = self.answer.wait_for(Option::is_some).await.ok()?.clone();
+        let (entry, run) = answer?;
+        Span::current().follows_from(&run);
+        Some(entry)
     }
 }
 

@@ -11,6 +11,7 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use actix_web::{Error, HttpRequest};
 use tokio::time::Instant;
+use tracing::{Instrument as _, Span};
 
 use super::handler::{Handler, finish};
 use super::misuse::CallerOfKey;
@@ -22,6 +23,7 @@ use crate::infrastructure::cache::keys::Key;
 use crate::infrastructure::cache::lookup::FillPermit;
 use crate::infrastructure::cache::policy::CompiledPolicy;
 use crate::infrastructure::cache::provider::Cache;
+use crate::infrastructure::cache::spans;
 use crate::infrastructure::cache::stored::{CompleteAnswer, Provenance, ValueId, shortened};
 
 /// One run of a handler for a key.
@@ -36,7 +38,21 @@ pub(super) struct Fill {
 impl Fill {
     /// Runs the handler, stores its answer if that is allowed, and answers the request that holds the
     /// permit.
-    pub(super) async fn run<S, B>(
+    pub(super) fn run<S, B>(
+        self,
+        handler: Handler<S>,
+        request: ServiceRequest,
+    ) -> impl Future<Output = Result<ServiceResponse<BoxBody>, Error>>
+    where
+        S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+        B: MessageBody + 'static,
+    {
+        let span = spans::fill(&self.key);
+        spans::record_claim(&span, self.permit.single_flight.id());
+        self.run_in_span(handler, request).instrument(span)
+    }
+
+    async fn run_in_span<S, B>(
         self,
         handler: Handler<S>,
         request: ServiceRequest,
@@ -70,6 +86,7 @@ impl Fill {
             self.give_up().await;
             false
         };
+        Span::current().record("cache_stored", stored);
         Ok(finish(
             &shared,
             &policy,

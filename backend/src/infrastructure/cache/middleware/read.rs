@@ -20,12 +20,14 @@ use super::refresh::{Ageing, StaleResult, is_due};
 use super::response::{answer_conditionally, respond, take_storable};
 use super::verify::{Hit, verify_in_background};
 use crate::infrastructure::cache::backends::Version;
+use crate::infrastructure::cache::breaker::Unavailable;
 use crate::infrastructure::cache::cache_status::{Bypass, Outcome};
 use crate::infrastructure::cache::keys::Key;
 use crate::infrastructure::cache::lookup::{Decider, Decision, Lookup};
 use crate::infrastructure::cache::policy::{CompiledPolicy, NotCached, ReadPlan};
 use crate::infrastructure::cache::provider::{Cache, RegisteredBackend, Shared};
-use crate::infrastructure::cache::stored::Entry;
+use crate::infrastructure::cache::spans;
+use crate::infrastructure::cache::stored::{Entry, ValueId};
 
 /// The first step of a read, decided without waiting.
 pub(super) enum FirstStep {
@@ -143,15 +145,14 @@ impl Context<'_> {
         B: MessageBody + 'static,
     {
         let shared = &self.cache.shared;
-        let decision = self.decider.decide(None).await;
-        let decision = match decision {
+        let decision = match self.look_up(None).await {
             Ok(Decision::Stale(entry, version)) => {
                 let ageing = self.ageing(Arc::clone(&entry), version.clone());
                 match Box::pin(ageing.serve_stale(handler.clone(), &request)).await {
                     StaleResult::Serve(outcome) => return Ok(self.answer(request, &entry, outcome)),
                     StaleResult::Answer(answer) => return answer,
                     // The key is claimed in place of the expired entry.
-                    StaleResult::Unusable => Box::pin(self.decider.decide(Some(entry.id))).await,
+                    StaleResult::Unusable => Box::pin(self.look_up(Some(entry.id))).await,
                 }
             }
             decision => decision,
@@ -213,6 +214,15 @@ impl Context<'_> {
             self.caller,
         )
         .await
+    }
+
+    /// Decides the next step, in a span of its own.
+    async fn look_up(&self, unusable: Option<ValueId>) -> Result<Decision, Unavailable> {
+        let span = spans::look_up(self.lookup().key);
+        let decision = self.decider.decide(unusable).instrument(span.clone()).await;
+        let name = decision.as_ref().map_or("unavailable", Decision::name);
+        span.record("cache_decision", name);
+        decision
     }
 
     fn lookup(&self) -> &Lookup<'_> {

@@ -26,6 +26,7 @@ use crate::infrastructure::cache::cache_status::Outcome;
 use crate::infrastructure::cache::lookup::Claimant;
 use crate::infrastructure::cache::policy::CompiledPolicy;
 use crate::infrastructure::cache::provider::Cache;
+use crate::infrastructure::cache::spans;
 use crate::infrastructure::cache::stored::Entry;
 
 /// Whether an entry should be refreshed now. Decided by chance: the probability rises towards the
@@ -118,7 +119,9 @@ impl Ageing<'_> {
         }
         let Some(fill) = self.fill() else {
             let limit = self.handler_deadline();
-            return match self.claimant.join_refresh(&self.entry, limit).await {
+            let join = self.claimant.join_refresh(&self.entry, limit);
+            let span = spans::look_up(self.claimant.lookup.key);
+            return match join.instrument(span).await {
                 Some(entry) => {
                     let response = respond(
                         request.request(),

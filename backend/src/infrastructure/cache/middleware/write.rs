@@ -19,6 +19,7 @@ use crate::infrastructure::cache::delivered::Delivered;
 use crate::infrastructure::cache::events::{Cause, EventKind};
 use crate::infrastructure::cache::policy::{CompiledPolicy, WritePlan};
 use crate::infrastructure::cache::provider::{Cache, Shared, carry_out};
+use crate::infrastructure::cache::spans;
 
 /// Runs a write to its end, even if the client has gone.
 pub(super) async fn write<S, B>(
@@ -56,10 +57,12 @@ where
             // Without a feed the start is refused, unless the policy was wrapped by hand. The start has logged which changes
             // are not recorded.
             plan.everything |= policy.is_recorded() && !shared.delivers_recorded_changes();
+            let span = spans::invalidation();
             let ((), delivered) = join(
                 invalidate(shared, &policy, &plan, response.request()),
                 deliver_changes(shared, began, response.request()),
             )
+            .instrument(span.clone())
             .await;
             // The process does not end before this line.
             drop(running);
@@ -67,6 +70,7 @@ where
                 missing_argument: !plan.missing.is_empty(),
             };
             let effect = delivered.effect_with(plan.into_names());
+            span.record("cache_effect", &*effect);
             Ok(finish_write(shared, response, outcome, Some(effect)))
         }
         .in_current_span(),

@@ -4,6 +4,7 @@
 //! log lines in `middleware::write`.
 
 use futures_util::future::join_all;
+use tracing::Instrument as _;
 
 use super::cache::Cache;
 use super::error::CacheError;
@@ -12,6 +13,7 @@ use crate::infrastructure::cache::breaker::{DeletionError, Pending, Servers};
 use crate::infrastructure::cache::events::{Cause, EventKind, EventNames, EventSource};
 use crate::infrastructure::cache::keys::{group_key, resource_key};
 use crate::infrastructure::cache::policy::{CompiledPolicy, Invalidation, WritePlan};
+use crate::infrastructure::cache::spans;
 
 /// The result of a plan on one backend.
 #[derive(Debug, Default)]
@@ -56,7 +58,8 @@ impl Cache {
         let plan = policy.write_with(arguments);
         let own = self.shared.backend(policy.policy.backend_name);
         let cause = Cause::without_request(EventSource::Service);
-        for (backend, carried) in carry_out(&self.shared, &plan, cause).await {
+        let carrying = carry_out(&self.shared, &plan, cause);
+        for (backend, carried) in carrying.instrument(spans::invalidation()).await {
             if let Some(pending) = carried.pending {
                 return Err(pending.reason.into());
             }

@@ -38,6 +38,7 @@ fn fields() -> Vec<String> {
     let _ = DatabaseSettings::deserialize(FieldNames(&mut names));
     let _ = CacheSettings::deserialize(FieldNames(&mut names));
     let _ = LoggingSettings::deserialize(FieldNames(&mut names));
+    let _ = TraceSettings::deserialize(FieldNames(&mut names));
     let _ = ProtectionSettings::deserialize(FieldNames(&mut names));
     let _ = AccountSettings::deserialize(FieldNames(&mut names));
     let _ = AdministratorSettings::deserialize(FieldNames(&mut names));

@@ -6,6 +6,7 @@ mod files;
 mod kinds;
 mod protection;
 mod syntax;
+mod traces;
 
 use proptest::prelude::*;
 use secrecy::ExposeSecret;

@@ -1,0 +1,35 @@
+//! The spans of traces: one for a look-up, one for a fill, one for an invalidation.
+//!
+//! Come here to change what a trace shows of the cache. Without somebody who collects spans of the target `traces`, a function here
+//! costs the look at one flag. A hit from the memory of the process has no span: its request says that it was one.
+
+use tracing::Span;
+use tracing::field::{Empty, display};
+
+use super::keys::Key;
+use super::stored::ValueId;
+
+/// The target of the spans. Log lines have other ones.
+const TARGET: &str = "traces";
+
+/// A look-up in a backend, with the wait for another request's answer.
+pub(in crate::infrastructure::cache) fn look_up(key: &Key) -> Span {
+    let cache_key = key.name();
+    tracing::info_span!(target: TARGET, "cache.look_up", cache_key, cache_decision = Empty, cache_claim = Empty)
+}
+
+/// A run of a handler whose answer other requests wait for, and its storing.
+pub(in crate::infrastructure::cache) fn fill(key: &Key) -> Span {
+    let cache_key = key.name();
+    tracing::info_span!(target: TARGET, "cache.fill", cache_key, cache_claim = Empty, cache_stored = Empty)
+}
+
+/// The deletion of what a write has made stale, and the wait for its delivery.
+pub(in crate::infrastructure::cache) fn invalidation() -> Span {
+    tracing::info_span!(target: TARGET, "cache.invalidation", cache_effect = Empty)
+}
+
+/// Records the claim that a fill has, or that a look-up waits for. It joins the two where they are of different instances.
+pub(in crate::infrastructure::cache) fn record_claim(span: &Span, id: ValueId) {
+    span.record("cache_claim", display(format_args!("{:016x}", id.0)));
+}
