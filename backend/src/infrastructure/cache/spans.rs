@@ -6,21 +6,16 @@
 use tracing::Span;
 use tracing::field::{Empty, display};
 
-use super::keys::Key;
-use super::stored::ValueId;
-
 /// The target of the spans. Log lines have other ones.
 const TARGET: &str = "traces";
 
 /// A look-up in a backend, with the wait for another request's answer.
-pub(in crate::infrastructure::cache) fn look_up(key: &Key) -> Span {
-    let cache_key = key.name();
+pub(in crate::infrastructure::cache) fn look_up(cache_key: &str) -> Span {
     tracing::info_span!(target: TARGET, "cache.look_up", cache_key, cache_decision = Empty, cache_claim = Empty)
 }
 
 /// A run of a handler whose answer other requests wait for, and its storing.
-pub(in crate::infrastructure::cache) fn fill(key: &Key) -> Span {
-    let cache_key = key.name();
+pub(in crate::infrastructure::cache) fn fill(cache_key: &str) -> Span {
     tracing::info_span!(target: TARGET, "cache.fill", cache_key, cache_claim = Empty, cache_stored = Empty)
 }
 
@@ -30,6 +25,6 @@ pub(in crate::infrastructure::cache) fn invalidation() -> Span {
 }
 
 /// Records the claim that a fill has, or that a look-up waits for. It joins the two where they are of different instances.
-pub(in crate::infrastructure::cache) fn record_claim(span: &Span, id: ValueId) {
-    span.record("cache_claim", display(format_args!("{:016x}", id.0)));
+pub(in crate::infrastructure::cache) fn record_claim(span: &Span, id: u64) {
+    span.record("cache_claim", display(format_args!("{id:016x}")));
 }

@@ -109,7 +109,7 @@ impl Decider<'_> {
                         return Ok(answer.map_or(Decision::RunAlone, Decision::Collapsed));
                     }
                     // The run is another instance's: its span has the same claim.
-                    spans::record_claim(&Span::current(), claim.id);
+                    spans::record_claim(&Span::current(), claim.id.0);
                     let deadline = waits.deadline(self.age_of(&claim));
                     let waiting = Box::pin(self.wait_for_other_instance(claim, deadline));
                     if let Some(decision) = waiting.await? {

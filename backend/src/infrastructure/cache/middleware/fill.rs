@@ -47,8 +47,8 @@ impl Fill {
         S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
         B: MessageBody + 'static,
     {
-        let span = spans::fill(&self.key);
-        spans::record_claim(&span, self.permit.single_flight.id());
+        let span = spans::fill(self.key.name());
+        spans::record_claim(&span, self.permit.single_flight.id().0);
         self.run_in_span(handler, request).instrument(span)
     }
 

@@ -218,7 +218,7 @@ impl Context<'_> {
 
     /// Decides the next step, in a span of its own.
     async fn look_up(&self, unusable: Option<ValueId>) -> Result<Decision, Unavailable> {
-        let span = spans::look_up(self.lookup().key);
+        let span = spans::look_up(self.lookup().key.name());
         let decision = self.decider.decide(unusable).instrument(span.clone()).await;
         let name = decision.as_ref().map_or("unavailable", Decision::name);
         span.record("cache_decision", name);

@@ -120,7 +120,7 @@ impl Ageing<'_> {
         let Some(fill) = self.fill() else {
             let limit = self.handler_deadline();
             let join = self.claimant.join_refresh(&self.entry, limit);
-            let span = spans::look_up(self.claimant.lookup.key);
+            let span = spans::look_up(self.claimant.lookup.key.name());
             return match join.instrument(span).await {
                 Some(entry) => {
                     let response = respond(
