@@ -107,8 +107,6 @@ impl Case {
             ("SERVER_WORKERS", "1"),
             // The emulated processor is about fifty times slower.
             ("CACHE_OPERATION_TIMEOUT_MS", "5000"),
-            // Its polls are work of the background, whose number depends on the time that the requests take.
-            ("CACHE_DATABASE_FEED", "false"),
         ];
         environment.extend_from_slice(self.environment);
         let running = launcher.start_under(
@@ -214,7 +212,8 @@ pub fn measure(launcher: &Launcher<'_>, settings: &Settings, page: &Path) -> Res
 # Instructions
 
 `./scripts/bench --instructions` counts the instructions of the service with valgrind's callgrind: the least of {COUNTS} counts of
-{REQUESTS} requests for an answer of {bytes} bytes, with one worker and without the database feed. The work of the kernel and of the
+{REQUESTS} requests for an answer of {bytes} bytes, with one worker. The database feed polls
+four times a second, and a poll counts with the requests that it meets. The work of the kernel and of the
 servers is not counted. A count in the process repeats within 1 %, also on a busy machine. A count that waits for a server varies with the
 load: an idle connection is checked before it is used again. Each count depends on the compiler and on the processor, so compare counts of one machine only. The command fails if
 a count exceeds the one on this page by more than 2 %.

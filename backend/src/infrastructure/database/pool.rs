@@ -250,7 +250,10 @@ impl Shared {
         self: &Arc<Self>,
         turn: Option<Arc<OwnedSemaphorePermit>>,
     ) -> Result<Lease, Error> {
-        let connection = self.metrics.measure(self.pool.acquire()).await?;
+        // The future can open a connection, so it has some 14 kB. In a box of its own it is copied once, and not with each
+        // future that contains it.
+        let connection = Box::pin(self.pool.acquire());
+        let connection = self.metrics.measure(connection).await?;
         Ok(Lease::new(connection, Arc::clone(self), turn))
     }
 
