@@ -1,4 +1,4 @@
-"""Uses the console of the cache in a real browser: Chromium, through its DevTools protocol on a pipe.
+"""Uses the description of the API and the console of the cache in a real browser: Chromium, through its DevTools protocol on a pipe.
 
 Usage: console.py CHROMIUM ADDRESS PASSWORD [FOLDER_FOR_PICTURES]
 
@@ -108,6 +108,18 @@ class Browser:
             file.write(base64.b64decode(shot["data"]))
 
 
+def from_the_documentation(browser, address, password, folder):
+    """What a newcomer does first: sign in at /docs, and send a request from there that only a signed-in caller may send."""
+    browser.call("Page.navigate", url=f"http://{address}/docs")
+    browser.until("the description is there", "document.getElementById('widgets_create')")
+    browser.fill("session", username="admin", password=password)
+    browser.until("the description has signed in", "document.querySelector('#session output').textContent === 'Signed in.'")
+    browser.click("document.querySelector('#widgets_create summary')")
+    browser.click("document.querySelector('#widgets_create form button')")
+    browser.until("the request is answered", "document.querySelector('#widgets_create .status')?.textContent.startsWith('201')")
+    browser.picture(folder, "docs")
+
+
 def main(program, address, password, folder=None):
     def api(method, path, body=None, token=None):
         headers = {"content-type": "application/json", **({"authorization": f"Bearer {token}"} if token else {})}
@@ -124,6 +136,7 @@ def main(program, address, password, folder=None):
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         browser = Browser(program, profile)
         try:
+            from_the_documentation(browser, address, password, folder)
             browser.call("Page.navigate", url=f"http://{address}/cache")
             browser.until("the page is there", "document.readyState === 'complete' && !document.getElementById('sign-in').hidden")
             browser.picture(folder, "signed-out")
@@ -148,6 +161,7 @@ def main(program, address, password, folder=None):
             assert browser.evaluate("document.querySelectorAll('img, #body b').length") == 0, "markup became elements"
             assert browser.evaluate("document.title") == "Cache"
             browser.until("the map of routes names the writers", "document.getElementById('ended-by').textContent.includes('PATCH /api/v1/widgets/{widget_id}')")
+            browser.until("and the changes of the database", "document.getElementById('ended-by').textContent.includes('a change of widget_contents in the database')")
             api("PATCH", path, {"name": "coffee"}, token)
             api("GET", path)
             browser.until("the history tells why", "(() => { const text = document.getElementById('history').textContent; return text.includes('invalidated by PATCH') && text.includes('stored by GET'); })()")

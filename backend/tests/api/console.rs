@@ -271,6 +271,22 @@ async fn the_map_has_the_routes_of_the_program() {
     let keys = &find("DELETE")["ends_keys"];
     assert_eq!(keys, &json!(["widget:{widget_id}", "widget_count:global"]));
     assert_eq!(find("DELETE")["ends_groups"][0], "user_{owner}_widgets");
+    let changes = map["changes"].as_array().unwrap();
+    let of = |kind: &str| {
+        let change = changes.iter().find(|change| change["kind"] == kind);
+        change.unwrap_or_else(|| panic!("no {kind} in {changes:?}"))
+    };
+    let users = &of("users")["ends_keys"];
+    assert_eq!(users, &json!(["user:{username}", "me_{user_id}:profile"]));
+    let widgets = of("widgets");
+    assert_eq!(
+        widgets["ends_keys"],
+        json!(["widget:{widget_id}", "widget_count:global"])
+    );
+    assert_eq!(
+        of("widget_owners")["ends_groups"],
+        json!(["user_{owner}_widgets", "widget_search"])
+    );
 }
 
 #[tokio::test]

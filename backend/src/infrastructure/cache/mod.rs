@@ -49,7 +49,9 @@ pub use clock::{Clock, ManualClock};
 pub use delivered::Delivered;
 pub use events::{CacheEvent, Cause, EventKind, EventNames, EventSource};
 pub use keys::{CacheArguments, ResourceIdType, bind_argument, bind_caller, escape};
-pub use map::{CacheMap, DeclaredRoute, MapInvalidations, MapRow, RequiredCaller, RoutePolicy};
+pub use map::{
+    CacheMap, DeclaredRoute, MapChange, MapInvalidations, MapRow, RequiredCaller, RoutePolicy,
+};
 pub use middleware::{CacheMiddleware, CacheOutcome, InvalidRequestError};
 pub use options::{
     BackendKind, CacheOptions, MemcachedOptions, RedisOptions, SentinelOptions, ServerAddress,

@@ -4,7 +4,7 @@
 const api = "/api/v1";
 const find = (id) => document.getElementById(id);
 let token = sessionStorage.getItem("token");
-let map = [], before = null, cursor = null, opened = null, timer = null;
+let map = [], changes = [], before = null, cursor = null, opened = null, timer = null;
 
 function element(name, text, attributes = {}) {
   const made = document.createElement(name);
@@ -43,7 +43,7 @@ function leave() {
 }
 async function enter() {
   try {
-    map = (await ask("/cache/map")).routes;
+    ({ routes: map, changes } = await ask("/cache/map"));
   } catch (error) { const reason = error.message; leave(); throw new Error(reason); }
   sessionStorage.setItem("token", token);
   show(true); say("");
@@ -175,8 +175,11 @@ async function openEntry(key) {
   ] : ["There is no entry under this key now."];
   if (policy) facts.push(`Stored by ${policy.method} ${policy.path}, policy ${policy.key}, ${policy.audience}`);
   find("facts").replaceChildren(...facts.filter(Boolean).map((fact) => element("p", fact)));
-  const enders = policy ? map.filter((route) => !route.cached && ends(route, policy)) : [];
-  find("ended-by").replaceChildren(...(enders.length ? enders.map((route) => element("li", `${route.method} ${route.path}`)) : [element("li", "No declared route; it ends by expiry or a purge.")]));
+  const enders = policy ? [
+    ...map.filter((route) => !route.cached && ends(route, policy)).map((route) => `${route.method} ${route.path}`),
+    ...changes.filter((change) => ends(change, policy)).map((change) => `a change of ${change.kind} in the database, whoever makes it`),
+  ] : [];
+  find("ended-by").replaceChildren(...(enders.length ? enders : ["No declared route; it ends by expiry or a purge."]).map((one) => element("li", one)));
   find("body").textContent = found ? (found.body_encoding === "text" ? found.body : `base64: ${found.body}`) : "";
   showHistory(await history);
   panel.hidden = false; panel.focus(); panel.scrollIntoView({ block: "nearest" });
@@ -236,13 +239,14 @@ function draw() {
   const readers = map.filter((route) => route.cached);
   const writers = map.filter((route) => !route.cached && (route.key || route.ends_keys.length || route.ends_groups.length || route.ends_patterns.length));
   const stored = [...new Map(readers.flatMap((route) => [[`key ${shape(route.key)}`, `${route.key}`], ...(route.group ? [[`group ${shape(route.group)}`, `group ${route.group}`]] : [])]))];
-  const name = (route) => `${route.method} ${route.path.replace(/^\/api\/v1/, "")}`;
+  writers.push(...changes);
+  const name = (route) => route.kind ? `change of ${route.kind}` : `${route.method} ${route.path.replace(/^\/api\/v1/, "")}`;
   const columns = [readers.map(name), stored.map(([, text]) => text), writers.map(name)];
   const widths = columns.map((texts) => 20 + 7.9 * Math.max(8, ...texts.map((text) => text.length)));
   const gap = 80, step = 40, height = step * Math.max(...columns.map((texts) => texts.length)) + 10;
   const left = [2, widths[0] + gap, widths[0] + widths[1] + 2 * gap];
   const width = left[2] + widths[2] + 2;
-  const svg = make("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": "Reading routes, keys and groups, writing routes" });
+  const svg = make("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": "Reading routes, keys and groups, writing routes and changes of the database" });
   const middle = (column, place) => 5 + (place + 0.5) * height / columns[column].length - 5;
   const links = [];
   const link = (from, to, column, kind) => {

@@ -51,10 +51,11 @@ async fn figures(metrics: web::Data<Metrics>) -> Result<Vec<RouteFigures>, ApiEr
     figures.await.map_err(|error| ApiError::internal(&error))
 }
 
-/// `GET /cache/map`: the declared routes.
+/// `GET /cache/map`: the declared routes and changes.
 pub async fn map() -> ApiJson<Map> {
     ok(Map {
         routes: MAP.rows().into_iter().map(Into::into).collect(),
+        changes: MAP.change_rows().into_iter().map(Into::into).collect(),
     })
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::route_figures::RouteFigures;
-use crate::infrastructure::cache::{BackendState, MapRow, Purge, Purged};
+use crate::infrastructure::cache::{self, BackendState, MapRow, Purge, Purged};
 
 /// The state of the cache, as one instance sees it.
 #[derive(Debug, JsonSchema, Serialize)]
@@ -65,11 +65,13 @@ impl From<BackendState> for Backend {
     }
 }
 
-/// The declared routes.
+/// The declared routes and changes.
 #[derive(Debug, JsonSchema, Serialize)]
 pub struct Map {
     /// Each method of each path, in the order of their declaration.
     pub routes: Vec<MapRoute>,
+    /// The changes of the database that triggers record, whoever makes them.
+    pub changes: Vec<MapChange>,
 }
 
 /// One route with what is cached of it, or what it ends.
@@ -116,6 +118,31 @@ impl From<MapRow> for MapRoute {
             ends_keys: row.invalidates.keys,
             ends_groups: row.invalidates.groups,
             ends_patterns: row.invalidates.patterns,
+        }
+    }
+}
+
+/// Changes of one kind, with what the feed ends for each of them.
+#[derive(Debug, JsonSchema, Serialize)]
+pub struct MapChange {
+    /// The name that the trigger gives.
+    #[schemars(example = &"widgets")]
+    pub kind: &'static str,
+    /// The templates of the keys that a change ends.
+    pub ends_keys: Vec<String>,
+    /// The groups that a change ends.
+    pub ends_groups: Vec<&'static str>,
+    /// The globs by which a change deletes.
+    pub ends_patterns: Vec<&'static str>,
+}
+
+impl From<cache::MapChange> for MapChange {
+    fn from(change: cache::MapChange) -> Self {
+        Self {
+            kind: change.kind,
+            ends_keys: change.invalidates.keys,
+            ends_groups: change.invalidates.groups,
+            ends_patterns: change.invalidates.patterns,
         }
     }
 }

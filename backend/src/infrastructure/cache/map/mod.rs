@@ -14,7 +14,7 @@ mod table;
 use crate::infrastructure::cache::policy::{CachePolicy, Changes};
 
 pub use route::{DeclaredRoute, RequiredCaller, RoutePolicy};
-pub use table::{MapInvalidations, MapRow};
+pub use table::{MapChange, MapInvalidations, MapRow};
 
 /// All declared routes.
 #[derive(Clone, Debug, Default)]
@@ -89,6 +89,12 @@ impl CacheMap {
     #[must_use]
     pub fn rows(&self) -> Vec<MapRow> {
         self.routes.iter().map(table::row).collect()
+    }
+
+    /// The recorded changes as rows, for programs.
+    #[must_use]
+    pub fn change_rows(&self) -> Vec<MapChange> {
+        self.changes.iter().map(table::change).collect()
     }
 
     /// The map as a table, for people.

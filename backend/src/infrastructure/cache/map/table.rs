@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::route::{DeclaredRoute, RequiredCaller, RoutePolicy};
 use super::sources::Sources;
-use super::stored::{KeyId, id_of, key_text};
-use crate::infrastructure::cache::policy::{Audience, CachePolicy, Invalidation};
+use super::stored::{KeyId, id_among, id_of, key_text};
+use crate::infrastructure::cache::policy::{Audience, CachePolicy, Changes, Invalidation};
 
 /// One route of the map.
 #[derive(Clone, Debug, Serialize)]
@@ -45,6 +45,36 @@ pub struct MapInvalidations {
     pub groups: Vec<&'static str>,
     /// Globs.
     pub patterns: Vec<&'static str>,
+}
+
+/// Changes of one kind, as triggers record them, with what the feed ends for them.
+#[derive(Clone, Debug, Serialize)]
+pub struct MapChange {
+    /// The name that the trigger gives.
+    pub kind: &'static str,
+    /// What a change of this kind ends.
+    pub invalidates: MapInvalidations,
+}
+
+/// The row of changes of one kind.
+pub(super) fn change(changes: &Changes) -> MapChange {
+    let sources = Sources::of_changes(changes);
+    let parts = changes.ends.iter().flat_map(Invalidation::parts);
+    let mut invalidates = MapInvalidations::default();
+    for part in parts {
+        let id = part
+            .own
+            .and_then(|own| Some((own, id_among(&own, changes.arguments.iter().copied())?)));
+        invalidates
+            .keys
+            .extend(id.map(|(own, id)| key_text(own.key_prefix, id)));
+        invalidates.add(&part, &sources);
+    }
+    invalidates.keep_first();
+    MapChange {
+        kind: changes.kind,
+        invalidates,
+    }
 }
 
 /// The row of a route.
@@ -104,22 +134,33 @@ fn invalidations(route: &DeclaredRoute, invalidation: &Invalidation) -> MapInval
         if let Some(own) = part.own.filter(|_| number > 0) {
             all.keys.extend(key(&own, route));
         }
+        all.add(&part, &sources);
+    }
+    // Recorded changes of several kinds end the same.
+    all.keep_first();
+    all
+}
+
+impl MapInvalidations {
+    /// Adds what one part ends besides its own key.
+    fn add(&mut self, part: &Invalidation, sources: &Sources) {
         for (prefix, id) in part.extra {
             let id = if sources.has_by_name(id) {
                 KeyId::Argument(id)
             } else {
                 KeyId::Literal(id)
             };
-            all.keys.push(key_text(prefix, id));
+            self.keys.push(key_text(prefix, id));
         }
-        all.groups.extend(part.groups);
-        all.patterns.extend(part.patterns);
+        self.groups.extend(part.groups);
+        self.patterns.extend(part.patterns);
     }
-    // Recorded changes of several kinds end the same.
-    keep_first(&mut all.keys);
-    keep_first(&mut all.groups);
-    keep_first(&mut all.patterns);
-    all
+
+    fn keep_first(&mut self) {
+        keep_first(&mut self.keys);
+        keep_first(&mut self.groups);
+        keep_first(&mut self.patterns);
+    }
 }
 
 fn keep_first<T: Clone + Eq + std::hash::Hash>(names: &mut Vec<T>) {
