@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_chooses_the_own_address() {
+    fn no_client_chooses_its_own_address() {
         let header = [("x-forwarded-for", "203.0.113.9")];
         assert_eq!(client("", "192.0.2.1", &header), "192.0.2.1");
         assert_eq!(client("10.0.0.0/8", "192.0.2.1", &header), "192.0.2.1");
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_network_that_is_none_is_refused() {
+    fn a_text_that_is_no_network_is_refused() {
         for wrong in [
             "proxy",
             "10.0.0.0/33",

@@ -1,7 +1,7 @@
 //! A number of requests in a time, such as `100/minute` (`RATE_LIMIT`).
 //!
-//! Come here to change how a rate is written. Requests are counted in `rate_limit`, not here. This file uses no other,
-//! so that the settings need no other.
+//! Come here to change how a rate is written. Requests are counted in `rate_limit`, not here. This file imports
+//! nothing of the crate, so that the settings may import it.
 
 use std::num::NonZeroU32;
 

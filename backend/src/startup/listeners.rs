@@ -38,7 +38,8 @@ impl Listeners {
 
     /// The addresses.
     ///
-    /// # Errors The system does not return an address.
+    /// # Errors
+    /// The system does not return an address.
     pub(super) fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
         self.0.iter().map(TcpListener::local_addr).collect()
     }

@@ -60,6 +60,9 @@ impl Passwords {
     }
 
     /// The hash of a new password, in PHC format.
+    ///
+    /// # Errors
+    /// 503 while too many requests wait.
     pub async fn hash(
         &self,
         password: SecretString,
@@ -77,7 +80,8 @@ impl Passwords {
     /// Whether the password matches the hash. Without a hash the answer is `false`, after the same time. A wrong
     /// password counts as an attempt, for the account and for the address.
     ///
-    /// # Errors 429 after too many wrong passwords, for the right one too; 503 while too many requests wait.
+    /// # Errors
+    /// 429 after too many wrong passwords, for the right one too; 503 while too many requests wait.
     pub async fn verify(
         &self,
         attempts: &Attempts,

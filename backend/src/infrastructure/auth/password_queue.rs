@@ -44,7 +44,7 @@ struct State {
     count: usize,
 }
 
-/// The right to use a core for one password. It goes to the next when it is dropped.
+/// The right to use a core for one password. When it is dropped, the next request gets it.
 #[derive(Debug)]
 pub(super) struct Turn(Arc<Mutex<State>>);
 
@@ -118,7 +118,7 @@ impl PasswordQueue {
 impl State {
     fn join(&mut self, address: IpAddr) -> Result<oneshot::Receiver<Turn>, ApiError> {
         if self.count >= MAX_WAITING {
-            self.forget_those_who_left();
+            self.remove_abandoned();
         }
         if self.count >= MAX_WAITING {
             self.make_room_for(address)?;
@@ -133,7 +133,8 @@ impl State {
         Ok(receiver)
     }
 
-    fn forget_those_who_left(&mut self) {
+    /// Removes the requests whose clients have left.
+    fn remove_abandoned(&mut self) {
         self.waiting.retain(|_, list| {
             list.retain(|sender| !sender.is_closed());
             !list.is_empty()
@@ -213,7 +214,7 @@ mod tests {
         ClientAddress::from(IpAddr::from([192, 0, 2, last]))
     }
 
-    /// Lets so many of an address wait; each writes the address when its turn comes.
+    /// Starts `count` requests of an address. Each of them writes the address when its turn comes.
     async fn wait(queue: &PasswordQueue, last: u8, count: usize, served: &Arc<Mutex<Vec<u8>>>) {
         for _ in 0..count {
             let (queue, served) = (queue.clone(), Arc::clone(served));
@@ -233,7 +234,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn addresses_take_turns_however_many_requests_one_of_them_sends() {
+    async fn addresses_take_turns_although_one_of_them_sends_many_requests() {
         watchdog::watch();
         let queue = PasswordQueue::new(1);
         let served = Arc::default();

@@ -105,7 +105,8 @@ impl Connector {
 
     /// A connection, checked.
     ///
-    /// # Errors The server cannot be reached or refuses, or there is a pooler that the settings do not name.
+    /// # Errors
+    /// The server cannot be reached or refuses, or there is a pooler that the settings do not name.
     pub(super) async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
         let mut connection = self.options.connect().await.map_err(named)?;
         self.check(&mut connection).await?;
@@ -114,7 +115,8 @@ impl Connector {
 
     /// A connection to a server that may still be starting.
     ///
-    /// # Errors The errors of [`Self::connect`], or no connection within `limit`.
+    /// # Errors
+    /// The errors of [`Self::connect`], or no connection within `limit`.
     pub(super) async fn connect_within(
         &self,
         limit: Duration,

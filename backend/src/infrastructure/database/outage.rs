@@ -1,4 +1,4 @@
-//! Outages: a server that no longer responds, without closing its connections.
+//! Outages: a server that no longer responds, although its connections are open.
 //!
 //! Come here to change when waiting statements are given up. During an outage statements fail at once instead of after
 //! their deadlines. A refused connection is no outage in this sense, because it is an error at once.

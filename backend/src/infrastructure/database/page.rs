@@ -13,7 +13,8 @@ impl Database {
     /// One page of a list: `rows` selects its items in order, with the page's `LIMIT` and `OFFSET`; `total` counts the items
     /// of all pages. A write between the two statements may show in the total only.
     ///
-    /// # Errors The errors of the statements. Each waits for its turn at most as long as the statements of
+    /// # Errors
+    /// The errors of the statements. Each waits for its turn at most as long as the statements of
     /// [`Database::scans`].
     pub async fn page<T, R>(
         &self,

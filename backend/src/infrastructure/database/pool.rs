@@ -185,7 +185,8 @@ fn begin(settings: &DatabaseSettings) -> SqlStr {
 impl Shared {
     /// Runs a statement by itself. `is_scan` is for [`Database::scans`].
     ///
-    /// # Errors The errors of the statement, or no answer in time.
+    /// # Errors
+    /// The errors of the statement, or no answer in time.
     pub(super) async fn run<T>(
         self: &Arc<Self>,
         mut statement: Statement,
@@ -245,7 +246,8 @@ impl Shared {
 
     /// A connection of the pool.
     ///
-    /// # Errors No connection is free in time, or none can be made.
+    /// # Errors
+    /// No connection is free in time, or none can be made.
     pub(super) async fn lease(
         self: &Arc<Self>,
         turn: Option<Arc<OwnedSemaphorePermit>>,
@@ -259,7 +261,8 @@ impl Shared {
 
     /// Waits for the work until the deadline, and not at all during an outage.
     ///
-    /// # Errors The errors of the work, or no answer in time.
+    /// # Errors
+    /// The errors of the work, or no answer in time.
     pub(super) async fn within<T>(
         self: &Arc<Self>,
         deadline: Instant,

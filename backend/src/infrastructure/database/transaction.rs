@@ -62,7 +62,8 @@ impl Transaction {
 
     /// Runs a statement of the transaction.
     ///
-    /// # Errors The errors of the statement, or no answer in time.
+    /// # Errors
+    /// The errors of the statement, or no answer in time.
     pub(super) async fn run<T>(&mut self, statement: Statement, run: Run<T>) -> Result<T, Error> {
         let deadline = Instant::now() + self.shared.statement_deadline;
         let lease = &mut self.lease;

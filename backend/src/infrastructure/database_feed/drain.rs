@@ -33,7 +33,7 @@ const MOST_SHARING: usize = 10_000;
 pub(super) enum Outcome {
     /// Every change from before the pass has been delivered: these by this instance, others by another one.
     Delivered(Delivered),
-    /// The cache is unavailable. The changes stay in the table until it is available, and no other instance delivers
+    /// This instance does not reach the cache. The changes stay in the table until an instance that reaches it delivers
     /// them.
     CacheUnavailable,
     /// The database did not answer.

@@ -91,7 +91,8 @@ impl Drop for DatabaseFeed {
     }
 }
 
-/// A pass that takes longer is given up, so that another instance can deliver its rows.
+/// The feed's own pool of two connections. A transaction that is idle for 3 s (or `DATABASE_IDLE_TRANSACTION_TIMEOUT`, if that
+/// is shorter) is ended, so that the rows of a pass that waits for the cache are free for another instance.
 fn own_database(settings: &DatabaseSettings) -> Result<Database, sqlx::Error> {
     let settings = DatabaseSettings {
         database_pool_size: 2,

@@ -15,7 +15,8 @@
 //!   `SKIP LOCKED` it would answer a write whose entry still stands.
 //! - Passes take rows in the order of their numbers, so that two never wait for each other. No position is kept: a
 //!   transaction that began early may commit late, and its rows become visible below those that are gone.
-//! - Nothing is notified in a trigger, since `NOTIFY` puts all commits in one line. An idle instance looks every 250 ms.
+//! - A trigger does not use `NOTIFY`, because with it every commit waits for the one before it. An idle instance looks every
+//!   250 ms at the latest.
 //! - An instance that does not reach the cache lets others deliver: it waits until no row up to the largest number that it
 //!   saw is left. Rows that become visible late prolong the wait and never shorten it.
 //! - It waits no longer once a row has stood for a second (`watch`), and looks at each write whether that row still stands.

@@ -40,52 +40,52 @@ pub type ApiResult<T> = Result<T, ApiError>;
 /// The reason that a request gets an error.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
-    /// 400
+    /// 400: the request is malformed. The text says how.
     #[error("{0}")]
     BadRequest(String),
-    /// 401
+    /// 401: there is no valid access token.
     #[error("a valid access token is required")]
     Unauthorized,
     /// 401 at login: the same words whether or not the user exists.
     #[error("the username or the password is wrong")]
     WrongCredentials,
-    /// 403
+    /// 403: the caller may not do this. The text says who may.
     #[error("{0}")]
     Forbidden(&'static str),
-    /// 404
+    /// 404: the resource does not exist.
     #[error("there is nothing here")]
     NotFound,
-    /// 408
+    /// 408: the body did not arrive within 30 s.
     #[error("the body did not arrive in time")]
     RequestTimeout,
-    /// 409
+    /// 409: the state of the resource does not allow this. The text says why.
     #[error("{0}")]
     Conflict(String),
-    /// 412
+    /// 412: the resource has none of the tags in `If-Match`.
     #[error("the resource is not the one that `If-Match` names: read it again")]
     PreconditionFailed,
-    /// 413
+    /// 413: the body is larger than this number of bytes.
     #[error("the body is larger than {0} bytes")]
     PayloadTooLarge(usize),
-    /// 415
+    /// 415: the content type is not JSON.
     #[error("the body must be `application/json`")]
     UnsupportedMediaType,
-    /// 415, with the coding that is accepted (RFC 9110, section 15.5.16)
+    /// 415: the body has a `Content-Encoding`. `Accept-Encoding` says what is accepted (RFC 9110, section 15.5.16).
     #[error("the body must be sent as it is, without `Content-Encoding`")]
     UnsupportedContentCoding,
-    /// 422
+    /// 422: these fields are wrong.
     #[error("the request is well-formed, but something in it is wrong")]
     Unprocessable(Vec<FieldError>),
-    /// 429: too many wrong passwords for the account or from the address; the time until there may be another.
+    /// 429: too many wrong passwords for the account or from the address. The time until another attempt.
     #[error("too many wrong passwords: try again when the time in `Retry-After` is over")]
     TooManyAttempts(Duration),
-    /// 429: more requests than `RATE_LIMIT`; the time until there may be another.
+    /// 429: more requests than `RATE_LIMIT`. The time until another request.
     #[error("too many requests: try again when the time in `Retry-After` is over")]
     TooManyRequests(Duration),
-    /// 500
+    /// 500: a mistake of the service. Made by [`Self::internal`], which logs the cause.
     #[error("something went wrong on our side")]
     Internal,
-    /// 503
+    /// 503: the service cannot answer now, such as while the database is unavailable.
     #[error("the service cannot answer right now; try again")]
     Unavailable,
 }

@@ -181,7 +181,8 @@ fn validated<T: Validate<Context = ()>>(value: T) -> Result<T, ApiError> {
 
 /// For a field of a PATCH that may be left out but not be `null`: `#[serde(default, deserialize_with = "present")]`.
 ///
-/// # Errors The errors of the value.
+/// # Errors
+/// The errors of the value.
 pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
@@ -190,7 +191,8 @@ pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
 
 /// For a field of a PATCH that `null` clears: `None` where it is left out, `Some(None)` for `null`.
 ///
-/// # Errors The errors of the value.
+/// # Errors
+/// The errors of the value.
 pub fn nullable<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<T>>, D::Error> {

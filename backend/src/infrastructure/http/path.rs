@@ -15,7 +15,7 @@ use super::error::ApiError;
 /// The id in the path: 400 for a text that is no 64-bit integer, 404 for an integer that no row can
 /// have.
 ///
-/// The parameter is the last one that is named `id` or ends in `_id`, otherwise the only one.
+/// The parameter is the last one that is named `id` or ends in `_id`, otherwise the first one.
 #[derive(Clone, Copy, Debug, JsonSchema)]
 #[schemars(inline)]
 pub struct PathId(#[schemars(range(min = 1, max = i64::MAX))] pub i64);
@@ -36,9 +36,9 @@ impl FromRequest for PathId {
     }
 }
 
-/// A text in the path, decoded: 404 for a text that cannot be stored: it is not UTF-8 or contains a NUL.
+/// A text in the path, decoded: 404 for a text that cannot be stored, because it is not UTF-8 or contains a NUL.
 ///
-/// The parameter is the last one that is not named like an id (see [`PathId`]), otherwise the only one.
+/// The parameter is the last one that is not named like an id (see [`PathId`]), otherwise the first one.
 #[derive(Clone, Debug, JsonSchema)]
 #[schemars(inline)]
 pub struct PathText(#[schemars(length(min = 1))] pub String);
@@ -56,7 +56,7 @@ impl FromRequest for PathText {
     }
 }
 
-/// The last parameter of the path that is named like an id, or not; else the first one.
+/// The last parameter whose name is like that of an id, or is not; otherwise the first one.
 fn path_parameter(request: &HttpRequest, like_an_id: bool) -> &str {
     let parameters = request.match_info();
     let wanted = parameters

@@ -1,9 +1,9 @@
 //! `SERVER_REQUEST_TIMEOUT`: no request stays without an answer.
 //!
-//! A timer for each request would cost every hit more than its look-up of the time. The requests of a worker share one
-//! clock that ticks four times a second.
+//! The requests of a worker share one clock that ticks four times a second, because a timer for each request would cost
+//! every hit.
 //!
-//! Come here to change the handling of a late handler.
+//! Come here to change what happens to a late handler. The deadlines of the database are in `database`, not here.
 
 use std::cell::Cell;
 use std::rc::Rc;

@@ -61,13 +61,13 @@ fn in_path(operation: &Operation, schemas: &mut Schemas) -> Vec<Value> {
 /// The parameter that an extractor reads: the rule of `http::path`.
 fn name_at<'a>(place: PathPlace, names: &[&'a str]) -> Option<&'a str> {
     let is_id = |name: &str| name == "id" || name.ends_with("_id");
-    let last_or_only = |like_an_id: bool| {
+    let last_or_first = |like_an_id: bool| {
         let last = names.iter().rev().find(|name| is_id(name) == like_an_id);
         last.or(names.first()).copied()
     };
     match place {
-        PathPlace::Id => last_or_only(true),
-        PathPlace::Text => last_or_only(false),
+        PathPlace::Id => last_or_first(true),
+        PathPlace::Text => last_or_first(false),
         PathPlace::Named(name) => names.iter().find(|known| **known == name).copied(),
     }
 }

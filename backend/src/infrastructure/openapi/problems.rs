@@ -85,7 +85,7 @@ fn meaning(status: u16) -> (&'static str, ApiError) {
             ApiError::PayloadTooLarge(256 * 1024),
         ),
         415 => (
-            "The body is no JSON by its content type.",
+            "The content type is not JSON, or the body has a `Content-Encoding`.",
             ApiError::UnsupportedMediaType,
         ),
         422 => (

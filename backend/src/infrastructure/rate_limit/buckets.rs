@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn however_many_clients_come_a_bounded_number_is_kept_and_those_that_use_the_most_first() {
+    fn the_number_of_states_is_bounded_and_the_busiest_clients_are_kept() {
         let buckets = Buckets::new();
         let busy = Key::Network([192, 0, 2, 1].into());
         buckets.replace(busy, u64::MAX);

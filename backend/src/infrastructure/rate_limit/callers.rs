@@ -1,7 +1,7 @@
 //! The owner of a request's token, for the limit alone.
 //!
-//! Come here to change how long an owner is remembered. This authenticates nobody: routes check the token themselves,
-//! at every request.
+//! Come here to change how long an owner is remembered. No request is authenticated here: routes check the token at every
+//! request.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -24,7 +24,7 @@ const LOOK_UP: Duration = Duration::from_millis(250);
 pub(super) struct Callers(Mutex<HashMap<AccessToken, (i64, Instant)>>);
 
 impl Callers {
-    /// The owner of a valid token; `None` while the database is unavailable.
+    /// The owner of a token; `None` for a token that is not valid, and where the database does not answer in time.
     pub(super) async fn owner_of(&self, token: AccessToken, database: &Database) -> Option<i64> {
         let now = Instant::now();
         let remembered = self.lock().get(&token).copied();

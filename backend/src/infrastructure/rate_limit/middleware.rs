@@ -89,14 +89,14 @@ where
         Ok(allowance) => {
             let mut response = service.call(request).await?;
             if limit.is_low(allowance) {
-                limit.tell(response.headers_mut(), key, allowance);
+                limit.insert_fields(response.headers_mut(), key, allowance);
             }
             Ok(response)
         }
         Err(allowance) => {
             let error = ApiError::TooManyRequests(allowance.more_after);
             let mut response = request.error_response(error);
-            limit.tell(response.headers_mut(), key, allowance);
+            limit.insert_fields(response.headers_mut(), key, allowance);
             Ok(response)
         }
     }

@@ -81,7 +81,8 @@ impl<C: Clock> RateLimit<C> {
 
     /// Counts a request.
     ///
-    /// # Errors The request is one too many. It does not count.
+    /// # Errors
+    /// The request is one too many. It does not count.
     fn count(&self, key: Key) -> Result<Allowance, Allowance> {
         match self.limiter.check_key(&key) {
             Ok(state) => Ok(Allowance {
@@ -117,7 +118,7 @@ impl<C: Clock> RateLimit<C> {
     }
 
     /// Adds the header fields of the limit (draft-ietf-httpapi-ratelimit-headers-11).
-    fn tell(&self, headers: &mut HeaderMap, key: Key, allowance: Allowance) {
+    fn insert_fields(&self, headers: &mut HeaderMap, key: Key, allowance: Allowance) {
         let (name, policy) = match key {
             Key::Caller(_) => ("caller", &self.policies[0]),
             Key::Network(_) => ("address", &self.policies[1]),
@@ -214,24 +215,24 @@ mod tests {
     }
 
     #[test]
-    fn a_client_is_told_in_the_words_of_the_draft() {
+    fn the_header_fields_have_the_form_of_the_draft() {
         let (limit, _) = limit("100/minute");
-        let told = |key, more_after| {
+        let fields = |key, more_after| {
             let mut headers = HeaderMap::new();
             let allowance = Allowance {
                 remaining: 7,
                 more_after,
             };
-            limit.tell(&mut headers, key, allowance);
+            limit.insert_fields(&mut headers, key, allowance);
             (
                 headers.get(RATE_LIMIT).cloned().unwrap(),
                 headers.get(RATE_LIMIT_POLICY).cloned().unwrap(),
             )
         };
-        let (now, policy) = told(Key::Caller(1), Duration::from_millis(600));
+        let (now, policy) = fields(Key::Caller(1), Duration::from_millis(600));
         assert_eq!(now, "\"caller\";r=7;t=1");
         assert_eq!(policy, "\"caller\";q=100;w=60");
-        let (now, policy) = told(
+        let (now, policy) = fields(
             Key::Network([192, 0, 2, 1].into()),
             Duration::from_millis(1001),
         );

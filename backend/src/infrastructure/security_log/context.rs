@@ -103,7 +103,7 @@ impl SecurityContext {
 }
 
 impl Room<'_> {
-    /// Records an event after it has happened. `by` is the username of whoever did it, where that is not the subject.
+    /// Records an event after it has happened. `by` is the username of the user who acted, if that is not the subject.
     pub fn record(&mut self, event: SecurityEvent, subject: Subject<'_>, by: Option<&str>) {
         if event.write(self.context, subject, by) {
             // The thread that writes the line gives it back.

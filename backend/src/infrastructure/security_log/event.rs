@@ -53,7 +53,7 @@ pub enum Subject<'a> {
         /// The username.
         username: &'a str,
     },
-    /// A name that nobody has, as somebody wrote it.
+    /// A name that no user has, as the client sent it.
     Unknown(&'a str),
 }
 
@@ -84,7 +84,7 @@ impl SecurityEvent {
         }
     }
 
-    /// Writes the line. `by` is the username of whoever did it, where that is not the subject.
+    /// Writes the line. `by` is the username of the user who acted, if that is not the subject.
     ///
     /// Returns whether it was written: `LOG_LEVEL` may name the target and turn it off.
     pub(super) fn write(

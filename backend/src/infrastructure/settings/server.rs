@@ -73,7 +73,7 @@ pub(super) const SECTION: Section = Section {
             name: "MANAGEMENT_PORT",
             kind: Kind::number("a port", 0, 65_535),
             default: "",
-            meaning: "Port of `SERVER_HOST` for operators: health, `/metrics`, `/docs` and `/openapi.json`, which `SERVER_PORT` then does not serve; 0 takes any free one. Without it they are served on `SERVER_PORT` in development, and nowhere in production",
+            meaning: "Port of `SERVER_HOST` for operators: health, and `/metrics`, `/docs`, `/openapi.json` and `/cache`, which `SERVER_PORT` then does not serve; 0 takes any free one. Without it they are served on `SERVER_PORT` in development, and nowhere in production",
         },
         Variable {
             name: "METRICS_ENABLED",

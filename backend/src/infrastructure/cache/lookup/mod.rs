@@ -8,11 +8,11 @@
 //!
 //! A key is in one of three states:
 //!
-//! | state | who gets it there | who may leave it |
+//! | state | begun by | ended by |
 //! |---|---|---|
 //! | *vacant*: nothing, or a value that is no answer (foreign, damaged, of another key, of an old generation, of another stamp, expired) | expiry, a deletion, a new generation | a reader, by compare-and-set, to *claimed* |
 //! | *claimed* by an id, for `CLAIM_LIFETIME` at most | a reader that found it vacant | the claim's holder, by compare-and-set of exactly this claim, to *filled*; a deletion or expiry, to *vacant* |
-//! | *filled* with an entry of that id | the claim's holder | a deletion or expiry, to *vacant*; a refresher, by compare-and-set of exactly this entry, to *filled* |
+//! | *filled* with an entry, which has an id of its own | the claim's holder | a deletion or expiry, to *vacant*; a refresher, by compare-and-set of exactly this entry, to *filled* |
 //!
 //! **No old value is ever stored.** A reader claims, then reads the database, then fills; a writer
 //! commits, then deletes. If the reader saw the database from before the commit, its claim is from

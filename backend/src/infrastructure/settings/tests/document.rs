@@ -85,6 +85,10 @@ fn every_default_of_the_table_is_the_default() {
         format!("{:?}", without.protection)
     );
     assert_eq!(
+        format!("{:?}", example.accounts),
+        format!("{:?}", without.accounts)
+    );
+    assert_eq!(
         format!("{:?}", example.administrator),
         format!("{:?}", without.administrator)
     );
