@@ -160,7 +160,7 @@ pub fn page(settings: &Settings, body_bytes: usize, findings: &str) -> String {
 
 `scripts/bench` measures the service and its *reference programs*, which do one thing and nothing
 else: answer static bytes, one Redis GET, one Memcached get, one row of PostgreSQL, one look-up in moka
-([backend/benches/reference](../backend/benches/report/src/bin/reference.rs)). Programs that are compared run next
+([reference.rs](../backend/benches/report/src/bin/reference.rs)). Programs that are compared run next
 to each other, in {rounds} rounds of {seconds} s whose order alternates; a figure is the median of the rounds, a
 share the median of the shares in each round.
 
