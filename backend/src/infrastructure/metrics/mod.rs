@@ -88,7 +88,10 @@ impl std::fmt::Debug for Metrics {
 
 /// Describes the metrics of the process, and sets those that do not change.
 fn describe_own() {
-    describe_gauge!(BUILD, "1; the labels have the version and the profile of the build");
+    describe_gauge!(
+        BUILD,
+        "1; the labels have the version and the profile of the build"
+    );
     describe_gauge!(
         START,
         Unit::Seconds,
