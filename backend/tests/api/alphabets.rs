@@ -1,4 +1,6 @@
-//! Searches in every alphabet: mistakes of a database without a UTF-8 locale.
+//! Searches beyond ASCII: they ignore case in other alphabets too.
+//!
+//! Come here after changing how a search compares text. A database without a UTF-8 locale fails here.
 
 use serde_json::json;
 

@@ -1,4 +1,6 @@
 //! `/auth`: signing in and out.
+//!
+//! Come here for tokens and the answers to a sign-in. Limits of sign-ins are in `sign_in_limits`.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -122,7 +124,7 @@ async fn a_revoked_token_is_refused_at_once_even_where_the_answer_is_cached() {
 }
 
 #[tokio::test]
-async fn only_a_bearer_token_of_ours_is_one() {
+async fn only_a_bearer_token_that_was_issued_is_accepted() {
     let service = TestService::start().await;
     let token = service.new_user("ada").await;
     let upper = token.to_uppercase();

@@ -1,4 +1,6 @@
 //! Bad input: every mistake gets the error of the contract, none a 500, a panic or a hang.
+//!
+//! Come here for a mistake of a client that one can name. Random bytes are in `random_input`.
 
 use reqwest::Method;
 use serde_json::json;

@@ -1,4 +1,6 @@
 //! The headers that protect browsers, and the pages of other origins (`HSTS`, `CORS_ALLOWED_ORIGINS`).
+//!
+//! Come here after changing a header that only browsers read.
 
 use reqwest::Method;
 use serde_json::json;
@@ -70,10 +72,10 @@ async fn browsers_are_told_to_come_by_tls_where_they_did() {
                 .api(Method::GET, path, "")
                 .header(header.0, header.1);
             let answer = service.send(request).await;
-            let told = if expected { "max-age=31536000" } else { "" };
+            let header_value = if expected { "max-age=31536000" } else { "" };
             assert_eq!(
                 answer.header("strict-transport-security"),
-                told,
+                header_value,
                 "{environment:?}"
             );
         }

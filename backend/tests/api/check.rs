@@ -1,4 +1,6 @@
 //! `backend check`, from the running binary: each concern is a line, and what is wrong says what to do.
+//!
+//! Come here after adding a concern to the check.
 
 use std::process::Output;
 
@@ -79,7 +81,7 @@ async fn a_service_that_can_work_has_a_line_for_each_concern_and_ends_with_0() {
 }
 
 #[tokio::test]
-async fn what_depends_on_a_database_that_is_away_is_skipped() {
+async fn what_depends_on_an_unavailable_database_is_skipped() {
     let output = check(
         "postgres://nobody@127.0.0.1:1/none",
         &[("DATABASE_CONNECT_TIMEOUT", "1")],
@@ -159,7 +161,7 @@ async fn privileges_that_the_role_lacks_are_named_with_their_grant() {
 }
 
 #[tokio::test]
-async fn a_cache_server_that_is_away_or_refuses_a_command_is_named() {
+async fn a_cache_server_that_is_unavailable_or_refuses_a_command_is_named() {
     let database = TestDatabase::migrated().await;
     for (backend, port) in [
         ("redis", "CACHE_REDIS_PORT"),

@@ -1,4 +1,6 @@
 //! `/api/v1/cache/…`: the data of the console.
+//!
+//! Come here after changing what the console shows. Purges and bad input are in `console_purge`.
 
 use serde_json::{Value, json};
 

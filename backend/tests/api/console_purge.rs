@@ -1,4 +1,6 @@
 //! `/api/v1/cache/purge`, and the bad input of the console.
+//!
+//! Come here after changing what the console deletes.
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! `Database` and `Transaction` by themselves: the state of a connection after an error, a timeout or an
+//! `Database` and `Transaction` by themselves: the state of a connection after an error, a timeout or a
 //! dropped statement.
 //!
 //! Come here for rules of connections that a single request does not show.

@@ -140,16 +140,8 @@ async fn readiness_does_not_wait_for_the_pool() {
     let service = TestService::start_with(&limits).await;
     let lock = service.database.lock("widgets").await;
     let waits = tokio::spawn(service.api(Method::GET, "/widgets/1", "").send());
-    let observer = service.database.pool().await;
-    eventually("the only connection waits", async || {
-        let sql = "SELECT EXISTS (SELECT FROM pg_stat_activity
-                   WHERE wait_event_type = 'Lock' AND datname = current_database())";
-        sqlx::query_scalar::<_, bool>(sql)
-            .fetch_one(&observer)
-            .await
-            .unwrap()
-    })
-    .await;
+    // The only connection of the pool.
+    service.database.until_a_statement_waits().await;
     let ready = service.request(Method::GET, "/health/ready");
     service.send(ready).await.expect(200);
     lock.rollback().await.unwrap();
@@ -195,7 +187,7 @@ async fn closed(connection: &mut TcpStream) {
 async fn an_idle_connection_stays_open_for_the_keep_alive_time() {
     let service = TestService::start_with(&[("SERVER_KEEP_ALIVE", "1")]).await;
     closed(&mut connection_after_an_answer(&service).await).await;
-    // The server's own time, which ends here, is five seconds.
+    // The HTTP library closes an idle connection after five seconds unless the program chooses another time.
     let service = TestService::start().await;
     let mut connection = connection_after_an_answer(&service).await;
     let mut rest = vec![0; 4096];
@@ -213,12 +205,12 @@ async fn a_connection_above_the_maximum_waits_until_another_is_closed() {
     let waits = tokio::time::timeout(Duration::from_millis(500), ask(&mut second)).await;
     assert!(waits.is_err(), "it was answered beside the first");
     drop(first);
-    let answered = tokio::time::timeout(Duration::from_secs(20), closed_after_answer(second)).await;
+    let answered = tokio::time::timeout(Duration::from_secs(20), read_answer(second)).await;
     assert!(answered.is_ok(), "it still waits");
 }
 
 /// Reads the answer to a request that was sent before.
-async fn closed_after_answer(mut connection: TcpStream) {
+async fn read_answer(mut connection: TcpStream) {
     let mut answer = [0; 12];
     connection.read_exact(&mut answer).await.unwrap();
     assert_eq!(&answer, b"HTTP/1.1 200");

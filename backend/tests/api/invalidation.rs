@@ -1,4 +1,6 @@
-//! Which keys each write of the example modules ends (C15, C54).
+//! The keys that each write of the example modules ends (C15, C54).
+//!
+//! Come here after changing what a write invalidates, or after adding a cached route.
 
 use serde_json::json;
 
@@ -95,13 +97,7 @@ async fn check_every_write(more: &[(&str, &str)]) {
     let update = service.patch(&admin, "/users/ada", json!({"name": "Ada"}));
     check_invalidation(service, "updating a user", &table(3), update).await;
     let delete = service.delete(&admin, &path);
-    check_invalidation(
-        service,
-        "deleting a widget",
-        &[table(2), vec![]].concat()[1..],
-        delete,
-    )
-    .await;
+    check_invalidation(service, "deleting a widget", &table(2)[1..], delete).await;
     service.get(&path).await.expect(404);
     let widget = service.new_widget(&ada, "cog").await;
     let mut reads = table(4);

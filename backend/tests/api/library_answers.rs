@@ -1,4 +1,6 @@
-//! The answers that the HTTP library gives before there is a request, and bodies in a coding that nobody decodes.
+//! Answers to bytes that are no request, which the HTTP library gives, and to bodies in a content coding.
+//!
+//! Come here after an update of the HTTP library.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -107,7 +109,7 @@ async fn answers_before_a_malformed_head_are_complete() {
 }
 
 #[tokio::test]
-async fn a_body_in_a_coding_is_415_and_tells_that_none_is_accepted() {
+async fn a_body_in_a_content_coding_is_415_and_the_answer_says_that_none_is_accepted() {
     let service = TestService::start().await;
     let send = async |coding: &str| {
         let request = service

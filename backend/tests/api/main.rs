@@ -1,4 +1,6 @@
 //! The HTTP contract, row by row, against the running binary.
+//!
+//! Come here for behaviour that a client sees. Rules of the cache that need no service are in `tests/cache`.
 
 #![allow(
     clippy::expect_used,

@@ -1,4 +1,6 @@
 //! `MANAGEMENT_PORT`: which port serves the routes for operators, and how long.
+//!
+//! Come here after adding a route for operators.
 
 use reqwest::{Client, Method, Response};
 use serde_json::Value;
@@ -40,7 +42,7 @@ async fn assert_statuses(address: &str, paths: &[&str], status: u16) {
 }
 
 #[tokio::test]
-async fn without_a_management_port_development_serves_the_description_on_the_only_one() {
+async fn without_a_management_port_development_serves_the_routes_for_operators_on_the_only_one() {
     let service = TestService::start().await;
     assert_statuses(service.address(), FOR_OPERATORS, 200).await;
     assert_eq!(line(&service, "listening for management"), None);
@@ -48,7 +50,8 @@ async fn without_a_management_port_development_serves_the_description_on_the_onl
 }
 
 #[tokio::test]
-async fn without_a_management_port_production_serves_the_description_nowhere_and_says_so() {
+async fn without_a_management_port_production_serves_the_routes_for_operators_nowhere_and_says_so()
+{
     let service = TestService::start_with(&[("ENVIRONMENT", "production")]).await;
     assert_statuses(service.address(), FOR_OPERATORS, 404).await;
     assert_statuses(service.address(), HEALTH, 200).await;
@@ -92,7 +95,7 @@ async fn the_conventions_hold_on_the_management_port_and_its_requests_are_not_li
 }
 
 #[tokio::test]
-async fn both_ports_tell_of_the_end_and_are_closed_at_it() {
+async fn readiness_is_503_on_both_ports_before_the_end_and_both_are_closed_at_it() {
     let settings = [("MANAGEMENT_PORT", "0"), ("SERVER_SHUTDOWN_DELAY", "30")];
     let mut service = TestService::start_with(&settings).await;
     let management = management(&service);

@@ -1,5 +1,7 @@
 //! Migrations and the first superuser: the effects of `migrate`, `create-superuser` and the start on the
 //! database.
+//!
+//! Come here after changing the commands. Tables that do not fit the program are in `tables`.
 
 use serde_json::json;
 

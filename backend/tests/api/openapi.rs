@@ -1,4 +1,6 @@
 //! `/openapi.json`, `/docs` and `backend openapi`.
+//!
+//! Come here after changing how the description of the API is made.
 
 use reqwest::Method;
 use serde_json::Value;

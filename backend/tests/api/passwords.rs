@@ -53,7 +53,7 @@ async fn common_passwords_and_ones_own_name_or_address_are_refused_and_not_shown
 }
 
 #[tokio::test]
-async fn a_superuser_of_the_settings_or_the_command_line_has_no_such_password() {
+async fn a_superuser_made_by_settings_or_command_line_cannot_have_such_a_password_either() {
     let service = TestService::start().await;
     for (password, reason) in [("football1", "common"), ("x-wanda-x", "own name")] {
         let url = service.database.url();

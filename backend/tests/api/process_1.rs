@@ -4,14 +4,13 @@
 //! Come here for the end of a start that waits. The end of a running service is in `starting`.
 
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
 
 use sqlx::migrate::Migrate;
 use sqlx::{Connection, PgConnection};
 use tokio::net::TcpListener;
 
 use crate::support::database::TestDatabase;
-use crate::support::eventually;
+use crate::support::process;
 
 /// The program as process 1 of a process namespace of its own, killed with this value.
 struct Process1 {
@@ -43,17 +42,8 @@ impl Process1 {
     }
 
     async fn stop(&mut self, signal: &str) -> ExitStatus {
-        let id = self.id().expect("a process").to_string();
-        let sent = Command::new("kill").args(["-s", signal, &id]).status();
-        assert!(sent.expect("kill").success());
-        let deadline = Instant::now() + Duration::from_secs(20);
-        loop {
-            if let Some(status) = self.outside.try_wait().expect("its status") {
-                return status;
-            }
-            assert!(Instant::now() < deadline, "SIG{signal} is ignored");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        process::signal(self.id().expect("a process"), signal);
+        process::end(&mut self.outside).await
     }
 }
 
@@ -104,14 +94,8 @@ async fn process_1_ends_at_a_signal_while_it_waits_for_another_instance_that_mig
         let mut other = PgConnection::connect(&url).await.unwrap();
         other.lock().await.unwrap();
         let environment = [("DATABASE_URL", url.as_str()), ("CACHE_ENABLED", "false")];
-        let pool = database.pool().await;
         let mut process = Process1::start(options, &environment, command);
-        eventually("it waits for the lock", async || {
-            let sql = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
-                       AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))";
-            sqlx::query_scalar::<_, bool>(sql).fetch_one(&pool).await.unwrap()
-        })
-        .await;
+        database.until_a_statement_waits().await;
         assert_eq!(
             process.stop(signal).await.code(),
             Some(code),

@@ -1,4 +1,6 @@
 //! The proof of the test client (C49): it finds a stale answer, and reports none otherwise.
+//!
+//! Come here after changing `support/proof.rs`.
 
 use std::panic::AssertUnwindSafe;
 

@@ -1,13 +1,15 @@
 //! On 100 000 widgets no query scans a table where an index can serve.
 //!
 //! The statements are those that the service sends, taken from the prepared data in `.sqlx`.
+//!
+//! Come here when a new statement scans a table: it needs an index, or an exception with its reason.
 
 use serde_json::Value;
 use sqlx::{Executor, PgPool};
 
 use crate::support::database::TestDatabase;
 
-/// The statements of the module, as their prepared data in `.sqlx` holds them.
+/// The statements of the service, as their prepared data in `.sqlx` holds them.
 fn statements() -> Vec<String> {
     let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../.sqlx");
     let mut statements = Vec::new();

@@ -1,6 +1,7 @@
 //! The limit of requests (`RATE_LIMIT`), by caller and by address.
 //!
-//! Clients at other addresses are told apart by a trusted proxy, which here is the test.
+//! Come here for a request that counts wrongly. The test is a trusted proxy, so each client has the address that the test
+//! writes.
 
 use reqwest::Method;
 
@@ -45,8 +46,8 @@ async fn an_address_is_refused_after_its_requests_whatever_they_ask_for_and_othe
     for (path, remaining) in paths.iter().zip([4, 3, 2, 1, 0]) {
         let answer = get_from(&service, "192.0.2.1", "", path).await;
         assert_ne!(answer.status, 429, "{answer:#?}");
-        // Clients are told when half of it is gone.
-        let told = if remaining > 2 {
+        // The fields are there from half of the limit on.
+        let expected = if remaining > 2 {
             (String::new(), "")
         } else {
             (
@@ -54,8 +55,8 @@ async fn an_address_is_refused_after_its_requests_whatever_they_ask_for_and_othe
                 "\"address\";q=5;w=86400",
             )
         };
-        assert_eq!(answer.header("ratelimit"), told.0);
-        assert_eq!(answer.header("ratelimit-policy"), told.1);
+        assert_eq!(answer.header("ratelimit"), expected.0);
+        assert_eq!(answer.header("ratelimit-policy"), expected.1);
     }
     for path in paths {
         expect_limited(&get_from(&service, "192.0.2.1", "", path).await, "address");
@@ -117,7 +118,7 @@ async fn a_caller_has_a_limit_of_its_own_on_every_route_and_at_every_address() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_none_counts_for_the_address() {
+async fn a_request_with_an_invalid_token_counts_for_its_address() {
     let service = TestService::start_with(&[("RATE_LIMIT", "3/day")])
         .await
         .without_proof();
@@ -150,11 +151,11 @@ async fn health_is_never_refused_and_never_counted() {
 }
 
 #[tokio::test]
-async fn a_hit_of_the_cache_counts_and_keeps_nothing_that_another_was_told() {
+async fn a_hit_of_the_cache_counts_and_has_the_header_fields_of_its_own_client() {
     let service = TestService::start_with(&[PROXY, ("RATE_LIMIT", "3/day")])
         .await
         .without_proof();
-    for (address, is_hit, told) in [
+    for (address, is_hit, fields) in [
         ("192.0.2.1", false, ""),
         ("192.0.2.1", true, "\"address\";r=1;t=28800"),
         ("192.0.2.2", true, ""),
@@ -164,7 +165,7 @@ async fn a_hit_of_the_cache_counts_and_keeps_nothing_that_another_was_told() {
             .await
             .expect(200);
         assert_eq!(answer.is_hit(), is_hit);
-        assert_eq!(answer.header("ratelimit"), told);
+        assert_eq!(answer.header("ratelimit"), fields);
     }
     for (address, status) in [("192.0.2.1", 429), ("192.0.2.2", 200)] {
         get_from(&service, address, "", "/widgets/count")

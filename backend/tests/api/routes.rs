@@ -1,4 +1,6 @@
-//! `backend routes`: the map, from the running binary.
+//! `backend routes`: the list of all routes with their caching, from the running binary.
+//!
+//! Come here after adding a column to that list.
 
 use serde_json::Value;
 

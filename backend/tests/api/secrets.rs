@@ -1,4 +1,6 @@
 //! Passwords and tokens appear in no answer and in no line of the log, however a request is wrong.
+//!
+//! Come here after adding a secret to a request or to the settings.
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! Security events: lines of target `security` in the log of the running process.
 //!
-//! Come here when an event is missing, or has a field too many. Clients at other addresses are told apart by a trusted proxy,
-//! which here is the test.
+//! Come here when an event is missing, or has a field too many. The test is a trusted proxy, so each client has the address
+//! that the test writes.
 
 use std::io::{BufRead, BufReader};
 use std::sync::mpsc::channel;

@@ -1,4 +1,6 @@
 //! `backend settings`, and settings of the running binary.
+//!
+//! Come here after adding a setting. The rules of a single value are tested beside `infrastructure/settings`.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;

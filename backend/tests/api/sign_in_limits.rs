@@ -1,6 +1,7 @@
 //! Limits of sign-ins: by account, by address, on all instances; and the fair queue of passwords.
 //!
-//! Clients at other addresses are told apart by a trusted proxy, which here is the test.
+//! Come here for a sign-in that is refused too early or too late. The test is a trusted proxy, so each client has the
+//! address that the test writes.
 
 use std::sync::Mutex;
 use std::time::Instant;
@@ -110,7 +111,7 @@ async fn after_ten_wrong_passwords_an_address_is_refused_and_others_are_not() {
 }
 
 #[tokio::test]
-async fn nobody_escapes_the_limit_by_a_header_that_no_trusted_proxy_wrote() {
+async fn a_header_that_no_trusted_proxy_wrote_does_not_change_the_address_that_is_counted() {
     let service = TestService::start().await;
     for number in 0..10 {
         let (address, name) = (format!("192.0.2.{number}"), format!("nobody{number}"));
@@ -122,7 +123,7 @@ async fn nobody_escapes_the_limit_by_a_header_that_no_trusted_proxy_wrote() {
 }
 
 #[tokio::test]
-async fn right_passwords_do_not_count_and_do_not_forgive() {
+async fn right_passwords_do_not_count_and_do_not_reset_the_count() {
     let service = TestService::start().await;
     service.sign_up("ada").await.expect(201);
     for _ in 0..12 {

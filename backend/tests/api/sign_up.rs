@@ -1,4 +1,6 @@
 //! Signing up: accepted input, and the message for each wrong field.
+//!
+//! Come here after adding a field to a user. Refused passwords are in `passwords`.
 
 use serde_json::{Value, json};
 
@@ -23,7 +25,10 @@ async fn signing_up_answers_201_with_the_user_and_its_location() {
     assert_eq!(answer.header("location"), "/api/v1/users/ada");
     let user = answer.json();
     assert_eq!(user["username"], "ada");
-    assert_eq!(user["email"], "ada@example.com", "addresses are lowered");
+    assert_eq!(
+        user["email"], "ada@example.com",
+        "an address is stored in lower case"
+    );
     assert_eq!(user["is_superuser"], false);
     let mut fields: Vec<_> = user.as_object().unwrap().keys().cloned().collect();
     fields.sort();
@@ -100,7 +105,11 @@ async fn each_wrong_field_of_a_sign_up_is_a_422_that_names_it() {
         json!({"username": "a", "email": "b", "password": "c", "name": ""}),
     );
     let fields = answer.await.expect(422).wrong_fields();
-    assert_eq!(fields.len(), 4, "all are told at once: {fields:?}");
+    assert_eq!(
+        fields.len(),
+        4,
+        "one answer names all wrong fields: {fields:?}"
+    );
     service.sign_up("ada").await.expect(201);
 }
 

@@ -2,9 +2,6 @@
 //!
 //! Come here for anything about migrations at the start, and readiness without the right tables.
 
-use std::process::ExitStatus;
-use std::time::{Duration, Instant};
-
 use reqwest::Method;
 use sqlx::migrate::Migrate;
 use sqlx::{Connection, Executor, PgConnection};
@@ -12,7 +9,7 @@ use sqlx::{Connection, Executor, PgConnection};
 use crate::starting::{errors, run};
 use crate::support::database::TestDatabase;
 use crate::support::service::{Service, command};
-use crate::support::{eventually, unique};
+use crate::support::{eventually, process, unique};
 
 const UNCACHED: (&str, &str) = ("CACHE_ENABLED", "false");
 
@@ -225,29 +222,9 @@ async fn sigterm_ends_a_program_that_waits_for_another_one_that_migrates() {
             .args(arguments)
             .spawn()
             .unwrap();
-        eventually("it waits", async || {
-            let sql = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
-                       AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))";
-            let pool = database.pool().await;
-            sqlx::query_scalar::<_, bool>(sql).fetch_one(&pool).await.unwrap()
-        })
-        .await;
-        let signal = format!("kill -s TERM {}", waiting.id());
-        assert!(
-            std::process::Command::new("sh")
-                .args(["-c", &signal])
-                .status()
-                .unwrap()
-                .success()
-        );
-        let deadline = Instant::now() + Duration::from_secs(20);
-        let status: ExitStatus = loop {
-            if let Some(status) = waiting.try_wait().unwrap() {
-                break status;
-            }
-            assert!(Instant::now() < deadline, "{arguments:?} still waits");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        };
+        database.until_a_statement_waits().await;
+        process::signal(waiting.id(), "TERM");
+        let status = process::end(&mut waiting).await;
         assert_eq!(status.code(), Some(code), "{arguments:?}");
     }
 }

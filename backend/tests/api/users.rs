@@ -1,4 +1,6 @@
 //! `/users`: every row of the contract but signing up, which is in `sign_up`.
+//!
+//! Come here after changing the module `users`.
 
 use serde_json::json;
 

@@ -1,4 +1,6 @@
 //! `/widgets` and a user's widgets: every row of the contract.
+//!
+//! Come here after changing the module `widgets`.
 
 use reqwest::Method;
 use serde_json::{Value, json};

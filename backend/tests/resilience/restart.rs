@@ -186,13 +186,7 @@ async fn a_write_without_its_client_is_finished_at_sigterm(kind: Kind) {
     );
     let mut client = TcpStream::connect(service.address()).await.unwrap();
     client.write_all(request.as_bytes()).await.unwrap();
-    eventually("the write waits for the lock", async || {
-        let waiting = sqlx::query_scalar::<_, i64>(
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()",
-        );
-        waiting.fetch_one(&pool).await.unwrap() > 0
-    })
-    .await;
+    site.cluster.database.until_a_statement_waits().await;
     // A reset: the server does not wait to answer the client.
     client.set_zero_linger().unwrap();
     drop(client);

@@ -2,7 +2,7 @@
 
 use sqlx::{Connection, Executor, PgConnection, PgPool, Postgres, Transaction};
 
-use super::{unique, variable};
+use super::{eventually, unique, variable};
 
 /// A database that is dropped with this value.
 #[derive(Debug)]
@@ -65,6 +65,20 @@ impl TestDatabase {
             .execute(sqlx::AssertSqlSafe(unrecorded))
             .await
             .expect("a change");
+    }
+
+    /// Waits until a statement in this database waits for a lock, of whatever kind.
+    pub async fn until_a_statement_waits(&self) {
+        let observer = self.pool().await;
+        eventually("a statement waits for a lock", async || {
+            let waiting = "SELECT EXISTS (SELECT FROM pg_stat_activity
+                           WHERE wait_event_type = 'Lock' AND datname = current_database())";
+            sqlx::query_scalar(waiting)
+                .fetch_one(&observer)
+                .await
+                .expect("an answer")
+        })
+        .await;
     }
 
     /// Locks a table until the transaction ends: no other transaction can read or write it.

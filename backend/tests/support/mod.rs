@@ -11,6 +11,7 @@ pub mod database;
 pub mod described;
 pub mod pgbouncer;
 pub mod postgres;
+pub mod process;
 pub mod proof;
 pub mod proxy;
 pub mod relay;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::unique;
+use super::{process, unique};
 
 /// The kind of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,11 +113,8 @@ impl Server {
 
     /// Sends a signal, by its name: `STOP`, `CONT`.
     pub fn signal(&self, name: &str) {
-        let process = self.process.as_ref().expect("a running server");
-        let sent = Command::new("kill")
-            .args(["-s", name, &process.id().to_string()])
-            .status();
-        assert!(sent.expect("kill").success(), "SIG{name} was not sent");
+        let running = self.process.as_ref().expect("a running server");
+        process::signal(running.id(), name);
     }
 
     /// Sends a line on a new connection, and returns the first line of the answer.

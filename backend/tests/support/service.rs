@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::answer::Answer;
 use super::database::TestDatabase;
 use super::described;
+use super::process;
 use super::proof::Proof;
 use super::{unique, variable};
 
@@ -91,10 +92,7 @@ impl Service {
 
     /// Sends a signal, by its name.
     pub fn signal(&self, name: &str) {
-        let sent = Command::new("kill")
-            .args(["-s", name, &self.process.id().to_string()])
-            .status();
-        assert!(sent.expect("kill").success(), "SIG{name} was not sent");
+        process::signal(self.process.id(), name);
     }
 
     /// The most memory that the process has had since the start, or since [`forget_peak`](Self::forget_peak), in bytes.
@@ -114,14 +112,7 @@ impl Service {
 
     /// Waits until the process has ended.
     pub async fn wait(&mut self) -> ExitStatus {
-        let deadline = Instant::now() + Duration::from_secs(40);
-        loop {
-            if let Some(status) = self.process.try_wait().expect("its status") {
-                return status;
-            }
-            assert!(Instant::now() < deadline, "the process does not end");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        process::end(&mut self.process).await
     }
 
     /// A request to a path from the root.
