@@ -1,6 +1,6 @@
 //! The cache contract, clause by clause, on every backend.
 //!
-//! The folders are those of the cache; `collected_log`, `harness`, `routed`, `row` and `source` are helpers. Each test builds small
+//! The folders are those of the cache; `collected_log`, `harness`, `routed`, `row`, `server_access` and `source` are helpers. Each test builds small
 //! applications of its own around the public surface of the cache; a test named after a clause fails when
 //! the clause is broken.
 
@@ -24,6 +24,7 @@ mod policy;
 mod provider;
 mod routed;
 mod row;
+mod server_access;
 mod source;
 mod stored;
 

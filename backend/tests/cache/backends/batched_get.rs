@@ -12,7 +12,8 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 
 use crate::harness::{backend, settings};
-use crate::support::proxy::{Mode, Proxy};
+use crate::server_access::{connect_to_redis, put_proxy_before};
+use crate::support::proxy::Mode;
 use crate::support::server::{Kind, Server};
 use crate::support::{unique, variable};
 
@@ -22,23 +23,12 @@ fn value(text: &str) -> Bytes {
     Bytes::from(format!("cache/3 {:016x} {text}", rand::random::<u64>()))
 }
 
-async fn redis(port: &str) -> redis::aio::MultiplexedConnection {
-    let client = redis::Client::open(format!("redis://127.0.0.1:{port}")).unwrap();
-    client.get_multiplexed_async_connection().await.unwrap()
-}
-
 #[actix_web::test]
 async fn c33_a_look_up_never_joins_one_that_was_sent_before() {
     for kind in [CacheBackendKind::Redis, CacheBackendKind::Memcached] {
         let direct = settings(kind);
         let mut behind = direct.clone();
-        let port = if kind == CacheBackendKind::Redis {
-            &mut behind.cache_redis_port
-        } else {
-            &mut behind.cache_memcached_port
-        };
-        let proxy = Proxy::start(*port).await;
-        *port = proxy.port;
+        let proxy = put_proxy_before(&mut behind).await;
         let (direct, behind) = (backend(&direct), backend(&behind));
         let key = unique("key");
         let (old, new) = (value("old"), value("new"));
@@ -76,7 +66,7 @@ async fn look_ups_of_one_key_at_the_same_time_are_one_command() {
     }
     let statistics: String = redis::cmd("INFO")
         .arg("commandstats")
-        .query_async(&mut redis(&server.port.to_string()).await)
+        .query_async(&mut connect_to_redis(server.port).await)
         .await
         .unwrap();
     assert!(statistics.contains("cmdstat_get:calls=1,"), "{statistics}");
@@ -89,7 +79,8 @@ async fn look_ups_of_many_keys_at_the_same_time_each_get_their_own_answer() {
         .map(|number| unique(&format!("key:{number}")))
         .collect();
     let foreign = unique("foreign");
-    let mut redis = redis(&variable("TEST_REDIS_PORT")).await;
+    let port = variable("TEST_REDIS_PORT").parse().unwrap();
+    let mut redis = connect_to_redis(port).await;
     redis::cmd("RPUSH")
         .arg(&foreign)
         .arg("of another type")

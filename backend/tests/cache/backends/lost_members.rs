@@ -11,26 +11,19 @@ use futures_util::future::join_all;
 use redis::AsyncCommands;
 
 use crate::harness::{Harness, backend, get, settings};
+use crate::server_access::{connect_to_redis, put_proxy_before};
 use crate::support::proxy::{Mode, Proxy};
 
 const SEGMENT: CachePolicy = CachePolicy::new("seg").resource_id_name("id").shared();
 
-/// A connection for the test's own commands, without the cache.
-async fn raw(settings: &CacheSettings) -> redis::aio::MultiplexedConnection {
-    let url = format!("redis://127.0.0.1:{}", settings.cache_redis_port);
-    let client = redis::Client::open(url).unwrap();
-    client.get_multiplexed_async_connection().await.unwrap()
-}
-
 /// A cache behind a proxy, and a cache on the same server without the proxy.
 async fn behind_proxy_and_beside() -> (Harness, Proxy, Harness) {
     let direct = settings(CacheBackendKind::Redis);
-    let proxy = Proxy::start(direct.cache_redis_port).await;
-    let through = CacheSettings {
-        cache_redis_port: proxy.port,
+    let mut through = CacheSettings {
         cache_operation_timeout_ms: 1000,
         ..direct.clone()
     };
+    let proxy = put_proxy_before(&mut through).await;
     let beside = Harness::with_settings(direct).await;
     (Harness::with_settings(through).await, proxy, beside)
 }
@@ -39,7 +32,7 @@ async fn behind_proxy_and_beside() -> (Harness, Proxy, Harness) {
 async fn c37_a_claim_over_a_damaged_value_is_added_to_the_index() {
     let harness = Harness::new(CacheBackendKind::Redis).await;
     let app = harness.numbered_app(SEGMENT).await;
-    let mut server = raw(&harness.settings).await;
+    let mut server = connect_to_redis(harness.settings.cache_redis_port).await;
     get(&app, "/1").await;
     let key = harness.full_key("seg:1");
     let entry: Vec<u8> = server.get(&key).await.unwrap();

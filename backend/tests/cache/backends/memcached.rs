@@ -15,7 +15,8 @@ use futures_util::future::{join, join_all};
 use tokio::time::timeout;
 
 use crate::harness::{backend, settings};
-use crate::support::proxy::{Mode, Proxy};
+use crate::server_access::put_proxy_before;
+use crate::support::proxy::Mode;
 use crate::support::{eventually, unique};
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -222,8 +223,7 @@ fn a_connection_whose_runtime_has_ended_is_replaced() {
 #[actix_web::test]
 async fn after_a_cut_answer_each_look_up_gets_its_own_answer_or_an_error() {
     let mut settings = one_lane();
-    let proxy = Proxy::start(settings.cache_memcached_port).await;
-    settings.cache_memcached_port = proxy.port;
+    let proxy = put_proxy_before(&mut settings).await;
     let backend = backend(&settings);
     let keys: Vec<String> = (0..50).map(|_| unique("key")).collect();
     for key in &keys {

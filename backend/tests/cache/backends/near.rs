@@ -12,6 +12,7 @@ use backend::infrastructure::settings::CacheSettings;
 use bytes::Bytes;
 
 use crate::harness::{Harness, TestApp, backend, get, near_settings, no_content, post};
+use crate::server_access::put_proxy_before;
 use crate::support::proxy::{Mode, Proxy};
 use crate::support::server::{Kind, Server};
 use crate::support::{eventually, unique};
@@ -60,8 +61,7 @@ async fn is_near(app: &impl TestApp, proxy: &Proxy) -> bool {
 pub async fn behind_proxy() -> (Harness, Proxy) {
     let mut settings = near_settings();
     settings.cache_operation_timeout_ms = 250;
-    let proxy = Proxy::start(settings.cache_redis_port).await;
-    settings.cache_redis_port = proxy.port;
+    let proxy = put_proxy_before(&mut settings).await;
     (Harness::with_settings(settings).await, proxy)
 }
 

@@ -16,6 +16,7 @@ use futures_util::future::join_all;
 use crate::harness::{
     Harness, Runs, backend, get, near_settings, no_content, numbered, post, settings,
 };
+use crate::server_access::put_proxy_before;
 use crate::support::proxy::{Mode, Proxy};
 use crate::support::server::{Kind, Server};
 use crate::support::{eventually, unique};
@@ -33,12 +34,7 @@ async fn through_proxies(deadline: u64) -> Vec<(CacheSettings, Proxy)> {
     let mut all = Vec::new();
     for mut settings in kinds {
         settings.cache_operation_timeout_ms = deadline;
-        let port = match settings.cache_backend {
-            CacheBackendKind::Redis => &mut settings.cache_redis_port,
-            _ => &mut settings.cache_memcached_port,
-        };
-        let proxy = Proxy::start(*port).await;
-        *port = proxy.port;
+        let proxy = put_proxy_before(&mut settings).await;
         all.push((settings, proxy));
     }
     all

@@ -7,6 +7,7 @@ use backend::infrastructure::settings::{CacheBackendKind, CacheSettings};
 use super::steered::Steered;
 use crate::harness::{Harness, get, post, settings};
 use crate::row::Row;
+use crate::server_access::put_proxy_before;
 use crate::support::eventually;
 use crate::support::proxy::{Mode, Proxy};
 
@@ -15,12 +16,7 @@ async fn direct_and_behind_proxy(kind: CacheBackendKind) -> (CacheSettings, Cach
     let mut direct = settings(kind);
     direct.cache_operation_timeout_ms = 250;
     let mut proxied = direct.clone();
-    let port = match kind {
-        CacheBackendKind::Redis => &mut proxied.cache_redis_port,
-        _ => &mut proxied.cache_memcached_port,
-    };
-    let proxy = Proxy::start(*port).await;
-    *port = proxy.port;
+    let proxy = put_proxy_before(&mut proxied).await;
     (direct, proxied, proxy)
 }
 

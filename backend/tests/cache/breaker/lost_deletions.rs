@@ -5,19 +5,15 @@ use futures_util::future::join_all;
 
 use crate::harness::{Harness, Log, get, post, settings};
 use crate::row::{Row, WAYS, works_on};
+use crate::server_access::put_proxy_before;
 use crate::support::eventually;
-use crate::support::proxy::{Mode, Proxy};
+use crate::support::proxy::Mode;
 
 /// Two instances behind one proxy, which fails while one of them writes.
 async fn check_lost_deletion(kind: CacheBackendKind, mode: Mode, read: &str, write: &str) {
     let mut settings = settings(kind);
     settings.cache_operation_timeout_ms = 250;
-    let port = match kind {
-        CacheBackendKind::Redis => &mut settings.cache_redis_port,
-        _ => &mut settings.cache_memcached_port,
-    };
-    let proxy = Proxy::start(*port).await;
-    *port = proxy.port;
+    let proxy = put_proxy_before(&mut settings).await;
     let harness = Harness::with_settings(settings).await;
     let other = harness.another().await;
     let row = Row::default();
@@ -67,8 +63,7 @@ async fn c35_a_deletion_that_failed_is_delivered_before_anything_is_trusted_agai
 async fn c35_more_pending_deletions_than_are_kept_distrust_everything_and_say_so() {
     let mut settings = settings(CacheBackendKind::Redis);
     settings.cache_operation_timeout_ms = 250;
-    let proxy = Proxy::start(settings.cache_redis_port).await;
-    settings.cache_redis_port = proxy.port;
+    let proxy = put_proxy_before(&mut settings).await;
     let harness = Harness::with_settings(settings).await;
     for key in ["item:1", "untouched:1"] {
         harness.cache.set(key, &1, None).await.unwrap();

@@ -12,6 +12,7 @@ use backend::infrastructure::settings::{CacheBackendKind, CacheSettings};
 use futures_util::future::join_all;
 
 use crate::harness::{Harness, Log, Runs, get, no_content, numbered, post, settings};
+use crate::server_access::put_proxy_before;
 use crate::support::eventually;
 use crate::support::proxy::{Mode, Proxy};
 
@@ -23,12 +24,7 @@ async fn behind_proxies() -> Vec<(Harness, Proxy)> {
     for kind in [CacheBackendKind::Redis, CacheBackendKind::Memcached] {
         let mut settings: CacheSettings = settings(kind);
         settings.cache_operation_timeout_ms = 250;
-        let port = match kind {
-            CacheBackendKind::Redis => &mut settings.cache_redis_port,
-            _ => &mut settings.cache_memcached_port,
-        };
-        let proxy = Proxy::start(*port).await;
-        *port = proxy.port;
+        let proxy = put_proxy_before(&mut settings).await;
         harnesses.push((Harness::with_settings(settings).await, proxy));
     }
     harnesses

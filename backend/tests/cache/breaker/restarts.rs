@@ -7,6 +7,7 @@ use backend::infrastructure::cache::CacheHealth;
 use backend::infrastructure::settings::{CacheBackendKind, CacheSettings};
 
 use crate::harness::{Harness, Log, settings};
+use crate::server_access::put_proxy_before;
 use crate::support::eventually;
 use crate::support::proxy::{Mode, Proxy};
 
@@ -19,12 +20,7 @@ async fn with_pending_deletion(kind: CacheBackendKind) -> (Harness, Proxy, Cache
     let mut direct = settings(kind);
     direct.cache_operation_timeout_ms = 250;
     let mut proxied = direct.clone();
-    let port = match kind {
-        CacheBackendKind::Redis => &mut proxied.cache_redis_port,
-        _ => &mut proxied.cache_memcached_port,
-    };
-    let proxy = Proxy::start(*port).await;
-    *port = proxy.port;
+    let proxy = put_proxy_before(&mut proxied).await;
     let harness = Harness::with_settings(proxied).await;
     harness.cache.set(KEY, &"old", None).await.unwrap();
     assert!(harness.cache.exists(KEY).await.unwrap());

@@ -1,6 +1,7 @@
 //! Arguments and the resource id (C6, C7).
 
 use backend::infrastructure::cache::{CachePolicy, ResourceIdType};
+use backend::infrastructure::settings::CacheBackendKind;
 use serde::{Deserialize, Serialize};
 
 use crate::harness::{Harness, Log, Runs, both, get, post};
@@ -12,7 +13,7 @@ const WIDGET: CachePolicy = CachePolicy::new("widget")
 #[actix_web::test]
 async fn c06_a_read_with_a_missing_argument_is_not_cached_and_the_log_says_why() {
     const ODD: CachePolicy = CachePolicy::new("odd_{tenant}").resource_id("all");
-    let harness = Harness::on_every_backend().await.remove(2);
+    let harness = Harness::new(CacheBackendKind::Memory).await;
     let runs = Runs::default();
     let app = harness.app(both("/odd", ODD, &runs)).await;
     let log = Log::collect();
@@ -57,7 +58,7 @@ async fn c07_the_resource_id_is_inferred() {
         ("/f", QUERY, "/f?page=3&item_id=9", "any:9:page=3:item_id=9"),
         ("/g/{id}", QUERY, "/g/5?item_id=9", "any:5:page=0:item_id=9"),
     ];
-    let harness = Harness::on_every_backend().await.remove(2);
+    let harness = Harness::new(CacheBackendKind::Memory).await;
     for (route, policy, path, key) in cases {
         let app = harness.app(both(route, policy, &Runs::default())).await;
         assert_eq!(get(&app, path).await.key(), key, "{route}");
@@ -72,7 +73,7 @@ async fn c07_without_a_resource_id_nothing_is_cached_and_a_page_is_never_one() {
         page: i64,
     }
     const LIST: CachePolicy = CachePolicy::new("list").query::<Pages>();
-    let harness = Harness::on_every_backend().await.remove(2);
+    let harness = Harness::new(CacheBackendKind::Memory).await;
     let runs = Runs::default();
     let app = harness
         .app(|config| {

@@ -5,6 +5,7 @@ use actix_web::test::TestRequest;
 use actix_web::web;
 
 use backend::infrastructure::cache::{CacheArguments, CachePolicy, ResourceIdType, bind_argument};
+use backend::infrastructure::settings::CacheBackendKind;
 use serde::{Deserialize, Serialize};
 
 use crate::harness::{Harness, Runs, both, get, no_content, numbered, post, send};
@@ -184,7 +185,7 @@ async fn c02_neither_path_nor_query_can_name_the_caller() {
         .resource_id("all")
         .per_caller()
         .query::<Forged>();
-    let harness = Harness::on_every_backend().await.remove(2);
+    let harness = Harness::new(CacheBackendKind::Memory).await;
     let app = harness
         .app(|config| {
             both("/mine", MINE, &Runs::default())(config);

@@ -15,7 +15,8 @@ use futures_util::future::join_all;
 
 use crate::harness::{Harness, backend, get, near_settings, post, settings};
 use crate::row::{Row, start};
-use crate::support::proxy::{Mode, Proxy};
+use crate::server_access::{connect_to_redis, put_proxy_before};
+use crate::support::proxy::Mode;
 use crate::support::server::{Kind, Server};
 use crate::support::{eventually, unique, variable};
 
@@ -101,11 +102,10 @@ async fn c21_of_many_get_or_create_at_once_one_creates_and_the_others_find_the_v
 
 #[actix_web::test]
 async fn a_value_of_another_type_is_found_and_left_unchanged() {
-    let backend = backend(&settings(CacheBackendKind::Redis));
+    let settings = settings(CacheBackendKind::Redis);
+    let backend = backend(&settings);
     let key = unique("foreign");
-    let port = variable("TEST_REDIS_PORT");
-    let client = redis::Client::open(format!("redis://127.0.0.1:{port}")).unwrap();
-    let mut redis = client.get_multiplexed_async_connection().await.unwrap();
+    let mut redis = connect_to_redis(settings.cache_redis_port).await;
     let push = redis::cmd("RPUSH")
         .arg(&key)
         .arg("of another type")
@@ -130,12 +130,7 @@ async fn a_look_up_after_one_that_found_nothing_sends_its_claim_in_the_same_roun
     for kind in [CacheBackendKind::Redis, CacheBackendKind::Memcached] {
         let mut settings = settings(kind);
         let direct = backend(&settings);
-        let port = match kind {
-            CacheBackendKind::Redis => &mut settings.cache_redis_port,
-            _ => &mut settings.cache_memcached_port,
-        };
-        let proxy = Proxy::start(*port).await;
-        *port = proxy.port;
+        let proxy = put_proxy_before(&mut settings).await;
         let harness = Harness::with_settings(settings).await;
         let row = Row::default();
         let app = Rc::new(harness.app(row.routes()).await);
@@ -212,9 +207,8 @@ async fn c33_a_claim_that_is_sent_to_an_entry_changes_nothing() {
         let after = direct.get(&harness.full_key("item:1")).await.unwrap();
         assert_eq!(before, after, "{:?}", harness.kind);
         if harness.kind == CacheBackendKind::Redis {
-            let port = variable("TEST_REDIS_PORT");
-            let client = redis::Client::open(format!("redis://127.0.0.1:{port}")).unwrap();
-            let mut redis = client.get_multiplexed_async_connection().await.unwrap();
+            let port = variable("TEST_REDIS_PORT").parse().unwrap();
+            let mut redis = connect_to_redis(port).await;
             let mut lifetime = redis::cmd("TTL");
             lifetime.arg(harness.full_key("item:1"));
             let left: u64 = lifetime.query_async(&mut redis).await.unwrap();

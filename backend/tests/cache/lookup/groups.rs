@@ -7,7 +7,8 @@ use backend::infrastructure::settings::CacheBackendKind;
 
 use crate::harness::{Harness, Log, backend, get, post};
 use crate::row::{Row, start};
-use crate::support::{eventually, variable};
+use crate::server_access::connect_to_redis;
+use crate::support::eventually;
 
 #[actix_web::test]
 async fn c36_all_pages_of_a_list_end_at_once_on_every_backend() {
@@ -162,13 +163,7 @@ async fn c36_the_record_of_a_group_lives_at_least_as_long_as_its_longest_entry()
         assert!(get(&short, "/1").await.is_hit(), "{:?}", harness.kind);
         assert!(get(&long, "/1").await.is_hit());
         if harness.kind == CacheBackendKind::Redis {
-            let client =
-                redis::Client::open(format!("redis://127.0.0.1:{}", variable("TEST_REDIS_PORT")));
-            let mut redis = client
-                .unwrap()
-                .get_multiplexed_async_connection()
-                .await
-                .unwrap();
+            let mut redis = connect_to_redis(harness.settings.cache_redis_port).await;
             let mut lifetime = redis::cmd("PTTL");
             lifetime.arg(harness.full_key("~group:mixed"));
             let kept: u64 = lifetime.query_async(&mut redis).await.unwrap();

@@ -14,8 +14,9 @@ use tokio::time::timeout;
 
 use crate::harness::{Harness, Log, TestApp, backend, get, near_settings, post, settings};
 use crate::row::{ITEM, Row, start};
+use crate::server_access::put_proxy_before;
 use crate::support::eventually;
-use crate::support::proxy::{Mode, Proxy};
+use crate::support::proxy::Mode;
 
 const HOUR: Duration = Duration::from_hours(1);
 const OTHER_KEY: &str = "answered with the value of another key";
@@ -42,12 +43,7 @@ async fn c63_lost_replies_never_give_an_answer_of_another_key() {
             settings.cache_backend, settings.cache_near
         );
         settings.cache_operation_timeout_ms = 250;
-        let port = match settings.cache_backend {
-            CacheBackendKind::Memcached => &mut settings.cache_memcached_port,
-            _ => &mut settings.cache_redis_port,
-        };
-        let proxy = Proxy::start(*port).await;
-        *port = proxy.port;
+        let proxy = put_proxy_before(&mut settings).await;
         let harness = Harness::with_settings(settings).await;
         let app = harness.app(echoes).await;
         let log = Log::collect();

@@ -6,8 +6,9 @@ use backend::infrastructure::settings::CacheBackendKind;
 
 use crate::harness::{Harness, backend, get, post};
 use crate::row::{Row, WAYS, start, works_on};
+use crate::server_access::put_proxy_before;
 use crate::support::eventually;
-use crate::support::proxy::{Mode, Proxy};
+use crate::support::proxy::Mode;
 
 #[actix_web::test]
 async fn c33_a_value_from_before_a_write_is_never_stored_after_its_invalidation() {
@@ -80,13 +81,7 @@ async fn c33_a_store_that_is_delayed_on_its_way_stores_nothing_old() {
             let direct = Harness::new(kind).await;
             let mut slow = direct.settings.clone();
             slow.cache_operation_timeout_ms = 5000;
-            let port = if kind == CacheBackendKind::Redis {
-                &mut slow.cache_redis_port
-            } else {
-                &mut slow.cache_memcached_port
-            };
-            let proxy = Proxy::start(*port).await;
-            *port = proxy.port;
+            let proxy = put_proxy_before(&mut slow).await;
             let slow = Harness::with_settings(slow).await;
             let row = Row::default();
             let reader_app = std::rc::Rc::new(slow.app(row.routes()).await);

@@ -13,8 +13,9 @@ use tokio::sync::Semaphore;
 
 use crate::harness::{Harness, Reply, Runs, get, post, settings};
 use crate::row::{ITEM, Row, WAYS, start, works_on};
+use crate::server_access::put_proxy_before;
 use crate::support::eventually;
-use crate::support::proxy::{Mode, Proxy};
+use crate::support::proxy::Mode;
 
 #[actix_web::test]
 async fn c34_concurrent_misses_run_the_handler_once_in_a_process() {
@@ -257,8 +258,7 @@ async fn c34_a_leader_whose_client_left_still_gives_the_others_its_answer() {
 async fn c34_while_the_backend_is_unavailable_no_requests_are_collapsed() {
     let mut settings = settings(CacheBackendKind::Redis);
     settings.cache_operation_timeout_ms = 250;
-    let proxy = Proxy::start(settings.cache_redis_port).await;
-    settings.cache_redis_port = proxy.port;
+    let proxy = put_proxy_before(&mut settings).await;
     let harness = Harness::with_settings(settings).await;
     let row = Row::default();
     let app = std::rc::Rc::new(harness.app(row.routes()).await);

@@ -8,6 +8,7 @@ use actix_web::web;
 use backend::infrastructure::cache::{
     Cache, CacheArguments, CacheOptions, CacheOutcome, CachePolicy, Clock, Invalidation,
 };
+use backend::infrastructure::settings::{CacheBackendKind, CacheSettings};
 
 use crate::harness::{self, Harness, backend, delete, no_content, post};
 
@@ -42,11 +43,7 @@ async fn c31_a_write_names_the_keys_and_groups_that_it_invalidated() {
 #[actix_web::test]
 async fn c31_a_write_names_the_patterns_that_it_invalidated() {
     const PATTERNS: Invalidation = ITEM.pattern_to_invalidate_extra(&["owned_{owner}:\"*"]);
-    let harness = Harness::new(
-        harness::settings(backend::infrastructure::settings::CacheBackendKind::Memory)
-            .cache_backend,
-    )
-    .await;
+    let harness = Harness::new(CacheBackendKind::Memory).await;
     let app = harness
         .app(|config| {
             config.route("/{id}", web::delete().to(write).wrap(PATTERNS));
@@ -87,7 +84,7 @@ async fn c31_of_many_keys_the_first_twenty_are_named() {
 
 #[actix_web::test]
 async fn c31_long_names_are_left_out_before_the_header_grows_too_long() {
-    let harness = Harness::on_every_backend().await.remove(2);
+    let harness = Harness::new(CacheBackendKind::Memory).await;
     let app = harness
         .app(|config| {
             let write = |arguments: CacheArguments| async move {
@@ -109,16 +106,12 @@ async fn c31_long_names_are_left_out_before_the_header_grows_too_long() {
 }
 
 #[actix_web::test]
-async fn c31_a_failed_write_and_one_without_the_cache_name_nothing() {
-    let harness = Harness::on_every_backend().await.remove(2);
+async fn c31_a_failed_write_names_nothing() {
+    let harness = Harness::new(CacheBackendKind::Memory).await;
     let app = harness
         .app(|config| {
-            config.route(
-                "/{id}",
-                web::delete()
-                    .to(actix_web::HttpResponse::Conflict)
-                    .wrap(ITEM),
-            );
+            let write = web::delete().to(actix_web::HttpResponse::Conflict);
+            config.route("/{id}", write.wrap(ITEM));
         })
         .await;
     assert_eq!(
@@ -128,8 +121,26 @@ async fn c31_a_failed_write_and_one_without_the_cache_name_nothing() {
 }
 
 #[actix_web::test]
+async fn c31_a_write_with_the_cache_disabled_names_nothing() {
+    let harness = Harness::with_settings(CacheSettings {
+        cache_enabled: false,
+        ..harness::settings(CacheBackendKind::Memory)
+    })
+    .await;
+    let app = harness
+        .app(|config| {
+            config.route("/{id}", web::delete().to(write).wrap(WRITE));
+        })
+        .await;
+    assert_eq!(
+        delete(&app, "/7").await.header("cache-status"),
+        "backend; fwd=bypass; detail=disabled"
+    );
+}
+
+#[actix_web::test]
 async fn c32_in_production_names_are_in_the_log_alone() {
-    let settings = harness::settings(backend::infrastructure::settings::CacheBackendKind::Memory);
+    let settings = harness::settings(CacheBackendKind::Memory);
     let backends = vec![("default".to_owned(), backend(&settings))];
     let cache = Cache::with_backends(
         &CacheOptions::from(&settings),

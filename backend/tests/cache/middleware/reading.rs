@@ -11,7 +11,7 @@ use backend::infrastructure::cache::CachePolicy;
 use backend::infrastructure::settings::CacheBackendKind;
 
 use crate::harness::{Harness, Runs, get, numbered, send, settings, streaming};
-use crate::support::variable;
+use crate::server_access::connect_to_redis;
 
 const ITEM: CachePolicy = CachePolicy::new("item").resource_id_name("id").shared();
 
@@ -238,9 +238,7 @@ async fn c12_the_server_forgets_an_entry_by_itself() {
     let harness = Harness::new(CacheBackendKind::Redis).await;
     let app = harness.numbered_app(SHORT).await;
     get(&app, "/1").await;
-    let client =
-        redis::Client::open(format!("redis://127.0.0.1:{}", variable("TEST_REDIS_PORT"))).unwrap();
-    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let mut connection = connect_to_redis(harness.settings.cache_redis_port).await;
     let left: i64 = redis::cmd("PTTL")
         .arg(harness.full_key("item:1"))
         .query_async(&mut connection)

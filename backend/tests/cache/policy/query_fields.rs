@@ -5,6 +5,7 @@ use actix_web::HttpRequest;
 use actix_web::HttpResponse;
 use actix_web::web::{self, ServiceConfig};
 use backend::infrastructure::cache::CachePolicy;
+use backend::infrastructure::settings::CacheBackendKind;
 use serde::{Deserialize, Serialize};
 
 use crate::harness::{Harness, Log, get};
@@ -35,7 +36,7 @@ async fn c14_a_query_type_that_cannot_be_written_is_an_error_in_the_log_once_a_r
     const RENAMED: CachePolicy = CachePolicy::new("renamed")
         .resource_id("all")
         .query::<Renamed>();
-    let harness = Harness::on_every_backend().await.remove(2);
+    let harness = Harness::new(CacheBackendKind::Memory).await;
     for (path, policy, parts) in [
         ("/lists", LISTS, ["Lists", "unsupported value"]),
         ("/renamed", RENAMED, ["Renamed", "`other`"]),
@@ -113,7 +114,7 @@ async fn c14_a_query_hash_in_the_group_alone_does_not_leave_the_query_out_of_the
         .resource_id("all")
         .group("list_{query_hash}")
         .query::<Pages>();
-    let harness = Harness::on_every_backend().await.remove(2);
+    let harness = Harness::new(CacheBackendKind::Memory).await;
     let app = harness.app(echo("/list", LIST)).await;
     for path in ["/list?page=1", "/list?page=2"] {
         assert_eq!(get(&app, path).await.text(), path);

@@ -9,14 +9,13 @@ use redis::AsyncCommands;
 use serde::{Deserialize, Serialize};
 
 use crate::harness::{Harness, Log, Runs, backend, get, no_content, numbered, post, settings};
+use crate::server_access::connect_to_redis;
 use crate::support::variable;
 
 const ITEM: CachePolicy = CachePolicy::new("item").resource_id_name("id").shared();
 
 async fn redis() -> redis::aio::MultiplexedConnection {
-    let url = format!("redis://127.0.0.1:{}", variable("TEST_REDIS_PORT"));
-    let client = redis::Client::open(url).unwrap();
-    client.get_multiplexed_async_connection().await.unwrap()
+    connect_to_redis(variable("TEST_REDIS_PORT").parse().unwrap()).await
 }
 
 #[actix_web::test]

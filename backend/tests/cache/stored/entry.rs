@@ -7,14 +7,13 @@ use redis::AsyncCommands;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::harness::{Harness, get, nodes};
+use crate::server_access::connect_to_redis;
 use crate::support::variable;
 
 const ITEM: CachePolicy = CachePolicy::new("item").resource_id_name("id").shared();
 
 async fn redis() -> redis::aio::MultiplexedConnection {
-    let url = format!("redis://127.0.0.1:{}", variable("TEST_REDIS_PORT"));
-    let client = redis::Client::open(url).unwrap();
-    client.get_multiplexed_async_connection().await.unwrap()
+    connect_to_redis(variable("TEST_REDIS_PORT").parse().unwrap()).await
 }
 
 /// One command of Memcached's text protocol.
