@@ -4,6 +4,8 @@
 //! *entry* is a look-up in the memory backend, without and with parsing of the entry. *middleware* is a whole request:
 //! the cost of the cache is the difference from `handler alone`, and the cost of a longer key is the difference from
 //! `hit`.
+//!
+//! Come here after changing the path of a hit. Whole programs are measured by `report`.
 
 #![expect(
     clippy::expect_used,

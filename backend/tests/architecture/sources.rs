@@ -20,6 +20,11 @@ fn sources(directory: &Path, found: &mut Vec<(PathBuf, String)>) {
 /// A file: its path from `backend`, and its text.
 pub type Source = (String, String);
 
+/// A file of an example.
+pub fn source(path: &str, text: &str) -> Source {
+    (path.to_owned(), text.to_owned())
+}
+
 /// Every source file of the service and of its tests.
 pub fn files() -> Vec<Source> {
     files_in(&["src", "tests"])

@@ -2,20 +2,50 @@
 //!
 //! Come here for a rule about headers, sizes or secrets. Clauses are checked in `documentation`.
 
-use crate::sources::{Source, all_files, files};
+use crate::sources::{Source, all_files, files, source};
 
-#[test]
-fn every_file_begins_with_a_header() {
-    for (path, text) in files() {
-        assert!(text.starts_with("//! "), "{path} does not");
-    }
+/// The header of a file, in one line; empty unless the file begins with it.
+fn header(text: &str) -> String {
+    let lines = text.lines().map_while(|line| line.strip_prefix("//!"));
+    lines.map(str::trim).collect::<Vec<_>>().join(" ")
+}
+
+/// The files without a header that says when to come there.
+fn without_header(files: &[Source]) -> Vec<&str> {
+    let says_when = |text: &str| {
+        let header = header(text);
+        header.contains("Come here") || header.contains("Nothing else belongs here")
+    };
+    files
+        .iter()
+        .filter(|(_, text)| !says_when(text))
+        .map(|(path, _)| path.as_str())
+        .collect()
 }
 
 #[test]
-fn no_type_that_holds_a_token_or_a_hash_derives_debug() {
+fn every_file_begins_with_a_header_that_says_when_to_come() {
+    assert_eq!(without_header(&all_files()), Vec::<&str>::new());
+}
+
+#[test]
+fn a_file_without_a_header_that_says_when_to_come_is_found() {
+    let files = [
+        source(
+            "whole",
+            "//! Keys.\n//!\n//! Come\n//! here to build one.\n",
+        ),
+        source("half", "//! Keys.\n"),
+        source("none", "fn main() {}\n//! Come here.\n"),
+    ];
+    assert_eq!(without_header(&files), ["half", "none"]);
+}
+
+/// The types that hold a token, a password or a hash as text, and those of them that derive `Debug`.
+fn secret_types(files: &[Source]) -> (usize, Vec<String>) {
     let secrets = ["token", "password", "secret"];
-    let mut seen = 0;
-    for (path, text) in files() {
+    let (mut seen, mut shown) = (0, Vec::new());
+    for (path, text) in files {
         if !path.starts_with("src/") {
             continue;
         }
@@ -39,13 +69,31 @@ fn no_type_that_holds_a_token_or_a_hash_derives_debug() {
             let derives_debug = before
                 .lines()
                 .any(|line| line.starts_with("#[derive(") && line.contains("Debug"));
-            assert!(
-                !derives_debug,
-                "{path}: this type shows a secret in a log: {body}"
-            );
+            if derives_debug {
+                shown.push(format!("{path}: {body}"));
+            }
         }
     }
+    (seen, shown)
+}
+
+/// Such a type would show a secret in a log.
+#[test]
+fn no_type_that_holds_a_token_or_a_hash_derives_debug() {
+    let (seen, shown) = secret_types(&files());
     assert!(seen >= 3, "the types were found");
+    assert_eq!(shown, Vec::<String>::new());
+}
+
+#[test]
+fn a_type_that_shows_a_secret_is_found() {
+    let fields = "struct Login {\n    pub password: String,\n}\n";
+    let files = [
+        source("src/a.rs", &format!("#[derive(Clone, Debug)]\n{fields}")),
+        source("src/b.rs", &format!("#[derive(Clone)]\n{fields}")),
+    ];
+    let (seen, shown) = secret_types(&files);
+    assert_eq!((seen, shown.len()), (2, 1));
 }
 
 /// The asynchronous tests of a source that do not begin with their deadline.

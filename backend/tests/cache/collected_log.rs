@@ -1,4 +1,6 @@
 //! The log of a test.
+//!
+//! Come here to expect a line of the log.
 
 use std::io;
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,6 @@
 //! The harness of the cache's tests: a cache on each backend, and applications around it.
+//!
+//! Come here for the settings and the applications of a test. Ways to the servers beside the cache are in `server_access`.
 
 use std::io;
 use std::sync::Arc;

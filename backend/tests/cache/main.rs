@@ -3,6 +3,8 @@
 //! The folders are those of the cache; `collected_log`, `harness`, `routed`, `row`, `server_access` and `source` are helpers. Each test builds small
 //! applications of its own around the public surface of the cache; a test named after a clause fails when
 //! the clause is broken.
+//!
+//! Come here for a rule of the cache. What a client of the whole service sees is in `tests/api`.
 
 #![allow(
     clippy::expect_used,

@@ -1,4 +1,6 @@
 //! Several servers as one backend without breakers, for tests that store and read raw values.
+//!
+//! Come here when such a test needs another operation. The routing itself is in the cache, and is not tested here.
 
 use std::time::Duration;
 

@@ -1,4 +1,6 @@
 //! One row, and a reader of it that can be held between its reading and its answer.
+//!
+//! Come here for a test that needs a handler to wait in its middle.
 
 use std::rc::Rc;
 use std::sync::Arc;

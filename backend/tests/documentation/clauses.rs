@@ -1,4 +1,6 @@
 //! Clauses: a number that a source, a test or a page cites exists in `docs/contract.md`, and every clause has a test.
+//!
+//! Come here after adding a clause.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,11 +40,10 @@ fn cited(line: &str) -> Vec<u32> {
             .take_while(char::is_ascii_digit)
             .collect();
         let after = line[index + 1 + digits.len()..].chars().next();
-        let ends =
-            !after.is_some_and(|next| next.is_ascii_alphanumeric() || next == '_' || next == '.');
-        let ends = ends || after == Some('.');
+        let is_part_of_a_word =
+            after.is_some_and(|next| next.is_ascii_alphanumeric() || next == '_');
         if matches!(digits.len(), 1 | 2)
-            && ends
+            && !is_part_of_a_word
             && let Ok(clause) = digits.parse()
         {
             found.push(clause);

@@ -1,4 +1,6 @@
 //! Commands: a script, a subcommand or a part of the tests that a page names exists.
+//!
+//! Come here after adding a script or a subcommand.
 
 use std::process::Command;
 

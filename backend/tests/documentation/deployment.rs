@@ -75,7 +75,7 @@ fn every_variable_that_a_deployment_sets_is_a_setting() {
 }
 
 #[test]
-fn a_program_that_is_told_to_end_has_the_time_for_it() {
+fn a_program_that_gets_sigterm_has_the_time_to_end() {
     let manifest = read("deploy/kubernetes/backend.yaml");
     let number = |name: &str| -> u64 {
         let value = values(&manifest, name).next().expect("a value");

@@ -1,4 +1,6 @@
 //! Links: a page that is linked exists, and so does the heading that an anchor names.
+//!
+//! Come here when a link is reported as broken although it works.
 
 use crate::pages::{pages, root};
 

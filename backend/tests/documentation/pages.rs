@@ -1,4 +1,6 @@
 //! The pages of the documentation, as the checks read them.
+//!
+//! Come here to change which pages are checked.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,6 @@
 //! Names of settings: what a page calls a variable is one that `.env.example` has.
+//!
+//! Come here when a name in capitals is no setting: add its prefix or the name to the list.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -61,11 +61,27 @@
 //! | `LeasesEnd`, `Leave`, `Kill`, `Remove` | as `LeaseEnds`, `Leave`, `Kill` and `RemoveInstance` above |
 //! | `Claim`, `Read`, `Fill`, `Commit`, `Delete` | as above |
 //!
+//! # The database feed (`feed`, `feed_steps`)
+//!
+//! Two instances, writes that record a row each, and one write past the service. A process may be killed, also between its
+//! commit and its deletion, and an instance alone may be cut off from the cache. Steps:
+//!
+//! | step | in the code |
+//! |---|---|
+//! | `Begin`, `Commit` | a transaction: its trigger inserts the row |
+//! | `BeginPass`, `Take`, `Deliver`, `CommitPass` | the parts of a pass, each in a step of its own |
+//! | `Join`, `Release`, `GiveUp` | a write waits for the pass of its instance, or until its row is gone, or no longer |
+//! | `Watch` | an instance without a write has seen that no row is removed |
+//! | `CutOff`, `Notice`, `Mend`, `Trust` | one instance loses the cache, notices it, and recovers |
+//! | `Kill` | the process is killed, and its transactions are rolled back |
+//! | `Fill` | a read stores the entry, in one step |
+//!
 //! # Not modelled
 //!
-//! - a writer whose process ends between its commit and its deletion, and a handler that takes longer than a
-//!   claim stands (the contract excludes both);
-//! - an instance that alone is cut off, and a second outage before all instances have recovered from the first;
+//! - without the feed, a writer whose process ends between its commit and its deletion, and a handler that takes longer
+//!   than a claim stands (the contract excludes both);
+//! - without the feed, an instance that alone is cut off; and a second outage before all instances have recovered from the
+//!   first;
 //! - several connections of an instance, of which only some are lost;
 //! - patterns, the near cache, and values that services store through the provider;
 //! - a record that the server loses, and writes of a process that has not joined yet;

@@ -41,7 +41,6 @@ pub struct Held {
     /// Whether the record lists each instance.
     pub listed: [bool; 2],
     /// Whether it lists a killed instance.
-    /// Whether it lists a killed instance.
     pub dead: bool,
     /// The value under the key.
     pub key: Option<Stored>,
@@ -92,7 +91,6 @@ impl State {
         }
     }
 
-    /// Whether that answer is older than an acknowledged write.
     /// Whether that answer is older than an acknowledged write.
     pub fn serves_old(&self, number: usize) -> bool {
         self.serves(number)

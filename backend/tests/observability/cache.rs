@@ -1,4 +1,6 @@
 //! The metrics of the cache (C62), of the pool and of the password queue.
+//!
+//! Come here after adding a metric.
 
 use serde_json::json;
 

@@ -1,4 +1,6 @@
 //! The names that the dashboard and the alert rules use, held against running instances.
+//!
+//! Come here after changing the dashboard or an alert.
 
 use std::collections::BTreeSet;
 

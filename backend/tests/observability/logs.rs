@@ -1,4 +1,6 @@
 //! Lines of the log that explain the cache, on real processes.
+//!
+//! Come here after changing a field of the access log.
 
 use serde_json::{Value, json};
 

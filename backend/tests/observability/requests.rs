@@ -1,4 +1,6 @@
 //! The metrics of requests: what is counted, and what never becomes a label.
+//!
+//! Come here after adding a label.
 
 use std::collections::BTreeSet;
 

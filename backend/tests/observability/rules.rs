@@ -1,4 +1,6 @@
 //! The alert rules by themselves: their syntax, and their unit tests by `promtool`.
+//!
+//! Come here after changing an alert. Its unit test is in `deploy`.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,4 +1,6 @@
 //! The cost of a request while the breaker is open (C27): the same as without a cache.
+//!
+//! Come here after changing the breaker. The test asserts that requests bypass the cache, and prints their cost.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

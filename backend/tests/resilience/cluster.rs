@@ -1,4 +1,6 @@
 //! Instances of the service that share a database and a cache.
+//!
+//! Come here for the environment that all drills share.
 
 use std::time::{Duration, Instant};
 

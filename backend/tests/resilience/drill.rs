@@ -1,5 +1,8 @@
 //! The load of an outage drill (C43): readers and writers on two instances while the cache is
 //! unavailable, and the result of every request.
+//!
+//! Come here to change what every drill does and checks. The faults are in `outage`, `some_connections` and
+//! `several_servers`.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};

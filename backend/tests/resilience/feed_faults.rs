@@ -12,8 +12,8 @@ use crate::support::eventually;
 use crate::support::proxy::Mode;
 use crate::support::server::Kind;
 
-/// Takes a row and keeps it locked, as an instance in the middle of its pass does.
-const HOLD: &str = "INSERT INTO cache_changes (kind, arguments)
+/// Records a change that ends nothing which a test reads. Returns the number of its row.
+const INSERT_A_ROW: &str = "INSERT INTO cache_changes (kind, arguments)
     VALUES ('widget_owners', '{\"owner\": [\"ada\"]}') RETURNING id";
 
 async fn a_change_of_an_unknown_kind(kind: Kind) {
@@ -200,7 +200,7 @@ pub async fn hold_a_row(site: &Site) -> Transaction<'static, Postgres> {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         assert!(Instant::now() < deadline, "no row could be locked");
-        let id: i64 = sqlx::query_scalar(HOLD)
+        let id: i64 = sqlx::query_scalar(INSERT_A_ROW)
             .fetch_one(&site.pool)
             .await
             .unwrap();
@@ -275,7 +275,7 @@ async fn c54_a_write_does_not_wait_while_no_instance_trusts_the_cache() {
         fastest
             .iter()
             .all(|took| *took < Duration::from_millis(900)),
-        "a write waited for nobody: {fastest:?}"
+        "every write waited, although no instance delivers: {fastest:?}"
     );
     // One instance trusts the cache again: the other one's writes wait for it, so no read after them is old.
     site.add_directly().await;

@@ -1,6 +1,6 @@
 //! Outages of the database and of the cache around a write, transactions that stay open, and wrong clocks (C53–C55).
 //!
-//! Come here for a server that is away while changes are delivered. Passes that are interrupted are in `feed_passes`.
+//! Come here for a server that is unavailable while changes are delivered. Passes that are interrupted are in `feed_passes`.
 
 use std::time::{Duration, Instant};
 
@@ -63,7 +63,7 @@ async fn hits_return(site: &Site) {
     site.everything_is_delivered().await;
 }
 
-/// Entries stand while the database is away, so hits are possible; none may be from before the write.
+/// Entries stand while the database is unavailable, so hits are possible; none may be from before the write.
 async fn without_the_database(kind: Kind, mode: Mode) {
     let mut site = Site::prepare(kind).await;
     let database = site.put_both_behind_proxies().await;

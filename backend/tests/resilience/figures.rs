@@ -1,4 +1,6 @@
 //! The figures that a test prints, and whether the long forms of the tests run.
+//!
+//! Come here for another figure. Speed is measured by `scripts/bench`, not here.
 
 use std::fmt;
 use std::time::Duration;

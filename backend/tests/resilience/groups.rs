@@ -1,4 +1,6 @@
 //! The cost of invalidating the pages of a list among many other keys (C36, C37): the same as among few.
+//!
+//! Come here after changing how a group ends. The test asserts that the pages are fresh, and prints the cost.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};

@@ -1,6 +1,8 @@
 //! Storms, stampedes and outages: clauses that need load and real processes for a test.
 //!
 //! With `SOAK` set the long forms of the tests run.
+//!
+//! Come here for a fault that needs a process, a server or a network of its own.
 
 #![allow(
     clippy::unwrap_used,

@@ -2,6 +2,8 @@
 //! processes.
 //!
 //! Each drill prints the time until the next process answers from the cache.
+//!
+//! Come here for a deployment, a kill or a freeze of one instance.
 
 use std::time::{Duration, Instant};
 

@@ -2,6 +2,9 @@
 //! handler fails, is killed or loses its client.
 //!
 //! A lock on the table makes the handler slow.
+//!
+//! Come here after changing how requests wait for one run. The same without processes is in
+//! `tests/cache/lookup/single_flight.rs`.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -244,7 +247,7 @@ async fn c34_a_leader_that_loses_its_database_leaves_no_request_waiting() {
     for answer in answers("leader's database gone, the other instance", other).await {
         answer.expect(200);
     }
-    // Requests on the pool's dead connections get a 503.
+    // Requests on connections that the proxy closed get a 503.
     for answer in answers("leader's database gone, the same instance", same).await {
         assert!([200, 503].contains(&answer.status), "{answer:?}");
     }

@@ -1,5 +1,7 @@
 //! The storm (C33): many writers and readers on two instances, and no stale answer, except within the allowed lag of
 //! another instance's near cache.
+//!
+//! Come here after changing anything that decides whether an entry may be answered.
 
 mod checks;
 

@@ -1,4 +1,6 @@
 //! `./scripts/dev` as a whole, with the binary that is built already.
+//!
+//! Come here after changing what `./scripts/dev` starts or says.
 
 use std::fs::{self, File};
 use std::net::TcpListener;

@@ -1,5 +1,7 @@
 //! The scripts, in shells and environments that people have: foreign variables, a `.env` from another
 //! editor, ports that are taken. Nothing is installed, and no script builds anything here.
+//!
+//! Come here after changing a script.
 
 #![allow(
     clippy::expect_used,

@@ -1,4 +1,6 @@
 //! The private PostgreSQL: no access for other users, and a locale with letters beyond ASCII.
+//!
+//! Come here after changing how the private PostgreSQL is made.
 
 use sqlx::{Connection, PgConnection};
 
@@ -35,7 +37,7 @@ async fn the_private_postgres_refuses_logins_without_the_password() {
 }
 
 #[tokio::test]
-async fn upper_and_lower_case_match_in_every_alphabet() {
+async fn upper_and_lower_case_match_beyond_ascii() {
     let mut connection = PgConnection::connect(&variable("TEST_DATABASE_URL"))
         .await
         .unwrap();

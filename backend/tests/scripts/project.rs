@@ -1,4 +1,6 @@
 //! A copy of what the scripts need of the project, in a directory with a space in its name.
+//!
+//! Come here when a script needs another file of the project.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,6 @@
 //! The private Redis and Memcached, and the ports of private servers.
+//!
+//! Come here after changing `scripts/lib/servers.sh`. The private PostgreSQL is in `postgres`.
 
 use std::net::TcpListener;
 

@@ -1,4 +1,6 @@
 //! Functions, options and variables that a shell exports do not change the scripts.
+//!
+//! Come here for a variable of somebody's shell that breaks a script.
 
 use crate::project::Project;
 

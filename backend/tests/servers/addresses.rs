@@ -1,4 +1,6 @@
 //! Addresses of Redis in one URL, users with passwords, a socket, IPv6 (C59).
+//!
+//! Come here after changing how an address is read. TLS is in `tls`.
 
 use backend::infrastructure::cache::CachePolicy;
 use backend::infrastructure::settings::{CacheBackendKind, CacheSettings, Settings};

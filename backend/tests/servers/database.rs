@@ -1,4 +1,6 @@
 //! PostgreSQL behind TLS: `sslmode` and `sslrootcert` in `DATABASE_URL`.
+//!
+//! Come here after changing the connection to the database.
 
 use crate::support::certificates::{Certificates, text};
 use crate::support::postgres::Postgres;

@@ -1,6 +1,7 @@
 //! Managed servers (C59) and Sentinels (C60): TLS, users, sockets, kinds of servers, failovers. Each test starts its own servers.
 //!
-//! With `SOAK` set the long forms of the storms run.
+//! With `SOAK` set the long forms of the storms run. Come here for an address, a login or a
+//! failover that a provider demands.
 
 #![allow(
     clippy::unwrap_used,

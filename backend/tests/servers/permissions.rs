@@ -1,4 +1,6 @@
 //! Redis users with few permissions: the shortest list works, and what is missing is named (C59).
+//!
+//! Come here after adding a Redis command: its permission belongs in `docs/servers.md`.
 
 use std::process::Output;
 

@@ -1,4 +1,6 @@
 //! Redis behind TLS: a private authority, the authorities of the system, and certificates that are refused (C59).
+//!
+//! Come here after changing which certificates are trusted.
 
 use backend::infrastructure::settings::{CacheBackendKind, CacheSettings};
 

@@ -1,4 +1,6 @@
 //! An HTTP answer, read to its end.
+//!
+//! Come here for a field of an answer that several tests look at.
 
 use reqwest::header::HeaderMap;
 use serde_json::Value;

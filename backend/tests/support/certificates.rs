@@ -1,4 +1,6 @@
 //! Certificates for a test: an authority, and a server on this machine that it has signed.
+//!
+//! Come here for a certificate with other names.
 
 use std::path::{Path, PathBuf};
 

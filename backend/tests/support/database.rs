@@ -1,4 +1,6 @@
 //! A database of its own for each test.
+//!
+//! Come here for a lock or a change that a test makes past the service. A server that a test may stop is in `postgres`.
 
 use sqlx::{Connection, Executor, PgConnection, PgPool, Postgres, Transaction};
 

@@ -1,6 +1,8 @@
 //! What the suites share: private databases, cache namespaces, running services and proxies.
 //!
 //! The servers are those that `./scripts/test` starts.
+//!
+//! Come here for something that a second suite needs.
 
 #![allow(dead_code, reason = "each suite uses a part")]
 #![allow(clippy::expect_used, reason = "a test may fail at any line")]

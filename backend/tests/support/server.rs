@@ -1,4 +1,6 @@
 //! A private Redis or Memcached that a test may kill, stop and fill.
+//!
+//! Come here for a fault of the server itself. Faults of the way to it are in `proxy`.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -1,4 +1,6 @@
 //! The running binary, and a client for it.
+//!
+//! Come here for a request that several tests send.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};

@@ -1,5 +1,7 @@
 //! A small HTTP client for requests that are not measured: to wait for a program, to fill its cache, and to check its
 //! answers. wrk makes the measured requests.
+//!
+//! Come here for a check of an answer.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

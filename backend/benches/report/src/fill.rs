@@ -1,4 +1,6 @@
 //! Fills a cache before its hits are measured.
+//!
+//! Come here for a workload with other keys.
 
 use std::thread;
 

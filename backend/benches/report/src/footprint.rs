@@ -1,4 +1,6 @@
 //! The memory of the service, and the time that it takes to start.
+//!
+//! Come here for a figure of the process instead of its requests.
 
 use std::thread::sleep;
 use std::time::Duration;

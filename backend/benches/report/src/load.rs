@@ -1,4 +1,6 @@
 //! Load: the lists of requests, and one run of wrk with its cost.
+//!
+//! Come here for another distribution of keys, or another option of wrk.
 
 use std::cell::Cell;
 use std::fmt::Write as _;

@@ -1,5 +1,7 @@
 //! The lag of a near cache: the time after a write in which another instance may give an old answer. The instance of the
 //! write never does.
+//!
+//! Come here after changing the messages of the near cache.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,6 @@
 //! The report as text: Markdown that also reads well on a terminal.
+//!
+//! Come here to add a column. The figures are computed in `summary`.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,6 @@
 //! The report as a picture: for each workload, a bar for each program.
+//!
+//! Come here to change the picture. The figures are computed in `summary`.
 
 use std::fmt::Write as _;
 

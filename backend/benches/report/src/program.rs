@@ -1,4 +1,6 @@
 //! The programs that can be measured, their names, and the check of their answers.
+//!
+//! Come here to measure another program.
 
 use std::fmt;
 

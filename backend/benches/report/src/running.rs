@@ -1,4 +1,6 @@
 //! A running program, and its processor time and memory.
+//!
+//! Come here to read another figure from the operating system.
 
 use std::fs::{self, File};
 use std::path::Path;

@@ -1,4 +1,6 @@
 //! The evaluation of the samples: medians, shares, and the goals.
+//!
+//! Come here to add a goal.
 
 use crate::footprint::Footprint;
 use crate::load::Sample;

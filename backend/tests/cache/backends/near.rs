@@ -1,4 +1,6 @@
 //! The near cache on Redis: the saved round trips, and no old value after a lost connection.
+//!
+//! Come here after changing what the near cache keeps, or the messages that it trusts.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,5 +1,7 @@
 //! Instances with different lists of Memcached servers (C61). The same under load, with real processes, is in
 //! `resilience`.
+//!
+//! Come here for a deployment that adds or removes a server.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,7 @@
 //! Distrusting everything: when it is acknowledged no instance trusts an earlier entry (C58), and it is
 //! kept while the backend is unavailable (C51).
+//!
+//! Come here after changing the generation of the namespace or its confirmation.
 
 use backend::infrastructure::cache::CacheHealth;
 use backend::infrastructure::settings::{CacheBackendKind, CacheSettings};

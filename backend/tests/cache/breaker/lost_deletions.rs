@@ -1,4 +1,6 @@
 //! Deletions that fail, and the trust in entries afterwards (C35).
+//!
+//! Come here for an invalidation that the server does not confirm.
 
 use backend::infrastructure::settings::CacheBackendKind;
 use futures_util::future::join_all;

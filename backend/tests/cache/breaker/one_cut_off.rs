@@ -1,4 +1,6 @@
 //! An instance that alone cannot reach one of several servers, while the others still reach it (C61).
+//!
+//! Come here for a fault of the way to one server. A fault of the server is in `several_servers`.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,7 @@
 //! The effects of an unavailable or disabled cache (C26–C28, C35) on one process. Whole outages are in
 //! `resilience`.
+//!
+//! Come here after changing the breaker.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

@@ -1,5 +1,7 @@
 //! The trust of a new instance, after others that ended cleanly, were killed, or still hold pending
 //! deletions (C58).
+//!
+//! Come here after changing what an instance does at its start and at its end.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,7 @@
 //! Several Memcached servers (C61): one of them freezes, ends or returns with old entries. The same under load, with real
 //! processes, is in `resilience`.
+//!
+//! Come here for a fault of one server. A fault of the way to it is in `one_cut_off`.
 
 use actix_web::web;
 use backend::infrastructure::cache::CachePolicy;

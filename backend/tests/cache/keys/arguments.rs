@@ -1,4 +1,6 @@
 //! Arguments and the resource id (C6, C7).
+//!
+//! Come here after changing how a handler gives a value to a key.
 
 use backend::infrastructure::cache::{CachePolicy, ResourceIdType};
 use backend::infrastructure::settings::CacheBackendKind;

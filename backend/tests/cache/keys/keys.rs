@@ -1,4 +1,6 @@
 //! Keys and their templates (C1–C5).
+//!
+//! Come here after changing how a key is built. Ids that need escaping are in `unusual_ids`.
 
 use actix_web::middleware::from_fn;
 use actix_web::test::TestRequest;

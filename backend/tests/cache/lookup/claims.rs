@@ -1,5 +1,7 @@
 //! Claims that a look-up brings along, as it does after one that found nothing: what they save, and that
 //! they hold like any other (C33, C34).
+//!
+//! Come here after changing what a look-up sends. Runs that are shared are in `single_flight`.
 
 use std::rc::Rc;
 use std::sync::Arc;

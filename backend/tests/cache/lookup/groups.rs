@@ -1,4 +1,6 @@
 //! Groups: all pages of a list end at once (C36).
+//!
+//! Come here after changing how an entry belongs to a group.
 
 use std::time::Duration;
 

@@ -1,4 +1,7 @@
 //! No old value is stored or given after a write (C33), with forced interleavings.
+//!
+//! Come here for an order of a read and a write in which an old value might be kept. All orders are explored by
+//! `tests/model`.
 
 use std::time::Duration;
 

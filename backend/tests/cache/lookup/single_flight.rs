@@ -1,4 +1,6 @@
 //! One run of a handler for many requests (C34), with the interleavings forced.
+//!
+//! Come here for requests that wait for another one. Two writes and a read are in `never_stale`.
 
 use std::sync::Arc;
 use std::time::Duration;

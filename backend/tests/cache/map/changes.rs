@@ -1,4 +1,6 @@
 //! Mistakes of changes that come from outside: keys, groups and arguments that nothing stores or carries.
+//!
+//! Come here after adding a check of a declared change.
 
 use actix_web::HttpResponse;
 use backend::infrastructure::cache::{CacheMap, CachePolicy, Changes, Invalidation};

@@ -1,4 +1,6 @@
 //! Mistakes of routes that write: invalidations of keys that no route stores.
+//!
+//! Come here after adding a check of an invalidation.
 
 use backend::infrastructure::cache::{CachePolicy, Invalidation};
 use backend::infrastructure::resource::{Resources, resource};

@@ -1,4 +1,6 @@
 //! Mistakes of routes that read, and of declarations by themselves.
+//!
+//! Come here after adding a check of a read.
 
 use actix_web::HttpResponse;
 use backend::infrastructure::auth::Caller;

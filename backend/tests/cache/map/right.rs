@@ -1,4 +1,6 @@
 //! Correct declarations.
+//!
+//! Come here when a correct declaration is reported as a mistake.
 
 use backend::infrastructure::cache::{CachePolicy, Invalidation};
 use backend::infrastructure::http::PageQuery;

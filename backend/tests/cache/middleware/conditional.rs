@@ -1,4 +1,6 @@
 //! Conditional requests and age (C42).
+//!
+//! Come here after changing `ETag`, `Age` or `If-None-Match`.
 
 use std::time::Duration;
 

@@ -1,4 +1,6 @@
 //! Freshness options (C38–C41), on a clock that the tests move.
+//!
+//! Come here after changing lifetimes, refreshes or stale answers.
 
 use std::time::Duration;
 

@@ -1,4 +1,6 @@
 //! Writes that delete many keys or by pattern (C17, C18).
+//!
+//! Come here after changing how patterns are found and deleted.
 
 use actix_web::web;
 

@@ -1,4 +1,7 @@
 //! Reading (C8–C12).
+//!
+//! Come here after changing what is stored and what is answered from the cache. The age and conditional requests are in
+//! `conditional`.
 
 use std::time::Duration;
 

@@ -1,4 +1,6 @@
 //! Writing (C15–C20).
+//!
+//! Come here after changing what a write invalidates, and when. What its answer names is in `effects`.
 
 use std::rc::Rc;
 

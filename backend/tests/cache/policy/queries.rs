@@ -1,4 +1,6 @@
 //! Credentials and queries (C13, C14).
+//!
+//! Come here for a request that is not cached although its policy says so. Named query fields are in `query_fields`.
 
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{AUTHORIZATION, COOKIE};

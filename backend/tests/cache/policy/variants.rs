@@ -1,7 +1,7 @@
 //! Variants of a resource (C44): one entry per caller or per query, all ended by one write.
 //!
 //! Come here when a policy stores several entries of one resource. The caller's rights are tested in
-//! `rights`, the forced interleavings in `variant_races`.
+//! `rights`, the forced interleavings in `lookup/variants.rs`.
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};

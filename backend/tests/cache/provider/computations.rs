@@ -1,4 +1,6 @@
 //! Computations: `get_or_compute` has the guarantees of routes (C33, C34, C36, C51).
+//!
+//! Come here after changing `get_or_compute`. Other operations of the provider are in `provider`.
 
 use std::time::Duration;
 

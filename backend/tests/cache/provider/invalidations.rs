@@ -1,5 +1,7 @@
 //! `Cache::invalidate` has for a job the effect of a write by the same policy (C51), and the settings
 //! register further backends (C22).
+//!
+//! Come here for a job that changes data, or for a backend of your own.
 
 use actix_web::web;
 use backend::infrastructure::cache::{Cache, CacheError, CacheOptions, CachePolicy, Invalidation};

@@ -1,4 +1,6 @@
 //! Backends under names, and the provider (C22–C24).
+//!
+//! Come here for a policy or a value that uses another backend than the default.
 
 use std::time::Duration;
 

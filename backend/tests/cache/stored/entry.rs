@@ -1,4 +1,6 @@
 //! The stored form of an entry, and the handling of a damaged one (C25).
+//!
+//! Come here after changing the stored form: its version must change too.
 
 use actix_web::web;
 use backend::infrastructure::cache::CachePolicy;

@@ -1,4 +1,6 @@
 //! The checks of the storm: at every read, and at its end.
+//!
+//! Come here when the storm judges an answer wrongly. Who writes and reads is in `storm`.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};

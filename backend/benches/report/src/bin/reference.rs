@@ -3,6 +3,8 @@
 //! Every mode answers `GET /api/v1/widgets/{id}` with the same body as the service, from one source and without
 //! middleware, so the difference is the service's own cost. The allocator is the service's, so that it makes no
 //! difference.
+//!
+//! Come here to compare with another source of the answer. Features of a service do not belong here.
 
 use std::error::Error;
 use std::time::Duration;

@@ -1,4 +1,6 @@
 //! Tests: `.env.example` and `docs/settings.md` agree with the tables, and the tables with the structs.
+//!
+//! Come here when a setting is in one of them and not in the others. `./scripts/test prepare` writes both files.
 
 use secrecy::ExposeSecret;
 use serde::Deserialize;

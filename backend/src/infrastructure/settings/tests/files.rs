@@ -1,4 +1,6 @@
 //! Tests of secrets in files.
+//!
+//! Come here after changing how a variable with `_FILE` is read.
 
 use std::path::PathBuf;
 

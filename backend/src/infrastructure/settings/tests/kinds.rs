@@ -1,4 +1,6 @@
 //! Tests: no value of a wrong kind is converted silently, and tables and structs have the same bounds.
+//!
+//! Come here after adding a kind of value or a bound.
 
 use super::*;
 

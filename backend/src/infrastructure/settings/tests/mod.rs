@@ -1,5 +1,7 @@
 //! Tests of the settings: mistakes, precedence, the namespace. The syntax of `.env`, kinds, files and
 //! the written documents have files of their own here.
+//!
+//! Come here for the message of a mistake, or for the source that wins.
 
 mod document;
 mod files;

@@ -1,4 +1,6 @@
 //! The settings of the protection: what they may hold.
+//!
+//! Come here after changing a limit, a trusted proxy or an origin.
 
 use super::{load, mistakes};
 use crate::infrastructure::http::{AllowedOrigins, Hsts};

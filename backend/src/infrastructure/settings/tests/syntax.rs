@@ -1,4 +1,6 @@
 //! Tests of the syntax of `.env`; no message about it shows a value.
+//!
+//! Come here for a line of `.env` that is read wrongly.
 
 use super::dotenv::{Assignment, parse};
 use super::*;

@@ -1,4 +1,6 @@
 //! The store against a model, against threads, and against its bound.
+//!
+//! Come here after changing how the store evicts or counts its bytes.
 
 use std::collections::HashMap;
 use std::sync::Barrier;

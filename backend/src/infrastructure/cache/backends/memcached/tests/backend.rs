@@ -1,4 +1,6 @@
 //! Tests of the backend on servers that differ from the tests' server.
+//!
+//! Come here for a server with other limits or an older version.
 
 use crate::infrastructure::cache::watchdog;
 use std::time::Duration;

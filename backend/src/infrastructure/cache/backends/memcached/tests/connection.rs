@@ -1,4 +1,6 @@
 //! Tests of a connection to a server whose answers the test chooses.
+//!
+//! Come here for an answer that no real Memcached gives on demand. The bytes of single commands are in `protocol`.
 
 use crate::infrastructure::cache::watchdog;
 use std::future::Future;

@@ -1,4 +1,6 @@
 //! Tests of the protocol: the written and the read bytes.
+//!
+//! Come here after adding a command.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

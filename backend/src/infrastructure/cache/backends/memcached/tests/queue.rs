@@ -1,4 +1,6 @@
 //! Tests of the queue: shared commands, and the bounds.
+//!
+//! Come here after changing which commands share a round trip.
 
 use crate::infrastructure::cache::watchdog;
 use std::time::Duration;
