@@ -36,12 +36,12 @@ async fn load(cluster: &Arc<Cluster>, instance: usize, path: &str) -> Vec<Durati
 }
 
 async fn compare(backend: &str, port_variable: &str) {
-    let nobody = free_port().to_string();
+    let closed_port = free_port().to_string();
     let quiet = ("LOG_LEVEL", "error,backend::startup=info");
     let unreachable = [
         quiet,
         ("CACHE_BACKEND", backend),
-        (port_variable, nobody.as_str()),
+        (port_variable, closed_port.as_str()),
     ];
     let mut cluster = Cluster::start(1, &unreachable).await;
     cluster.add(&[quiet, ("CACHE_ENABLED", "false")]).await;

@@ -70,7 +70,7 @@ const ELSEWHERE: [&str; 4] = [
 ];
 
 #[actix_web::test]
-async fn c57_a_look_up_that_such_a_server_refuses_closes_its_connection() {
+async fn c57_a_look_up_that_a_replica_or_a_loading_server_refuses_closes_its_connection() {
     let direct = settings(CacheBackendKind::Redis);
     for reply in ELSEWHERE {
         let proxy = Proxy::start(direct.cache_redis_port).await;

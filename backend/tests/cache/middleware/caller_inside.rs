@@ -22,7 +22,7 @@ use crate::harness::{Harness, Log, Reply, Runs, TestApp, get, send};
 const SHARED: CachePolicy = CachePolicy::new("shared").resource_id("all").shared();
 const MINE: CachePolicy = CachePolicy::new("mine").resource_id("all").per_caller();
 const PLACED: CachePolicy = CachePolicy::new("placed_{caller}").resource_id("all");
-const UNSAID: CachePolicy = CachePolicy::new("unsaid").resource_id("all");
+const UNSPECIFIED: CachePolicy = CachePolicy::new("unspecified").resource_id("all");
 
 /// The caller that the request names, bound as the argument `caller`.
 #[derive(Clone, Debug)]
@@ -174,7 +174,7 @@ async fn c45_an_answer_whose_caller_became_known_behind_the_cache_is_not_stored(
 #[actix_web::test]
 async fn c45_a_policy_that_says_nothing_of_callers_stores_no_answer_of_one() {
     for harness in Harness::on_every_backend().await {
-        let app = harness.app(routes(UNSAID, &Runs::default())).await;
+        let app = harness.app(routes(UNSPECIFIED, &Runs::default())).await;
         for path in INSIDE {
             for name in ["ada", "bob"] {
                 let reply = get_as(&app, name, path).await;
@@ -182,7 +182,7 @@ async fn c45_a_policy_that_says_nothing_of_callers_stores_no_answer_of_one() {
             }
             assert_eq!(get_as(&app, "", path).await.status, 401, "{path}");
         }
-        assert!(!harness.cache.exists("unsaid:all").await.unwrap());
+        assert!(!harness.cache.exists("unspecified:all").await.unwrap());
     }
 }
 
@@ -265,7 +265,7 @@ async fn c45_an_old_answer_is_not_refreshed_with_one_of_a_caller() {
 #[actix_web::test]
 async fn c45_in_a_stampede_each_caller_gets_an_own_answer() {
     for harness in Harness::on_every_backend().await {
-        for policy in [SHARED, MINE, PLACED, UNSAID] {
+        for policy in [SHARED, MINE, PLACED, UNSPECIFIED] {
             for path in INSIDE {
                 let app = harness.app(routes(policy, &Runs::default())).await;
                 for _ in 0..2 {

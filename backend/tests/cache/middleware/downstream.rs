@@ -157,7 +157,7 @@ async fn c52_the_headers_of_a_handler_are_kept_and_decide_over_storing() {
 
 #[actix_web::test]
 async fn c52_an_answer_that_is_not_stored_because_of_its_caller_is_stored_by_no_client_cache() {
-    const UNSAID: CachePolicy = CachePolicy::new("unsaid")
+    const UNSPECIFIED: CachePolicy = CachePolicy::new("unspecified")
         .resource_id_name("id")
         .client_max_age(30);
     for harness in Harness::on_every_backend().await {
@@ -169,8 +169,8 @@ async fn c52_an_answer_that_is_not_stored_because_of_its_caller_is_stored_by_no_
                 };
                 config
                     .route(
-                        "/unsaid/{id}",
-                        web::get().to(numbered(&Runs::default())).wrap(UNSAID),
+                        "/unspecified/{id}",
+                        web::get().to(numbered(&Runs::default())).wrap(UNSPECIFIED),
                     )
                     .route(
                         "/inside/{id}",
@@ -179,14 +179,14 @@ async fn c52_an_answer_that_is_not_stored_because_of_its_caller_is_stored_by_no_
             })
             .await;
         let request = TestRequest::get()
-            .uri("/unsaid/1")
+            .uri("/unspecified/1")
             .insert_header((AUTHORIZATION, "x"));
         assert_eq!(
             send(&app, request).await.header("cache-control"),
             "no-store"
         );
         assert_eq!(
-            get(&app, "/unsaid/1").await.header("cache-control"),
+            get(&app, "/unspecified/1").await.header("cache-control"),
             "max-age=30"
         );
         assert_eq!(
