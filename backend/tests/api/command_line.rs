@@ -1,4 +1,6 @@
 //! The command line: the help of every command, and the completions of shells.
+//!
+//! Come here after adding a subcommand or an option.
 
 use std::process::Command;
 

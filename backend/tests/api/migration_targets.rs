@@ -1,4 +1,6 @@
 //! `backend migrate --to` and `--down`: what they say, what they refuse, and that each migration is taken back whole.
+//!
+//! Come here after adding a migration whose way back needs care.
 
 use std::process::{Command, Output};
 

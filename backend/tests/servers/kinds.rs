@@ -1,4 +1,6 @@
 //! Servers of another kind than the settings say (C60): the program does not start, and one that runs does not trust them.
+//!
+//! Come here after changing how the kind of a server is recognised.
 
 use std::process::Output;
 

@@ -1,4 +1,6 @@
 //! A master that Sentinels name (C60): logins, TLS, the check, and which Sentinels are believed.
+//!
+//! Come here after changing how the master is found.
 
 use backend::infrastructure::settings::{
     CacheBackendKind, CacheRedisMode, CacheSettings, Settings,

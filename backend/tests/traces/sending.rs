@@ -1,4 +1,6 @@
-//! The sending of spans: a receiver that is away, silent or back again, and the end of the process.
+//! The sending of spans: a receiver that is unavailable, silent or back again, and the end of the process.
+//!
+//! Come here after changing the exporter. What the spans say is in `spans`.
 
 use std::net::TcpListener;
 

@@ -1,4 +1,6 @@
 //! The spans of requests: whose trace they belong to, what they say, and what they are linked to.
+//!
+//! Come here after adding a span or a field of one.
 
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use reqwest::Method;

@@ -2,6 +2,8 @@
 //!
 //! Every instance of the service delivers the changes of its database. In a common one, the writes of a program would
 //! be work for all others.
+//!
+//! Come here for a program that needs another schema.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;

@@ -1,4 +1,6 @@
 //! `TRACING_OTLP_ENDPOINT`.
+//!
+//! Come here after changing a setting of the traces.
 
 use secrecy::ExposeSecret;
 
