@@ -3,7 +3,7 @@
 //!
 //! Come here for another fault. The load is in `storm`.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::figures::soaking;
 use crate::history::NEAR;
@@ -77,8 +77,9 @@ async fn storm(fault: Fault, near: bool) {
             }
         }
     }
-    for instance in 0..INSTANCES {
-        storm.hits_return(instance, switched).await;
+    let mut back = [Duration::ZERO; INSTANCES];
+    for (instance, back) in back.iter_mut().enumerate() {
+        *back = storm.hits_return(instance, switched).await;
     }
     storm.has_hits().await;
     redis.line.set(Mode::Refuse);
@@ -96,7 +97,7 @@ async fn storm(fault: Fault, near: bool) {
     }
     let with_near_cache = if near { " with near caches" } else { "" };
     let name = format!("storm with Sentinels{with_near_cache}, the master is {fault:?}");
-    storm.end(tasks, &name, switched).await;
+    storm.end(tasks, &name, back).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -107,13 +107,14 @@ impl Storm {
         .await;
     }
 
-    /// Waits until an instance had no hits for a while, and has hits again after this moment.
-    pub async fn hits_return(&self, instance: usize, since: Instant) {
-        eventually("hits return", async || {
+    /// Waits until an instance had no hits for a while, and has hits again after this moment. Returns the time until then.
+    pub async fn hits_return(&self, instance: usize, since: Instant) -> Duration {
+        let returned = || {
             let back = self.hits[instance].back.lock().unwrap();
-            back.is_some_and(|(_, at)| at > since)
-        })
-        .await;
+            back.and_then(|(_, at)| at.checked_duration_since(since))
+        };
+        eventually("hits return", async || returned().is_some()).await;
+        returned().unwrap_or_default()
     }
 
     /// Waits until so many more writes were acknowledged.
@@ -131,7 +132,12 @@ impl Storm {
     }
 
     /// Ends the load, and fails if an answer was wrong. Prints when each instance had hits again after the switch.
-    pub async fn end(self: Arc<Self>, mut tasks: JoinSet<()>, name: &str, switched: Instant) {
+    pub async fn end(
+        self: Arc<Self>,
+        mut tasks: JoinSet<()>,
+        name: &str,
+        back: [Duration; INSTANCES],
+    ) {
         if soaking() {
             tokio::time::sleep(Duration::from_secs(5)).await;
         }
@@ -146,12 +152,6 @@ impl Storm {
                 self.check(instance, number).await;
             }
         }
-        let back = self.hits.each_ref().map(|hits| {
-            let back = hits.back.lock().unwrap();
-            back.map_or(Duration::ZERO, |(_, at)| {
-                at.saturating_duration_since(switched)
-            })
-        });
         println!(
             "{name}: {} writes, {} reads, {:?} hits; hits are back {back:.1?} after the switch",
             self.writes.load(Ordering::Relaxed),
