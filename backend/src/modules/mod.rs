@@ -1,14 +1,14 @@
 //! The features of the application: one folder for each.
 //!
-//! Come here to list a new module: one line in the list below, and the constant of a module whose changes are recorded, in
-//! [`changes`]. The content of a folder is explained in `docs/modules.md`. Modules may use the infrastructure, and only the
-//! public items of another module's `mod.rs`. No route is declared here.
+//! Come here to list a new module: one line in the list below. `./scripts/module add` does it. The content of a folder is
+//! explained in `docs/modules.md`. Modules may use the infrastructure, and only the public items of another module's `mod.rs`.
+//! No route is declared here.
 
 use crate::infrastructure::cache::Changes;
 use crate::infrastructure::resource::Resources;
 
-/// Makes each name a module, and declares its resources. It is a macro because no function can declare a module. So a new
-/// module takes one line.
+/// Makes each name a module, declares its resources and collects its `CHANGES`. It is a macro because no function can declare
+/// a module. So a new module takes one line.
 macro_rules! modules {
     ($($name:ident,)*) => {
         $(pub mod $name;)*
@@ -16,6 +16,12 @@ macro_rules! modules {
         /// Declares the resources of every module.
         pub fn configure(api: &mut Resources) {
             $($name::configure(api);)*
+        }
+
+        /// The changes that the triggers of the modules record, and what each of them invalidates.
+        #[must_use]
+        pub fn changes() -> Vec<Changes> {
+            [$($name::CHANGES),*].concat()
         }
     };
 }
@@ -26,11 +32,4 @@ modules! {
     widgets,
     users,
     auth,
-}
-
-/// The changes that the triggers of the modules record, and what each of them invalidates. A module without triggers is not
-/// listed.
-#[must_use]
-pub fn changes() -> Vec<Changes> {
-    [users::CHANGES, widgets::CHANGES].concat()
 }

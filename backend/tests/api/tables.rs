@@ -175,7 +175,8 @@ async fn c54_writes_whose_changes_the_feed_delivers_do_not_start_without_it() {
         ("LOG_LEVEL", "off"),
     ];
     let lines = errors(&run(&environment, &["serve"], ""));
-    assert_eq!(lines.len(), 6, "{lines:#?}");
+    // Three writes of users and three of widgets; a module of one's own adds its own.
+    assert!(lines.len() >= 6, "{lines:#?}");
     for line in &lines {
         assert!(line.contains("CACHE_DATABASE_FEED=false"), "{lines:#?}");
     }

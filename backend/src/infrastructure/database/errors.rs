@@ -80,11 +80,13 @@ impl From<sqlx::Error> for ApiError {
                     (Some((_, Meaning::Field(field, message))), _) => {
                         Self::Unprocessable(vec![FieldError::new(*field, *message)])
                     }
-                    // PostgreSQL stores no NUL character in a text.
-                    (None, "22021") => Self::Unprocessable(vec![FieldError::new(
-                        "",
-                        "text must not contain the NUL character",
-                    )]),
+                    (None, "23505") => Self::Conflict(taken(refusal.table(), refusal.constraint())),
+                    (None, "23503") => Self::Conflict(
+                        "it refers to something that does not exist, or something else refers to it".to_owned(),
+                    ),
+                    (None, code) if let Some(message) = mistake_in_a_value(code) => {
+                        Self::Unprocessable(vec![FieldError::new("", message)])
+                    }
                     (None, code) if is_temporary(code) || state_after(&error) != ConnectionState::Usable => {
                         tracing::warn!(code, "database not available: {error}");
                         Self::Unavailable
@@ -94,6 +96,30 @@ impl From<sqlx::Error> for ApiError {
             }
             _ => Self::internal(&error),
         }
+    }
+}
+
+/// The sentence about a value that another row has. PostgreSQL names a constraint without a name of its own after the table and
+/// the column: `notes_slug_key`.
+fn taken(table: Option<&str>, constraint: Option<&str>) -> String {
+    let column = constraint.zip(table).and_then(|(constraint, table)| {
+        let rest = constraint.strip_prefix(table)?.strip_prefix('_')?;
+        rest.strip_suffix("_key")
+    });
+    column.map_or_else(
+        || "a value that must be unique is taken".to_owned(),
+        |column| format!("this {column} is taken"),
+    )
+}
+
+/// The rule that a value breaks which the type of its column cannot hold.
+fn mistake_in_a_value(code: &str) -> Option<&'static str> {
+    match code {
+        "22003" => Some("a number is out of range"),
+        "22008" => Some("a time is out of range"),
+        // Text and JSON of PostgreSQL store no NUL character.
+        "22021" | "22P05" => Some("text must not contain the NUL character"),
+        _ => None,
     }
 }
 
@@ -154,4 +180,18 @@ pub(super) fn state_after(error: &sqlx::Error) -> ConnectionState {
 pub(super) fn timed_out(after: Duration) -> sqlx::Error {
     let message = format!("no answer within {} ms", after.as_millis());
     sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_that_is_taken_is_named_by_its_column() {
+        let sentence = |constraint| taken(Some("notes"), constraint);
+        assert_eq!(sentence(Some("notes_slug_key")), "this slug is taken");
+        let general = "a value that must be unique is taken";
+        assert_eq!(sentence(Some("one_slug_each")), general);
+        assert_eq!(sentence(None), general);
+    }
 }

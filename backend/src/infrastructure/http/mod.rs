@@ -30,7 +30,7 @@ pub use error::{ApiError, ApiResult, FieldError};
 pub use extract::{Json, Query, nullable, present, without_nul};
 pub use if_match::IfMatch;
 pub use library_answers::ClientConnection;
-pub use page::{Page, PageQuery};
+pub use page::{ItemsPerPage, Page, PageNumber, PageQuery};
 pub use path::{PathId, PathText};
 pub use problem::problem_schema;
 pub use request_id::request_id;

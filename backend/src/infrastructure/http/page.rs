@@ -40,12 +40,45 @@ impl PageQuery {
     /// The most items on one page.
     pub const MAX_ITEMS_PER_PAGE: i64 = 100;
 
+    /// The page that the fields of a larger query ask for.
+    #[must_use]
+    pub const fn new(page: PageNumber, items_per_page: ItemsPerPage) -> Self {
+        Self {
+            page: page.0,
+            items_per_page: items_per_page.0,
+        }
+    }
+
     /// The number of rows before the page.
     #[must_use]
     pub fn offset(&self) -> i64 {
         self.page
             .saturating_sub(1)
             .saturating_mul(self.items_per_page)
+    }
+}
+
+/// The number of a page, from 1, in a query that has other fields too: see [`PageQuery::new`].
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, Serialize, Validate)]
+#[garde(transparent)]
+#[schemars(inline)]
+pub struct PageNumber(#[garde(range(min = 1, max = PageQuery::MAX_PAGE))] i64);
+
+impl Default for PageNumber {
+    fn default() -> Self {
+        Self(PageQuery::default().page)
+    }
+}
+
+/// The number of items on a page, 1–100, 10 by default, in a query that has other fields too: see [`PageQuery::new`].
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, Serialize, Validate)]
+#[garde(transparent)]
+#[schemars(inline)]
+pub struct ItemsPerPage(#[garde(range(min = 1, max = PageQuery::MAX_ITEMS_PER_PAGE))] i64);
+
+impl Default for ItemsPerPage {
+    fn default() -> Self {
+        Self(PageQuery::default().items_per_page)
     }
 }
 

@@ -7,7 +7,11 @@ mod routes;
 mod schemas;
 mod service;
 
+use crate::infrastructure::cache::Changes;
 use crate::infrastructure::resource::{Resources, resource};
+
+/// Nothing is recorded: no answer about signing in is cached.
+pub const CHANGES: &[Changes] = &[];
 
 /// Declares `/auth`.
 pub fn configure(api: &mut Resources) {

@@ -54,10 +54,11 @@ pub async fn delete(
 
 /// `GET /widgets`
 pub async fn search(database: Database, Query(query): Query<WidgetQuery>) -> ApiPage<WidgetRead> {
+    let page = PageQuery::new(query.page, query.items_per_page);
     ok(if query.q.is_empty() {
-        crud::list(&database, query.pages()).await?
+        crud::list(&database, page).await?
     } else {
-        crud::search(&database, &query.q, query.pages()).await?
+        crud::search(&database, &query.q, page).await?
     })
 }
 

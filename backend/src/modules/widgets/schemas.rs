@@ -7,7 +7,7 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::infrastructure::http::{PageQuery, nullable, present, without_nul};
+use crate::infrastructure::http::{ItemsPerPage, PageNumber, nullable, present, without_nul};
 
 /// A new widget.
 #[derive(Debug, Deserialize, JsonSchema, Validate)]
@@ -72,44 +72,18 @@ pub struct WidgetRead {
 }
 
 /// The wanted widgets.
-#[derive(Debug, Deserialize, JsonSchema, Serialize, Validate)]
+#[derive(Debug, Default, Deserialize, JsonSchema, Serialize, Validate)]
 #[serde(default)]
 pub struct WidgetQuery {
     /// A text that the name or the description contains, up to 500 characters; empty for all widgets.
     #[garde(length(chars, max = 500), custom(without_nul))]
     pub q: String,
-    // As in `PageQuery`; spelled out, since a query has no nested fields.
     /// The number of the page, from 1.
-    #[garde(range(min = 1, max = PageQuery::MAX_PAGE))]
-    pub page: i64,
+    #[garde(dive)]
+    pub page: PageNumber,
     /// The number of items on a page: 1–100, 10 by default.
-    #[garde(range(min = 1, max = PageQuery::MAX_ITEMS_PER_PAGE))]
-    pub items_per_page: i64,
-}
-
-impl Default for WidgetQuery {
-    fn default() -> Self {
-        let PageQuery {
-            page,
-            items_per_page,
-        } = PageQuery::default();
-        Self {
-            q: String::new(),
-            page,
-            items_per_page,
-        }
-    }
-}
-
-impl WidgetQuery {
-    /// The wanted page of the matching widgets.
-    #[must_use]
-    pub fn pages(&self) -> PageQuery {
-        PageQuery {
-            page: self.page,
-            items_per_page: self.items_per_page,
-        }
-    }
+    #[garde(dive)]
+    pub items_per_page: ItemsPerPage,
 }
 
 /// The number of widgets.

@@ -1,0 +1,389 @@
+//! What the templates know of a module: its names in every form, and for each field its type in every language.
+//!
+//! Come here to change how a type is stored, checked or tested. The order and the words of the files stand in `templates/`.
+
+use serde::Serialize;
+
+use crate::field::{Field, Kind};
+use crate::module::{Module, USERS};
+use crate::name::{camel_case, with_article, words};
+
+/// The most characters of a text, and of one that is unique and so stands in an index.
+const MAX_TEXT: usize = 2000;
+const MAX_UNIQUE_TEXT: usize = 200;
+
+/// The values of the templates.
+#[derive(Debug, Serialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a question of a template"
+)]
+pub struct Context {
+    command: String,
+    plural: String,
+    singular: String,
+    type_name: String,
+    one: String,
+    many: String,
+    words: String,
+    words_of_one: String,
+    an: String,
+    fields: Vec<FieldContext>,
+    filters: Vec<FieldContext>,
+    enums: Vec<EnumContext>,
+    parents: Vec<ParentContext>,
+    columns: Vec<String>,
+    owned: bool,
+    per_caller: bool,
+    has_unique: bool,
+    can_conflict: bool,
+    has_text: bool,
+    has_date: bool,
+    has_uuid: bool,
+    has_decimal: bool,
+    many_booleans: bool,
+}
+
+/// What the templates know of a field.
+#[derive(Clone, Debug, Serialize)]
+struct FieldContext {
+    name: String,
+    words: String,
+    sql_type: &'static str,
+    constraints: String,
+    rust_type: String,
+    garde: String,
+    documentation: String,
+    select: String,
+    bind: String,
+    sql_cast: &'static str,
+    filter_type: String,
+    filter_bind: String,
+    reference: Option<String>,
+    optional: bool,
+    unique: bool,
+    first: String,
+    second: String,
+    filter_first: String,
+    filter_second: String,
+    wrong: String,
+}
+
+/// An enumeration of Rust.
+#[derive(Debug, Serialize)]
+struct EnumContext {
+    name: String,
+    words: String,
+    values: Vec<ValueContext>,
+}
+
+/// A value of an enumeration.
+#[derive(Debug, Serialize)]
+struct ValueContext {
+    text: String,
+    variant: String,
+}
+
+/// A row of another module that the test makes first.
+#[derive(Debug, Serialize)]
+struct ParentContext {
+    /// The variable with its id.
+    variable: String,
+    /// The expression that makes it.
+    made_by: String,
+}
+
+impl Context {
+    /// The values for a module. `known` are the modules that its references may lead to.
+    pub fn of(module: &Module, known: &[Module]) -> Self {
+        let name = &module.name;
+        let type_name = name.type_name();
+        let fields: Vec<FieldContext> = module
+            .fields
+            .iter()
+            .map(|field| FieldContext::of(field, &type_name))
+            .collect();
+        let has = |wanted: fn(&Kind) -> bool| module.fields.iter().any(|field| wanted(&field.kind));
+        let booleans = module
+            .fields
+            .iter()
+            .filter(|field| field.kind == Kind::Boolean && !field.is_optional);
+        let has_unique = module.fields.iter().any(|field| field.is_unique);
+        let own = |name: &str| name.to_owned();
+        let owner = module.is_owned.then(|| own("owner_id"));
+        let mut columns = vec![own("id")];
+        columns.extend(owner);
+        columns.extend(fields.iter().map(|field| field.select.clone()));
+        columns.push(own("created_at"));
+        let mut parents = Vec::new();
+        add_parents(module, "", known, &mut parents);
+        Self {
+            command: module.command.clone(),
+            plural: name.plural.clone(),
+            singular: name.singular.clone(),
+            one: name.singular.to_uppercase(),
+            many: name.plural.to_uppercase(),
+            words: words(&name.plural),
+            words_of_one: words(&name.singular),
+            an: with_article(&name.singular),
+            filters: module
+                .fields
+                .iter()
+                .zip(&fields)
+                .filter(|(field, _)| field.is_filter())
+                .map(|(_, context)| context.clone())
+                .collect(),
+            enums: module
+                .fields
+                .iter()
+                .filter_map(|field| EnumContext::of(field, &type_name))
+                .collect(),
+            parents,
+            columns,
+            owned: module.is_owned,
+            per_caller: module.is_per_caller,
+            has_unique,
+            can_conflict: has_unique || has(|kind| matches!(kind, Kind::Reference(_))),
+            has_text: has(|kind| *kind == Kind::Text),
+            has_date: has(|kind| *kind == Kind::Date),
+            has_uuid: has(|kind| *kind == Kind::Uuid),
+            has_decimal: has(|kind| *kind == Kind::Decimal),
+            many_booleans: booleans.count() > 3,
+            type_name,
+            fields,
+        }
+    }
+}
+
+impl FieldContext {
+    fn of(field: &Field, type_name: &str) -> Self {
+        let column = &field.column;
+        let base = rust_type(field, type_name);
+        let optional = |text: &str| format!("Option<{text}>");
+        let rust_type = if field.is_optional {
+            optional(&base)
+        } else {
+            base.clone()
+        };
+        let is_enum = matches!(field.kind, Kind::Enum(_));
+        let cast = |rust_type: &str| {
+            if is_enum {
+                format!(" as {rust_type}")
+            } else {
+                String::new()
+            }
+        };
+        let (first, second, wrong) = samples(field);
+        Self {
+            name: column.clone(),
+            words: words(column),
+            sql_type: sql_type(&field.kind),
+            constraints: constraints(field),
+            garde: garde(field),
+            documentation: documentation(field),
+            select: match &field.kind {
+                Kind::Enum(_) => format!("{column} AS \"{column}: {base}\""),
+                // An expression has no constraint NOT NULL, so the macro has to be told.
+                Kind::Decimal if field.is_optional => format!("{column}::text AS \"{column}?\""),
+                Kind::Decimal => format!("{column}::text AS \"{column}!\""),
+                _ => column.clone(),
+            },
+            bind: format!("content.{column}{}", cast(&rust_type)),
+            sql_cast: if field.kind == Kind::Decimal {
+                "::text::numeric"
+            } else {
+                ""
+            },
+            filter_bind: format!("query.{column}{}", cast(&optional(&base))),
+            filter_type: optional(&base),
+            rust_type,
+            reference: field.references().map(str::to_owned),
+            optional: field.is_optional,
+            unique: field.is_unique,
+            filter_first: first.trim_matches('"').to_owned(),
+            filter_second: second.trim_matches('"').to_owned(),
+            second: if field.is_optional {
+                "null".to_owned()
+            } else {
+                second
+            },
+            first,
+            wrong,
+        }
+    }
+}
+
+impl EnumContext {
+    fn of(field: &Field, type_name: &str) -> Option<Self> {
+        let Kind::Enum(values) = &field.kind else {
+            return None;
+        };
+        let value = |text: &String| ValueContext {
+            text: text.clone(),
+            variant: camel_case(text),
+        };
+        Some(Self {
+            name: rust_type(field, type_name),
+            words: words(&field.column),
+            values: values.iter().map(value).collect(),
+        })
+    }
+}
+
+const fn sql_type(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Text | Kind::Enum(_) => "text",
+        Kind::Integer => "integer",
+        Kind::BigInteger | Kind::Reference(_) => "bigint",
+        Kind::Decimal => "numeric",
+        Kind::Boolean => "boolean",
+        Kind::Date => "date",
+        Kind::Timestamp => "timestamptz",
+        Kind::Uuid => "uuid",
+        Kind::Json => "jsonb",
+    }
+}
+
+/// The type without `Option`.
+fn rust_type(field: &Field, type_name: &str) -> String {
+    match &field.kind {
+        // A decimal number is a text outside the database: no binary fraction is equal to it.
+        Kind::Text | Kind::Decimal => "String".to_owned(),
+        Kind::Integer => "i32".to_owned(),
+        Kind::BigInteger | Kind::Reference(_) => "i64".to_owned(),
+        Kind::Boolean => "bool".to_owned(),
+        Kind::Date => "NaiveDate".to_owned(),
+        Kind::Timestamp => "DateTime<Utc>".to_owned(),
+        Kind::Uuid => "Uuid".to_owned(),
+        Kind::Json => "serde_json::Value".to_owned(),
+        Kind::Enum(_) => format!("{type_name}{}", camel_case(&field.column)),
+    }
+}
+
+const fn max_length(field: &Field) -> usize {
+    if field.is_unique {
+        MAX_UNIQUE_TEXT
+    } else {
+        MAX_TEXT
+    }
+}
+
+fn constraints(field: &Field) -> String {
+    let column = &field.column;
+    let mut words = Vec::new();
+    if !field.is_optional {
+        words.push("NOT NULL".to_owned());
+    }
+    if field.is_unique {
+        words.push("UNIQUE".to_owned());
+    }
+    match &field.kind {
+        Kind::Text => words.push(format!(
+            "CHECK (length({column}) BETWEEN 1 AND {})",
+            max_length(field)
+        )),
+        Kind::Decimal => words.push(format!("CHECK (abs({column}) < 1000000000000)")),
+        Kind::Enum(values) => {
+            words.push(format!("CHECK ({column} IN ('{}'))", values.join("', '")));
+        }
+        Kind::Reference(table) => words.push(format!("REFERENCES {table} (id)")),
+        _ => {}
+    }
+    words.join(" ")
+}
+
+/// The rules of a field of the input.
+fn garde(field: &Field) -> String {
+    match field.kind {
+        Kind::Text => {
+            let without_nul = if field.is_optional {
+                "inner(custom(without_nul))"
+            } else {
+                "custom(without_nul)"
+            };
+            format!(
+                "length(chars, min = 1, max = {}), {without_nul}",
+                max_length(field)
+            )
+        }
+        Kind::Decimal => r#"pattern(r"^-?[0-9]{1,12}(\.[0-9]{1,6})?$")"#.to_owned(),
+        Kind::Reference(_) => "range(min = 1)".to_owned(),
+        _ => "skip".to_owned(),
+    }
+}
+
+/// The sentence about a field of the input, for the description of the API.
+fn documentation(field: &Field) -> String {
+    match &field.kind {
+        Kind::Text => format!("1–{} characters.", max_length(field)),
+        Kind::Decimal => {
+            "A decimal number: up to 12 digits before the point and up to 6 behind it.".to_owned()
+        }
+        Kind::Timestamp => "A time with its zone (RFC 3339).".to_owned(),
+        Kind::Json => "Any JSON.".to_owned(),
+        Kind::Reference(table) => format!("The id in `{table}`."),
+        _ => String::new(),
+    }
+}
+
+/// Two values for the test, and one that is refused, as JSON. None is refused where that is empty.
+fn samples(field: &Field) -> (String, String, String) {
+    let column = &field.column;
+    let (first, second, wrong) = match &field.kind {
+        Kind::Text => (r#""tea""#, r#""coffee""#, r#""""#),
+        Kind::Integer | Kind::BigInteger => ("1", "2", r#""one""#),
+        Kind::Decimal => (r#""12.50""#, r#""-0.99""#, r#""1,5""#),
+        Kind::Boolean => ("true", "false", r#""yes""#),
+        Kind::Date => (r#""2026-01-31""#, r#""2026-02-28""#, r#""2026-02-31""#),
+        Kind::Timestamp => (
+            r#""2026-01-31T12:00:00Z""#,
+            r#""2026-02-28T12:00:00Z""#,
+            r#""noon""#,
+        ),
+        Kind::Uuid => (
+            r#""0190b6c8-8f3a-7c31-9a52-1f2e3d4c5b6a""#,
+            r#""0190b6c8-8f3a-7c31-9a52-1f2e3d4c5b6b""#,
+            r#""none""#,
+        ),
+        Kind::Json => (r#"{"tea": ["green", 1]}"#, r#"["coffee"]"#, ""),
+        Kind::Enum(values) => {
+            let quoted = |value: &str| format!("\"{value}\"");
+            return (quoted(&values[0]), quoted(&values[1]), quoted("no value"));
+        }
+        Kind::Reference(_) => return (column.clone(), column.clone(), "0".to_owned()),
+    };
+    (first.to_owned(), second.to_owned(), wrong.to_owned())
+}
+
+/// Adds the rows that the references of a module lead to, those that they need first. Variables begin with `prefix`.
+fn add_parents(module: &Module, prefix: &str, known: &[Module], parents: &mut Vec<ParentContext>) {
+    for field in &module.fields {
+        let Some(table) = field.references() else {
+            continue;
+        };
+        let variable = format!("{prefix}{}", field.column);
+        let made_by = if table == USERS {
+            format!("service.sign_up(\"{variable}\").await.expect(201).json()[\"id\"].clone()")
+        } else if let Some(parent) = known.iter().find(|known| known.name.plural == table) {
+            let prefix = format!("{prefix}{}_", parent.name.singular);
+            add_parents(parent, &prefix, known, parents);
+            let value = |field: &Field| {
+                let value = samples(field).0;
+                let prefix = if field.references().is_some() {
+                    prefix.as_str()
+                } else {
+                    ""
+                };
+                format!("\"{}\": {prefix}{value}", field.column)
+            };
+            let body: Vec<String> = parent.fields.iter().map(value).collect();
+            format!(
+                "service.post(&ada, \"/{table}\", json!({{{}}})).await.expect(201).json()[\"id\"].clone()",
+                body.join(", ")
+            )
+        } else {
+            format!("service.new_widget(&ada, \"{variable}\").await")
+        };
+        parents.push(ParentContext { variable, made_by });
+    }
+}

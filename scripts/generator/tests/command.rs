@@ -1,0 +1,228 @@
+//! The command in a copy of the project: what it writes, refuses and removes.
+//!
+//! Come here when a message or a refusal changes. Whether what is written builds and works is tested by
+//! `./scripts/test generator`, with all of the project.
+
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The parts of the project that the command reads or writes.
+const PARTS: [&str; 5] = [
+    "migrations",
+    "scripts/test",
+    "backend/src/modules",
+    "backend/tests/support",
+    ".sqlx",
+];
+
+/// A copy of the project, removed with this value.
+struct Copy {
+    root: PathBuf,
+}
+
+impl Copy {
+    fn new(name: &str) -> Self {
+        let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let _ = fs::remove_dir_all(&root);
+        for part in PARTS {
+            copy(&project.join(part), &root.join(part));
+        }
+        Self { root }
+    }
+
+    /// Runs the command: what it says, as an error if it fails.
+    fn run(&self, line: &str) -> Result<String, String> {
+        let output = Command::new(env!("CARGO_BIN_EXE_generator"))
+            .arg("--root")
+            .arg(&self.root)
+            .args(line.split(' '))
+            .output()
+            .expect("the command");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+        if output.status.success() {
+            Ok(text(output.stdout))
+        } else {
+            Err(text(output.stderr))
+        }
+    }
+
+    /// Every file with its text.
+    fn files(&self) -> BTreeMap<PathBuf, String> {
+        let mut files = BTreeMap::new();
+        collect(&self.root, &mut files);
+        files
+    }
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.root);
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    if from.is_dir() {
+        fs::create_dir_all(to).unwrap();
+        for entry in fs::read_dir(from).unwrap() {
+            let entry = entry.unwrap();
+            copy(&entry.path(), &to.join(entry.file_name()));
+        }
+    } else {
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(from, to).unwrap();
+    }
+}
+
+fn collect(folder: &Path, files: &mut BTreeMap<PathBuf, String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else {
+            files.insert(path.clone(), fs::read_to_string(&path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn a_module_is_added_and_removed_without_a_trace() {
+    let copy = Copy::new("traceless");
+    let before = copy.files();
+    copy.run("add tags name:text! --owned --shared").unwrap();
+    let added = copy.files();
+    assert_eq!(added.len(), before.len() + 7);
+    let path = copy.root.join("migrations/1001_tags.up.sql");
+    assert!(added[&path].starts_with(
+        "-- Written by ./scripts/module add tags name:text! --owned --shared\nCREATE TABLE tags ("
+    ));
+    copy.run("remove tags").unwrap();
+    assert_eq!(copy.files(), before);
+}
+
+#[test]
+fn the_data_of_a_modules_queries_go_with_it_and_no_other() {
+    let copy = Copy::new("queries");
+    let before = copy.files();
+    copy.run("add tags name:text").unwrap();
+    for (file, query) in [
+        ("own", "DELETE FROM tags WHERE id = $1 RETURNING id"),
+        ("other", "DELETE FROM tags"),
+    ] {
+        let data = format!(r#"{{"db_name": "PostgreSQL", "query": "{query}"}}"#);
+        fs::write(copy.root.join(format!(".sqlx/query-{file}.json")), data).unwrap();
+    }
+    let routes = copy.root.join("backend/src/modules/widgets/crud.rs");
+    let mut text = fs::read_to_string(&routes).unwrap();
+    text.push_str("// DELETE FROM tags\n");
+    fs::write(&routes, text).unwrap();
+    copy.run("remove tags").unwrap();
+    assert!(!copy.root.join(".sqlx/query-own.json").exists());
+    assert!(copy.root.join(".sqlx/query-other.json").exists());
+    assert_eq!(copy.files().len(), before.len() + 1);
+}
+
+#[test]
+fn whatever_is_wrong_is_said_in_one_line_and_nothing_is_written() {
+    let copy = Copy::new("refusals");
+    copy.run("add tags name:text").unwrap();
+    let before = copy.files();
+    for (line, sentence) in [
+        ("add Tags name:text", "must be of a-z"),
+        (
+            "add match name:text --singular mat",
+            "`match` is a word that Rust reserves",
+        ),
+        ("add users name:text", "there is a module `users` already"),
+        ("add tags name:text", "there is a module `tags` already"),
+        (
+            "add access_tokens name:text",
+            "there is a table `access_tokens` already",
+        ),
+        ("add caches name:text --singular cache_", "must be of a-z"),
+        (
+            "add cache name:text --singular caches",
+            "a name of the template",
+        ),
+        ("add docs name:text", "a name of the template"),
+        ("add people name:text", "--singular person"),
+        ("add notes name:string", "there is no type `string`"),
+        ("add notes order:text", "a word that PostgreSQL reserves"),
+        ("add notes name:text name:text", "stands twice"),
+        (
+            "add notes name:text order:references:orders",
+            "there is no table `orders`",
+        ),
+        (
+            "add notes name:text token:references:access_tokens",
+            "was not written by ./scripts/module",
+        ),
+        ("add notes name:text --shared --per-caller", "not both"),
+        (
+            "remove notes",
+            "`notes` was not written by ./scripts/module; what was: tags",
+        ),
+        ("remove widgets", "`widgets` was not written by"),
+    ] {
+        let error = copy.run(line).expect_err(line);
+        assert!(
+            error.starts_with("error: ") && error.contains(sentence),
+            "{line}: {error}"
+        );
+        assert_eq!(error.lines().count(), 1, "{line}: {error}");
+        assert_eq!(copy.files(), before, "{line}");
+    }
+}
+
+#[test]
+fn what_a_person_has_changed_is_removed_only_by_force() {
+    let copy = Copy::new("changed");
+    let before = copy.files();
+    copy.run("add tags name:text").unwrap();
+    let folder = copy.root.join("backend/src/modules/tags");
+    let (routes, service) = (folder.join("routes.rs"), folder.join("service.rs"));
+    fs::write(&service, "//! Rules.\n").unwrap();
+    let error = copy.run("remove tags").unwrap_err();
+    assert!(
+        error.contains("service.rs is not as it was written"),
+        "{error}"
+    );
+    fs::remove_file(&service).unwrap();
+    let mut text = fs::read_to_string(&routes).unwrap();
+    text.push_str("// mine\n");
+    fs::write(&routes, text).unwrap();
+    let error = copy.run("remove tags").unwrap_err();
+    assert!(
+        error.contains("routes.rs is not as it was written"),
+        "{error}"
+    );
+    assert!(routes.exists());
+    copy.run("remove tags --force").unwrap();
+    assert_eq!(copy.files(), before);
+}
+
+#[test]
+fn a_module_that_another_one_refers_to_is_removed_after_it() {
+    let copy = Copy::new("referred");
+    let before = copy.files();
+    copy.run("add shelves name:text --singular shelf").unwrap();
+    copy.run("add books title:text shelf:references:shelves")
+        .unwrap();
+    assert!(copy.root.join("migrations/1002_books.up.sql").exists());
+    let error = copy.run("remove shelves --force").unwrap_err();
+    assert!(
+        error.contains("`books` refers to `shelves`: remove it first"),
+        "{error}"
+    );
+    copy.run("remove books").unwrap();
+    copy.run("remove shelves").unwrap();
+    assert_eq!(copy.files(), before);
+}
