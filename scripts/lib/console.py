@@ -102,7 +102,7 @@ class Browser:
             return
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "light"}])
         self.call("Emulation.setDeviceMetricsOverride", width=1000, height=900, deviceScaleFactor=1, mobile=False)
-        clip = {"x": 0, "y": 0, "width": 1000, "height": 1290, "scale": 0.7}
+        clip = {"x": 0, "y": 0, "width": 1000, "height": 1490, "scale": 0.7}
         shot = self.call("Page.captureScreenshot", captureBeyondViewport=True, format="png", clip=clip)
         with open(os.path.join(folder, "console.png"), "wb") as file:
             file.write(base64.b64decode(shot["data"]))

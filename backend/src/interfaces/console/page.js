@@ -265,7 +265,7 @@ function draw() {
     if (hit) link(target, number, 1, "ends");
   }));
   columns.forEach((texts, column) => texts.forEach((text, number) => {
-    const box = make("g", { tabindex: 0, role: "button", "aria-label": text });
+    const box = make("g", { tabindex: 0, role: "button", "aria-label": text, class: column === 2 && writers[number].kind ? "change" : "" });
     const y = middle(column, number);
     box.append(make("rect", { x: left[column], y: y - 14, width: widths[column], height: 28 }));
     const label = make("text", { x: left[column] + 10, y: y + 4 }); label.textContent = text; box.append(label);
