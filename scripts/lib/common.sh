@@ -17,6 +17,9 @@ PATH="$PATH:/usr/local/bin:/usr/sbin:/sbin"
 
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
 cd -- "$root"
+# The name of the package and of the program, and that of the database in development.
+program=$(sed -n '/^\[package\]/,/^name/s/^name = "\(.*\)"/\1/p' backend/Cargo.toml)
+database=${program//-/_}
 
 bold='' red='' plain=''
 if [ -t 2 ] && [ -z "${NO_COLOR:-}" ]; then
@@ -56,8 +59,8 @@ require_build_tools() {
 
 # Builds the service, and prints the path of the binary: only cargo knows the target directory.
 build_service() {
-    cargo build --locked --bin backend --message-format=json-render-diagnostics |
-        sed -n 's/.*"name":"backend".*"executable":"\([^"]*\)".*/\1/p' | tail -n 1
+    cargo build --locked --bin "$program" --message-format=json-render-diagnostics |
+        sed -n "s/.*\"name\":\"$program\".*\"executable\":\"\([^\"]*\)\".*/\1/p" | tail -n 1
 }
 
 # Runs a command as root: directly, or by sudo.

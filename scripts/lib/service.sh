@@ -1,4 +1,4 @@
-# The decisions of scripts/dev for the service: its cache server, its tables and its port. Sourced after servers.sh, not
+# The parts of scripts/dev for the service: its cache server, its tables, its port, its start and its end, and the steps with their times. Sourced after servers.sh, not
 # run. $binary is the path of the service, which prints the settings.
 
 # The value of a setting, from the environment, .env or the default; empty where there is no such setting.
@@ -72,7 +72,7 @@ migrate() {
     local version
     "$binary" migrate ||
         fail "the tables in .dev do not fit the migrations of these sources: ./scripts/dev --reset begins with an empty database"
-    for version in $(private_psql -d backend -At -c 'SELECT version FROM _sqlx_migrations ORDER BY version'); do
+    for version in $(private_psql -d "$database" -At -c 'SELECT version FROM _sqlx_migrations ORDER BY version'); do
         if ! ls migrations | sed -n 's/^0*\([0-9][0-9]*\)_.*/\1/p' | grep -qx "$version"; then
             say "the database has the tables of migration $version, which is not in migrations/: ./scripts/dev --reset begins without them"
         fi
@@ -105,4 +105,51 @@ choose_service_port() {
         fi
     fi
     export SERVER_PORT=$port
+}
+
+start_service() {
+    "$binary" &
+    service=$!
+}
+
+# Ends the service if it runs. SIGINT ends it at once, and SIGTERM would wait for requests.
+stop_service() {
+    [ -n "$service" ] || return 0
+    kill -s INT "$service" 2>/dev/null || true
+    wait "$service" 2>/dev/null || true
+    service=
+}
+
+# Says what is done, and how long it takes: as long as last time, which .dev/times remembers, or else the third argument, the
+# seconds of a first time on two cores.
+begin_step() {
+    local last
+    step=$1
+    last=$(sed -n "s/^$1=//p" .dev/times 2>/dev/null || true)
+    if [ -n "$last" ]; then
+        say "$2 (last time: $last s)"
+    else
+        say "$2 (the first time: about $3 s)"
+    fi
+    step_begun=$(now)
+}
+
+end_step() {
+    local took
+    took=$(seconds_since "$step_begun")
+    { grep -v "^$step=" .dev/times 2>/dev/null || true; echo "$step=$took"; } >.dev/times.new
+    mv .dev/times.new .dev/times
+}
+
+# A time in milliseconds: bash 5 knows it; older ones, as on macOS, know seconds.
+now() {
+    local time=${EPOCHREALTIME:-$(date +%s).000}
+    time=${time/[.,]/}
+    printf '%s\n' "${time:0:13}"
+}
+
+# The seconds since a time of now, with a tenth.
+seconds_since() {
+    local tenths=$((($(now) - $1) / 100))
+    printf '%s.%s\n' "$((tenths / 10))" "$((tenths % 10))"
 }

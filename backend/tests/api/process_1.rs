@@ -10,7 +10,7 @@ use sqlx::{Connection, PgConnection};
 use tokio::net::TcpListener;
 
 use crate::support::database::TestDatabase;
-use crate::support::process;
+use crate::support::{PROGRAM, process};
 
 /// The program as process 1 of a process namespace of its own, killed with this value.
 struct Process1 {
@@ -21,7 +21,7 @@ impl Process1 {
     fn start(options: &[&str], environment: &[(&str, &str)], command: &str) -> Self {
         let outside = Command::new("unshare")
             .args(options)
-            .args(["--", env!("CARGO_BIN_EXE_backend"), command])
+            .args(["--", PROGRAM, command])
             .env_clear()
             .envs(environment.iter().copied())
             .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))

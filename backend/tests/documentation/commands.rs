@@ -66,15 +66,16 @@ fn every_part_of_the_tests_that_a_page_names_exists() {
 
 #[test]
 fn every_subcommand_that_a_page_names_exists() {
-    let help = Command::new(env!("CARGO_BIN_EXE_backend"))
+    let help = Command::new(env!(concat!("CARGO_BIN_EXE_", env!("CARGO_PKG_NAME"))))
         .arg("--help")
         .output()
         .expect("the help of the binary");
     let help = String::from_utf8(help.stdout).expect("text");
+    let program = format!("{} ", env!("CARGO_PKG_NAME"));
     let mut checked = 0;
     for page in pages() {
         for span in page.text.split('`').skip(1).step_by(2) {
-            let Some(command) = span.strip_prefix("backend ") else {
+            let Some(command) = span.strip_prefix(&program) else {
                 continue;
             };
             let word = command.split(' ').next().unwrap_or_default();
@@ -90,7 +91,7 @@ fn every_subcommand_that_a_page_names_exists() {
                     || help
                         .lines()
                         .any(|line| line.starts_with(&format!("  {word}"))),
-                "{} names `backend {word}`, which is no command",
+                "{} names `{program}{word}`, which is no command",
                 page.path
             );
         }

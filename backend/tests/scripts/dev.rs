@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use crate::project::{Project, wait_for};
 use crate::support::server::free_port;
 
-const BINARY: &str = env!("CARGO_BIN_EXE_backend");
+const BINARY: &str = crate::support::PROGRAM;
 
 /// A running `./scripts/dev`, stopped with this value.
 struct Dev<'a> {
@@ -172,7 +172,7 @@ async fn dev_starts_memcached_where_that_is_chosen_and_says_when_a_migration_was
     let script = "KEPT_PORTS=$root/.dev/ports
         trap stop_servers EXIT
         start_postgres \"$root/.dev/postgres\"
-        private_psql -d backend -c \"UPDATE _sqlx_migrations SET checksum = 'other' WHERE version = 1\"";
+        private_psql -d \"$database\" -c \"UPDATE _sqlx_migrations SET checksum = 'other' WHERE version = 1\"";
     project.shell(&[], script).succeeds();
     let log = Dev::start(&project, &[], &[]).ends();
     assert!(
@@ -184,6 +184,14 @@ async fn dev_starts_memcached_where_that_is_chosen_and_says_when_a_migration_was
     reset.url();
     assert!(reset.log().contains("The cache is off"), "{}", reset.log());
     assert!(!reset.log().contains("then a hit"), "{}", reset.log());
+}
+
+#[test]
+fn dev_watches_what_it_builds_alone() {
+    let project = Project::copy();
+    let log = Dev::start(&project, &[], &["--watch"]).ends();
+    assert!(log.contains("choose one of them"), "{log}");
+    assert!(!project.root.join(".dev").exists());
 }
 
 #[test]

@@ -13,7 +13,10 @@
 mod support;
 
 mod dev;
+mod new;
 mod postgres;
 mod project;
+mod repository;
 mod servers;
 mod shell;
+mod update;

@@ -16,19 +16,33 @@ pub struct Project {
 }
 
 impl Project {
-    pub fn copy() -> Self {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    /// An empty directory.
+    pub fn empty() -> Self {
         let root = std::env::temp_dir().join(unique("a project"));
         fs::create_dir(&root).expect("a directory");
-        for name in ["scripts", "migrations", ".env.example"] {
+        Self { root }
+    }
+
+    /// What the scripts need.
+    pub fn copy() -> Self {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let project = Self::empty();
+        for name in [
+            "scripts",
+            "migrations",
+            ".env.example",
+            "backend/Cargo.toml",
+        ] {
+            let target = project.root.join(name);
+            fs::create_dir_all(target.parent().expect("a directory")).expect("the directory");
             let copied = Command::new("cp")
                 .arg("-R")
                 .arg(source.join(name))
-                .arg(&root)
+                .arg(&target)
                 .status();
             assert!(copied.expect("cp").success(), "{name} was not copied");
         }
-        Self { root }
+        project
     }
 
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {

@@ -119,3 +119,37 @@ fn a_build_reads_no_dotenv() {
         "sqlx's macros use the real dotenvy again: see patches/dotenvy/src/lib.rs"
     );
 }
+
+#[test]
+fn the_watch_sees_a_file_that_is_written_added_or_removed_and_the_end_of_the_service() {
+    let project = Project::copy();
+    project.write("backend/src/lib.rs", "");
+    let watch = ". scripts/lib/watch.sh
+        mkdir .dev; touch .dev/built; sleep 600 & service=$!
+        trap 'kill $service' EXIT
+        saw() { wait_for_change \"$1\" \"$service\" && echo changed || echo ended; }
+        names=$(watched_names)
+        (sleep 0.3; echo 'fn main() {}' >backend/src/lib.rs) & saw \"$names\"
+        touch .dev/built; (sleep 0.3; touch -d '2000-01-01' migrations/new.up.sql) & saw \"$names\"
+        names=$(watched_names); (sleep 0.3; rm backend/src/lib.rs) & saw \"$names\"
+        names=$(watched_names); touch .dev/built; (sleep 0.3; kill $service) & saw \"$names\"
+        trap - EXIT";
+    let seen = project.shell(&[], watch).succeeds();
+    assert_eq!(seen, "changed\nchanged\nchanged\nended\n");
+}
+
+#[test]
+fn a_step_says_how_long_it_took_the_last_time() {
+    let project = Project::copy();
+    let steps = ". scripts/lib/service.sh
+        mkdir .dev
+        begin_step build building 300; end_step; cat .dev/times; begin_step build building 300";
+    let outcome = project.shell(&[], steps);
+    assert!(
+        outcome
+            .error
+            .starts_with("==> building (the first time: about 300 s)\n==> building (last time: 0."),
+        "{outcome:?}"
+    );
+    assert!(outcome.succeeds().starts_with("build=0."));
+}

@@ -26,6 +26,9 @@ pub mod watchdog;
 
 use std::time::{Duration, Instant};
 
+/// The path of the program, which has the name of the package.
+pub const PROGRAM: &str = env!(concat!("CARGO_BIN_EXE_", env!("CARGO_PKG_NAME")));
+
 /// The value of a variable that `./scripts/test` sets.
 pub fn variable(name: &str) -> String {
     watchdog::watch();

@@ -15,7 +15,7 @@ use super::database::TestDatabase;
 use super::described;
 use super::process;
 use super::proof::Proof;
-use super::{unique, variable};
+use super::{PROGRAM, unique, variable};
 
 /// The password of every user that the tests make.
 pub const PASSWORD: &str = "correct horse";
@@ -32,7 +32,7 @@ pub struct Service {
 
 /// The command, with none of the shell's settings.
 pub fn command(environment: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_backend"));
+    let mut command = Command::new(PROGRAM);
     command
         .env_clear()
         .envs(environment.iter().copied())
