@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::Path;
 
+use crate::context::can_make;
 use crate::module::Module;
 use crate::project::{LIST, Project};
 use crate::refusal::{Result, failed, refuse};
@@ -39,14 +40,14 @@ pub fn add(project: &Project, module: &Module) -> Result<()> {
     Ok(())
 }
 
-/// Checks that the test can make the rows that the module refers to.
+/// Checks that the test can make the rows that the module needs.
 fn check_parents(module: &Module, known: &[Module]) -> Result<()> {
-    for table in module.references() {
-        let is_known = known.iter().any(|known| known.name.plural == table);
-        if !is_known && !["users", "widgets"].contains(&table) {
+    for field in &module.fields {
+        let unknown = field.references().filter(|table| !can_make(table, known));
+        if let Some(table) = unknown.filter(|_| !field.is_optional) {
             return refuse(format!(
-                "`{table}` was not written by ./scripts/module, so the test of `{}` cannot make a row of it: add the reference by hand",
-                module.name.plural
+                "`{table}` was not written by ./scripts/module, so the test of `{}` cannot make a row of it: write `{}?`",
+                module.name.plural, field.argument
             ));
         }
     }

@@ -64,6 +64,8 @@ struct FieldContext {
     unique: bool,
     first: String,
     second: String,
+    /// A reference to a table of which the test cannot make a row.
+    unknown: bool,
     filter_first: String,
     filter_second: String,
     wrong: String,
@@ -101,7 +103,7 @@ impl Context {
         let fields: Vec<FieldContext> = module
             .fields
             .iter()
-            .map(|field| FieldContext::of(field, &type_name))
+            .map(|field| FieldContext::of(field, &type_name, known))
             .collect();
         let has = |wanted: fn(&Kind) -> bool| module.fields.iter().any(|field| wanted(&field.kind));
         let booleans = module
@@ -156,7 +158,7 @@ impl Context {
 }
 
 impl FieldContext {
-    fn of(field: &Field, type_name: &str) -> Self {
+    fn of(field: &Field, type_name: &str, known: &[Module]) -> Self {
         let column = &field.column;
         let base = rust_type(field, type_name);
         let optional = |text: &str| format!("Option<{text}>");
@@ -174,6 +176,10 @@ impl FieldContext {
             }
         };
         let (first, second, wrong) = samples(field);
+        let is_unknown = field
+            .references()
+            .is_some_and(|table| !can_make(table, known));
+        let first = if is_unknown { "null".to_owned() } else { first };
         Self {
             name: column.clone(),
             words: words(column),
@@ -198,6 +204,7 @@ impl FieldContext {
             filter_type: optional(&base),
             rust_type,
             reference: field.references().map(str::to_owned),
+            unknown: is_unknown,
             optional: field.is_optional,
             unique: field.is_unique,
             filter_first: first.trim_matches('"').to_owned(),
@@ -358,23 +365,20 @@ fn samples(field: &Field) -> (String, String, String) {
 /// Adds the rows that the references of a module lead to, those that they need first. Variables begin with `prefix`.
 fn add_parents(module: &Module, prefix: &str, known: &[Module], parents: &mut Vec<ParentContext>) {
     for field in &module.fields {
-        let Some(table) = field.references() else {
+        let Some(table) = field.references().filter(|table| can_make(table, known)) else {
             continue;
         };
         let variable = format!("{prefix}{}", field.column);
-        let made_by = if table == USERS {
-            format!("service.sign_up(\"{variable}\").await.expect(201).json()[\"id\"].clone()")
-        } else if let Some(parent) = known.iter().find(|known| known.name.plural == table) {
+        let parent = known.iter().find(|known| known.name.plural == table);
+        let made_by = if let Some(parent) = parent {
             let prefix = format!("{prefix}{}_", parent.name.singular);
             add_parents(parent, &prefix, known, parents);
-            let value = |field: &Field| {
-                let value = samples(field).0;
-                let prefix = if field.references().is_some() {
-                    prefix.as_str()
-                } else {
-                    ""
-                };
-                format!("\"{}\": {prefix}{value}", field.column)
+            let value = |field: &Field| match field.references() {
+                Some(table) if can_make(table, known) => {
+                    format!("\"{0}\": {prefix}{0}", field.column)
+                }
+                Some(_) => format!("\"{}\": null", field.column),
+                None => format!("\"{}\": {}", field.column, samples(field).0),
             };
             let body: Vec<String> = parent.fields.iter().map(value).collect();
             format!(
@@ -382,8 +386,13 @@ fn add_parents(module: &Module, prefix: &str, known: &[Module], parents: &mut Ve
                 body.join(", ")
             )
         } else {
-            format!("service.new_widget(&ada, \"{variable}\").await")
+            format!("service.sign_up(\"{variable}\").await.expect(201).json()[\"id\"].clone()")
         };
         parents.push(ParentContext { variable, made_by });
     }
+}
+
+/// Whether a test can make a row of this table: a user, or a row of a module that this program has written.
+pub fn can_make(table: &str, known: &[Module]) -> bool {
+    table == USERS || known.iter().any(|known| known.name.plural == table)
 }

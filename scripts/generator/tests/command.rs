@@ -97,14 +97,15 @@ fn collect(folder: &Path, files: &mut BTreeMap<PathBuf, String>) {
 fn a_module_is_added_and_removed_without_a_trace() {
     let copy = Copy::new("traceless");
     let before = copy.files();
-    copy.run("add tags name:text! --owned --shared").unwrap();
+    copy.run("add sample_tags name:text! --owned --shared")
+        .unwrap();
     let added = copy.files();
     assert_eq!(added.len(), before.len() + 7);
-    let path = copy.root.join("migrations/1001_tags.up.sql");
+    let path = copy.root.join("migrations/1001_sample_tags.up.sql");
     assert!(added[&path].starts_with(
-        "-- Written by ./scripts/module add tags name:text! --owned --shared\nCREATE TABLE tags ("
+        "-- Written by ./scripts/module add sample_tags name:text! --owned --shared\nCREATE TABLE sample_tags ("
     ));
-    copy.run("remove tags").unwrap();
+    copy.run("remove sample_tags").unwrap();
     assert_eq!(copy.files(), before);
 }
 
@@ -112,19 +113,19 @@ fn a_module_is_added_and_removed_without_a_trace() {
 fn the_data_of_a_modules_queries_go_with_it_and_no_other() {
     let copy = Copy::new("queries");
     let before = copy.files();
-    copy.run("add tags name:text").unwrap();
+    copy.run("add sample_tags name:text").unwrap();
     for (file, query) in [
-        ("own", "DELETE FROM tags WHERE id = $1 RETURNING id"),
-        ("other", "DELETE FROM tags"),
+        ("own", "DELETE FROM sample_tags WHERE id = $1 RETURNING id"),
+        ("other", "DELETE FROM sample_tags"),
     ] {
         let data = format!(r#"{{"db_name": "PostgreSQL", "query": "{query}"}}"#);
         fs::write(copy.root.join(format!(".sqlx/query-{file}.json")), data).unwrap();
     }
-    let routes = copy.root.join("backend/src/modules/widgets/crud.rs");
+    let routes = copy.root.join("backend/src/modules/users/crud.rs");
     let mut text = fs::read_to_string(&routes).unwrap();
-    text.push_str("// DELETE FROM tags\n");
+    text.push_str("// DELETE FROM sample_tags\n");
     fs::write(&routes, text).unwrap();
-    copy.run("remove tags").unwrap();
+    copy.run("remove sample_tags").unwrap();
     assert!(!copy.root.join(".sqlx/query-own.json").exists());
     assert!(copy.root.join(".sqlx/query-other.json").exists());
     assert_eq!(copy.files().len(), before.len() + 1);
@@ -133,7 +134,7 @@ fn the_data_of_a_modules_queries_go_with_it_and_no_other() {
 #[test]
 fn whatever_is_wrong_is_said_in_one_line_and_nothing_is_written() {
     let copy = Copy::new("refusals");
-    copy.run("add tags name:text").unwrap();
+    copy.run("add sample_tags name:text").unwrap();
     let before = copy.files();
     for (line, sentence) in [
         ("add Tags name:text", "must be of a-z"),
@@ -142,7 +143,10 @@ fn whatever_is_wrong_is_said_in_one_line_and_nothing_is_written() {
             "`match` is a word that Rust reserves",
         ),
         ("add users name:text", "there is a module `users` already"),
-        ("add tags name:text", "there is a module `tags` already"),
+        (
+            "add sample_tags name:text",
+            "there is a module `sample_tags` already",
+        ),
         (
             "add access_tokens name:text",
             "there is a table `access_tokens` already",
@@ -154,23 +158,29 @@ fn whatever_is_wrong_is_said_in_one_line_and_nothing_is_written() {
         ),
         ("add docs name:text", "a name of the template"),
         ("add people name:text", "--singular person"),
-        ("add notes name:string", "there is no type `string`"),
-        ("add notes order:text", "a word that PostgreSQL reserves"),
-        ("add notes name:text name:text", "stands twice"),
+        ("add sample_notes name:string", "there is no type `string`"),
         (
-            "add notes name:text order:references:orders",
+            "add sample_notes order:text",
+            "a word that PostgreSQL reserves",
+        ),
+        ("add sample_notes name:text name:text", "stands twice"),
+        (
+            "add sample_notes name:text order:references:orders",
             "there is no table `orders`",
         ),
         (
-            "add notes name:text token:references:access_tokens",
+            "add sample_notes name:text token:references:access_tokens",
             "was not written by ./scripts/module",
         ),
-        ("add notes name:text --shared --per-caller", "not both"),
         (
-            "remove notes",
-            "`notes` was not written by ./scripts/module; what was: tags",
+            "add sample_notes name:text --shared --per-caller",
+            "not both",
         ),
-        ("remove widgets", "`widgets` was not written by"),
+        (
+            "remove sample_notes",
+            "`sample_notes` was not written by ./scripts/module; what was: ",
+        ),
+        ("remove users", "`users` was not written by"),
     ] {
         let error = copy.run(line).expect_err(line);
         assert!(
@@ -186,11 +196,11 @@ fn whatever_is_wrong_is_said_in_one_line_and_nothing_is_written() {
 fn what_a_person_has_changed_is_removed_only_by_force() {
     let copy = Copy::new("changed");
     let before = copy.files();
-    copy.run("add tags name:text").unwrap();
-    let folder = copy.root.join("backend/src/modules/tags");
+    copy.run("add sample_tags name:text").unwrap();
+    let folder = copy.root.join("backend/src/modules/sample_tags");
     let (routes, service) = (folder.join("routes.rs"), folder.join("service.rs"));
     fs::write(&service, "//! Rules.\n").unwrap();
-    let error = copy.run("remove tags").unwrap_err();
+    let error = copy.run("remove sample_tags").unwrap_err();
     assert!(
         error.contains("service.rs is not as it was written"),
         "{error}"
@@ -199,13 +209,13 @@ fn what_a_person_has_changed_is_removed_only_by_force() {
     let mut text = fs::read_to_string(&routes).unwrap();
     text.push_str("// mine\n");
     fs::write(&routes, text).unwrap();
-    let error = copy.run("remove tags").unwrap_err();
+    let error = copy.run("remove sample_tags").unwrap_err();
     assert!(
         error.contains("routes.rs is not as it was written"),
         "{error}"
     );
     assert!(routes.exists());
-    copy.run("remove tags --force").unwrap();
+    copy.run("remove sample_tags --force").unwrap();
     assert_eq!(copy.files(), before);
 }
 
@@ -213,16 +223,21 @@ fn what_a_person_has_changed_is_removed_only_by_force() {
 fn a_module_that_another_one_refers_to_is_removed_after_it() {
     let copy = Copy::new("referred");
     let before = copy.files();
-    copy.run("add shelves name:text --singular shelf").unwrap();
-    copy.run("add books title:text shelf:references:shelves")
+    copy.run("add sample_shelves name:text --singular sample_shelf")
         .unwrap();
-    assert!(copy.root.join("migrations/1002_books.up.sql").exists());
-    let error = copy.run("remove shelves --force").unwrap_err();
+    copy.run("add sample_books title:text shelf:references:sample_shelves")
+        .unwrap();
     assert!(
-        error.contains("`books` refers to `shelves`: remove it first"),
+        copy.root
+            .join("migrations/1002_sample_books.up.sql")
+            .exists()
+    );
+    let error = copy.run("remove sample_shelves --force").unwrap_err();
+    assert!(
+        error.contains("`sample_books` refers to `sample_shelves`: remove it first"),
         "{error}"
     );
-    copy.run("remove books").unwrap();
-    copy.run("remove shelves").unwrap();
+    copy.run("remove sample_books").unwrap();
+    copy.run("remove sample_shelves").unwrap();
     assert_eq!(copy.files(), before);
 }
