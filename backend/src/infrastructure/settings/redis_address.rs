@@ -28,6 +28,8 @@ const OF_SENTINELS: [&str; 4] = [
     "CACHE_REDIS_SENTINEL_USERNAME",
     "CACHE_REDIS_SENTINEL_PASSWORD",
 ];
+const NO_CLUSTER: &str = "CACHE_REDIS_MODE=cluster is not supported yet; use one Redis (CACHE_REDIS_MODE=single), Sentinels \
+    (CACHE_REDIS_MODE=sentinel), or several Memcached servers (CACHE_BACKEND=memcached with CACHE_MEMCACHED_SERVERS)";
 
 /// The mistakes between the variables of the address.
 pub(super) fn mistakes(values: &Values) -> Vec<String> {
@@ -35,11 +37,9 @@ pub(super) fn mistakes(values: &Values) -> Vec<String> {
     let url = changed(values, "CACHE_REDIS_URL");
     let mut mistakes = match changed(values, "CACHE_REDIS_MODE") {
         Some("sentinel") => mistakes_with_sentinels(values),
-        Some(mode) => vec![format!(
-            "CACHE_REDIS_MODE holds `{mode}`, which is not supported yet; use one Redis (CACHE_REDIS_MODE=single), Sentinels \
-             (CACHE_REDIS_MODE=sentinel), or several Memcached servers (CACHE_BACKEND=memcached with CACHE_MEMCACHED_SERVERS)"
-        )],
-        None => {
+        Some("cluster") => vec![NO_CLUSTER.to_owned()],
+        // A word that is no mode is refused as such.
+        _ => {
             let without_mode = OF_SENTINELS.iter().filter(is_set);
             let mistakes = without_mode.map(|name| {
                 format!("{name} is set; it may be set only with CACHE_REDIS_MODE=sentinel")
