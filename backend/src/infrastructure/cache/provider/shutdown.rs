@@ -19,7 +19,8 @@ impl Cache {
     /// end with them.
     pub async fn finish_tasks(&self, until: Instant) {
         let tasks = &self.shared.tasks;
-        // Writes are not refused until then, because open connections may still bring requests.
+        // Writes are refused only from then on, because open connections may still bring requests. A request whose write
+        // has not begun by then, because its caller is still being looked up, is refused too.
         while !tasks.is_empty() && Instant::now() < until {
             sleep(PAUSE).await;
         }
