@@ -1,4 +1,6 @@
 //! Repositories of git for the scripts of a clone: the template, and clones of it.
+//!
+//! Come here for a test of a script that changes files of a clone.
 
 use std::path::Path;
 use std::process::Command;
