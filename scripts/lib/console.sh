@@ -4,7 +4,7 @@
 
 # Uses the console of a service with its files below a directory. CONSOLE_PICTURES is a folder for pictures of its states.
 test_console() {
-    local chromium program
+    local chromium browser_test
     chromium=$(command -v chromium || command -v chromium-browser || command -v google-chrome) ||
         { ASSUME_YES=yes install_packages chromium && chromium=$(command -v chromium); } || {
         [ -z "${CI:-}" ] || fail "Chromium could not be installed"
@@ -13,8 +13,8 @@ test_console() {
     }
     start_tested_service console "$1" CACHE_OPERATION_TIMEOUT_MS=5000
     fill_for_console
-    program=(python3 scripts/lib/console.py "$chromium" "127.0.0.1:$tested_port" "$tested_password")
-    timeout 120 "${program[@]}" ${CONSOLE_PICTURES:+"$CONSOLE_PICTURES"}
+    browser_test=(python3 scripts/lib/console.py "$chromium" "127.0.0.1:$tested_port" "$tested_password")
+    timeout 120 "${browser_test[@]}" ${CONSOLE_PICTURES:+"$CONSOLE_PICTURES"}
 }
 
 # 10 000 entries, and one with a body of 1 MB. They have the form of entries and belong to no generation. Further keys of another
