@@ -9,6 +9,7 @@ mod add;
 mod arguments;
 mod context;
 mod field;
+mod field_text;
 mod module;
 mod name;
 #[cfg(test)]
