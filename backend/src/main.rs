@@ -197,7 +197,7 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints what is going to be done, and does it.
+/// Prints the steps to the target, and takes them.
 async fn migrate_to(
     settings: &Settings,
     target: MigrationTarget,
@@ -217,7 +217,7 @@ async fn migrate_to(
     Ok(())
 }
 
-/// Says on standard error what is being done, after two seconds and every ten seconds from then on.
+/// Reports a long step on standard error: after two seconds, and every ten seconds from then on.
 async fn with_progress<T>(doing: &str, work: impl Future<Output = T>) -> T {
     let begun = Instant::now();
     let mut work = pin!(work);

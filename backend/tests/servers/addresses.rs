@@ -113,7 +113,7 @@ async fn c59_a_refused_login_shows_no_password() {
 }
 
 /// The mistakes in the settings of an environment.
-fn mistakes(environment: &[(&str, &str)]) -> String {
+pub fn mistakes(environment: &[(&str, &str)]) -> String {
     let environment = environment
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));

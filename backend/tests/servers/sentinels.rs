@@ -2,11 +2,9 @@
 //!
 //! Come here after changing how the master is found.
 
-use backend::infrastructure::settings::{
-    CacheBackendKind, CacheRedisMode, CacheSettings, Settings,
-};
+use backend::infrastructure::settings::{CacheBackendKind, CacheRedisMode, CacheSettings};
 
-use crate::addresses::ITEM;
+use crate::addresses::{ITEM, mistakes};
 use crate::harness::{Harness, Log, get, near_settings, settings};
 use crate::support::certificates::{Certificates, text};
 use crate::support::eventually;
@@ -179,15 +177,6 @@ async fn c60_sentinels_and_master_are_reached_by_tls() {
         ..with_sentinels(settings(CacheBackendKind::Redis), &list([sentinel_port]))
     };
     expect_hits(settings).await;
-}
-
-/// The mistakes in the settings of an environment.
-fn mistakes(environment: &[(&str, &str)]) -> String {
-    let environment = environment
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    let loaded = Settings::from_sources(environment.collect(), None);
-    loaded.map_or_else(|mistakes| mistakes.to_string(), |_| String::new())
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub enum MigrationTarget {
     Previous,
 }
 
-/// What is to be done to reach a [`MigrationTarget`]. Shown, it says so in one line for each migration.
+/// The migrations to apply or to take back until a [`MigrationTarget`] is reached. As text it has one line for each.
 #[derive(Debug)]
 pub struct MigrationPlan {
     connection: PgConnection,
@@ -256,7 +256,7 @@ mod tests {
         versions.iter().map(row).collect()
     }
 
-    /// What is said of the way to a target.
+    /// The lines that describe the way to a target.
     fn said(versions: &[i64], target: MigrationTarget) -> String {
         match steps(&migrator(), &applied(versions), target) {
             Ok(steps) => steps.to_string(),

@@ -1,6 +1,6 @@
 //! Collecting: the queue of ended spans, and the thread that sends them.
 //!
-//! Come here to change bounds, or what is said of this program. A request puts its spans into a queue of 2048 and never waits: a
+//! Come here to change bounds, or the name and version that spans carry. A request puts its spans into a queue of 2048 and never waits: a
 //! span beyond that is dropped. The other variables of OpenTelemetry apply, such as `OTEL_TRACES_SAMPLER` and `OTEL_BSP_MAX_QUEUE_SIZE`.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -93,7 +93,7 @@ impl Traces {
     }
 }
 
-/// What is said of this program: its name, unless `OTEL_SERVICE_NAME` has another one, and its version.
+/// The description of this program in its spans: its name, unless `OTEL_SERVICE_NAME` has another one, and its version.
 fn resource() -> Resource {
     let version = KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
     let found = Resource::builder().with_attribute(version.clone()).build();
