@@ -114,6 +114,7 @@ impl Application {
     > {
         let conventions = Rc::new(Conventions {
             timeout: RequestTimeout::start(self.time_limit),
+            writes: self.cache.tasks().clone(),
             security_headers: self.security_headers.clone(),
             metrics: self.metrics.as_ref().map(|_| RequestMetrics::default()),
         });

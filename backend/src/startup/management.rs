@@ -2,21 +2,17 @@
 //!
 //! Come here to change how it starts and ends. Its routes are declared in `interfaces`.
 
-use std::time::Duration;
+use std::time::Instant;
 
 use actix_web::dev::ServerHandle;
-use tokio::time::timeout;
+use tokio::time::timeout_at;
 
-use super::StartError;
 use super::application::Application;
 use super::listeners::Listeners;
 use super::server;
+use super::turns::Turns;
+use super::{SHUTDOWN_SECONDS, StartError};
 use crate::infrastructure::settings::{Environment, ServerSettings};
-
-/// Seconds in which requests under way can finish at the end.
-const SHUTDOWN_SECONDS: u64 = 1;
-/// The longest wait for the end of the server.
-const STOP: Duration = Duration::from_secs(SHUTDOWN_SECONDS + 1);
 
 /// The running server. It has a worker of its own, so that it answers while all connections of the API are taken.
 pub(super) struct Management(ServerHandle);
@@ -29,6 +25,7 @@ impl Management {
     pub(super) fn start(
         settings: &ServerSettings,
         application: &Application,
+        turns: &Turns,
     ) -> Result<Option<Self>, StartError> {
         let Some(port) = settings.management_port else {
             if settings.environment == Environment::Production {
@@ -46,8 +43,8 @@ impl Management {
         };
         let application = application.for_management();
         let build = move || application.build();
-        let server =
-            server::serve(&settings, SHUTDOWN_SECONDS, &listeners, build).map_err(&unbound)?;
+        let server = server::serve(&settings, SHUTDOWN_SECONDS, &listeners, turns, build)
+            .map_err(&unbound)?;
         for address in listeners.addresses().map_err(&unbound)? {
             tracing::info!(%address, "listening for management");
         }
@@ -60,9 +57,9 @@ impl Management {
         Ok(Some(Self(handle)))
     }
 
-    /// Ends the server, after requests under way.
-    pub(super) async fn stop(self) {
+    /// Ends the server, after requests under way. Returns at `until` at the latest.
+    pub(super) async fn stop(self, until: Instant) {
         // A server that does not end in time ends with the process.
-        let _ = timeout(STOP, self.0.stop(true)).await;
+        let _ = timeout_at(until.into(), self.0.stop(true)).await;
     }
 }

@@ -12,6 +12,7 @@ mod management;
 mod server;
 mod signals;
 mod start_error;
+mod turns;
 mod upkeep;
 
 use std::time::{Duration, Instant};
@@ -41,12 +42,13 @@ use listeners::Listeners;
 use management::Management;
 pub use signals::{Signals, Stop};
 pub use start_error::StartError;
+use turns::Turns;
 pub use upkeep::LOCK as UPKEEP_LOCK;
 use upkeep::Upkeep;
 
 /// Seconds after SIGTERM in which requests under way can finish.
 const SHUTDOWN_SECONDS: u64 = 30;
-/// The shortest time for the delivery of pending cache deletions, after SIGINT too.
+/// The shortest time for requests on `MANAGEMENT_PORT` and for the delivery of pending cache deletions, after SIGINT too.
 const LEAVE: Duration = Duration::from_secs(2);
 /// The longest wait for used database connections after the server has stopped, and for the receiver of traces.
 const CLOSE: Duration = Duration::from_secs(2);
@@ -183,25 +185,26 @@ async fn run_server(
     let (host, port) = (settings.server_host.as_str(), settings.server_port);
     let unbound = StartError::unbound(host, port, "SERVER_PORT");
     let listeners = Listeners::bind(host, port).map_err(&unbound)?;
-    let management = Management::start(settings, &application)?;
+    let turns = Turns::default();
+    let management = Management::start(settings, &application, &turns)?;
     let build = move || application.build();
-    let server = server::serve(settings, SHUTDOWN_SECONDS, &listeners, build).map_err(&unbound)?;
+    let server =
+        server::serve(settings, SHUTDOWN_SECONDS, &listeners, &turns, build).map_err(&unbound)?;
     for address in listeners.addresses().map_err(&unbound)? {
         tracing::info!(%address, "listening");
     }
     let handle = server.handle();
     let delay = Duration::from_secs(settings.server_shutdown_delay);
-    let mut until = None;
+    let mut until = Instant::now();
     let stopped = tokio::select! {
         outcome = server => outcome.map_err(StartError::Server),
-        () = stop(signals, (&handle, &listeners), &leaving, (delay, &draining), &mut until) => Ok(()),
+        () = stop(signals, (&handle, &listeners, &turns), &leaving, (delay, &draining), &mut until) => Ok(()),
     };
     // The management server ends last, so that readiness is answered while requests are finished.
     if let Some(management) = management {
-        management.stop().await;
+        management.stop(until.max(Instant::now() + LEAVE)).await;
     }
-    let now = Instant::now();
-    let leave_until = until.unwrap_or(now).max(now + LEAVE);
+    let leave_until = until.max(Instant::now() + LEAVE);
     tokio::join!(upkeep.stop(), leaving.leave(leave_until));
     stopped
 }
@@ -209,13 +212,13 @@ async fn run_server(
 /// Stops the server at the next signal. A second one ends the delay, a third one the wait for requests
 /// under way.
 ///
-/// `until` is the end of the shutdown time.
+/// `until` becomes the end of the shutdown time.
 async fn stop(
     signals: &mut Signals,
-    (server, listeners): (&ServerHandle, &Listeners),
+    (server, listeners, turns): (&ServerHandle, &Listeners, &Turns),
     cache: &Cache,
     (delay, draining): (Duration, &Draining),
-    until: &mut Option<Instant>,
+    until: &mut Instant,
 ) {
     let is_graceful = signals.next().await == Stop::Gracefully;
     if is_graceful {
@@ -224,12 +227,14 @@ async fn stop(
         let _ = timeout(delay, signals.next()).await;
     }
     let end = Instant::now() + Duration::from_secs(if is_graceful { SHUTDOWN_SECONDS } else { 0 });
-    *until = Some(end);
+    *until = end;
     let stopping = async {
         if is_graceful {
             server.pause().await;
             listeners.refuse();
             close_connections();
+            // Requests that have arrived by now are under way, and so they are waited for.
+            turns.take(end).await;
             // This comes before the end of the workers, because their tasks end with them.
             cache.finish_tasks(end).await;
         }
@@ -242,7 +247,7 @@ async fn stop(
     };
     tokio::select! {
         () = stopping => {}
-        _ = signals.next() => {}
+        _ = signals.next() => *until = Instant::now(),
     }
 }
 

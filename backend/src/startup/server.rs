@@ -16,6 +16,7 @@ use actix_web::rt::net::TcpStream;
 use actix_web::{Error, HttpResponse};
 
 use super::listeners::Listeners;
+use super::turns::Turns;
 use crate::infrastructure::http::ClientConnection;
 use crate::infrastructure::settings::ServerSettings;
 
@@ -25,7 +26,7 @@ const CLIENT_HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 const CLIENT_DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Serves an application on the sockets. Each worker builds an application of its own. Signals are handled by the
-/// caller.
+/// caller, who also asks the workers for their `turns`.
 ///
 /// # Errors
 /// A socket cannot be copied or listened on.
@@ -33,6 +34,7 @@ pub(super) fn serve<F, I, S, B>(
     settings: &ServerSettings,
     shutdown_seconds: u64,
     listeners: &Listeners,
+    turns: &Turns,
     application: F,
 ) -> io::Result<Server>
 where
@@ -59,7 +61,9 @@ where
     for listener in listeners.copies()? {
         let address = listener.local_addr()?;
         let (application, stopping) = (application.clone(), stopping.clone());
+        let turns = turns.clone();
         server = server.listen(address.to_string(), listener, move || {
+            turns.register();
             let stopping = stopping.clone();
             let connections = HttpService::build()
                 .graceful_shutdown_signal(move || {

@@ -48,6 +48,7 @@ mod settings;
 mod sign_in_limits;
 mod sign_up;
 mod starting;
+mod stopping;
 mod tables;
 mod upkeep;
 mod users;

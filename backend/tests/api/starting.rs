@@ -1,14 +1,12 @@
-//! Starting and stopping: settings, commands, signals.
+//! Starting: settings, commands, ports.
 //!
-//! Come here for what the program does before its first request and after its last. Migrations are in `migrations`.
+//! Come here for what the program does before its first request. Migrations are in `migrations`, and the end is in `stopping`.
 
 use std::io::Write;
 use std::process::{Output, Stdio};
-use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::database::TestDatabase;
@@ -155,34 +153,6 @@ async fn a_port_that_is_taken_stops_the_start_with_a_sentence() {
         "",
     ));
     assert!(lines[0].contains("SERVER_PORT"), "{lines:#?}");
-}
-
-#[tokio::test]
-async fn sigterm_lets_requests_under_way_finish_and_ends_with_0() {
-    let mut service = TestService::start().await;
-    let ada = service.new_user("ada").await;
-    let body = json!({"name": "made while stopping"}).to_string();
-    let (first, second) = body.split_at(5);
-    let mut slow = TcpStream::connect(service.address()).await.unwrap();
-    let head = format!(
-        "POST /api/v1/widgets HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {ada}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{first}",
-        body.len()
-    );
-    slow.write_all(head.as_bytes()).await.unwrap();
-    // The request is under way when the database has been asked for the caller.
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    service.signal("TERM");
-    let address = service.address().to_owned();
-    eventually("no new connection is taken", async || {
-        TcpStream::connect(&address).await.is_err()
-    })
-    .await;
-    slow.write_all(second.as_bytes()).await.unwrap();
-    let mut answer = vec![0; 12];
-    slow.read_exact(&mut answer).await.unwrap();
-    assert_eq!(answer, b"HTTP/1.1 201");
-    drop(slow);
-    assert_eq!(service.service.wait().await.code(), Some(0));
 }
 
 #[tokio::test]

@@ -71,14 +71,20 @@ impl TestDatabase {
 
     /// Waits until a statement in this database waits for a lock, of whatever kind.
     pub async fn until_a_statement_waits(&self) {
+        self.until_statements_wait(1).await;
+    }
+
+    /// Waits until this many statements in this database wait for locks.
+    pub async fn until_statements_wait(&self, count: usize) {
         let observer = self.pool().await;
-        eventually("a statement waits for a lock", async || {
-            let waiting = "SELECT EXISTS (SELECT FROM pg_stat_activity
-                           WHERE wait_event_type = 'Lock' AND datname = current_database())";
-            sqlx::query_scalar(waiting)
+        eventually("statements wait for a lock", async || {
+            let waiting = "SELECT count(*) FROM pg_stat_activity
+                           WHERE wait_event_type = 'Lock' AND datname = current_database()";
+            let waiting: i64 = sqlx::query_scalar(waiting)
                 .fetch_one(&observer)
                 .await
-                .expect("an answer")
+                .expect("an answer");
+            usize::try_from(waiting).is_ok_and(|waiting| waiting >= count)
         })
         .await;
     }

@@ -15,6 +15,7 @@ use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderName, HeaderVa
 use actix_web::http::uri::PathAndQuery;
 use actix_web::http::{ConnectionType, Uri};
 use actix_web::middleware::Next;
+use tokio_util::task::TaskTracker;
 
 use super::problem::{ErrorWithoutRequest, is_bare_error, render};
 use super::request_id::{RequestId, X_REQUEST_ID};
@@ -40,6 +41,8 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 pub struct Conventions {
     /// The limit of the time that a handler may take.
     pub timeout: RequestTimeout,
+    /// The writes under way. The end of the process waits for them.
+    pub writes: TaskTracker,
     /// The headers that protect browsers.
     pub security_headers: SecurityHeaders,
     /// The metrics of requests, where they are collected.
@@ -66,7 +69,10 @@ pub async fn apply_conventions<B: MessageBody + 'static>(
     }
     // For a handler that gives no answer. A known method is copied without an allocation.
     let method = request.method().clone();
-    let mut response = match conventions.timeout.limit(&request_id, request, next).await {
+    let answer = conventions
+        .timeout
+        .limit(&conventions.writes, &request_id, request, next);
+    let mut response = match answer.await {
         Ok(response) if is_bare_error(&response) => {
             render(response, &request_id).map_into_right_body()
         }

@@ -13,6 +13,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 use actix_web::{Error, rt};
 use tokio::sync::Notify;
+use tokio_util::task::TaskTracker;
 
 use super::error::ApiError;
 use super::request_id::RequestId;
@@ -61,22 +62,27 @@ impl RequestTimeout {
     }
 
     /// Runs a handler. The answer for a late handler is 503. A late read is stopped; a late write continues to its end
-    /// (C20).
+    /// (C20). A write is one of `writes` from its first step on.
     pub(super) async fn limit<B: 'static>(
         &self,
+        writes: &TaskTracker,
         request_id: &RequestId,
         request: ServiceRequest,
         next: Next<B>,
     ) -> Result<ServiceResponse<B>, Error> {
-        let is_safe = request.method().is_safe();
+        let is_write = !request.method().is_safe();
+        let write = is_write.then(|| writes.token());
         let mut answer = next.call(request);
         tokio::select! {
             biased;
             outcome = &mut answer => outcome,
             () = self.passes() => {
                 tracing::warn!(%request_id, "a request was not answered within SERVER_REQUEST_TIMEOUT");
-                if !is_safe {
-                    rt::spawn(answer);
+                if is_write {
+                    rt::spawn(async move {
+                        let _ended = answer.await;
+                        drop(write);
+                    });
                 }
                 Err(ApiError::Unavailable.into())
             }

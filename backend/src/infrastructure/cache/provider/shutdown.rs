@@ -7,6 +7,7 @@
 use std::time::{Duration, Instant};
 
 use tokio::time::{sleep, timeout_at};
+use tokio_util::task::TaskTracker;
 
 use super::cache::Cache;
 
@@ -14,13 +15,19 @@ use super::cache::Cache;
 const PAUSE: Duration = Duration::from_millis(10);
 
 impl Cache {
+    /// The running tasks. A request that may become a write has a token of them from its first step on, so that
+    /// [`finish_tasks`](Self::finish_tasks) waits for what comes before its policy too, such as the look-up of its caller.
+    #[must_use]
+    pub fn tasks(&self) -> &TaskTracker {
+        &self.shared.tasks
+    }
+
     /// Waits until no write, refresh or deletion is under way. Returns at `until` at the latest. Afterwards writes are
     /// refused with 503. The number of unfinished tasks is logged. Call this before the workers end, since their tasks
     /// end with them.
     pub async fn finish_tasks(&self, until: Instant) {
         let tasks = &self.shared.tasks;
-        // Writes are refused only from then on, because open connections may still bring requests. A request whose write
-        // has not begun by then, because its caller is still being looked up, is refused too.
+        // Writes are refused only from then on, because open connections may still bring requests.
         while !tasks.is_empty() && Instant::now() < until {
             sleep(PAUSE).await;
         }
