@@ -266,3 +266,35 @@ async fn the_last_superuser_cannot_be_deleted_however_many_try() {
     statuses.sort_unstable();
     assert_eq!(statuses, [204, 409]);
 }
+
+/// Both wait for the row of the user and go on one after the other, in whichever order.
+#[tokio::test]
+async fn a_widget_that_is_made_while_its_owner_is_deleted_is_shown_nowhere() {
+    let patient = [
+        ("DATABASE_LOCK_TIMEOUT", "20"),
+        ("DATABASE_STATEMENT_TIMEOUT", "20"),
+    ];
+    let service = TestService::start_with(&patient).await.without_proof();
+    let ada = service.new_user("ada").await;
+    let mut lock = service.database.pool().await.begin().await.unwrap();
+    sqlx::query("SELECT id FROM users WHERE username = 'ada' FOR UPDATE")
+        .execute(&mut *lock)
+        .await
+        .unwrap();
+    let unlock = async {
+        service.database.until_statements_wait(2).await;
+        lock.rollback().await.unwrap();
+    };
+    let (made, deleted, ()) = futures_util::join!(
+        service.post(&ada, "/widgets", json!({"name": "late"})),
+        service.delete(&ada, "/users/ada"),
+        unlock
+    );
+    deleted.expect(204);
+    assert!([201, 401].contains(&made.status), "{made:#?}");
+    assert_eq!(service.get("/widgets").await.json()["total_count"], 0);
+    assert_eq!(
+        service.get("/widgets/count").await.json(),
+        json!({"count": 0})
+    );
+}
