@@ -231,10 +231,11 @@ async fn stop(
     let stopping = async {
         if is_graceful {
             server.pause().await;
-            listeners.refuse();
             close_connections();
-            // Requests that have arrived by now are under way, and so they are waited for.
+            // Requests that have arrived by now are under way afterwards, and so they are waited for.
             turns.take(end).await;
+            // Not before the server has paused: it would log the refusal as a failure of its socket.
+            listeners.refuse();
             // This comes before the end of the workers, because their tasks end with them.
             cache.finish_tasks(end).await;
         }
