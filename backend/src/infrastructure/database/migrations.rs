@@ -174,11 +174,7 @@ pub async fn migrate(settings: &DatabaseSettings) -> Result<(), MigrationError> 
     let mut connection = connector.connect_within(limit).await?;
     let missing = match difference(&mut connection).await? {
         Ok(newer) => {
-            if !newer.is_empty() {
-                tracing::warn!(
-                    "the tables are newer than this program: it does not know the migrations {newer:?}, and serves all the same"
-                );
-            }
+            log_newer(&newer);
             return Ok(());
         }
         Err(Difference::Empty) => MIGRATOR.iter().next().map_or(0, |first| first.version),
@@ -189,6 +185,21 @@ pub async fn migrate(settings: &DatabaseSettings) -> Result<(), MigrationError> 
         return Err(MigrationError::Pooler(missing));
     }
     with_reminders(MIGRATOR.run(&mut connection)).await
+}
+
+/// Logs the migrations that only a newer program knows. Tables that do not fit are a matter of readiness.
+pub(super) async fn report_newer(connection: &mut PgConnection) {
+    if let Ok(Ok(newer)) = difference(connection).await {
+        log_newer(&newer);
+    }
+}
+
+fn log_newer(newer: &[i64]) {
+    if !newer.is_empty() {
+        tracing::warn!(
+            "the tables are newer than this program: it does not know the migrations {newer:?}, and serves all the same"
+        );
+    }
 }
 
 /// Compares the tables of a connection with the embedded migrations.

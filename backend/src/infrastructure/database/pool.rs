@@ -16,6 +16,7 @@ use super::connecting::{Connector, is_unexpected_pooler};
 use super::errors::{ConnectionState, state_after, timed_out};
 use super::lease::Lease;
 use super::measurements::PoolMetrics;
+use super::migrations::report_newer;
 use super::outage::Outage;
 use super::probe::{NotReady, Probe};
 use super::statement::{Run, Statement};
@@ -119,7 +120,8 @@ impl Database {
         })
     }
 
-    /// Connects once, to find mistakes in the settings at the start.
+    /// Connects once, to find mistakes in the settings at the start. Without `must_be_up`, which says that the tables were
+    /// migrated before, newer tables are logged.
     ///
     /// # Errors
     /// A pooler that the settings do not name. With `must_be_up` also a database that is not available
@@ -131,7 +133,11 @@ impl Database {
             .connect_within(shared.connect_timeout)
             .await
         {
-            Ok(connection) => {
+            Ok(mut connection) => {
+                // Where the tables were migrated, this was said already.
+                if !must_be_up {
+                    let _ = timeout(shared.connect_timeout, report_newer(&mut connection)).await;
+                }
                 // The connection is closed in order, unless that takes long.
                 let _ = timeout(MARGIN, connection.close()).await;
                 Ok(())
