@@ -37,12 +37,10 @@ impl ClientAddress {
     /// The address that a request came from.
     #[must_use]
     pub fn of(request: &HttpRequest) -> Self {
-        let peer = request.peer_addr().map_or(Self::LOCAL.0, |peer| peer.ip());
-        let peer = peer.to_canonical();
-        let Some(proxies) = request.app_data::<web::Data<TrustedProxies>>() else {
-            return Self(peer);
-        };
-        Self(proxies.client_behind(peer, request.headers()))
+        match request.app_data::<web::Data<TrustedProxies>>() {
+            Some(proxies) => proxies.client_of(request),
+            None => TrustedProxies::default().client_of(request),
+        }
     }
 }
 
@@ -99,6 +97,15 @@ impl TrustedProxies {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The address that a request came from.
+    #[must_use]
+    pub fn client_of(&self, request: &HttpRequest) -> ClientAddress {
+        let peer = request
+            .peer_addr()
+            .map_or(ClientAddress::LOCAL.0, |peer| peer.ip());
+        ClientAddress(self.client_behind(peer.to_canonical(), request.headers()))
     }
 
     /// Whether a trusted proxy says that the client's own connection is encrypted: the first one in `X-Forwarded-Proto`, or

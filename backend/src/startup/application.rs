@@ -76,13 +76,15 @@ impl Application {
             security_log: web::Data::new(parts.security_log),
             sign_up: web::Data::new(settings.accounts.sign_up),
             security_headers: SecurityHeaders::new(hsts, trusted_proxies.clone()),
+            rate_limit: rate_limit.map(|rate| {
+                let proxies = trusted_proxies.clone();
+                Arc::new(RateLimit::new(rate, proxies, interfaces::HEALTH_PATHS))
+            }),
             trusted_proxies: web::Data::new(trusted_proxies),
             draining: web::Data::new(draining),
             feed_age: web::Data::new(parts.feed_age),
             metrics: parts.metrics.map(web::Data::new),
             allowed_origins: cors_allowed_origins,
-            rate_limit: rate_limit
-                .map(|rate| Arc::new(RateLimit::new(rate, interfaces::HEALTH_PATHS))),
             time_limit: Duration::from_secs(settings.server.server_request_timeout),
             has_spans: telemetry::writes_requests() || parts.traces.is_some(),
             routes,

@@ -4,10 +4,11 @@
 //! until they are purged, so a client with many addresses could fill the memory between two purges. No request is seen
 //! here.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
+use foldhash::fast::RandomState;
 use governor::nanos::Nanos;
 use governor::state::StateStore;
 use hashbrown::HashTable;
@@ -18,12 +19,25 @@ const MAX_STATES: usize = 65_536;
 const PARTS: usize = 64;
 
 /// The client whose requests are counted together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Key {
     /// The user with this id.
     Caller(i64),
     /// The address, or the network that an address of IPv6 belongs to.
     Network(IpAddr),
+}
+
+impl Hash for Key {
+    /// Hashes one number: an id, or the part of an address that belongs to one client. Every request pays for this.
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        hasher.write_u64(match self {
+            Self::Caller(id) => id.cast_unsigned(),
+            Self::Network(IpAddr::V4(address)) => address.to_bits().into(),
+            Self::Network(IpAddr::V6(address)) => {
+                u64::try_from(address.to_bits() >> 64).unwrap_or_default()
+            }
+        });
+    }
 }
 
 /// A key, and the time until which its requests have used up its rate.
@@ -34,6 +48,8 @@ type State = (Key, Nanos);
 #[derive(Debug)]
 pub(super) struct Buckets {
     parts: Vec<Mutex<HashTable<State>>>,
+    /// Fast, and not made against clients that know its seed. One that does makes the search of a part longer, by
+    /// `MAX_STATES / PARTS` states at most.
     hasher: RandomState,
 }
 
@@ -41,7 +57,7 @@ impl Buckets {
     pub(super) fn new() -> Self {
         Self {
             parts: (0..PARTS).map(|_| Mutex::default()).collect(),
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
         }
     }
 }

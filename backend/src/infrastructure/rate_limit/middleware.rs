@@ -1,7 +1,8 @@
 //! The middleware of the limit.
 //!
 //! Come here to change its place in the way of a request. A request without a token and without header fields of the
-//! limit, such as most hits of the cache, is counted without an allocation. The counting is in `buckets`, not here.
+//! limit, such as most hits of the cache, is counted without an allocation and without a copy of what the workers share.
+//! The counting is in `buckets`, not here.
 
 use std::future::{Ready, ready};
 use std::rc::Rc;
@@ -12,7 +13,7 @@ use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forwar
 use actix_web::http::header::AUTHORIZATION;
 use futures_util::future::{Either, LocalBoxFuture};
 
-use super::{Allowance, Key, RateLimit, address_of};
+use super::{Allowance, Key, RateLimit};
 use crate::infrastructure::http::ApiError;
 
 /// Answers with 429 where the limit is reached. Without a limit it does nothing.
@@ -59,19 +60,23 @@ where
             Some(limit) if !limit.exempts(request.path()) => limit,
             _ => return Either::Left(self.service.call(request)),
         };
-        let (limit, service) = (Arc::clone(limit), Rc::clone(&self.service));
+        let shared = || (Arc::clone(limit), Rc::clone(&self.service));
         if request.headers().contains_key(AUTHORIZATION) {
+            let (limit, service) = shared();
             return Either::Right(Box::pin(async move {
                 let key = limit.key_of(request.request()).await;
                 answer(&limit, &*service, request, (key, limit.count(key))).await
             }));
         }
-        let key = address_of(request.request());
+        let key = limit.address_of(request.request());
         match limit.count(key) {
-            Ok(allowance) if !limit.is_low(allowance) => Either::Left(service.call(request)),
-            counted => Either::Right(Box::pin(async move {
-                answer(&limit, &*service, request, (key, counted)).await
-            })),
+            Ok(allowance) if !limit.is_low(allowance) => Either::Left(self.service.call(request)),
+            counted => {
+                let (limit, service) = shared();
+                Either::Right(Box::pin(async move {
+                    answer(&limit, &*service, request, (key, counted)).await
+                }))
+            }
         }
     }
 }

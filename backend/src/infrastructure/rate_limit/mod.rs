@@ -17,7 +17,7 @@ use governor::middleware::StateInformationMiddleware;
 use governor::{Quota, RateLimiter};
 
 use crate::infrastructure::auth::AccessToken;
-use crate::infrastructure::client_address::ClientAddress;
+use crate::infrastructure::client_address::TrustedProxies;
 use crate::infrastructure::database::Database;
 use crate::infrastructure::rate::Rate;
 
@@ -38,6 +38,7 @@ pub struct RateLimit<C: Clock = DefaultClock> {
     /// The time in which one more request is allowed.
     period: Duration,
     requests: u32,
+    proxies: TrustedProxies,
     exempt: &'static [&'static str],
 }
 
@@ -52,15 +53,20 @@ struct Allowance {
 
 impl RateLimit {
     /// The limit of this rate: its number of requests at once, and then one after the other, evenly. Paths in `exempt`
-    /// are neither counted nor refused.
+    /// are neither counted nor refused. The `proxies` are believed about the addresses of their clients.
     #[must_use]
-    pub fn new(rate: Rate, exempt: &'static [&'static str]) -> Self {
-        Self::with_clock(rate, exempt, DefaultClock::default())
+    pub fn new(rate: Rate, proxies: TrustedProxies, exempt: &'static [&'static str]) -> Self {
+        Self::with_clock(rate, proxies, exempt, DefaultClock::default())
     }
 }
 
 impl<C: Clock> RateLimit<C> {
-    fn with_clock(rate: Rate, exempt: &'static [&'static str], clock: C) -> Self {
+    fn with_clock(
+        rate: Rate,
+        proxies: TrustedProxies,
+        exempt: &'static [&'static str],
+        clock: C,
+    ) -> Self {
         let Rate { requests, seconds } = rate;
         let period = Duration::from_secs(seconds.into()) / requests.get();
         // A rate is at least one request a day and at most one in a microsecond, so the period is never zero.
@@ -75,6 +81,7 @@ impl<C: Clock> RateLimit<C> {
             policies: [policy("caller"), policy("address")],
             period,
             requests: requests.get(),
+            proxies,
             exempt,
         }
     }
@@ -114,7 +121,12 @@ impl<C: Clock> RateLimit<C> {
         {
             return Key::Caller(id);
         }
-        address_of(request)
+        self.address_of(request)
+    }
+
+    /// The key of a request without a valid token.
+    fn address_of(&self, request: &HttpRequest) -> Key {
+        Key::Network(self.proxies.client_of(request).network())
     }
 
     /// Adds the header fields of the limit (draft-ietf-httpapi-ratelimit-headers-11).
@@ -136,11 +148,6 @@ impl<C: Clock> RateLimit<C> {
     }
 }
 
-/// The key of a request without a valid token.
-fn address_of(request: &HttpRequest) -> Key {
-    Key::Network(ClientAddress::of(request).network())
-}
-
 /// Rounded up, so that a client that repeats its request after this time is not refused again.
 fn whole_seconds(time: Duration) -> u128 {
     time.as_millis().div_ceil(1000).max(1)
@@ -155,7 +162,10 @@ mod tests {
     fn limit(rate: &str) -> (RateLimit<FakeRelativeClock>, FakeRelativeClock) {
         let clock = FakeRelativeClock::default();
         let rate = Rate::try_from(rate.to_owned()).unwrap();
-        (RateLimit::with_clock(rate, &[], clock.clone()), clock)
+        (
+            RateLimit::with_clock(rate, TrustedProxies::default(), &[], clock.clone()),
+            clock,
+        )
     }
 
     #[test]
