@@ -1,4 +1,4 @@
-//! The service: users and widgets on PostgreSQL behind a response cache on Redis or Memcached.
+//! The service: its features on PostgreSQL, behind a response cache on Redis or Memcached.
 //!
 //! Come here only to add a top-level module: the code is in [`startup`] (the construction of the parts),
 //! [`interfaces`], [`modules`] (the features) and [`infrastructure`], whose largest part is [`infrastructure::cache`].

@@ -21,7 +21,7 @@ use tokio::time::timeout;
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
-/// Widgets and users behind a response cache. Settings come from the environment and `.env`; see
+/// A service behind a response cache. Settings come from the environment and `.env`; see
 /// `.env.example`.
 #[derive(Debug, Parser)]
 #[command(version)]

@@ -55,7 +55,7 @@ pub struct EntryPage {
 #[derive(Debug, JsonSchema, Serialize)]
 pub struct Entry {
     /// The key, without the namespace.
-    #[schemars(example = &"widget:42")]
+    #[schemars(example = &"user:ada")]
     pub key: String,
     /// `answer`: it is given to readers. `expired`: its time is over. `ended`: it was invalidated, with its group, its resource
     /// or the namespace.
@@ -184,7 +184,7 @@ pub struct Event {
     /// The id of the request, which the log has too.
     pub request_id: Option<String>,
     /// The method and the template of the path.
-    #[schemars(example = &"PATCH /api/v1/widgets/{widget_id}")]
+    #[schemars(example = &"PATCH /api/v1/users/{username}")]
     pub route: Option<String>,
     /// The instance.
     pub instance: String,

@@ -81,7 +81,7 @@ pub struct MapRoute {
     #[schemars(example = &"GET")]
     pub method: String,
     /// The template of the path.
-    #[schemars(example = &"/api/v1/widgets/{widget_id}")]
+    #[schemars(example = &"/api/v1/users/{username}")]
     pub path: String,
     /// `anyone`, `signed in` or `superuser`.
     #[schemars(example = &"anyone")]
@@ -126,7 +126,7 @@ impl From<MapRow> for MapRoute {
 #[derive(Debug, JsonSchema, Serialize)]
 pub struct MapChange {
     /// The name that the trigger gives.
-    #[schemars(example = &"widgets")]
+    #[schemars(example = &"users")]
     pub kind: &'static str,
     /// The templates of the keys that a change ends.
     pub ends_keys: Vec<String>,

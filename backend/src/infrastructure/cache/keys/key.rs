@@ -93,10 +93,10 @@ mod tests {
         // Stored values contain this number: with another algorithm each stored value would belong to
         // another key.
         let key = |text: &str| Key::new(text.to_owned(), 0).identity();
-        assert_eq!(key("widget:42"), key("widget:42"));
-        assert_ne!(key("widget:42"), key("widget:43"));
+        assert_eq!(key("user:42"), key("user:42"));
+        assert_ne!(key("user:42"), key("user:43"));
         assert_ne!(key(&"x".repeat(300)), key(&"x".repeat(301)));
-        assert_eq!(key("widget:42"), 3_956_598_314_972_019_986);
+        assert_eq!(key("user:42"), 7_950_412_956_175_757_289);
     }
 
     #[test]
