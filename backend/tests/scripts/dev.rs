@@ -82,7 +82,7 @@ async fn miss_and_hit(url: &str) -> [String; 2] {
             .no_proxy()
             .build()
             .unwrap()
-            .get(format!("{url}/api/v1/widgets/1"))
+            .get(format!("{url}/api/v1/users/admin"))
             .send()
             .await
             .unwrap();
@@ -147,13 +147,13 @@ async fn dev_runs_with_a_dotenv_of_any_editor_and_in_any_shell_and_keeps_ports_a
     again.stop();
 
     // The module of a migration was removed.
-    fs::remove_file(project.root.join("migrations/0003_widgets.up.sql")).unwrap();
-    fs::remove_file(project.root.join("migrations/0003_widgets.down.sql")).unwrap();
+    fs::remove_file(project.root.join("migrations/0009_expired_tokens.up.sql")).unwrap();
+    fs::remove_file(project.root.join("migrations/0009_expired_tokens.down.sql")).unwrap();
     let mut removed = Dev::start(&project, &[], &[]);
     removed.url();
     let log = removed.log();
     assert!(
-        log.contains("the tables of migration 3, which is not in migrations/"),
+        log.contains("the tables of migration 9, which is not in migrations/"),
         "{log}"
     );
     assert!(log.contains("--reset"), "{log}");
@@ -184,6 +184,53 @@ async fn dev_starts_memcached_where_that_is_chosen_and_says_when_a_migration_was
     reset.url();
     assert!(reset.log().contains("The cache is off"), "{}", reset.log());
     assert!(!reset.log().contains("then a hit"), "{}", reset.log());
+}
+
+/// The part of `./scripts/module remove` that builds nothing.
+#[test]
+fn the_migration_of_a_removed_module_is_taken_back_in_the_database_of_dev_while_it_runs_and_after()
+{
+    let project = Project::copy();
+    for name in ["9101_mugs", "9102_cups"] {
+        let table = &name[5..];
+        project.write(
+            &format!("{name}.up.sql"),
+            format!("CREATE TABLE {table} (id bigint);"),
+        );
+        project.write(&format!("{name}.down.sql"), format!("DROP TABLE {table};"));
+    }
+    let mut dev = Dev::start(&project, &[], &[]);
+    dev.url();
+    // As the program does it, which is built already.
+    let apply = "KEPT_PORTS=$root/.dev/ports
+        . scripts/lib/dev_database.sh
+        POSTGRES_PORT=$(kept_port postgres)
+        POSTGRES_PASSWORD=$(cat \"$(postgres_directory \"$root/.dev/postgres\")/password\")
+        for migration in 9101_mugs 9102_cups; do
+            private_psql -d \"$database\" -f \"$migration.up.sql\" -c \"INSERT INTO _sqlx_migrations
+                (version, description, success, checksum, execution_time) VALUES (${migration%_*}, '', true, '', 0)\"
+        done";
+    project.shell(&[], apply).succeeds();
+    let take_back = |name: &str| {
+        let script = format!(
+            ". scripts/lib/dev_database.sh; take_back_in_dev_database {} {name}.down.sql",
+            &name[..4]
+        );
+        let outcome = project.shell(&[], &script);
+        let said = outcome.error.clone();
+        outcome.succeeds();
+        said
+    };
+    let done = "took its table out of the database of ./scripts/dev";
+    assert!(take_back("9101_mugs").contains(done));
+    assert!(!take_back("9101_mugs").contains(done), "it is gone");
+    dev.stop();
+    assert!(take_back("9102_cups").contains(done));
+
+    let mut again = Dev::start(&project, &[], &[]);
+    again.url();
+    let log = again.log();
+    assert!(!log.contains("migration 910"), "{log}");
 }
 
 #[test]
