@@ -57,9 +57,15 @@ require_build_tools() {
     fi
 }
 
-# Builds the service, and prints the path of the binary: only cargo knows the target directory.
+# rustfmt finds files by `mod`. The features are declared by a macro (backend/src/modules/mod.rs), so their files are named here.
+# Takes --check.
+format_sources() {
+    cargo fmt --all "$@" && rustfmt "$@" backend/src/modules/*/mod.rs backend/tests/*/mod.rs
+}
+
+# Builds the service, and prints the path of the binary: only cargo knows the target directory. Takes further options of cargo.
 build_service() {
-    cargo build --locked --bin "$program" --message-format=json-render-diagnostics |
+    cargo build --locked --bin "$program" "$@" --message-format=json-render-diagnostics |
         sed -n "s/.*\"name\":\"$program\".*\"executable\":\"\([^\"]*\)\".*/\1/p" | tail -n 1
 }
 

@@ -3,14 +3,20 @@
 # Checks the queries against a migrated database, and writes their data to $1, an absolute path. The rest are the words of
 # cargo: `check --lib` unless others are given.
 write_query_data() {
-    local migration data=$1
+    local data=$1
     shift
     [ $# -gt 0 ] || set -- check --lib
-    private_psql -d postgres -c 'CREATE DATABASE query_data'
-    for migration in migrations/*.up.sql; do
-        private_psql -d query_data -f "$migration"
-    done
+    create_migrated_database query_data
     touch backend/src/lib.rs
     DATABASE_URL="$POSTGRES_URL/query_data" SQLX_OFFLINE=false SQLX_OFFLINE_DIR=$data \
         cargo "$@" --quiet --locked
+}
+
+# Creates a database with all tables: those of the migrations, and those that tests add in a folder of their own.
+create_migrated_database() {
+    local migration
+    private_psql -d postgres -c "CREATE DATABASE $1"
+    ls migrations/*.up.sql backend/tests/*/migrations/*.up.sql 2>/dev/null | sed 's#.*/##' | sort | while read -r migration; do
+        private_psql -d "$1" -f "$(ls migrations/"$migration" backend/tests/*/migrations/"$migration" 2>/dev/null)"
+    done
 }

@@ -18,6 +18,7 @@ sub everywhere {
     # Commands, in texts and messages.
     s/\b$old (?=(?:serve|migrate|check|routes|openapi|settings|create-superuser|completions)\b)/$name /g;
     s{(target/(?:debug|release)|/usr/local/bin)/$old\b}{$1/$name}g;
+    s{(completions/)$old(?=\.fish)}{$1$name}g;
     # The namespace, and what else begins with the name.
     s/\b$old-(?=(?:development|production|migrate)\b)/$name-/g;
     # The image.

@@ -20,3 +20,4 @@ mod repository;
 mod servers;
 mod shell;
 mod update;
+mod without_widgets;
