@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::client::Client;
 use crate::databases::Databases;
-use crate::program::{Program, Reference, Service, ServiceCache};
+use crate::program::{Observation, Program, Reference, Service, ServiceCache};
 use crate::running::Running;
 use crate::{Result, Settings, path};
 
@@ -217,6 +217,16 @@ impl Launcher<'_> {
                 .env("TRUSTED_PROXIES", "192.0.2.1")
                 .env("HSTS", "always")
                 .env("CORS_ALLOWED_ORIGINS", "https://app.example.com");
+        }
+        match service.observation {
+            Observation::None => {}
+            // Any free port: nobody asks for the metrics.
+            Observation::Metrics => {
+                command.env("MANAGEMENT_PORT", "0");
+            }
+            Observation::Verification => {
+                command.env("CACHE_VERIFY_PERCENT", "1");
+            }
         }
         if near {
             // A namespace of its own: Redis would send the near caches the changes of the other programs too.

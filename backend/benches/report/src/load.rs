@@ -75,6 +75,7 @@ impl<'a> Generator<'a> {
         for requests in [
             Requests::Zipf,
             Requests::ZipfWithWrites,
+            Requests::ZipfHalfWrites,
             Requests::Writes,
             Requests::SingleWrites,
             Requests::Once,
@@ -124,6 +125,7 @@ impl<'a> Generator<'a> {
             // The threads of wrk take the lines in turn, and each of them must write.
             let writes = match requests {
                 Requests::ZipfWithWrites => (number / THREADS).is_multiple_of(WRITE_EVERY),
+                Requests::ZipfHalfWrites => (number / THREADS).is_multiple_of(2),
                 Requests::Writes | Requests::SingleWrites => true,
                 _ => false,
             };
@@ -137,11 +139,11 @@ impl<'a> Generator<'a> {
     pub fn run(&self, program: &Running, requests: Requests, seconds: u64) -> Result<Sample> {
         program.empty_log()?;
         let before = program.processor_seconds(self.ticks_per_second)?;
-        let url = format!(
-            "http://127.0.0.1:{}{}",
-            program.port,
-            path(self.settings.first_id)
-        );
+        let id = match requests {
+            Requests::Body(kibibytes) => self.settings.body_id(kibibytes),
+            _ => self.settings.first_id,
+        };
+        let url = format!("http://127.0.0.1:{}{}", program.port, path(id));
         let mut wrk = Command::new("wrk");
         let (threads, connections) = if requests == Requests::SingleWrites {
             (1, 1)
@@ -155,9 +157,10 @@ impl<'a> Generator<'a> {
             .arg(self.script(requests))
             .args([&url, "--"]);
         match requests {
-            Requests::OneKey => {}
+            Requests::OneKey | Requests::Body(_) => {}
             Requests::Zipf
             | Requests::ZipfWithWrites
+            | Requests::ZipfHalfWrites
             | Requests::Writes
             | Requests::SingleWrites
             | Requests::Once => {
@@ -208,9 +211,11 @@ impl<'a> Generator<'a> {
 
 const fn name(requests: Requests) -> &'static str {
     match requests {
-        Requests::OneKey => "one-key",
+        // One script: the key is in the URL.
+        Requests::OneKey | Requests::Body(_) => "one-key",
         Requests::Zipf => "zipf",
         Requests::ZipfWithWrites => "zipf-with-writes",
+        Requests::ZipfHalfWrites => "zipf-half-writes",
         Requests::Writes => "writes",
         Requests::SingleWrites => "single-writes",
         Requests::Once => "once",

@@ -1,9 +1,10 @@
 //! The report of `scripts/bench`: starts the programs, puts load on them in turn with wrk, and writes the results as
 //! tables and a picture. Linux only: processor time comes from `/proc`.
 //!
-//! Come here for the order of a measurement. Workloads and goals are in `workload`.
+//! Come here for the order of a measurement. Workloads and goals are in `workloads`.
 
 mod client;
+mod comparison;
 mod databases;
 mod fill;
 mod footprint;
@@ -16,7 +17,9 @@ mod plot;
 mod program;
 mod running;
 mod summary;
+mod tails;
 mod workload;
+mod workloads;
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -34,7 +37,8 @@ use load::Generator;
 use program::{Program, ServiceCache};
 use running::Running;
 use summary::{Outcome, Series, verdicts};
-use workload::{Requests, WORKLOADS, Workload};
+use workload::{Requests, Workload};
+use workloads::WORKLOADS;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -89,13 +93,52 @@ pub struct Settings {
     /// Connections of the load generator
     #[arg(long, default_value_t = 64)]
     connections: u32,
-    /// The directory for performance.md and performance.svg; without it, the tables are only printed
+    /// The directory for performance.md, .svg and .tsv; without it, the tables are only printed
     #[arg(long)]
     output: Option<PathBuf>,
+    /// The file of an earlier run; the ratios that moved since are printed
+    #[arg(long)]
+    compare: Option<PathBuf>,
     /// Counts the instructions of one request instead, and writes them to this page
     #[arg(long)]
     instructions: Option<PathBuf>,
+    /// Only these: names of workloads, `footprint`, `near-lag` or `tails`
+    only: Vec<String>,
 }
+
+impl Settings {
+    /// The widget whose answer has this size in KiB. It comes after the widgets of the other workloads.
+    fn body_id(&self, kibibytes: u16) -> i64 {
+        self.first_id + self.entries - 1 + i64::from(kibibytes)
+    }
+
+    /// Whether a part of the measurement is wanted.
+    fn wants(&self, part: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == part)
+    }
+
+    /// # Errors
+    /// A name that is no part.
+    fn check_parts(&self) -> Result<()> {
+        let workloads = WORKLOADS.iter().map(|workload| workload.name);
+        let parts: Vec<&str> = workloads.chain([FOOTPRINT, NEAR_LAG, TAILS]).collect();
+        match self
+            .only
+            .iter()
+            .find(|only| !parts.contains(&only.as_str()))
+        {
+            Some(unknown) => {
+                Err(format!("there is no `{unknown}`, but {}", parts.join(", ")).into())
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// The names of the parts that are no workloads.
+const FOOTPRINT: &str = "footprint";
+const NEAR_LAG: &str = "near-lag";
+const TAILS: &str = "tails";
 
 /// The path of a widget.
 fn path(id: i64) -> String {
@@ -104,6 +147,15 @@ fn path(id: i64) -> String {
 
 fn main() -> Result<()> {
     let settings = Settings::parse();
+    settings.check_parts()?;
+    let earlier = match &settings.compare {
+        Some(file) => Some(comparison::read(&fs::read_to_string(file)?)?),
+        None => None,
+    };
+    let workloads: Vec<&'static Workload> = WORKLOADS
+        .iter()
+        .filter(|workload| settings.wants(workload.name))
+        .collect();
     let mut launcher = Launcher {
         settings: &settings,
         body: String::new(),
@@ -131,49 +183,79 @@ fn main() -> Result<()> {
     let generator = Generator::new(&settings, token.clone())?;
 
     progress("starting the programs and filling the caches");
-    let in_memory = Program::service(ServiceCache::Memory);
-    let filled = launcher.start(in_memory)?;
-    fill(&settings, &filled)?;
-    let footprint = Footprint::measure(&launcher, &generator, &filled)?;
-    let lag = near_lag::measure(&launcher, &token)?;
-    let mut programs = BTreeMap::from([(disabled, uncached), (in_memory, filled)]);
-    for subject in WORKLOADS.iter().flat_map(|workload| workload.subjects) {
-        let program = subject.program;
+    let mut programs = BTreeMap::from([(disabled, uncached)]);
+    let footprint = if settings.wants(FOOTPRINT) {
+        let in_memory = Program::service(ServiceCache::Memory);
+        let filled = launcher.start(in_memory)?;
+        fill(&settings, &filled)?;
+        let footprint = Footprint::measure(&launcher, &generator, &filled)?;
+        programs.insert(in_memory, filled);
+        Some(footprint)
+    } else {
+        None
+    };
+    let lag = if settings.wants(NEAR_LAG) {
+        Some(near_lag::measure(&launcher, &token)?)
+    } else {
+        None
+    };
+    let of_workloads = workloads.iter().flat_map(|workload| workload.subjects);
+    let of_tails = settings.wants(TAILS).then_some(tails::PROGRAMS);
+    for program in of_workloads
+        .map(|subject| subject.program)
+        .chain(of_tails.into_iter().flatten())
+    {
         let is_missing = matches!(program, Program::Nginx { .. }) && !is_installed("nginx");
         if is_missing || programs.contains_key(&program) {
             continue;
         }
         let running = launcher.start(program)?;
-        if needs_filling(program) {
+        if needs_filling(&workloads, program) {
             fill(&settings, &running)?;
         }
         programs.insert(program, running);
     }
 
-    let outcomes = WORKLOADS
+    let outcomes = workloads
         .iter()
         .map(|workload| measure(workload, &launcher, &generator, &programs))
         .collect::<Result<Vec<_>>>()?;
+    let tails = if settings.wants(TAILS) {
+        tails::measure(&settings, &token, &programs)?
+    } else {
+        Vec::new()
+    };
     let findings = page::findings(
         &outcomes,
-        &verdicts(&outcomes, &footprint),
-        &footprint.growth,
-        &lag,
+        &verdicts(&outcomes, footprint.as_ref(), &tails),
+        footprint.as_ref().map(|footprint| &footprint.growth),
+        lag.as_ref(),
+        &tails,
     );
     println!("{findings}");
+    let ratios = comparison::ratios(&outcomes);
+    if let Some(earlier) = earlier {
+        println!("{}", comparison::compare(&earlier, &ratios));
+    }
     if let Some(output) = &settings.output {
         let page = page::page(&settings, launcher.body.len(), &findings);
         fs::write(output.join("performance.md"), page)?;
         fs::write(output.join("performance.svg"), plot::plot(&outcomes))?;
+        fs::write(output.join("performance.tsv"), comparison::write(&ratios))?;
     }
     Ok(())
 }
 
 /// Whether all keys are requested from a program, so that its cache must be filled first.
-fn needs_filling(program: Program) -> bool {
-    let reads_all_keys = WORKLOADS
+fn needs_filling(workloads: &[&Workload], program: Program) -> bool {
+    let reads_all_keys = workloads
         .iter()
-        .filter(|workload| matches!(workload.requests, Requests::Zipf | Requests::ZipfWithWrites))
+        .filter(|workload| {
+            matches!(
+                workload.requests,
+                Requests::Zipf | Requests::ZipfWithWrites | Requests::ZipfHalfWrites
+            )
+        })
         .flat_map(|workload| workload.subjects)
         .any(|subject| subject.program == program);
     reads_all_keys && program.has_cache()

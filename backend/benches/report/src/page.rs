@@ -8,6 +8,7 @@ use crate::Settings;
 use crate::footprint::Growth;
 use crate::near_lag::Lag;
 use crate::summary::{Outcome, Verdict};
+use crate::tails::{Tail, reference_of};
 use crate::workload::Measure;
 
 /// A table whose columns line up. The first column is text, the others are figures.
@@ -56,8 +57,14 @@ impl Table {
 /// The explanation of the figures: written by hand, and part of every page.
 const REASONS: &str = include_str!("reasons.md");
 
-/// The goals and the tables, without the explanation.
-pub fn findings(outcomes: &[Outcome], verdicts: &[Verdict], growth: &Growth, lag: &Lag) -> String {
+/// The goals and the tables of what was measured, without the explanation.
+pub fn findings(
+    outcomes: &[Outcome],
+    verdicts: &[Verdict],
+    growth: Option<&Growth>,
+    lag: Option<&Lag>,
+    tails: &[Tail],
+) -> String {
     let mut text = String::from("## Goals\n\n");
     let mut table = Table::new(&["Goal", "Bound", "Measured", "Reached"]);
     for verdict in verdicts {
@@ -108,9 +115,55 @@ pub fn findings(outcomes: &[Outcome], verdicts: &[Verdict], growth: &Growth, lag
         }
         table.write(&mut text);
     }
-    describe_growth(&mut text, growth);
-    describe_lag(&mut text, lag);
+    if !tails.is_empty() {
+        describe_tails(&mut text, tails);
+    }
+    if let Some(growth) = growth {
+        describe_growth(&mut text, growth);
+    }
+    if let Some(lag) = lag {
+        describe_lag(&mut text, lag);
+    }
     text
+}
+
+fn describe_tails(text: &mut String, tails: &[Tail]) {
+    text.push_str(
+        "
+## Tails
+
+One hot key under an open load: requests are due at fixed times, and a latency counts from that time. The load is a part of the
+program's own capacity. The shares are latencies of the program by those of static bytes with the same load.
+
+",
+    );
+    let mut table = Table::new(&[
+        "Program",
+        "Load",
+        "Requests/s",
+        "p50 ms",
+        "p99 ms",
+        "Share",
+        "p99.9 ms",
+        "Share",
+    ]);
+    for tail in tails {
+        let reference = reference_of(tails, tail);
+        let share = |own: f64, of: fn(&Tail) -> f64| {
+            reference.map_or_else(String::new, |other| format!("{:.2}", own / of(other)))
+        };
+        table.rows.push(vec![
+            format!("{}{}", tail.program, tail.disturbance),
+            format!("{} %", tail.load),
+            thousands(tail.rate),
+            format!("{:.2}", tail.p50),
+            format!("{:.2}", tail.p99),
+            share(tail.p99, |tail| tail.p99),
+            format!("{:.2}", tail.p999),
+            share(tail.p999, |tail| tail.p999),
+        ]);
+    }
+    table.write(text);
 }
 
 fn describe_growth(text: &mut String, growth: &Growth) {
@@ -169,7 +222,7 @@ share the median of the shares in each round.
 Last run: {cores} cores that programs, servers and load generator (wrk, {connections} connections) share; answers of
 {body_bytes} bytes; release build, logs off unless said otherwise.
 
-The instructions of one request, which repeat on a busy machine too, are in [instructions.md](instructions.md).
+The shares with their spreads are in [performance.tsv](performance.tsv), for `./scripts/bench --compare`. The instructions of one request, which repeat on a busy machine too, are in [instructions.md](instructions.md).
 
 How to read it: *Requests/s* is bounded by everything on the machine together, *CPU µs/request* is the
 measured program's alone. A share above 1 is better than what it is compared with. The thin line on a bar goes

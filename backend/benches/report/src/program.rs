@@ -44,6 +44,19 @@ pub struct Service {
     pub access_log: bool,
     /// Whether all protection is on: a limit of requests that nobody reaches, CORS, HSTS and trusted proxies.
     pub protection: bool,
+    /// Its observation, which is off by default.
+    pub observation: Observation,
+}
+
+/// What is observed in the service besides its log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Observation {
+    /// Nothing.
+    None,
+    /// Metrics are collected, for a port of operators.
+    Metrics,
+    /// One percent of the hits is verified (`CACHE_VERIFY_PERCENT=1`).
+    Verification,
 }
 
 /// The service's cache.
@@ -63,31 +76,44 @@ pub enum ServiceCache {
     Down,
 }
 
-impl Program {
-    /// The service without an access log.
-    pub const fn service(cache: ServiceCache) -> Self {
-        Self::Service(Service {
+impl Service {
+    const fn plain(cache: ServiceCache) -> Self {
+        Self {
             cache,
             access_log: false,
             protection: false,
-        })
+            observation: Observation::None,
+        }
+    }
+}
+
+impl Program {
+    /// The service without an access log.
+    pub const fn service(cache: ServiceCache) -> Self {
+        Self::Service(Service::plain(cache))
     }
 
     /// The service with all protection on, without an access log.
     pub const fn protected_service(cache: ServiceCache) -> Self {
         Self::Service(Service {
-            cache,
-            access_log: false,
             protection: true,
+            ..Service::plain(cache)
         })
     }
 
     /// The service with its access log.
     pub const fn logging_service(cache: ServiceCache) -> Self {
         Self::Service(Service {
-            cache,
             access_log: true,
-            protection: false,
+            ..Service::plain(cache)
+        })
+    }
+
+    /// The service under observation, without an access log.
+    pub const fn observed_service(cache: ServiceCache, observation: Observation) -> Self {
+        Self::Service(Service {
+            observation,
+            ..Service::plain(cache)
         })
     }
 
@@ -159,6 +185,14 @@ impl fmt::Display for Program {
             Self::Service(Service {
                 protection: true, ..
             }) => ", all protection",
+            Self::Service(Service {
+                observation: Observation::Metrics,
+                ..
+            }) => ", metrics",
+            Self::Service(Service {
+                observation: Observation::Verification,
+                ..
+            }) => ", verification",
             program if program.has_access_log() => ", access log",
             _ => "",
         };

@@ -5,7 +5,8 @@
 use crate::footprint::Footprint;
 use crate::load::Sample;
 use crate::program::Program;
-use crate::workload::{Measure, Subject, Workload};
+use crate::tails::{Tail, reference_of};
+use crate::workload::{Measure, Requests, Subject, Workload};
 
 /// The median; of an even number of values, the mean of the middle two.
 pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
@@ -46,16 +47,22 @@ impl Outcome {
     /// The share of another program's figure that a program reaches: the median of the shares in each round, since a
     /// disturbance of a round disturbs both. `None` where the other program was not measured.
     pub fn share(&self, series: &Series, against: Program, measure: Measure) -> Option<f64> {
+        self.shares(series, against, measure).map(median)
+    }
+
+    /// The same, as the shares in each round.
+    pub fn shares(&self, series: &Series, against: Program, measure: Measure) -> Option<Vec<f64>> {
         let other = self
             .series
             .iter()
             .find(|other| other.subject.program == against)?;
         let shares = series.samples.iter().zip(&other.samples);
-        Some(median(shares.map(|(own, other)| match measure {
+        let share = |(own, other): (&Sample, &Sample)| match measure {
             Measure::Rate => own.rate / other.rate,
             // Less time is better.
             Measure::ProcessorTime => other.processor / own.processor,
-        })))
+        };
+        Some(shares.map(share).collect())
     }
 
     /// The milliseconds by which the median latency of a program exceeds that of the one it is compared with: the median
@@ -94,8 +101,12 @@ impl Verdict {
     }
 }
 
-/// All goals.
-pub fn verdicts(outcomes: &[Outcome], footprint: &Footprint) -> Vec<Verdict> {
+/// All goals of what was measured.
+pub fn verdicts(
+    outcomes: &[Outcome],
+    footprint: Option<&Footprint>,
+    tails: &[Tail],
+) -> Vec<Verdict> {
     let mut verdicts = Vec::new();
     for outcome in outcomes {
         for series in &outcome.series {
@@ -104,7 +115,10 @@ pub fn verdicts(outcomes: &[Outcome], footprint: &Footprint) -> Vec<Verdict> {
                     continue;
                 };
                 verdicts.push(Verdict {
-                    goal: goal.text.to_owned(),
+                    goal: match outcome.workload.requests {
+                        Requests::Body(kibibytes) => format!("{kibibytes} KiB: {}", goal.text),
+                        _ => goal.text.to_owned(),
+                    },
                     bound: format!("≥ {:.2}", goal.share),
                     measured: format!("{share:.2}"),
                     // Compared as printed: the third digit is noise.
@@ -123,8 +137,30 @@ pub fn verdicts(outcomes: &[Outcome], footprint: &Footprint) -> Vec<Verdict> {
             }
         }
     }
+    verdicts.extend(tails.iter().filter_map(|tail| of_tail(tails, tail)));
+    verdicts.extend(footprint.into_iter().flat_map(of_footprint));
+    verdicts
+}
+
+/// The goal of a tail.
+fn of_tail(tails: &[Tail], tail: &Tail) -> Option<Verdict> {
+    let reference = reference_of(tails, tail)?;
+    let share = (tail.p99 / reference.p99).max(tail.p999 / reference.p999);
+    Some(Verdict {
+        goal: format!(
+            "p99 and p99.9 at {} % of capacity, of static bytes: {}{}",
+            tail.load, tail.program, tail.disturbance
+        ),
+        bound: "≤ 1.50".to_owned(),
+        measured: format!("{share:.2}"),
+        reached: share <= 1.5,
+    })
+}
+
+/// The goals of the memory and of the start.
+fn of_footprint(footprint: &Footprint) -> [Verdict; 4] {
     let growth = &footprint.growth;
-    verdicts.extend([
+    [
         Verdict::below(
             "memory in use when idle",
             "MB",
@@ -149,6 +185,5 @@ pub fn verdicts(outcomes: &[Outcome], footprint: &Footprint) -> Vec<Verdict> {
             300.0,
             footprint.start_milliseconds,
         ),
-    ]);
-    verdicts
+    ]
 }
