@@ -23,6 +23,7 @@ use tracing_subscriber::{EnvFilter, Layer};
 use super::auth::Caller;
 use super::cache::CacheOutcome;
 use super::http::request_id;
+use super::metrics::RouteMetrics;
 use super::security_log::{SecurityLog, SecurityLogGuard, TARGET as SECURITY};
 use super::settings::{LogFormat, LoggingSettings};
 use super::traces::{self, TARGET as TRACES, Traces};
@@ -162,7 +163,7 @@ impl RootSpanBuilder for AccessLog {
         tracing::info!(
             parent: &span,
             method = request.method().as_str(),
-            route = request.match_pattern().as_deref().unwrap_or("-"),
+            route = RouteMetrics::template_of(request).as_deref().unwrap_or("-"),
             status = response.status().as_u16(),
             latency_ms,
             cache_outcome = cache.and_then(CacheOutcome::outcome),

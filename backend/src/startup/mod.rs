@@ -110,7 +110,10 @@ impl Parts {
         metrics: Option<Metrics>,
         traces: Option<Traces>,
     ) -> Result<Self, StartError> {
-        let cache_options = CacheOptions::from(&settings.cache);
+        let cache_options = CacheOptions {
+            record_outcomes: telemetry::writes_requests() || traces.is_some(),
+            ..CacheOptions::from(&settings.cache)
+        };
         let map = interfaces::map();
         declarations::check(&map, cache_options.backend_names().as_deref())?;
         if settings.cache.cache_enabled && !settings.cache.cache_database_feed {

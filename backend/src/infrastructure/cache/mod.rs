@@ -61,7 +61,7 @@ pub use provider::{
     BackendState, Cache, CacheError, CacheHealth, Change, Computation, Deliveries, Entries,
     History, InspectedEntry, ListedEntry, Provider, Purge, Purged, Standing,
 };
-pub use stored::entity_tag;
+pub use stored::{compressed_entity_tag, entity_tag};
 
 // A second copy of the one in `lib.rs`, since the wing stands alone.
 #[cfg(test)]

@@ -38,8 +38,14 @@ pub struct CacheOptions {
     pub expiration_jitter_percent: u8,
     /// The largest body that is stored, in bytes.
     pub max_body_bytes: usize,
+    /// The size from which on answers of routes are stored compressed, in bytes; `None` for never. Clients that accept the coding
+    /// `zstd` get them as they are stored.
+    pub compress_min_bytes: Option<usize>,
     /// Whether answers carry `Cache-Status`.
     pub status_header: bool,
+    /// Whether requests of cached routes carry a [`CacheOutcome`](super::CacheOutcome), for an access log or traces. Making it
+    /// costs every hit about three percent.
+    pub record_outcomes: bool,
     /// The share of hits, in percent from 0 to 100, for which the handler runs again in the background
     /// and its answer is compared (C50). An entry that differs although nothing invalidated it is an
     /// error in the log, is counted and is deleted. An answer that depends on more than its key, such as

@@ -8,12 +8,12 @@
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{EntityTag, Header as _, IF_MATCH, IfMatch as Listed};
+use actix_web::http::header::{EntityTag, Header as _, HeaderValue, IF_MATCH, IfMatch as Listed};
 use actix_web::{FromRequest, HttpRequest};
 use serde::Serialize;
 
 use super::error::ApiError;
-use crate::infrastructure::cache::entity_tag;
+use crate::infrastructure::cache::{compressed_entity_tag, entity_tag};
 
 /// The condition of a write, or none where the request has no `If-Match`.
 ///
@@ -52,12 +52,15 @@ impl IfMatch {
             return Ok(());
         };
         let body = serde_json::to_vec(current).map_err(|error| ApiError::internal(&error))?;
-        let tag = entity_tag(&body);
-        let current = tag
-            .to_str()
-            .ok()
-            .and_then(|tag| tag.parse::<EntityTag>().ok());
-        if current.is_some_and(|current| tags.iter().any(|tag| tag.strong_eq(&current))) {
+        let plain = entity_tag(&body);
+        // A client that got the answer compressed has the tag of that form.
+        let compressed = compressed_entity_tag(&plain);
+        let is_listed = |current: &HeaderValue| {
+            let current = current.to_str().ok();
+            let current = current.and_then(|current| current.parse::<EntityTag>().ok());
+            current.is_some_and(|current| tags.iter().any(|tag| tag.strong_eq(&current)))
+        };
+        if is_listed(&plain) || is_listed(&compressed) {
             Ok(())
         } else {
             Err(ApiError::PreconditionFailed)
@@ -107,12 +110,14 @@ mod tests {
         watchdog::watch();
         let tag = entity_tag(b"[1,2]").to_str().unwrap().to_owned();
         let weak = format!("W/{tag}");
+        let compressed = format!("{}-zstd\"", tag.trim_end_matches('"'));
         let list = format!("\"a\", ,{tag}");
         for (values, passes) in [
             (vec![], true),
             (vec!["*"], true),
             (vec![tag.as_str()], true),
             (vec![list.as_str()], true),
+            (vec![compressed.as_str()], true),
             (vec!["\"a\"", tag.as_str()], true),
             (vec!["\"a\""], false),
             (vec![weak.as_str()], false),

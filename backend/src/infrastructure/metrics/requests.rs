@@ -3,6 +3,7 @@
 //! Come here to change what is measured of a request. Each worker keeps the handles of its routes, so that a request costs two
 //! readings of the clock, a short search and one sample.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::time::Instant;
@@ -32,6 +33,16 @@ impl RouteMetrics {
         Self {
             route,
             kept: RefCell::new(Vec::new()),
+        }
+    }
+
+    /// The template of a request's route; `None` where no route matches. That of a declared resource is known. Others are searched
+    /// for, which takes several times as long.
+    #[must_use]
+    pub fn template_of(request: &HttpRequest) -> Option<Cow<'_, str>> {
+        match request.app_data::<Self>() {
+            Some(declared) => Some(Cow::Borrowed(&declared.route)),
+            None => request.match_pattern().map(Cow::Owned),
         }
     }
 

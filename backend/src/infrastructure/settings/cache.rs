@@ -134,6 +134,9 @@ pub struct CacheSettings {
     /// `CACHE_MAX_BODY_BYTES`: the largest body that is stored, in bytes.
     #[garde(range(min = 1, max = 536_870_912))]
     pub cache_max_body_bytes: usize,
+    /// `CACHE_COMPRESS_MIN_BYTES`: the size from which on answers are stored compressed, in bytes; 0 for never.
+    #[garde(range(max = 536_870_912))]
+    pub cache_compress_min_bytes: usize,
     /// `CACHE_STATUS_HEADER`: whether answers carry `Cache-Status`.
     #[garde(skip)]
     pub cache_status_header: bool,
@@ -185,6 +188,7 @@ impl Default for CacheSettings {
             cache_memory_max_bytes: 64 * 1024 * 1024,
             cache_operation_timeout_ms: 250,
             cache_max_body_bytes: 1024 * 1024,
+            cache_compress_min_bytes: 0,
             cache_status_header: true,
             cache_collapse_wait_ms: 1000,
             cache_expiration_jitter_percent: 5,

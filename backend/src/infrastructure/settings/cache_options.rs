@@ -30,8 +30,10 @@ impl From<&CacheSettings> for CacheOptions {
             default_expiration: Duration::from_secs(settings.default_cache_expiration),
             expiration_jitter_percent: settings.cache_expiration_jitter_percent,
             max_body_bytes: settings.cache_max_body_bytes,
+            compress_min_bytes: Some(settings.cache_compress_min_bytes).filter(|bytes| *bytes > 0),
             verify_percent: settings.cache_verify_percent,
             status_header: settings.cache_status_header,
+            record_outcomes: true,
             collapse_wait: Duration::from_millis(settings.cache_collapse_wait_ms),
             operation_timeout: Duration::from_millis(settings.cache_operation_timeout_ms),
             redis: RedisOptions {

@@ -199,6 +199,12 @@ pub(super) const SECTION: Section = Section {
             meaning: "Larger answers, in bytes, are not stored",
         },
         Variable {
+            name: "CACHE_COMPRESS_MIN_BYTES",
+            kind: Kind::number("bytes", 0, 536_870_912),
+            default: "0",
+            meaning: "Answers of this size and above, in bytes, are stored compressed with zstd, and sent so to clients that accept it; 0 for never: see docs/caching.md",
+        },
+        Variable {
             name: "CACHE_STATUS_HEADER",
             kind: Kind::Flag,
             default: "true",

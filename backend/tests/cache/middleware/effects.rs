@@ -4,6 +4,7 @@
 //! Come here for the form of the header; the choice of the keys is tested in `writing`.
 
 use actix_web::HttpMessage as _;
+use actix_web::test::TestRequest;
 use actix_web::web;
 use backend::infrastructure::cache::{
     Cache, CacheArguments, CacheOptions, CacheOutcome, CachePolicy, Clock, Invalidation,
@@ -154,13 +155,8 @@ async fn c32_in_production_names_are_in_the_log_alone() {
     })
     .await;
     let _log = harness::Log::collect();
-    let response = actix_web::test::call_service(
-        &app,
-        actix_web::test::TestRequest::delete()
-            .uri("/7")
-            .to_request(),
-    )
-    .await;
+    let response =
+        actix_web::test::call_service(&app, TestRequest::delete().uri("/7").to_request()).await;
     assert_eq!(
         response.headers().get("cache-status").unwrap(),
         "backend; fwd=method"
@@ -171,4 +167,31 @@ async fn c32_in_production_names_are_in_the_log_alone() {
         outcome.invalidated(),
         Some("invalidated=4; keys=\"item:7 count:global owned_ada:all\"; groups=\"lists_of_ada\"")
     );
+}
+
+#[actix_web::test]
+async fn c32_without_a_reader_no_outcome_is_recorded() {
+    let settings = harness::settings(CacheBackendKind::Memory);
+    for record_outcomes in [true, false] {
+        let options = CacheOptions {
+            record_outcomes,
+            ..CacheOptions::from(&settings)
+        };
+        let backends = vec![("default".to_owned(), backend(&settings))];
+        let cache = Cache::with_backends(&options, false, backends, Clock::System).await;
+        let app = harness::app(cache, |config| {
+            config.service(
+                web::resource("/{id}")
+                    .route(web::get().to(no_content).wrap(ITEM))
+                    .route(web::delete().to(write).wrap(WRITE)),
+            );
+        })
+        .await;
+        for request in [TestRequest::get(), TestRequest::delete()] {
+            let request = request.uri("/7").to_request();
+            let response = actix_web::test::call_service(&app, request).await;
+            let extensions = response.request().extensions();
+            assert_eq!(extensions.get::<CacheOutcome>().is_some(), record_outcomes);
+        }
+    }
 }

@@ -3,6 +3,7 @@
 
 mod beside_the_feed;
 mod caller_inside;
+mod compression;
 mod conditional;
 mod downstream;
 mod effects;

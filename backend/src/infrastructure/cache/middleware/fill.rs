@@ -7,15 +7,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::Error;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
-use actix_web::{Error, HttpRequest};
+use actix_web::rt::task::spawn_blocking;
 use tokio::time::Instant;
 use tracing::{Instrument as _, Span};
 
 use super::handler::{Handler, finish};
 use super::misuse::CallerOfKey;
-use super::response::{answer_conditionally, take_storable};
+use super::response::{answer_conditionally, in_form_of, take_storable};
 use crate::infrastructure::cache::cache_status::{Bypass, Outcome};
 use crate::infrastructure::cache::clock::saturating_milliseconds;
 use crate::infrastructure::cache::events::Cause;
@@ -24,7 +25,9 @@ use crate::infrastructure::cache::lookup::FillPermit;
 use crate::infrastructure::cache::policy::CompiledPolicy;
 use crate::infrastructure::cache::provider::Cache;
 use crate::infrastructure::cache::spans;
-use crate::infrastructure::cache::stored::{CompleteAnswer, Provenance, ValueId, shortened};
+use crate::infrastructure::cache::stored::{
+    CompleteAnswer, Entry, Provenance, ValueId, compress, shortened,
+};
 
 /// One run of a handler for a key.
 pub(super) struct Fill {
@@ -79,12 +82,12 @@ impl Fill {
             self.caller
                 .changed(&shared, &self.policy, response.request());
         let answer = answer.filter(|_| !caller_became_known_inside);
-        let stored = if let Some(answer) = answer {
+        let (response, stored) = if let Some(answer) = answer {
             let cost = started.elapsed();
-            self.store(answer, cost, response.request()).await
+            self.store(answer, cost, response).await
         } else {
             self.give_up().await;
-            false
+            (response, false)
         };
         Span::current().record("cache_stored", stored);
         Ok(finish(
@@ -100,11 +103,17 @@ impl Fill {
         ))
     }
 
-    /// Gives the answer to the waiting requests, and stores it if the claim still stands.
-    async fn store(self, answer: CompleteAnswer, cost: Duration, request: &HttpRequest) -> bool {
+    /// Gives the answer to the waiting requests, and stores it if the claim still stands. Returns the response in the form of
+    /// the entry, and whether it was stored.
+    async fn store(
+        self,
+        answer: CompleteAnswer,
+        cost: Duration,
+        response: ServiceResponse<BoxBody>,
+    ) -> (ServiceResponse<BoxBody>, bool) {
         let shared = &self.cache.shared;
         let Some(registered) = shared.backend(self.policy.policy.backend_name) else {
-            return false;
+            return (response, false);
         };
         let freshness = self.policy.policy.freshness;
         // A 404 has a lifetime of its own, and is never given after it (C41).
@@ -120,7 +129,7 @@ impl Fill {
         let fresh = shortened(fresh.saturating_mul(1000), shared.jitter_percent);
         let stale = stale.saturating_mul(1000);
         // A refreshed entry is a new value with a new id.
-        let entry = Arc::new(answer.into_entry(Provenance {
+        let entry = answer.into_entry(Provenance {
             id: ValueId::random(),
             key: self.key.identity(),
             stored: shared.clock.milliseconds(),
@@ -128,7 +137,8 @@ impl Fill {
             cost: saturating_milliseconds(cost),
             generation: self.permit.generation,
             belonging: self.permit.belonging.clone(),
-        }));
+        });
+        let entry = Arc::new(compressed(entry, shared.compress_min_bytes).await);
         let lifetime = Duration::from_millis(fresh.saturating_add(stale));
         let server = registered.servers.of(self.key.full());
         let filled = self
@@ -139,10 +149,10 @@ impl Fill {
             shared.record_stored(
                 &self.key,
                 &entry.metadata.belonging,
-                Cause::request(request),
+                Cause::request(response.request()),
             );
         }
-        stored
+        (in_form_of(&entry, response), stored)
     }
 
     /// Lets the waiting requests run their own handlers, and ends the claim.
@@ -152,5 +162,18 @@ impl Fill {
             let server = registered.servers.of(self.key.full());
             self.permit.give_up(server, &self.key).await;
         }
+    }
+}
+
+/// The entry, with a compressed body if that has at least this size and becomes smaller.
+async fn compressed(entry: Entry, min_bytes: Option<usize>) -> Entry {
+    let is_large = min_bytes.is_some_and(|least| entry.body.len() >= least);
+    if !is_large || !entry.may_be_compressed() {
+        return entry;
+    }
+    let body = entry.body.clone();
+    match spawn_blocking(move || compress(&body)).await {
+        Ok(Some(body)) => entry.with_compressed_body(body),
+        Ok(None) | Err(_) => entry,
     }
 }

@@ -12,7 +12,6 @@ use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{Error, HttpMessage};
 use bytes::Bytes;
-use tracing::level_filters::LevelFilter;
 
 use super::downstream::set_cache_control;
 use super::recent_headers;
@@ -23,8 +22,8 @@ use crate::infrastructure::cache::provider::Shared;
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
-/// The cache's handling of a request, for the access log: a request extension, which exists only while
-/// lines of the level `info` are written.
+/// The cache's handling of a request, for the access log and traces: a request extension, which exists only with
+/// [`CacheOptions::record_outcomes`](crate::infrastructure::cache::CacheOptions).
 #[derive(Clone, Debug)]
 pub struct CacheOutcome {
     outcome: Outcome,
@@ -111,7 +110,7 @@ pub(super) fn finish(
             response.headers_mut().insert(CACHE_STATUS, value);
         }
     }
-    if LevelFilter::current() >= LevelFilter::INFO {
+    if shared.record_outcomes {
         let outcome = CacheOutcome {
             outcome,
             key: key.map(|key| key.name().to_owned()),
@@ -140,12 +139,14 @@ pub(super) fn finish_write(
             response.headers_mut().insert(CACHE_STATUS, value);
         }
     }
-    let outcome = CacheOutcome {
-        outcome,
-        key: None,
-        invalidated,
-    };
-    response.request().extensions_mut().insert(outcome);
+    if shared.record_outcomes {
+        let outcome = CacheOutcome {
+            outcome,
+            key: None,
+            invalidated,
+        };
+        response.request().extensions_mut().insert(outcome);
+    }
     response
 }
 

@@ -6,6 +6,7 @@
 
 mod downstream;
 mod fill;
+mod form;
 mod handler;
 mod looking_up;
 mod misuse;

@@ -9,6 +9,7 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse};
 
+use super::form::Form;
 use super::recent_headers;
 use crate::infrastructure::cache::stored::{CompleteAnswer, Entry, entity_tag};
 
@@ -58,11 +59,17 @@ pub(super) fn take_storable(
 pub(super) fn respond(request: &HttpRequest, entry: &Entry, now: u64) -> HttpResponse {
     let metadata = &entry.metadata;
     let status = StatusCode::from_u16(metadata.status).unwrap_or(StatusCode::OK);
-    let not_modified = status == StatusCode::OK && matches_none(request.headers(), &metadata.etag);
+    let form = Form::of(request, entry);
+    let entity_tag = form.entity_tag(metadata);
+    let not_modified = status == StatusCode::OK && matches_none(request.headers(), &entity_tag);
     let mut response = if not_modified {
         HttpResponse::new(StatusCode::NOT_MODIFIED)
+    } else if let Some(body) = form.body(entry) {
+        HttpResponse::with_body(status, BoxBody::new(body))
     } else {
-        HttpResponse::with_body(status, BoxBody::new(entry.body.clone()))
+        // Its checksum was right, so this is no damage on the way.
+        tracing::error!("the compressed body of an entry cannot be read");
+        return HttpResponse::new(StatusCode::INTERNAL_SERVER_ERROR);
     };
     let headers = response.headers_mut();
     for (name, value) in &metadata.headers {
@@ -70,10 +77,29 @@ pub(super) fn respond(request: &HttpRequest, entry: &Entry, now: u64) -> HttpRes
             headers.append(name.clone(), value.clone());
         }
     }
-    headers.insert(header::ETAG, metadata.etag.clone());
+    form.describe(headers, not_modified);
+    headers.insert(header::ETAG, entity_tag);
     let age = now.saturating_sub(metadata.stored) / 1000;
     headers.insert(header::AGE, recent_headers::age(age));
     response
+}
+
+/// The answer of the request that ran the handler, in the form of the entry that was made of it.
+pub(super) fn in_form_of(
+    entry: &Entry,
+    response: ServiceResponse<BoxBody>,
+) -> ServiceResponse<BoxBody> {
+    let form = Form::of(response.request(), entry);
+    let (request, mut response) = response.into_parts();
+    let headers = response.headers_mut();
+    form.describe(headers, false);
+    headers.insert(header::ETAG, form.entity_tag(&entry.metadata));
+    let response = if form == Form::Compressed {
+        response.set_body(BoxBody::new(entry.body.clone()))
+    } else {
+        response
+    };
+    ServiceResponse::new(request, response)
 }
 
 /// Turns a fresh 200 into 304 where the client has that very representation (C42).

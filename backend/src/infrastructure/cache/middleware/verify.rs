@@ -82,7 +82,8 @@ where
             return None;
         }
         let (status, body) = self.run_handler().await?;
-        let is_same = status.as_u16() == self.entry.metadata.status && body == self.entry.body;
+        let is_same = status.as_u16() == self.entry.metadata.status
+            && self.entry.plain_body().is_some_and(|known| known == body);
         (!is_same && self.entry_stands().await).then_some((status, body))
     }
 

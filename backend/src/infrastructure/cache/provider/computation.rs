@@ -124,7 +124,7 @@ impl<'a> Computation<'a> {
         };
         match decision {
             Ok(Decision::Hit(entry, _) | Decision::Collapsed(entry)) => {
-                match serde_json::from_slice(&entry.body) {
+                match serde_json::from_slice(&entry.plain_body().unwrap_or_default()) {
                     Ok(value) => Ok(value),
                     Err(error) => {
                         tracing::warn!(

@@ -172,7 +172,7 @@ impl Cache {
         Ok(Some(InspectedEntry {
             headers: headers.collect(),
             entry: self.listed(registered, server, key, &entry.metadata).await,
-            body: entry.body,
+            body: entry.plain_body().unwrap_or_default(),
         }))
     }
 

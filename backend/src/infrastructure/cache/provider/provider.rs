@@ -37,7 +37,10 @@ impl Provider<'_> {
     /// See [`Cache::get`].
     pub async fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, CacheError> {
         match self.entry(key).await? {
-            Some(entry) => Ok(Some(serde_json::from_slice(&entry.body)?)),
+            Some(entry) => {
+                let body = entry.plain_body();
+                Ok(body.map(|body| serde_json::from_slice(&body)).transpose()?)
+            }
             None => Ok(None),
         }
     }

@@ -25,11 +25,14 @@ use crate::infrastructure::cache::stored::Belonging;
 pub(super) const DEFAULT_BACKEND: &str = "default";
 
 /// The state that all clones share.
+#[expect(clippy::struct_excessive_bools, reason = "options")]
 pub(in crate::infrastructure::cache) struct Shared {
     pub(in crate::infrastructure::cache) enabled: bool,
     pub(in crate::infrastructure::cache) expose_keys: bool,
     pub(in crate::infrastructure::cache) status_header: bool,
+    pub(in crate::infrastructure::cache) record_outcomes: bool,
     pub(in crate::infrastructure::cache) max_body_bytes: usize,
+    pub(in crate::infrastructure::cache) compress_min_bytes: Option<usize>,
     pub(in crate::infrastructure::cache) default_expiration: u64,
     pub(in crate::infrastructure::cache) jitter_percent: u8,
     pub(in crate::infrastructure::cache) collapse_wait: Duration,

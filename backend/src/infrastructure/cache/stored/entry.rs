@@ -8,7 +8,7 @@
 //! The line begins with the format's version, the value's unique id and the CRC-32 of the bytes behind
 //! it. Then come the fields of [`Metadata`] in their order and the handler's own headers, with
 //! percent-encoding for the bytes that would end a field. A hit reads the line, so it is made to be read
-//! in one pass and without copying. A value that is truncated, damaged, foreign or of another version
+//! in one pass and without copying. Before `etag=`, a compressed body has a field `zstd=` with its size before. A value that is truncated, damaged, foreign or of another version
 //! does not parse, and counts as a miss. A *claim*, by which only one reader may fill the key, is a line of
 //! its own: `cache/3 {id} claim {hash of the key} {milliseconds since the epoch} {generation}
 //! {stamp}`.
@@ -50,8 +50,10 @@ pub struct Entry {
 pub struct Metadata {
     /// The hash of the key that the entry was stored under (C63).
     pub key: u64,
-    /// The size of the body, in bytes.
+    /// The size of the stored body, in bytes.
     pub length: usize,
+    /// The size of the body as its handler sent it, in bytes, where the stored one is compressed.
+    pub plain_length: Option<usize>,
     /// The HTTP status code.
     pub status: u16,
     /// The time of storing: milliseconds since the Unix epoch.

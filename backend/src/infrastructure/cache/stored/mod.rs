@@ -3,6 +3,7 @@
 //! Come here to change the format of stored values. Nothing here asks a backend.
 
 mod belonging;
+mod compression;
 mod entry;
 mod fields;
 mod generation;
@@ -12,9 +13,11 @@ mod parse;
 mod recently_parsed;
 mod write;
 
+pub use compression::compressed_entity_tag;
 pub use new_entry::entity_tag;
 
 pub(in crate::infrastructure::cache) use belonging::{Belonging, STAMP_OF_NONE, stamp};
+pub(in crate::infrastructure::cache) use compression::compress;
 pub(in crate::infrastructure::cache) use entry::{Claim, Entry, Metadata, StoredValue, ValueId};
 pub(in crate::infrastructure::cache) use generation::{
     GroupRecord, OfAnotherKey, identity_of_record, parse_group_record, write_group_record,

@@ -38,6 +38,7 @@ impl CompleteAnswer {
             metadata: Metadata {
                 key: provenance.key,
                 length: self.body.len(),
+                plain_length: None,
                 status: self.status.as_u16(),
                 stored: provenance.stored,
                 fresh: provenance.fresh,

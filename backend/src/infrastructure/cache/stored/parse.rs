@@ -82,6 +82,10 @@ fn read_metadata(mut fields: Fields<'_>) -> Option<Metadata> {
             },
             None => Belonging::default(),
         },
+        plain_length: match fields.decimal(b"zstd=") {
+            Some(length) => Some(usize::try_from(length).ok()?),
+            None => None,
+        },
         etag: HeaderValue::from_maybe_shared(fields.bytes(b"etag=")?).ok()?,
         headers: fields.headers()?,
     })
@@ -202,6 +206,7 @@ mod tests {
             metadata: Metadata {
                 key: 5,
                 length: body.len(),
+                plain_length: None,
                 status: 200,
                 stored: 1_700_000_000_000,
                 fresh: 600_000,

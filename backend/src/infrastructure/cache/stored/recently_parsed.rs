@@ -82,6 +82,7 @@ mod tests {
             metadata: Metadata {
                 key: 5,
                 length: body.len(),
+                plain_length: None,
                 status: 200,
                 stored: 1,
                 fresh: 2,

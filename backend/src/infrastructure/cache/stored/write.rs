@@ -45,6 +45,9 @@ pub fn write_entry(entry: &Entry) -> Bytes {
             line.push_str(records);
         }
     }
+    if let Some(length) = metadata.plain_length {
+        push_decimal(&mut line, " zstd=", length as u64);
+    }
     push_encoded(&mut line, " etag=", metadata.etag.as_bytes());
     for (name, value) in &metadata.headers {
         line.push(' ');
