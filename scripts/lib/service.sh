@@ -14,7 +14,7 @@ choose_cache() {
     [ "$cache" != memory ] || return 0
     # An address of several servers, or a whole URL, is the user's own server.
     case "$cache" in
-        redis) names='CACHE_REDIS_URL CACHE_REDIS_SENTINELS' ;;
+        redis) names='CACHE_REDIS_URL CACHE_REDIS_SENTINELS CACHE_REDIS_NODES' ;;
         *) names=CACHE_MEMCACHED_SERVERS ;;
     esac
     for name in $names; do

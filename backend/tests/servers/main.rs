@@ -1,4 +1,4 @@
-//! Managed servers (C59) and Sentinels (C60): TLS, users, sockets, kinds of servers, failovers. Each test starts its own servers.
+//! Managed servers (C59), Sentinels and Redis Cluster (C60): TLS, users, sockets, kinds of servers, failovers. Each test starts its own servers.
 //!
 //! With `SOAK` set the long forms of the storms run. Come here for an address, a login or a
 //! failover that a provider demands.
@@ -36,5 +36,7 @@ mod kinds;
 mod permissions;
 mod promotion;
 mod sentinels;
+mod sharded;
+mod sharded_operations;
 mod storm;
 mod tls;

@@ -197,9 +197,18 @@ fn c60_a_mode_and_its_variables_belong_together() {
         "{both}"
     );
     assert!(!both.contains("hunter2"), "{both}");
-    let cluster = mistakes(&[("CACHE_REDIS_MODE", "cluster")]);
+    let nodes = ("CACHE_REDIS_NODES", "a:6379,b:6379,c:6379");
+    let alone = mistakes(&[nodes]);
     assert!(
-        cluster.starts_with("CACHE_REDIS_MODE=cluster is not supported yet; use"),
-        "{cluster}"
+        alone.starts_with("CACHE_REDIS_NODES is set; it may be set only with"),
+        "{alone}"
     );
+    let mode = ("CACHE_REDIS_MODE", "cluster");
+    assert_eq!(mistakes(&[mode, nodes]), "");
+    assert!(mistakes(&[mode]).starts_with("CACHE_REDIS_NODES is not set"));
+    for (name, value) in [("CACHE_NEAR", "true"), ("CACHE_REDIS_DB", "1"), url] {
+        let refused = mistakes(&[mode, nodes, (name, value)]);
+        let beginning = format!("{name} is set beside CACHE_REDIS_MODE=cluster; remove it");
+        assert!(refused.starts_with(&beginning), "{refused}");
+    }
 }

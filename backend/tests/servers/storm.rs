@@ -107,6 +107,18 @@ impl Storm {
         .await;
     }
 
+    /// Waits until each widget has been a hit on the instance from now on.
+    pub async fn every_widget_is_a_hit(&self, instance: usize) {
+        for (id, _) in &self.widgets {
+            let path = format!("/widgets/{id}");
+            eventually("a widget is a hit", async || {
+                let answer = read(&self.cluster.instances[instance], &path).await.0;
+                answer.is_ok_and(|answer| answer.is_hit())
+            })
+            .await;
+        }
+    }
+
     /// Waits until an instance had no hits for a while, and has hits again after this moment. Returns the time until then.
     pub async fn hits_return(&self, instance: usize, since: Instant) -> Duration {
         let returned = || {

@@ -16,6 +16,7 @@ pub mod postgres;
 pub mod process;
 pub mod proof;
 pub mod proxy;
+pub mod redis_cluster;
 pub mod relay;
 pub mod replies;
 pub mod sentinels;

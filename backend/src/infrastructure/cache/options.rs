@@ -102,6 +102,9 @@ pub struct RedisOptions {
     pub near_max_bytes: Option<u64>,
     /// The Sentinels that name the server, in place of the address; `None` for one server at its address.
     pub sentinels: Option<SentinelOptions>,
+    /// Nodes of a Redis Cluster, in place of the address (C60). An owner of slots is believed if more than half of them name it.
+    /// There is no near cache then.
+    pub nodes: Option<Vec<ServerAddress>>,
 }
 
 /// The Sentinels of a Redis (C60).

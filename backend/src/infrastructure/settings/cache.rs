@@ -83,9 +83,12 @@ pub struct CacheSettings {
     /// `CACHE_REDIS_PASSWORD`: empty for none.
     #[garde(skip)]
     pub cache_redis_password: SecretString,
-    /// `CACHE_REDIS_TLS`: whether host and port, or Sentinels and their master, are reached by TLS.
+    /// `CACHE_REDIS_TLS`: whether host and port, Sentinels and their master, or nodes of a Cluster are reached by TLS.
     #[garde(skip)]
     pub cache_redis_tls: bool,
+    /// `CACHE_REDIS_NODES`: `host:port,…` of nodes of a Redis Cluster; only with the mode `cluster`.
+    #[garde(custom(addresses))]
+    pub cache_redis_nodes: String,
     /// `CACHE_REDIS_SENTINELS`: `host:port,…` of all Sentinels; only with the mode `sentinel`.
     #[garde(custom(addresses))]
     pub cache_redis_sentinels: String,
@@ -172,6 +175,7 @@ impl Default for CacheSettings {
             cache_redis_username: String::new(),
             cache_redis_password: SecretString::default(),
             cache_redis_tls: false,
+            cache_redis_nodes: String::new(),
             cache_redis_sentinels: String::new(),
             cache_redis_sentinel_master: "mymaster".to_owned(),
             cache_redis_sentinel_username: String::new(),

@@ -50,6 +50,9 @@ impl From<&CacheSettings> for CacheOptions {
                 pool_size: settings.cache_redis_pool_size,
                 near_max_bytes: settings.cache_near.then_some(settings.cache_near_max_bytes),
                 sentinels: sentinels(settings),
+                nodes: (settings.cache_redis_mode == CacheRedisMode::Cluster)
+                    // Checked when the settings were loaded.
+                    .then(|| server_addresses(&settings.cache_redis_nodes).unwrap_or_default()),
             },
             memcached: MemcachedOptions {
                 servers: memcached_servers(settings),

@@ -48,7 +48,7 @@ pub(super) const SECTION: Section = Section {
             name: "CACHE_REDIS_MODE",
             kind: Kind::Choice(&["single", "sentinel", "cluster"]),
             default: "single",
-            meaning: "The servers that Redis consists of: one at one address, or a master that Sentinels name; `cluster` is not supported yet: see docs/servers.md",
+            meaning: "The servers that Redis consists of: one at one address, a master that Sentinels name, or several masters of a Redis Cluster: see docs/servers.md",
         },
         Variable {
             name: "CACHE_REDIS_URL",
@@ -98,7 +98,15 @@ pub(super) const SECTION: Section = Section {
             name: "CACHE_REDIS_TLS",
             kind: Kind::Flag,
             default: "false",
-            meaning: "Whether the host and the port, or the Sentinels and their master, are reached by TLS; with `CACHE_REDIS_URL` its `rediss://` decides",
+            meaning: "Whether the host and the port, the Sentinels and their master, or the nodes of the Cluster are reached by TLS; with `CACHE_REDIS_URL` its `rediss://` decides",
+        },
+        Variable {
+            name: "CACHE_REDIS_NODES",
+            kind: Kind::Text(
+                "host:port of nodes of a Redis Cluster, separated by commas, an IPv6 address in brackets",
+            ),
+            default: "",
+            meaning: "Three or five nodes of a Redis Cluster, with `CACHE_REDIS_MODE=cluster`; more than half of them must name the same owner of a slot",
         },
         Variable {
             name: "CACHE_REDIS_SENTINELS",

@@ -28,8 +28,14 @@ const OF_SENTINELS: [&str; 4] = [
     "CACHE_REDIS_SENTINEL_USERNAME",
     "CACHE_REDIS_SENTINEL_PASSWORD",
 ];
-const NO_CLUSTER: &str = "CACHE_REDIS_MODE=cluster is not supported yet; use one Redis (CACHE_REDIS_MODE=single), Sentinels \
-    (CACHE_REDIS_MODE=sentinel), or several Memcached servers (CACHE_BACKEND=memcached with CACHE_MEMCACHED_SERVERS)";
+/// What the nodes of a Cluster replace, or a Cluster does not have, with the reason.
+const NOT_IN_CLUSTER: [(&str, &str); 5] = [
+    ("CACHE_REDIS_URL", "CACHE_REDIS_NODES names the servers"),
+    ("CACHE_REDIS_HOST", "CACHE_REDIS_NODES names the servers"),
+    ("CACHE_REDIS_PORT", "CACHE_REDIS_NODES names the servers"),
+    ("CACHE_REDIS_DB", "a Redis Cluster has the database 0 alone"),
+    ("CACHE_NEAR", "a near cache works with one master alone"),
+];
 
 /// The mistakes between the variables of the address.
 pub(super) fn mistakes(values: &Values) -> Vec<String> {
@@ -37,7 +43,7 @@ pub(super) fn mistakes(values: &Values) -> Vec<String> {
     let url = changed(values, "CACHE_REDIS_URL");
     let mut mistakes = match changed(values, "CACHE_REDIS_MODE") {
         Some("sentinel") => mistakes_with_sentinels(values),
-        Some("cluster") => vec![NO_CLUSTER.to_owned()],
+        Some("cluster") => mistakes_with_cluster(values),
         // A word that is no mode is refused as such.
         _ => {
             let without_mode = OF_SENTINELS.iter().filter(is_set);
@@ -47,6 +53,12 @@ pub(super) fn mistakes(values: &Values) -> Vec<String> {
             mistakes.collect()
         }
     };
+    let mode = changed(values, "CACHE_REDIS_MODE");
+    if changed(values, "CACHE_REDIS_NODES").is_some() && matches!(mode, None | Some("sentinel")) {
+        mistakes.push(
+            "CACHE_REDIS_NODES is set; it may be set only with CACHE_REDIS_MODE=cluster".to_owned(),
+        );
+    }
     if url.is_some() {
         let replaced = REPLACED_BY_URL.iter().filter(is_set);
         mistakes.extend(replaced.map(|name| {
@@ -59,6 +71,30 @@ pub(super) fn mistakes(values: &Values) -> Vec<String> {
     if changed(values, "CACHE_REDIS_TLS_CA_FILE").is_some() && !has_tls {
         mistakes.push(
             "CACHE_REDIS_TLS_CA_FILE is set; it may be set only with CACHE_REDIS_TLS=true, or with a CACHE_REDIS_URL that begins with rediss://"
+                .to_owned(),
+        );
+    }
+    mistakes
+}
+
+fn mistakes_with_cluster(values: &Values) -> Vec<String> {
+    let refused = NOT_IN_CLUSTER.iter();
+    let refused = refused.filter(|(name, _)| changed(values, name).is_some());
+    let mut mistakes: Vec<_> = refused
+        .map(|(name, reason)| {
+            format!("{name} is set beside CACHE_REDIS_MODE=cluster; remove it, since {reason}")
+        })
+        .collect();
+    let sentinels = OF_SENTINELS.iter();
+    let sentinels = sentinels.filter(|name| changed(values, name).is_some());
+    mistakes.extend(
+        sentinels.map(|name| {
+            format!("{name} is set; it may be set only with CACHE_REDIS_MODE=sentinel")
+        }),
+    );
+    if changed(values, "CACHE_REDIS_NODES").is_none() {
+        mistakes.push(
+            "CACHE_REDIS_NODES is not set; CACHE_REDIS_MODE=cluster needs the host:port of three or five of its nodes"
                 .to_owned(),
         );
     }

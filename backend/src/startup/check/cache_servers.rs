@@ -31,7 +31,7 @@ pub(super) async fn check(options: &CacheOptions) -> Vec<Finding> {
     for kind in kinds {
         match backends::from_options(options, kind) {
             Ok(nodes) => {
-                for node in nodes.all() {
+                for node in nodes.to_check() {
                     findings.push(check_server(options, kind, node).await);
                 }
             }

@@ -107,6 +107,9 @@ pub enum BackendError {
     /// The server is available but stores no value at the moment: it is full, or cannot save.
     #[error("the server stores nothing: {0}")]
     CannotStore(String),
+    /// The key, or the server's part of the keys, is moving to another server (Redis Cluster). The server is available.
+    #[error("moving: {0}")]
+    Moving(String),
     /// The server is unavailable, for this reason.
     #[error("{0}")]
     Unavailable(String),
@@ -161,6 +164,17 @@ pub trait CacheBackend: Send + Sync + 'static {
     /// A change, such as [`CacheBackend::delete`], succeeds only if the term at its end is that of its beginning.
     fn term(&self) -> Option<u64> {
         Some(0)
+    }
+
+    /// From when on no instance uses a server that was replaced before; `None` for a server that no other one replaces. A write
+    /// whose deletions could not be delivered is answered after that (C60).
+    fn settles_at(&self) -> Option<Instant> {
+        None
+    }
+
+    /// The name of a key of the cache itself, such as the record of its generation, that is stored on this server.
+    fn own_name(&self, name: &str) -> String {
+        name.to_owned()
     }
 
     /// Called once at the start of the process. Waits for a while if it is unknown which server must be used, and asks

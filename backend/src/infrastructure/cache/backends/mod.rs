@@ -28,12 +28,20 @@ use std::sync::Arc;
 
 use crate::infrastructure::cache::options::{BackendKind, CacheOptions};
 
-/// The servers of the backend of that kind. They do not connect yet. A near cache starts a task at once,
-/// which needs a Tokio runtime.
+/// The servers of the backend of that kind. They do not connect yet. A near cache, Sentinels and a Redis Cluster start a task at
+/// once, which needs a Tokio runtime.
 ///
 /// # Errors
 /// The options describe no possible connection.
 pub fn from_options(options: &CacheOptions, kind: BackendKind) -> Result<Nodes, BackendError> {
+    if let (BackendKind::Redis, Some(nodes)) = (kind, &options.redis.nodes) {
+        let groups = redis::groups(options, nodes)?.into_iter();
+        let nodes = groups.map(|(name, group)| Node {
+            name,
+            backend: Arc::new(group),
+        });
+        return Ok(Nodes::of_slots(nodes.collect()));
+    }
     let one: Arc<dyn CacheBackend> = match kind {
         BackendKind::Redis => match options.redis.near_max_bytes {
             Some(max_bytes) => Arc::new(NearBackend::new(options, max_bytes)?),

@@ -1,6 +1,7 @@
-//! The servers of one backend: one, or several among which keys are distributed (C61).
+//! The servers of one backend: one, or several among which keys are distributed (C60, C61).
 //!
-//! Come here to change which server holds a key. Distribution is rendezvous hashing (Thaler and Ravishankar
+//! Come here to change which server holds a key. The groups of slots of a Redis Cluster count as servers; a key's slot decides
+//! there. Otherwise distribution is rendezvous hashing (Thaler and Ravishankar
 //! 1998): each server has a score for the key, and the highest one holds it. Every process computes the same
 //! from the same names in any order, and a server that is added or removed moves only its own share of the
 //! keys. What a server's outage means is decided in `breaker`.
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use rapidhash::v3::rapidhash_v3;
 
 use super::contract::{BackendError, CacheBackend};
+use super::redis::group_of;
 
 /// The most servers of a backend.
 pub const MOST_NODES: usize = 64;
@@ -50,6 +52,24 @@ impl Nodes {
             nodes,
             distribution,
         })
+    }
+
+    /// The groups of slots of a Redis Cluster, in their order.
+    pub(super) fn of_slots(nodes: Vec<Node>) -> Self {
+        let distribution = Distribution::by_slots(nodes.iter().map(|node| node.name.as_str()));
+        Self {
+            nodes,
+            distribution,
+        }
+    }
+
+    /// The servers that a check has to ask: one of the groups of slots stands for all.
+    #[must_use]
+    pub fn to_check(&self) -> &[Node] {
+        match self.distribution.rule {
+            Rule::Scores => &self.nodes,
+            Rule::Slots => &self.nodes[..1],
+        }
     }
 
     /// The name of their kind: `redis`, `memcached`, `memory`.
@@ -95,9 +115,27 @@ pub(in crate::infrastructure::cache) struct Distribution {
     /// The hash of each server's name.
     names: Vec<u64>,
     fingerprint: u64,
+    rule: Rule,
+}
+
+/// How the server of a key is found.
+#[derive(Clone, Copy, Debug)]
+enum Rule {
+    /// By the scores of rendezvous hashing.
+    Scores,
+    /// By the slot of Redis Cluster.
+    Slots,
 }
 
 impl Distribution {
+    /// The distribution over the groups of slots of a Redis Cluster.
+    fn by_slots<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        Self {
+            rule: Rule::Slots,
+            ..Self::over(names)
+        }
+    }
+
     /// The distribution over servers of these names.
     pub(in crate::infrastructure::cache) fn over<'a>(
         names: impl IntoIterator<Item = &'a str>,
@@ -116,7 +154,13 @@ impl Distribution {
                 .map(|name| rapidhash_v3(name.as_bytes()))
                 .collect(),
             fingerprint,
+            rule: Rule::Scores,
         }
+    }
+
+    /// Whether every instance has this distribution at any time.
+    pub(in crate::infrastructure::cache) fn is_fixed(&self) -> bool {
+        matches!(self.rule, Rule::Slots)
     }
 
     /// The number of servers.
@@ -134,6 +178,9 @@ impl Distribution {
     pub(in crate::infrastructure::cache) fn place(&self, key: &str) -> usize {
         if self.names.len() < 2 {
             return 0;
+        }
+        if self.is_fixed() {
+            return group_of(key.as_bytes());
         }
         let key = rapidhash_v3(key.as_bytes());
         let score = |name: u64| {

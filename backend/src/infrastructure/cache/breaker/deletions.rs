@@ -72,6 +72,7 @@ pub(in crate::infrastructure::cache) async fn invalidate_pattern(
         if let Err(
             BackendError::Unavailable(_)
             | BackendError::CannotStore(_)
+            | BackendError::Moving(_)
             | BackendError::NotStored(_),
         ) = &result
         {

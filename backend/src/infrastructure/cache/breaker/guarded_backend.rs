@@ -164,6 +164,11 @@ impl GuardedBackend {
         key
     }
 
+    /// A key of the cache itself on this server.
+    pub(super) fn own_key(&self, name: &str) -> Key {
+        self.key(&self.unguarded.own_name(name))
+    }
+
     /// Handles a value that was stored under another key than the look-up's (C63): the answers on the
     /// connection are out of step, by a fault of a client or a proxy, or the value was copied. Logs an
     /// error, counts the value, and has the connection closed.

@@ -65,7 +65,10 @@ mod tests {
     use crate::infrastructure::cache::watchdog;
 
     async fn stored(backend: &GuardedBackend) -> Bytes {
-        let found = backend.unguarded.get(backend.key(RECORD_KEY).full()).await;
+        let found = backend
+            .unguarded
+            .get(backend.own_key(RECORD_KEY).full())
+            .await;
         found.unwrap().expect("a record").value
     }
 

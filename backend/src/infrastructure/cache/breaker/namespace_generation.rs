@@ -63,7 +63,7 @@ pub(super) async fn visit_until(
 pub(super) async fn read_record(
     backend: &GuardedBackend,
 ) -> Result<Option<NamespaceRecord>, Unavailable> {
-    let key = backend.key(RECORD_KEY);
+    let key = backend.own_key(RECORD_KEY);
     let found = backend.get_from_server(key.full()).await?;
     parse(backend, &key, found.as_ref())
 }
@@ -89,7 +89,7 @@ async fn visit_once(
     let asked = Instant::now();
     let before = backend.generation();
     let term = backend.unguarded.term();
-    let key = backend.key(RECORD_KEY);
+    let key = backend.own_key(RECORD_KEY);
     let found = backend.get_from_server(key.full()).await?;
     // Asked after the record was read: so the record cannot be that of a server before this one.
     let identity = backend.unguarded.server_identity();

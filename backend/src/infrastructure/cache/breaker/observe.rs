@@ -49,9 +49,11 @@ impl GuardedBackend {
                 self.health.succeeded();
                 Ok(value)
             }
-            // The server is available: it refused this one value.
+            // The server is available: it refused this one value, or has it no more.
             Err(
-                error @ (BackendError::NotStored(_) | BackendError::PatternMatchingNotSupported(_)),
+                error @ (BackendError::NotStored(_)
+                | BackendError::Moving(_)
+                | BackendError::PatternMatchingNotSupported(_)),
             ) => Err(Unavailable(error.to_string())),
             Err(BackendError::CannotStore(reason)) => {
                 self.shortfall.note(&self.registered_name, &reason);

@@ -46,6 +46,8 @@ use crate::infrastructure::cache::stored::NamespaceRecord;
 /// The list of servers of this process, and what it knows of other lists.
 pub(super) struct ServerList {
     fingerprint: u64,
+    /// Whether no instance can have another list: the groups of slots of a Redis Cluster are fixed.
+    is_fixed: bool,
     origin: Instant,
     /// The end of the distrust because of another list, in nanoseconds since `origin`; 0 before the first one.
     distrusted_until: AtomicU64,
@@ -77,6 +79,7 @@ impl ServerList {
     pub(super) fn new(distribution: &Distribution) -> Self {
         Self {
             fingerprint: distribution.fingerprint(),
+            is_fixed: distribution.is_fixed(),
             origin: Instant::now(),
             distrusted_until: AtomicU64::new(0),
             longest_grace: AtomicU64::new(0),
@@ -156,8 +159,11 @@ impl ServerList {
         lacking & !(1 << place)
     }
 
-    /// Whether each server was asked within this time.
+    /// Whether each server was asked within this time, or need not be asked.
     pub(super) fn was_asked_within(&self, time: Duration) -> bool {
+        if self.is_fixed {
+            return true;
+        }
         let all = self.asked.iter().map(|asked| asked.load(Ordering::Acquire));
         let now = self.nanoseconds(Instant::now());
         let earliest = all.min().unwrap_or(0);
@@ -199,13 +205,16 @@ impl ServerList {
     }
 
     /// The beginning and the length of the lease of a server that was asked at that time: it begins when every server
-    /// had been asked, and has no length before each was.
+    /// had been asked, and has no length before each was. In a fixed list no record of another server matters.
     pub(super) fn lease(
         &self,
         place: usize,
         asked: Instant,
         lease: Duration,
     ) -> (Instant, Duration) {
+        if self.is_fixed {
+            return (asked, lease);
+        }
         self.note_asked(place, asked, lease);
         let all = self.asked.iter().map(|asked| asked.load(Ordering::Acquire));
         match all.min() {

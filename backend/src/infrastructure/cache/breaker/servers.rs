@@ -194,6 +194,9 @@ impl Servers {
             .map(|(server, keys)| async {
                 let is_known_to_all = self.guarded.len() > 1 && is_long_unavailable(server);
                 let deleted = invalidate(server, keys).await;
+                if deleted.is_err() {
+                    wait_until_settled(server).await;
+                }
                 deleted.map_err(|reason| Pending {
                     reason,
                     is_known_to_all,
@@ -294,6 +297,13 @@ impl ListedServers for Listed {
             .all()
             .filter(|(server, _)| server.health.lacks_deletions());
         lacking.fold(0, |all, (_, bit)| all | bit)
+    }
+}
+
+/// Waits, where another server has just taken this one's place, until no instance reads from the old one.
+async fn wait_until_settled(server: &GuardedBackend) {
+    if let Some(settled) = server.unguarded.settles_at() {
+        sleep_until(settled.into()).await;
     }
 }
 

@@ -118,9 +118,11 @@ impl Cache {
             Some((name.to_owned(), metadata))
         });
         let found: Vec<(String, Metadata)> = found.collect();
-        let listed = found
-            .iter()
-            .map(|(name, metadata)| self.listed(registered, server, name, metadata));
+        let listed = found.iter().map(|(name, metadata)| {
+            // The list of one group of slots is that of the whole Redis Cluster.
+            let server = registered.servers.of(server.key(name).full());
+            self.listed(registered, server, name, metadata)
+        });
         Ok(Entries {
             entries: join_all(listed).await,
             next: part.next,

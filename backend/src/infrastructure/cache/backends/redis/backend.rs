@@ -14,12 +14,12 @@ use super::answers::failed;
 use super::batched_get::Lookups;
 use super::connections::{Lanes, Placed, RedisConnector};
 use super::counters;
-use super::identity::Identity;
+use super::identity::{Identity, MOVING};
 use super::listing;
 use super::location::Location;
 use super::log;
-use super::patterns::PatternDeletions;
-use super::permissions::refused_commands;
+use super::patterns::{PatternDeletions, PatternIndex};
+use super::permissions::{Use, refused_commands};
 use super::set::Setter;
 use crate::infrastructure::cache::backends::contract::{
     BackendError, CacheBackend, Count, Found, GetOrCreateResult, Listing, Version,
@@ -28,11 +28,11 @@ use crate::infrastructure::cache::options::CacheOptions;
 
 /// Entries on a Redis server, version 6.2 or later.
 pub struct RedisBackend {
-    lanes: Lanes,
+    pub(super) lanes: Lanes,
     lookups: Lookups,
     setter: Setter,
-    patterns: PatternDeletions,
-    deadline: Duration,
+    pub(super) patterns: PatternDeletions,
+    pub(super) deadline: Duration,
 }
 
 impl RedisBackend {
@@ -43,11 +43,15 @@ impl RedisBackend {
     pub fn new(options: &CacheOptions) -> Result<Self, BackendError> {
         let lanes = Lanes::new(RedisConnector::new(options)?, options.redis.pool_size);
         let deadline = options.operation_timeout;
-        let namespace = &options.namespace;
+        // In a Cluster the index and its keys would be on different servers.
+        let index = match options.redis.nodes {
+            None => PatternIndex::new(&options.namespace),
+            Some(_) => PatternIndex::none(),
+        };
         Ok(Self {
             lookups: Lookups::new(lanes.clone(), deadline),
-            setter: Setter::new(lanes.clone(), namespace, deadline),
-            patterns: PatternDeletions::new(lanes.clone(), namespace, deadline),
+            setter: Setter::new(lanes.clone(), index.clone(), deadline),
+            patterns: PatternDeletions::new(lanes.clone(), index, deadline),
             lanes,
             deadline,
         })
@@ -74,12 +78,11 @@ impl RedisBackend {
     pub(super) async fn refused(
         &self,
         namespace: &str,
-        with_near_cache: bool,
+        use_of: Use<'_>,
     ) -> Result<Vec<String>, BackendError> {
         let opened = self.lanes.connector().open().await;
         let mut connection = opened.map_err(BackendError::unavailable)?;
-        let refused =
-            refused_commands(&mut connection.multiplexed, namespace, with_near_cache).await;
+        let refused = refused_commands(&mut connection.multiplexed, namespace, use_of).await;
         refused.map_err(BackendError::unavailable)
     }
 
@@ -102,12 +105,33 @@ impl RedisBackend {
         self.check_term(Some(term))
     }
 
+    /// The name of the server process, by a marker whose key has this tag. Asks on every open connection, so that a silent one is
+    /// noticed (C57).
+    pub(super) async fn process_of(&self, tag: &str) -> Result<String, BackendError> {
+        // Before the deadline of the breaker, so that a silent connection is closed.
+        let deadline = self.deadline * 9 / 10;
+        let identity = self.identity();
+        self.lanes
+            .check_all(self.deadline / 2, move |mut connection| {
+                let identity = Arc::clone(&identity);
+                async move { identity.is_known(&mut connection.multiplexed).await == Ok(true) }
+            });
+        self.lanes
+            .ask(deadline, |placed| self.identify(tag, placed))
+            .await
+    }
+
     /// The server's identity. If the answer is unusable, all connections are closed.
-    async fn identify(&self, mut placed: Placed) -> Result<String, BackendError> {
+    async fn identify(&self, tag: &str, mut placed: Placed) -> Result<String, BackendError> {
         let connector = self.lanes.connector();
         let connection = &mut placed.connection;
-        let process = connector.identity.of_server(&mut connection.multiplexed);
+        let process = connector
+            .identity
+            .of_server(tag, &mut connection.multiplexed);
         let process = process.await.map_err(|error| {
+            if error.starts_with(MOVING) {
+                return BackendError::Moving(error);
+            }
             self.lanes.end_all_with(placed.place);
             BackendError::unavailable(error)
         })?;
@@ -136,6 +160,10 @@ impl CacheBackend for RedisBackend {
         self.lanes.connector().location.term()
     }
 
+    fn settles_at(&self) -> Option<Instant> {
+        self.lanes.connector().location.settles_at()
+    }
+
     fn shortfall(&self) -> Option<String> {
         self.lanes.connector().location.shortfall()
     }
@@ -150,7 +178,7 @@ impl CacheBackend for RedisBackend {
     }
 
     async fn refused_permissions(&self, namespace: &str) -> Result<Vec<String>, BackendError> {
-        self.refused(namespace, false).await
+        self.refused(namespace, Use::Single).await
     }
 
     fn answered_out_of_step(&self, _: &str) {
@@ -247,18 +275,15 @@ impl CacheBackend for RedisBackend {
         log::read(&self.lanes, self.deadline, key, most).await
     }
 
-    /// Asks on every open connection, so that a silent one is noticed (C57).
     async fn server_identity(&self) -> Result<String, BackendError> {
-        // Before the deadline of the breaker, so that a silent connection is closed.
-        let deadline = self.deadline * 9 / 10;
-        let identity = self.identity();
-        self.lanes
-            .check_all(self.deadline / 2, move |mut connection| {
-                let identity = Arc::clone(&identity);
-                async move { identity.is_known(&mut connection.multiplexed).await == Ok(true) }
-            });
-        self.lanes
-            .ask(deadline, |placed| self.identify(placed))
-            .await
+        self.process_of("").await
+    }
+}
+
+impl std::fmt::Debug for RedisBackend {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("RedisBackend")
+            .finish_non_exhaustive()
     }
 }

@@ -49,7 +49,10 @@ impl RedisConnector {
             pool_size: options.redis.pool_size,
             connect_timeout: options.redis.connect_timeout,
             location: Arc::new(Location::new(&options.redis)?),
-            identity: Arc::new(Identity::new(&options.namespace)),
+            identity: Arc::new(Identity::new(
+                &options.namespace,
+                options.redis.nodes.is_some(),
+            )),
         })
     }
 

@@ -5,8 +5,10 @@
 use redis::{Value, from_redis_value};
 
 /// The refusal of a node of Redis Cluster.
-const CLUSTER: &str = "the server is a node of a Redis Cluster, which is not supported yet; use a Redis without cluster-enabled, \
-    with Sentinels for its failover (CACHE_REDIS_MODE=sentinel), or several Memcached servers (CACHE_MEMCACHED_SERVERS)";
+const CLUSTER: &str =
+    "the server is a node of a Redis Cluster; use CACHE_REDIS_MODE=cluster with CACHE_REDIS_NODES";
+/// The refusal of a Redis that stands alone, where a Cluster is expected.
+const NO_CLUSTER: &str = "the server is no node of a Redis Cluster; use CACHE_REDIS_MODE=single, or start it with cluster-enabled";
 /// The refusal of a Sentinel.
 const SENTINEL: &str = "the server is a Sentinel, which stores nothing; name it in CACHE_REDIS_SENTINELS, with \
     CACHE_REDIS_MODE=sentinel";
@@ -45,9 +47,10 @@ impl Greeting {
     }
 
     /// The reason that a server of this kind can never hold the entries; `None` where it can.
-    pub(super) fn misfit(&self) -> Option<&'static str> {
+    pub(super) fn misfit(&self, of_cluster: bool) -> Option<&'static str> {
         match self.mode.as_deref() {
-            Some("cluster") => Some(CLUSTER),
+            Some("cluster") if !of_cluster => Some(CLUSTER),
+            Some("standalone") if of_cluster => Some(NO_CLUSTER),
             Some("sentinel") => Some(SENTINEL),
             _ => None,
         }

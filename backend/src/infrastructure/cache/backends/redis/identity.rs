@@ -13,11 +13,14 @@
 //! and a promoted replica have the name without the script. `SCRIPT FLUSH` looks like a restart, which
 //! is the safe error.
 
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use redis::aio::MultiplexedConnection;
 use redis::{Pipeline, Script, Value, from_redis_value};
 
+use super::answers::redirection;
 use super::greeting::Greeting;
 use super::permissions::Permissions;
 
@@ -29,14 +32,22 @@ if (redis.call('GET', KEYS[1]) or '') == ARGV[1] then
   redis.call('SET', KEYS[1], ARGV[2])
 end
 return redis.call('GET', KEYS[1])";
+/// The beginning of the error of a key whose slot is on its way to another server.
+pub(super) const MOVING: &str = "the slot is moving";
 /// The first version that does not replicate `SCRIPT LOAD`.
 const LOADS_LOCALLY: u32 = 7;
 
 /// The identity of the server, as far as this process knows it.
 #[derive(Debug)]
 pub(super) struct Identity {
+    /// The key of the marker's name. In a Redis Cluster each group of slots has another one, with a tag behind this.
     key: String,
-    known: Mutex<Option<Arc<Marker>>>,
+    /// Whether the server must be a node of a Redis Cluster.
+    of_cluster: bool,
+    /// The markers of the known process, by the tags of their keys.
+    known: Mutex<BTreeMap<String, Arc<Marker>>>,
+    /// How often the known process was lost.
+    lost: AtomicU32,
     /// The reason that the last server that answered is of a kind that cannot be used.
     misfit: Mutex<Option<&'static str>>,
     pub(super) permissions: Permissions,
@@ -64,11 +75,13 @@ impl Marker {
 }
 
 impl Identity {
-    pub(super) fn new(namespace: &str) -> Self {
+    pub(super) fn new(namespace: &str, of_cluster: bool) -> Self {
         let separator = if namespace.is_empty() { "" } else { ":" };
         Self {
             key: format!("{namespace}{separator}{KEY}"),
+            of_cluster,
             known: Mutex::default(),
+            lost: AtomicU32::new(0),
             misfit: Mutex::default(),
             permissions: Permissions::default(),
         }
@@ -76,7 +89,12 @@ impl Identity {
 
     /// Forgets the known process: another server is the master now.
     pub(super) fn forget(&self) {
-        *self.known() = None;
+        self.known().clear();
+    }
+
+    /// How often a connection led to another process than before. Whoever trusts the process must identify it again then.
+    pub(super) fn lost(&self) -> u32 {
+        self.lost.load(Ordering::Acquire)
     }
 
     /// Whether a new connection leads to the known process, and to no replica. If it leads to another
@@ -88,7 +106,9 @@ impl Identity {
         if self.is_known(connection).await? {
             return Ok(());
         }
-        *self.known() = None;
+        // Counted before the next connection, which knows no process, can answer.
+        self.lost.fetch_add(1, Ordering::AcqRel);
+        self.forget();
         Err("the server is another process than before".to_owned())
     }
 
@@ -97,23 +117,27 @@ impl Identity {
         &self,
         connection: &mut MultiplexedConnection,
     ) -> Result<bool, String> {
-        let known = self.known().clone();
+        let known: Vec<_> = self.known().values().cloned().collect();
         let mut questions = redis::pipe();
-        if let Some(marker) = &known {
-            marker.exists(&mut questions);
+        if !known.is_empty() {
+            let ask = questions.cmd("SCRIPT").arg("EXISTS");
+            for marker in &known {
+                ask.arg(marker.script.get_hash());
+            }
         }
         let mut answers = self.ask(&questions, connection).await?;
-        Ok(known.is_none() || exists(&answers.next()))
+        Ok(known.is_empty() || exists(&answers.next()))
     }
 
-    /// The name of the process at the other end. This is a sign of life too.
+    /// The name of the process at the other end, which is stored under a key with this tag. This is a sign of life too.
     pub(super) async fn of_server(
         &self,
+        tag: &str,
         connection: &mut MultiplexedConnection,
     ) -> Result<String, String> {
-        let known = self.known().clone();
+        let known = self.known().get(tag).cloned();
         let mut questions = redis::pipe();
-        questions.cmd("GET").arg(&self.key);
+        questions.cmd("GET").arg([&self.key, tag].concat());
         if let Some(marker) = &known {
             marker.exists(&mut questions);
         }
@@ -123,22 +147,23 @@ impl Identity {
         match (stored, known) {
             (Some(stored), Some(marker)) if stored == marker.name && stands => Ok(stored),
             // Evicted, or deleted by a pattern: the process is the same.
-            (None, Some(marker)) if stands => self.store("", &marker, connection).await,
+            (None, Some(marker)) if stands => self.store(tag, "", &marker, connection).await,
             (Some(stored), _) => {
                 let marker = Marker::named(&stored);
                 if self.has(&marker, connection).await? {
-                    self.remember(marker);
+                    self.remember(tag, marker);
                     return Ok(stored);
                 }
-                self.mark(&stored, answers.major, connection).await
+                self.mark(tag, &stored, answers.major, connection).await
             }
-            (None, _) => self.mark("", answers.major, connection).await,
+            (None, _) => self.mark(tag, "", answers.major, connection).await,
         }
     }
 
     /// Gives the process a marker in place of the stored name, unless another instance was faster.
     async fn mark(
         &self,
+        tag: &str,
         stored: &str,
         major: u32,
         connection: &mut MultiplexedConnection,
@@ -152,28 +177,30 @@ impl Identity {
             load.cmd("EVAL").arg(source).arg(0);
         }
         self.run(load.ignore_errors(), connection).await?;
-        self.store(stored, &marker, connection).await
+        self.store(tag, stored, &marker, connection).await
     }
 
     /// Stores a marker's name, unless another instance was faster.
     async fn store(
         &self,
+        tag: &str,
         stored: &str,
         marker: &Arc<Marker>,
         connection: &mut MultiplexedConnection,
     ) -> Result<String, String> {
         let mut replace = redis::pipe();
         let script = replace.ignore_errors().cmd("EVAL").arg(REPLACE).arg(1);
-        script.arg(&self.key).arg(stored).arg(&marker.name);
+        let key = [&self.key, tag].concat();
+        script.arg(key).arg(stored).arg(&marker.name);
         let stands = self.run(&replace, connection).await?.text();
         let stands = stands.ok_or("the server's name was not stored")?;
         if stands == marker.name {
-            self.remember(Arc::clone(marker));
+            self.remember(tag, Arc::clone(marker));
             return Ok(stands);
         }
         let other = Marker::named(&stands);
         if self.has(&other, connection).await? {
-            self.remember(other);
+            self.remember(tag, other);
             return Ok(stands);
         }
         Err("another instance is marking the server".to_owned())
@@ -199,11 +226,11 @@ impl Identity {
         *self.misfit.lock().unwrap_or_else(PoisonError::into_inner) = misfit;
     }
 
-    fn remember(&self, marker: Arc<Marker>) {
-        *self.known() = Some(marker);
+    fn remember(&self, tag: &str, marker: Arc<Marker>) {
+        self.known().insert(tag.to_owned(), marker);
     }
 
-    fn known(&self) -> MutexGuard<'_, Option<Arc<Marker>>> {
+    fn known(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Marker>>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -233,8 +260,9 @@ impl Identity {
             Some(value) => Greeting::read(value),
             None => Greeting::default(),
         };
-        self.note_misfit(greeting.misfit());
-        if let Some(misfit) = greeting.misfit() {
+        let misfit = greeting.misfit(self.of_cluster);
+        self.note_misfit(misfit);
+        if let Some(misfit) = misfit {
             return Err(misfit.to_owned());
         }
         if greeting.is_replica {
@@ -274,7 +302,10 @@ impl Answers {
         for value in values.as_slice() {
             if let Value::ServerError(error) = value {
                 permissions.note(error);
-                return Err(error.to_string());
+                return Err(match redirection(error) {
+                    Some(_) => format!("{MOVING}: {error}"),
+                    None => error.to_string(),
+                });
             }
         }
         Ok(Self { values, major })
@@ -289,7 +320,7 @@ impl Answers {
     }
 }
 
-/// Whether `SCRIPT EXISTS` has found its one script.
+/// Whether `SCRIPT EXISTS` has found every script.
 fn exists(answer: &Value) -> bool {
-    matches!(answer, Value::Array(all) if all.first() == Some(&Value::Int(1)))
+    matches!(answer, Value::Array(all) if !all.is_empty() && all.iter().all(|one| *one == Value::Int(1)))
 }

@@ -3,6 +3,7 @@
 //! Come here for the address of a new connection. Addresses are formed in `address`, Sentinels are asked in `sentinel`.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use redis::{ConnectionInfo, ProtocolVersion};
 
@@ -92,6 +93,14 @@ impl Location {
         match (self, term) {
             (Self::Sentinels(..), Some(term)) => format!("{process}-{}", term.master.failover),
             _ => process,
+        }
+    }
+
+    /// See `CacheBackend::settles_at`.
+    pub(super) fn settles_at(&self) -> Option<Instant> {
+        match self {
+            Self::Fixed(_) => None,
+            Self::Sentinels(_, watch) => Some(watch.settled()),
         }
     }
 

@@ -14,6 +14,7 @@
 //! | `identity`, `greeting` | the identity and the kind of the server, and the probe: `GET`, `SCRIPT`, `EVAL`, `HELLO`, `PING` |
 //! | `near` | `CLIENT TRACKING`, for the near cache |
 //! | `address`, `location`, `connections` | the address with TLS, and the beginning of a connection |
+//! | `cluster` | which masters own a slot: `CLUSTER NODES`, `ASKING` |
 //! | `sentinel` | which server is the master: `SENTINEL`, asked of the Sentinels |
 //! | `permissions` | every command once, for `backend check` |
 //!
@@ -27,6 +28,7 @@ mod address;
 mod answers;
 mod backend;
 mod batched_get;
+mod cluster;
 mod connections;
 mod counters;
 mod greeting;
@@ -41,4 +43,5 @@ mod sentinel;
 mod set;
 
 pub use backend::RedisBackend;
+pub(super) use cluster::{group_of, groups};
 pub use near::NearBackend;

@@ -43,14 +43,25 @@ impl Permissions {
     }
 }
 
+/// What the cache uses a server for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Use<'a> {
+    /// As its one server.
+    Single,
+    /// The same with a near cache.
+    WithNearCache,
+    /// As a master of a Redis Cluster, which owns the slot of this tag.
+    OfCluster(&'a str),
+}
+
 /// Tries every command that the cache needs on keys below this prefix, and returns what the server refuses, in the form
 /// of an ACL rule: `+get`, or the pattern of the keys.
 pub(super) async fn refused_commands(
     connection: &mut MultiplexedConnection,
     prefix: &str,
-    with_near_cache: bool,
+    use_of: Use<'_>,
 ) -> Result<Vec<String>, String> {
-    let (names, trial) = trial(prefix, with_near_cache);
+    let (names, trial) = trial(prefix, use_of);
     let answers = trial.query_async::<Vec<Value>>(connection).await;
     let answers = answers.map_err(|error| error.to_string())?;
     let mut refused = BTreeSet::new();
@@ -74,8 +85,12 @@ pub(super) async fn refused_commands(
 
 /// Every command that the cache sends or uses in a script, with the names of the ACL. `HELLO`, which is permitted to every
 /// user, is left out.
-fn trial(prefix: &str, with_near_cache: bool) -> (Vec<&'static str>, Pipeline) {
-    let key = |part: &str| format!("{prefix}~check_{:016x}_{part}", rand::random::<u64>());
+fn trial(prefix: &str, use_of: Use<'_>) -> (Vec<&'static str>, Pipeline) {
+    let tag = match use_of {
+        Use::OfCluster(tag) => tag,
+        Use::Single | Use::WithNearCache => "",
+    };
+    let key = |part: &str| format!("{prefix}~check_{:016x}_{part}{tag}", rand::random::<u64>());
     let (text, counter, set, log) = (key("text"), key("counter"), key("set"), key("log"));
     let script = redis::Script::new(NOTHING);
     let kept = TRIAL_KEPT.to_string();
@@ -103,8 +118,13 @@ fn trial(prefix: &str, with_near_cache: bool) -> (Vec<&'static str>, Pipeline) {
         ("script|exists", vec![hash]),
         ("unlink", vec![&text, &counter, &set, &log]),
     ];
-    if with_near_cache {
-        commands.push(("client|tracking", vec!["OFF"]));
+    match use_of {
+        Use::Single => {}
+        Use::WithNearCache => commands.push(("client|tracking", vec!["OFF"])),
+        Use::OfCluster(_) => {
+            commands.push(("cluster|nodes", vec![]));
+            commands.push(("asking", vec![]));
+        }
     }
     let mut trial = redis::pipe();
     trial.ignore_errors();

@@ -42,10 +42,10 @@ struct Setting<'a> {
 }
 
 impl Setter {
-    pub(super) fn new(lanes: Lanes, namespace: &str, deadline: Duration) -> Self {
+    pub(super) fn new(lanes: Lanes, index: PatternIndex, deadline: Duration) -> Self {
         Self {
             lanes,
-            index: PatternIndex::new(namespace),
+            index,
             deadline,
             compare_and_set: Script::new(COMPARE_AND_SET),
         }

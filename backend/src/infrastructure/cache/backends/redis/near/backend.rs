@@ -16,6 +16,7 @@ use crate::infrastructure::cache::backends::contract::{
     BackendError, CacheBackend, Count, Found, GetOrCreateResult, InProcess, Listing, Version,
 };
 use crate::infrastructure::cache::backends::redis::backend::RedisBackend;
+use crate::infrastructure::cache::backends::redis::permissions::Use;
 use crate::infrastructure::cache::options::CacheOptions;
 
 /// Redis with a near cache.
@@ -107,6 +108,10 @@ impl CacheBackend for NearBackend {
         self.remote.term()
     }
 
+    fn settles_at(&self) -> Option<Instant> {
+        self.remote.settles_at()
+    }
+
     fn shortfall(&self) -> Option<String> {
         self.near.refusal().or_else(|| self.remote.shortfall())
     }
@@ -126,7 +131,7 @@ impl CacheBackend for NearBackend {
     }
 
     async fn refused_permissions(&self, namespace: &str) -> Result<Vec<String>, BackendError> {
-        self.remote.refused(namespace, true).await
+        self.remote.refused(namespace, Use::WithNearCache).await
     }
 
     fn at_hand(&self, key: &str) -> Option<Found> {

@@ -4,6 +4,7 @@
 //! `index`. Every command may be sent twice, so that a silent connection costs a part of a deadline and
 //! does not fail the whole deletion (C57).
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,12 +15,16 @@ use crate::infrastructure::cache::backends::contract::BackendError;
 use crate::infrastructure::cache::backends::glob;
 use crate::infrastructure::cache::backends::head::MAGIC;
 use crate::infrastructure::cache::backends::redis::answers::failed;
+use crate::infrastructure::cache::backends::redis::cluster::slot_of;
 use crate::infrastructure::cache::backends::redis::connections::{Lanes, Placed};
 
 /// The number of keys that one SCAN looks at: so few that other clients do not wait.
 const SCAN_COUNT: usize = 5000;
 /// The number of keys that are deleted in one pipeline.
 const UNLINK_BATCH: usize = 500;
+
+/// The slots of every key.
+const EVERY_SLOT: RangeInclusive<u16> = 0..=u16::MAX;
 
 /// Deletes by pattern.
 pub(in crate::infrastructure::cache::backends::redis) struct PatternDeletions {
@@ -32,12 +37,12 @@ pub(in crate::infrastructure::cache::backends::redis) struct PatternDeletions {
 impl PatternDeletions {
     pub(in crate::infrastructure::cache::backends::redis) fn new(
         lanes: Lanes,
-        namespace: &str,
+        index: PatternIndex,
         deadline: Duration,
     ) -> Self {
         Self {
             lanes,
-            index: PatternIndex::new(namespace),
+            index,
             deadline,
         }
     }
@@ -49,8 +54,20 @@ impl PatternDeletions {
     ) -> Result<u64, BackendError> {
         match self.index.of_glob(pattern) {
             Some((index, all)) => self.delete_indexed(pattern, &index, &all).await,
-            None => self.scan_and_unlink(pattern, Choice::All).await,
+            None => {
+                self.scan_and_unlink(pattern, Choice::All, &EVERY_SLOT)
+                    .await
+            }
         }
+    }
+
+    /// Deletes the keys in these slots that match the glob, by a SCAN. Returns their number.
+    pub(in crate::infrastructure::cache::backends::redis) async fn delete_in(
+        &self,
+        pattern: &str,
+        slots: RangeInclusive<u16>,
+    ) -> Result<u64, BackendError> {
+        self.scan_and_unlink(pattern, Choice::All, &slots).await
     }
 
     /// Deletes the values of this cache whose keys begin with the prefix.
@@ -58,8 +75,19 @@ impl PatternDeletions {
         &self,
         prefix: &str,
     ) -> Result<(), BackendError> {
+        self.clear_in(prefix, EVERY_SLOT).await
+    }
+
+    /// The same for the keys in these slots.
+    pub(in crate::infrastructure::cache::backends::redis) async fn clear_in(
+        &self,
+        prefix: &str,
+        slots: RangeInclusive<u16>,
+    ) -> Result<(), BackendError> {
         let pattern = format!("{}*", glob::escape(prefix));
-        let deleted = self.scan_and_unlink(&pattern, Choice::OfThisCache).await;
+        let deleted = self
+            .scan_and_unlink(&pattern, Choice::OfThisCache, &slots)
+            .await;
         deleted.map(|_| ())
     }
 
@@ -84,7 +112,7 @@ impl PatternDeletions {
         let builder = format!("~building:{:016x}", rand::random::<u64>());
         self.command::<()>(index::start(index, &builder)).await?;
         let sorted = Choice::Sorted { pattern, index };
-        deleted += self.scan_and_unlink(all, sorted).await?;
+        deleted += self.scan_and_unlink(all, sorted, &EVERY_SLOT).await?;
         self.command::<()>(index::finish(index, &builder)).await?;
         Ok(deleted)
     }
@@ -129,11 +157,12 @@ impl PatternDeletions {
         }
     }
 
-    /// Runs the SCAN with the pattern to its end, and unlinks the chosen keys.
+    /// Runs the SCAN with the pattern to its end, and unlinks the chosen keys in these slots.
     async fn scan_and_unlink(
         &self,
         pattern: &str,
         choice: Choice<'_>,
+        slots: &RangeInclusive<u16>,
     ) -> Result<u64, BackendError> {
         let (mut cursor, mut deleted): (u64, u64) = (0, 0);
         loop {
@@ -141,7 +170,10 @@ impl PatternDeletions {
             scan.arg(cursor).arg("MATCH").arg(pattern);
             scan.arg("COUNT").arg(SCAN_COUNT);
             scan.arg("TYPE").arg("string");
-            let (next, keys): (u64, Vec<Bytes>) = self.command(scan).await?;
+            let (next, mut keys): (u64, Vec<Bytes>) = self.command(scan).await?;
+            if *slots != EVERY_SLOT {
+                keys.retain(|key| slots.contains(&slot_of(key)));
+            }
             for batch in keys.chunks(UNLINK_BATCH) {
                 let chosen = self.choose(choice, batch.to_vec()).await?;
                 if !chosen.is_empty() {

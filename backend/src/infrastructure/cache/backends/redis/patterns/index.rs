@@ -81,10 +81,12 @@ if redis.call('SREM', KEYS[1], ARGV[1]) == 1 then
 end";
 
 /// The indexed keys, and the names of their sets.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::infrastructure::cache::backends::redis) struct PatternIndex {
     /// The namespace with its `:`, or an empty text.
     namespace: String,
+    /// Whether no key is indexed, so that every deletion by pattern is a SCAN.
+    is_off: bool,
 }
 
 impl PatternIndex {
@@ -92,6 +94,15 @@ impl PatternIndex {
         let separator = if namespace.is_empty() { "" } else { ":" };
         Self {
             namespace: format!("{namespace}{separator}"),
+            is_off: false,
+        }
+    }
+
+    /// No index.
+    pub(in crate::infrastructure::cache::backends::redis) fn none() -> Self {
+        Self {
+            namespace: String::new(),
+            is_off: true,
         }
     }
 
@@ -120,8 +131,10 @@ impl PatternIndex {
     }
 
     fn named(&self, segment: &str) -> Option<String> {
-        let is_ours =
-            !segment.is_empty() && !segment.starts_with('~') && segment.len() <= MAX_SEGMENT_BYTES;
+        let is_ours = !self.is_off
+            && !segment.is_empty()
+            && !segment.starts_with('~')
+            && segment.len() <= MAX_SEGMENT_BYTES;
         is_ours.then(|| format!("{}~index:{segment}", self.namespace))
     }
 }

@@ -36,4 +36,4 @@ mod term;
 mod watch;
 
 pub(super) use term::Term;
-pub(super) use watch::Watch;
+pub(super) use watch::{LEASE, SETTLE, Watch};

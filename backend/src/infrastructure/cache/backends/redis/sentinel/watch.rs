@@ -18,9 +18,11 @@ use super::term::Term;
 const PAUSE: Duration = Duration::from_millis(200);
 /// How long a master is used after the beginning of the question that a majority answered with it. Longer than two questions that
 /// take as long as they may, with the pause between them.
-pub(super) const LEASE: Duration = Duration::from_millis(750);
+pub(in crate::infrastructure::cache::backends::redis) const LEASE: Duration =
+    Duration::from_millis(750);
 /// The time from the first answer that names a master until it is used. Longer than the lease of any instance.
-pub(super) const SETTLE: Duration = Duration::from_millis(800);
+pub(in crate::infrastructure::cache::backends::redis) const SETTLE: Duration =
+    Duration::from_millis(800);
 /// The longest time that a start waits for a master.
 const START_WAIT: Duration = Duration::from_secs(2);
 
@@ -72,6 +74,11 @@ impl Watch {
     /// The number of the current term; `None` where no master may be used.
     pub(in crate::infrastructure::cache::backends::redis) fn number(&self) -> Option<u64> {
         read(&self.seen).number(Instant::now())
+    }
+
+    /// From when on no instance uses an earlier master.
+    pub(in crate::infrastructure::cache::backends::redis) fn settled(&self) -> Instant {
+        read(&self.seen).settled
     }
 
     /// Waits until a master may be used, but not for ever.
