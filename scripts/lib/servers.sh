@@ -94,8 +94,9 @@ wait_for_port() {
 
 # Starts Redis, with the second argument as its password unless that is empty.
 start_redis() {
-    local password=${2:-} attempt
-    mkdir -p "$1"
+    local directory=$1 password=${2:-} attempt
+    shift $(($# < 2 ? $# : 2))
+    mkdir -p "$directory"
     # On standard input: other users see the arguments of a process.
     password=${password//\\/\\\\}
     password=${password//\"/\\\"}
@@ -103,15 +104,41 @@ start_redis() {
     for attempt in 1 2 3; do
         REDIS_PORT=$(choose_port redis "$attempt")
         printf 'requirepass "%s"\n' "$password" |
-            exec "$(redis_server)" - --port "$REDIS_PORT" --bind 127.0.0.1 --save '' --appendonly no --dir "$1" >"$1/log" 2>&1 &
+            exec "$(redis_server)" - --port "$REDIS_PORT" --bind 127.0.0.1 --save '' --appendonly no --dir "$directory" "$@" \
+                >"$directory/log" 2>&1 &
         if wait_for_port "$REDIS_PORT" $!; then
             STARTED_PIDS="$STARTED_PIDS $!"
             keep_port redis "$REDIS_PORT"
             return 0
         fi
     done
-    cat "$1/log" >&2
+    cat "$directory/log" >&2
     fail "Redis did not start; its log is above"
+}
+
+# Makes a certificate for this machine in a directory that is its own authority, and starts a Redis with TLS there. Sets
+# REDIS_PORT, REDIS_TLS_PORT and REDIS_AUTHORITY.
+start_redis_with_tls() {
+    mkdir -p "$1"
+    REDIS_AUTHORITY=$1/certificate.pem
+    openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 \
+        -keyout "$1/key.pem" -out "$REDIS_AUTHORITY" 2>/dev/null || fail "openssl could not make a certificate"
+    REDIS_TLS_PORT=$(free_port)
+    start_redis "$1" '' --tls-port "$REDIS_TLS_PORT" --tls-auth-clients no \
+        --tls-cert-file "$REDIS_AUTHORITY" --tls-key-file "$1/key.pem" --tls-ca-cert-file "$REDIS_AUTHORITY"
+}
+
+# Starts three masters of a Redis Cluster with their files below a directory. Sets REDIS_NODES.
+start_redis_cluster() {
+    local number nodes=() buses=()
+    for number in 1 2 3; do
+        buses[number]=$(free_port)
+        start_redis "$1/$number" '' --cluster-enabled yes --cluster-port "${buses[number]}"
+        nodes[number]=127.0.0.1:$REDIS_PORT
+    done
+    redis-cli --cluster create "${nodes[1]}@${buses[1]}" "${nodes[2]}@${buses[2]}" "${nodes[3]}@${buses[3]}" \
+        --cluster-yes >"$1/log" 2>&1 || { cat "$1/log" >&2; fail "the Redis Cluster could not be made"; }
+    REDIS_NODES=${nodes[1]},${nodes[2]},${nodes[3]}
 }
 
 start_memcached() {

@@ -167,6 +167,8 @@ impl Launcher<'_> {
             ServiceCache::Memory => "memory",
             ServiceCache::Memcached => "memcached",
             ServiceCache::Redis
+            | ServiceCache::RedisByTls
+            | ServiceCache::Cluster
             | ServiceCache::Near
             | ServiceCache::Disabled
             | ServiceCache::Down => "redis",
@@ -227,6 +229,22 @@ impl Launcher<'_> {
             Observation::Verification => {
                 command.env("CACHE_VERIFY_PERCENT", "1");
             }
+        }
+        match service.cache {
+            ServiceCache::RedisByTls => {
+                command
+                    .env("CACHE_REDIS_PORT", settings.redis_tls_port.to_string())
+                    .env("CACHE_REDIS_TLS", "true")
+                    .env("CACHE_REDIS_TLS_CA_FILE", &settings.redis_authority);
+            }
+            ServiceCache::Cluster => {
+                command
+                    .env_remove("CACHE_REDIS_HOST")
+                    .env_remove("CACHE_REDIS_PORT")
+                    .env("CACHE_REDIS_MODE", "cluster")
+                    .env("CACHE_REDIS_NODES", &settings.redis_nodes);
+            }
+            _ => {}
         }
         if near {
             // A namespace of its own: Redis would send the near caches the changes of the other programs too.

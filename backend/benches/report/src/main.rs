@@ -57,6 +57,15 @@ pub struct Settings {
     /// Port of Redis
     #[arg(long)]
     redis_port: u16,
+    /// Port of the same Redis for TLS
+    #[arg(long)]
+    redis_tls_port: u16,
+    /// The file of the authority of its certificate
+    #[arg(long)]
+    redis_authority: PathBuf,
+    /// The masters of a Redis Cluster, as in `CACHE_REDIS_NODES`
+    #[arg(long)]
+    redis_nodes: String,
     /// Port of Memcached
     #[arg(long)]
     memcached_port: u16,

@@ -66,7 +66,11 @@ pub enum ServiceCache {
     Memory,
     /// `CACHE_BACKEND=redis`.
     Redis,
-    /// The same with `CACHE_NEAR=true`.
+    /// The same server by TLS.
+    RedisByTls,
+    /// `CACHE_REDIS_MODE=cluster`, three masters.
+    Cluster,
+    /// `CACHE_BACKEND=redis` with `CACHE_NEAR=true`.
     Near,
     /// `CACHE_BACKEND=memcached`.
     Memcached,
@@ -174,6 +178,8 @@ impl fmt::Display for Program {
             Self::Service(service) => match service.cache {
                 ServiceCache::Memory => "service, memory",
                 ServiceCache::Redis => "service, Redis",
+                ServiceCache::RedisByTls => "service, Redis by TLS",
+                ServiceCache::Cluster => "service, Redis Cluster of three",
                 ServiceCache::Near => "service, near cache",
                 ServiceCache::Memcached => "service, Memcached",
                 ServiceCache::Disabled => "service, cache disabled",

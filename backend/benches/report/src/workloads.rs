@@ -16,6 +16,8 @@ const MEMORY: Program = Program::service(ServiceCache::Memory);
 const PROTECTED_MEMORY: Program = Program::protected_service(ServiceCache::Memory);
 const LOGGING_MEMORY: Program = Program::logging_service(ServiceCache::Memory);
 const REDIS: Program = Program::service(ServiceCache::Redis);
+const REDIS_BY_TLS: Program = Program::service(ServiceCache::RedisByTls);
+const CLUSTER: Program = Program::service(ServiceCache::Cluster);
 const LOGGING_REDIS: Program = Program::logging_service(ServiceCache::Redis);
 const NEAR: Program = Program::service(ServiceCache::Near);
 const LOGGING_NEAR: Program = Program::logging_service(ServiceCache::Near);
@@ -110,6 +112,9 @@ pub const WORKLOADS: &[Workload] = &[
                 0.95,
             )]),
             Subject::new(REDIS_GET),
+            Subject::new(REDIS_BY_TLS)
+                .against(REDIS)
+                .goals(&[Goal::rate("hit with TLS, of one without", REDIS, 0.70)]),
             Subject::new(LOGGING_REDIS)
                 .against(REDIS_GET)
                 .goals(&[Goal::rate(
@@ -168,6 +173,11 @@ pub const WORKLOADS: &[Workload] = &[
             Subject::new(NEAR).against(REDIS_GET),
             Subject::new(REDIS_GET),
             Subject::new(REDIS).against(REDIS_GET),
+            Subject::new(CLUSTER).against(REDIS).goals(&[Goal::rate(
+                "hit on a Cluster of three, of one Redis",
+                REDIS,
+                0.90,
+            )]),
             Subject::new(MEMCACHED_GET),
             Subject::new(MEMCACHED).against(MEMCACHED_GET),
         ],
