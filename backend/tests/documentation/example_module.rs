@@ -1,15 +1,15 @@
-//! The size of the example module in `docs/modules.md`, which `./scripts/module add` writes: list with pages and filters, read,
-//! create, change, delete, answers for one caller, triggers for the feed, and tests.
+//! The size of the example module in `docs/modules.md`: list with pages, read, create, change, delete, an answer for all callers
+//! and one for each, triggers for the feed, and a test.
 //!
-//! Come here when the example grows: the template must do more of the work, instead of the module. `./scripts/test docs`
-//! builds and tests the module. `./scripts/test generator` holds that it is what the command writes.
+//! Come here when the example grows: the infrastructure must do more of the work, instead of the module. `./scripts/test docs`
+//! builds and tests the module. `./scripts/test generator` holds that the command writes files of the same names.
 
 use std::collections::BTreeMap;
 
 use crate::pages::pages;
 
 /// The most lines of Rust and SQL, without blank lines and comments.
-const MAX_LINES: usize = 230;
+const MAX_LINES: usize = 150;
 
 /// The files of the example by path, and the lines that it inserts into a file of the template.
 struct Example {
@@ -50,7 +50,7 @@ fn count_lines(code: &str) -> usize {
 }
 
 #[test]
-fn the_example_module_has_at_most_230_lines() {
+fn the_example_module_has_at_most_150_lines() {
     let example = example();
     let lines: BTreeMap<&String, usize> = example
         .files

@@ -187,7 +187,7 @@ impl FieldContext {
             documentation: documentation(field),
             select: match &field.kind {
                 Kind::Enum(_) => format!("{column} AS \"{column}: {base}\""),
-                // An expression has no constraint NOT NULL, so the macro has to be told.
+                // An expression has no constraint NOT NULL, so the macro needs the mark.
                 Kind::Decimal if field.is_optional => format!("{column}::text AS \"{column}?\""),
                 Kind::Decimal => format!("{column}::text AS \"{column}!\""),
                 _ => column.clone(),

@@ -34,6 +34,20 @@ impl Caller {
         self.id == owner_id || self.is_superuser
     }
 
+    /// Refuses a caller who may not change data of the user with this id.
+    ///
+    /// # Errors
+    /// [`ApiError::Forbidden`] for everybody but that user and superusers.
+    pub const fn check_may_change(&self, owner_id: i64) -> Result<(), ApiError> {
+        if self.may_change(owner_id) {
+            Ok(())
+        } else {
+            Err(ApiError::Forbidden(
+                "only the owner and superusers may do this",
+            ))
+        }
+    }
+
     /// The caller of the request. The token is checked at every request, so a revoked token is refused
     /// at once.
     pub(super) async fn authenticate(request: &HttpRequest) -> Result<Self, ApiError> {

@@ -7,7 +7,7 @@ use super::models::Ownership;
 use super::schemas::{WidgetRead, WidgetUpdate};
 use crate::infrastructure::auth::Caller;
 use crate::infrastructure::database::Database;
-use crate::infrastructure::http::{ApiError, ApiResult, IfMatch};
+use crate::infrastructure::http::{ApiResult, IfMatch};
 use crate::infrastructure::security_log::{SecurityContext, SecurityEvent};
 
 /// Changes a widget: owners may change their own, superusers may change all. An empty change does
@@ -72,11 +72,6 @@ pub async fn delete(
 
 async fn check_may_change(database: &Database, caller: &Caller, id: i64) -> ApiResult<Ownership> {
     let ownership = crud::find_ownership(database, id).await?;
-    if caller.may_change(ownership.owner_id) {
-        Ok(ownership)
-    } else {
-        Err(ApiError::Forbidden(
-            "only its owner and superusers may change a widget",
-        ))
-    }
+    caller.check_may_change(ownership.owner_id)?;
+    Ok(ownership)
 }
