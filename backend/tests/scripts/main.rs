@@ -13,6 +13,7 @@
 mod support;
 
 mod dev;
+mod members;
 mod new;
 mod postgres;
 mod project;
