@@ -1,4 +1,4 @@
-//! The first line of the log: what this process is, and what its cache stands on.
+//! The first line of the log: version, environment and cache of this process.
 //!
 //! Come here to add a fact that an operator asks for first. It shows no address and no secret.
 

@@ -1,6 +1,6 @@
 //! The origin of a sign-in: the client and the address that its session shows.
 //!
-//! Come here to change what a session remembers of its sign-in. Both are told by the client, so they prove nothing: no right
+//! Come here to change what a session remembers of its sign-in. The client sends both, so they prove nothing: no right
 //! depends on them.
 
 use std::future::{Ready, ready};

@@ -30,7 +30,7 @@ impl FeedAge {
         gauge!(AGE).set(recorded.map_or(Duration::ZERO, |recorded| recorded.elapsed()));
     }
 
-    /// Notes what was seen: the age of the oldest change, or `None` without one.
+    /// Notes the age of the oldest change, or `None` without one.
     pub(super) fn note(&self, age: Option<Duration>) {
         let now = Instant::now();
         let recorded = age.map(|age| now.checked_sub(age).unwrap_or(now));

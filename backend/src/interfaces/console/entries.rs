@@ -1,6 +1,6 @@
-//! What goes in and out of `/cache/entries` and `/cache/events`.
+//! Input and output of `/cache/entries` and `/cache/events`.
 //!
-//! Come here to change what the console is told of an entry or an event. What they are is decided in the cache.
+//! Come here to change the fields of an entry or an event in the console. Their values come from the cache.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
