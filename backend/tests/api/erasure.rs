@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Executor, PgPool};
 
 use crate::starting::{errors, run};
-use crate::support::database::TestDatabase;
+use crate::support::database::{TestDatabase, count};
 use crate::support::eventually;
 use crate::support::service::{PASSWORD, Service, TestService};
 
@@ -142,12 +142,7 @@ async fn every_account_that_is_due_is_erased_in_batches_and_logged_once() {
         Service::start(&database.url(), &environment).await,
     ];
     eventually("all are erased", async || {
-        let sql = "SELECT count(*) FROM users WHERE email IS NOT NULL";
-        sqlx::query_scalar::<_, i64>(sql)
-            .fetch_one(&pool)
-            .await
-            .unwrap()
-            == 0
+        count(&pool, "SELECT count(*) FROM users WHERE email IS NOT NULL").await == 0
     })
     .await;
     let lines = || services.iter().flat_map(erasures).collect::<Vec<_>>();

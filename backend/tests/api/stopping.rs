@@ -93,7 +93,7 @@ async fn sigterm_lets_requests_finish_whose_caller_is_still_being_looked_up() {
         };
         answers.spawn(async move { (request.send().await.unwrap().status(), status) });
     }
-    service.database.until_statements_wait(count).await;
+    service.database.until_statements_wait(count, "").await;
     service.signal("TERM");
     until_it_listens_no_longer(&service).await;
     tokio::time::sleep(LONGER_THAN_AN_END).await;
@@ -153,7 +153,7 @@ async fn sigterm_lets_requests_for_management_finish() {
     for request in requests {
         answers.spawn(request.bearer_auth(&admin).send());
     }
-    service.database.until_statements_wait(2).await;
+    service.database.until_statements_wait(2, "").await;
     service.signal("TERM");
     until_it_listens_no_longer(&service).await;
     tokio::time::sleep(LONGER_THAN_AN_END).await;

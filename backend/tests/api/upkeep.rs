@@ -4,7 +4,7 @@
 
 use sqlx::PgPool;
 
-use crate::support::database::TestDatabase;
+use crate::support::database::{TestDatabase, count};
 use crate::support::eventually;
 use crate::support::pgbouncer::PgBouncer;
 use crate::support::service::Service;
@@ -33,8 +33,7 @@ async fn database_with_expired(tokens: i64) -> (TestDatabase, PgPool) {
 }
 
 async fn tokens(pool: &PgPool) -> i64 {
-    let sql = "SELECT count(*) FROM access_tokens";
-    sqlx::query_scalar(sql).fetch_one(pool).await.unwrap()
+    count(pool, "SELECT count(*) FROM access_tokens").await
 }
 
 fn is_logged(service: &Service, message: &str) -> bool {
@@ -100,11 +99,7 @@ async fn one_instance_at_a_time_does_the_upkeep() {
     let locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'
                  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
     eventually("no lock stays behind", async || {
-        sqlx::query_scalar::<_, i64>(locks)
-            .fetch_one(&pool)
-            .await
-            .unwrap()
-            == 0
+        count(&pool, locks).await == 0
     })
     .await;
 }
@@ -124,26 +119,15 @@ async fn a_process_that_ends_rolls_back_a_batch_that_cannot_end_in_time() {
         ("DATABASE_STATEMENT_TIMEOUT", "60"),
     ];
     let mut service = Service::start(&database.url(), &environment).await;
-    let waiting = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted
-                   AND relation = 'access_tokens'::regclass)";
-    eventually("the batch waits", async || {
-        sqlx::query_scalar::<_, bool>(waiting)
-            .fetch_one(&pool)
-            .await
-            .unwrap()
-    })
-    .await;
+    let batch = "DELETE FROM access_tokens";
+    database.until_statements_wait(1, batch).await;
     service.signal("TERM");
     assert!(service.wait().await.success());
     // The server notices the lost client only when the statement has the lock.
     lock.rollback().await.unwrap();
     let locks = "SELECT count(*) FROM pg_locks WHERE relation = 'access_tokens'::regclass";
     eventually("the statement has ended", async || {
-        sqlx::query_scalar::<_, i64>(locks)
-            .fetch_one(&pool)
-            .await
-            .unwrap()
-            == 0
+        count(&pool, locks).await == 0
     })
     .await;
     assert_eq!(tokens(&pool).await, 11, "the batch is rolled back");

@@ -282,7 +282,7 @@ async fn a_widget_that_is_made_while_its_owner_is_deleted_is_shown_nowhere() {
         .await
         .unwrap();
     let unlock = async {
-        service.database.until_statements_wait(2).await;
+        service.database.until_statements_wait(2, "").await;
         lock.rollback().await.unwrap();
     };
     let (made, deleted, ()) = futures_util::join!(

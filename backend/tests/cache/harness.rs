@@ -114,6 +114,15 @@ impl Harness {
         }
     }
 
+    /// Another instance, if instances share the backend.
+    pub async fn another_if_shared(&self) -> Option<Self> {
+        if self.kind == CacheBackendKind::Memory {
+            None
+        } else {
+            Some(self.another().await)
+        }
+    }
+
     /// A cache on each backend, on Redis with a near cache, and on three Memcached servers.
     pub async fn on_every_backend() -> Vec<Self> {
         vec![

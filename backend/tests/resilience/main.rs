@@ -10,18 +10,9 @@
     reason = "a test may fail at any line"
 )]
 
+#[macro_use]
 #[path = "../support/mod.rs"]
 mod support;
-
-/// Names drills as tests.
-macro_rules! drills {
-    ($(async fn $name:ident() = $drill:expr;)*) => {$(
-        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        async fn $name() {
-            $drill.await;
-        }
-    )*};
-}
 
 mod breaker;
 mod cluster;
@@ -38,6 +29,7 @@ mod feed_table;
 mod figures;
 mod groups;
 mod history;
+mod load;
 mod outage;
 mod restart;
 mod several_servers;

@@ -3,7 +3,7 @@
 //!
 //! Come here for a fault of one of several servers. The same without load is in `tests/cache`.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,10 +11,11 @@ use reqwest::Method;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::cluster::{Cluster, read, versioned_name};
+use crate::cluster::{Cluster, versioned_name};
 use crate::drill::Drill;
 use crate::figures::soaking;
-use crate::history::{History, Reader};
+use crate::history::Reader;
+use crate::load::Load;
 use crate::support::eventually;
 use crate::support::proxy::{Mode, Proxy};
 use crate::support::server::{Kind, Server};
@@ -80,8 +81,10 @@ async fn drill(fault: Fault) {
             let repeated = async {
                 for pause in [260, 300, 350, 400] {
                     servers[1].signal("STOP");
+                    // The fault: a stop of about the deadline.
                     tokio::time::sleep(Duration::from_millis(pause)).await;
                     servers[1].signal("CONT");
+                    // The time until the next fault.
                     tokio::time::sleep(Duration::from_millis(700)).await;
                 }
             };
@@ -114,11 +117,8 @@ struct Deployment {
     cluster: Cluster,
     instances: Mutex<Vec<Arc<Service>>>,
     token: String,
-    widgets: Vec<(i64, History)>,
-    ends: AtomicBool,
-    reads: AtomicU64,
+    load: Load,
     hits: AtomicU64,
-    wrong: Mutex<Vec<String>>,
 }
 
 impl Deployment {
@@ -126,22 +126,14 @@ impl Deployment {
     async fn prepare(list: &str) -> Arc<Self> {
         let mut cluster = Cluster::start(2, &environment(list)).await;
         let token = cluster.first().new_user("ada").await;
-        let mut widgets = Vec::new();
-        for number in 0..WIDGETS {
-            let name = versioned_name(number, 0);
-            let id = cluster.first().new_widget(&token, &name).await;
-            widgets.push((id, History::default()));
-        }
+        let load = Load::of(WIDGETS, cluster.first(), &token).await;
         let instances = std::mem::take(&mut cluster.instances);
         Arc::new(Self {
             cluster,
             instances: Mutex::new(instances.into_iter().map(Arc::new).collect()),
             token,
-            widgets,
-            ends: AtomicBool::new(false),
-            reads: AtomicU64::new(0),
+            load,
             hits: AtomicU64::new(0),
-            wrong: Mutex::default(),
         })
     }
 
@@ -157,19 +149,17 @@ impl Deployment {
         own.push(("CACHE_NAMESPACE", &self.cluster.namespace));
         own.push(("SERVER_WORKERS", "2"));
         let started = Arc::new(Service::start(&url, &own).await);
-        let mut oldest = {
+        let oldest = {
             let mut instances = self.instances.lock().unwrap();
             instances.push(started);
             instances.remove(0)
         };
         // A load balancer sends it no more requests.
-        let mut service = loop {
-            match Arc::try_unwrap(oldest) {
-                Ok(service) => break service,
-                Err(shared) => oldest = shared,
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        };
+        eventually("its last request is answered", async || {
+            Arc::strong_count(&oldest) == 1
+        })
+        .await;
+        let mut service = Arc::into_inner(oldest).expect("no other reference");
         service.signal("TERM");
         service.wait().await;
     }
@@ -192,17 +182,17 @@ impl Deployment {
 
     async fn write(self: Arc<Self>, writer: usize) {
         for number in (writer..WIDGETS).step_by(WRITERS).cycle() {
-            if self.ends.load(Ordering::Relaxed) {
+            if !self.load.goes_on() {
                 return;
             }
-            let (id, history) = &self.widgets[number];
+            let (id, history) = &self.load.widgets[number];
             let name = versioned_name(number, history.version() + 1);
             let path = format!("/widgets/{id}");
             let instance = self.any_instance();
             let request = instance.api(Method::PATCH, &path, &self.token);
             match request.json(&json!({"name": name})).send().await {
                 Ok(response) if response.status() == 200 => {}
-                outcome => return self.is_wrong(format!("PATCH {path}: {outcome:?}")),
+                outcome => return self.load.is_wrong(format!("PATCH {path}: {outcome:?}")),
             }
             history.acknowledge(0);
             drop(instance);
@@ -213,34 +203,21 @@ impl Deployment {
     }
 
     async fn look(self: Arc<Self>) {
-        while !self.ends.load(Ordering::Relaxed) {
+        while self.load.goes_on() {
             self.check(rand::random_range(0..WIDGETS)).await;
+            // The pace of the load.
             tokio::time::sleep(Duration::from_millis(3)).await;
         }
     }
 
     /// Reads a widget through any instance: it must be no older than the last acknowledged write.
     async fn check(&self, number: usize) {
-        let (id, history) = &self.widgets[number];
         let reader = Reader::of(0);
         let instance = self.any_instance();
-        match read(&instance, &format!("/widgets/{id}")).await.0 {
-            Ok(answer) if answer.status == 200 => {
-                self.reads.fetch_add(1, Ordering::Relaxed);
-                if answer.is_hit() {
-                    self.hits.fetch_add(1, Ordering::Relaxed);
-                }
-                if let Err(stale) = history.judge(reader, &answer.json(), Duration::ZERO) {
-                    let status = answer.header("cache-status");
-                    self.is_wrong(format!("{stale}; {status}"));
-                }
-            }
-            outcome => self.is_wrong(format!("{outcome:?}")),
+        let is_hit = self.load.check(&instance, reader, number, Duration::ZERO);
+        if is_hit.await {
+            self.hits.fetch_add(1, Ordering::Relaxed);
         }
-    }
-
-    fn is_wrong(&self, what: String) {
-        self.wrong.lock().unwrap().push(what);
     }
 }
 
@@ -270,25 +247,17 @@ async fn c61_nothing_is_stale_while_a_rolling_deployment_adds_and_removes_a_serv
                 .await;
             let frozen = &servers[rand::random_range(0..3)];
             frozen.signal("STOP");
+            // The fault: shorter and longer than the deadlines.
             tokio::time::sleep(Duration::from_millis(rand::random_range(100..3000))).await;
             frozen.signal("CONT");
             deployment.hits_come().await;
         }
     }
-    deployment.ends.store(true, Ordering::Relaxed);
-    while let Some(ended) = tasks.join_next().await {
-        ended.expect("no panic");
-    }
+    deployment.load.end(tasks).await;
     let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-    let (reads, hits) = (count(&deployment.reads), count(&deployment.hits));
+    let (reads, hits) = (count(&deployment.load.reads), count(&deployment.hits));
     println!("rolling deployments: {reads} reads, {hits} hits");
-    let wrong = deployment.wrong.lock().unwrap();
-    let first = &wrong[..wrong.len().min(5)];
-    assert!(
-        wrong.is_empty(),
-        "{} wrong answers: {first:#?}",
-        wrong.len()
-    );
+    deployment.load.expect_right("rolling deployments");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -304,13 +273,13 @@ async fn c61_a_write_of_an_instance_of_another_list_that_was_frozen_is_seen_by_a
     of_three.signal("STOP");
     eventually("the other instance trusts its entries again", async || {
         let mut hits = 0;
-        for (id, _) in &deployment.widgets {
+        for (id, _) in &deployment.load.widgets {
             hits += usize::from(of_two.get(&format!("/widgets/{id}")).await.is_hit());
         }
         hits == WIDGETS
     })
     .await;
-    let writes = deployment.widgets.iter().map(async |(id, _)| {
+    let writes = deployment.load.widgets.iter().map(async |(id, _)| {
         let path = format!("/widgets/{id}");
         let request = of_three.api(Method::PATCH, &path, &deployment.token);
         let answer = request.json(&json!({"name": "new"})).send().await;
@@ -319,8 +288,7 @@ async fn c61_a_write_of_an_instance_of_another_list_that_was_frozen_is_seen_by_a
         assert_eq!(seen["name"], "new", "{path}");
     });
     let resume = async {
-        // The requests are waiting in the connections.
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        of_three.until_requests_wait(WIDGETS).await;
         of_three.signal("CONT");
     };
     tokio::join!(futures_util::future::join_all(writes), resume);

@@ -8,13 +8,20 @@ use crate::project::Project;
 use crate::repository::{Repository, is_template};
 use crate::support::unique;
 
+/// The template, and a clone of it with this name. `None` in a clone of the template.
+fn template_and_clone(name: &str) -> Option<(Repository, Repository)> {
+    is_template().then(|| {
+        let template = Repository::template();
+        let clone = template.named(name);
+        (template, clone)
+    })
+}
+
 #[test]
 fn an_update_merges_what_the_template_changed_into_a_clone_of_another_name() {
-    if !is_template() {
+    let Some((template, clone)) = template_and_clone("my-app") else {
         return;
-    }
-    let template = Repository::template();
-    let clone = template.named("my-app");
+    };
     // The clone has a module of its own, and another README.
     clone
         .0
@@ -98,11 +105,9 @@ fn an_update_merges_what_the_template_changed_into_a_clone_of_another_name() {
 
 #[test]
 fn an_update_conflicts_only_where_both_sides_changed_the_same_lines_and_can_be_taken_back() {
-    if !is_template() {
+    let Some((template, clone)) = template_and_clone("shop") else {
         return;
-    }
-    let template = Repository::template();
-    let clone = template.named("shop");
+    };
     clone.replace(
         "docs/outages.md",
         "# Outages of the cache\n",
@@ -149,11 +154,9 @@ fn an_update_conflicts_only_where_both_sides_changed_the_same_lines_and_can_be_t
 
 #[test]
 fn an_update_from_elsewhere_says_what_is_wrong_and_changes_nothing() {
-    if !is_template() {
+    let Some((_template, clone)) = template_and_clone("shop") else {
         return;
-    }
-    let template = Repository::template();
-    let clone = template.named("shop");
+    };
     let missing = std::env::temp_dir().join(unique("none"));
     clone.refuses_after_progress(&["--from", missing.to_str().unwrap()], "cannot be fetched");
     clone.refuses_after_progress(&["--to", "v9"], "no commit, tag or branch `v9`");

@@ -100,32 +100,11 @@ async fn storm(fault: Fault, near: bool) {
     storm.end(tasks, &name, back).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn c60_nothing_is_stale_in_a_storm_in_which_the_master_is_killed() {
-    storm(Fault::Killed, false).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn c60_nothing_is_stale_in_a_storm_in_which_the_master_is_frozen_and_returns() {
-    storm(Fault::Frozen, false).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn c60_nothing_is_stale_in_a_storm_in_which_two_servers_say_that_they_are_the_master() {
-    storm(Fault::Replaced, false).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn c60_nothing_is_stale_in_a_storm_in_which_an_instance_reaches_the_old_master_alone() {
-    storm(Fault::CutOff, false).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn c60_only_another_instances_near_cache_lags_in_a_storm_with_a_failover() {
-    storm(Fault::Killed, true).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn c60_near_caches_follow_a_master_that_two_servers_claim_to_be() {
-    storm(Fault::Replaced, true).await;
+drills! {
+    async fn c60_nothing_is_stale_in_a_storm_in_which_the_master_is_killed() = storm(Fault::Killed, false);
+    async fn c60_nothing_is_stale_in_a_storm_in_which_the_master_is_frozen_and_returns() = storm(Fault::Frozen, false);
+    async fn c60_nothing_is_stale_in_a_storm_in_which_two_servers_say_that_they_are_the_master() = storm(Fault::Replaced, false);
+    async fn c60_nothing_is_stale_in_a_storm_in_which_an_instance_reaches_the_old_master_alone() = storm(Fault::CutOff, false);
+    async fn c60_only_another_instances_near_cache_lags_in_a_storm_with_a_failover() = storm(Fault::Killed, true);
+    async fn c60_near_caches_follow_a_master_that_two_servers_claim_to_be() = storm(Fault::Replaced, true);
 }

@@ -23,9 +23,12 @@ mod harness;
 #[path = "../resilience/history.rs"]
 #[allow(dead_code, reason = "this suite uses a part")]
 mod history;
+#[path = "../resilience/load.rs"]
+mod load;
 #[path = "../cache/routed.rs"]
 #[allow(dead_code, reason = "this suite uses a part")]
 mod routed;
+#[macro_use]
 #[path = "../support/mod.rs"]
 mod support;
 

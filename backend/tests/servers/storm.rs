@@ -2,7 +2,7 @@
 //!
 //! Come here for the load and its judgement. The faults are in `failover`.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -10,9 +10,10 @@ use reqwest::Method;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::cluster::{Cluster, read, versioned_name};
+use crate::cluster::{Cluster, versioned_name};
 use crate::figures::soaking;
-use crate::history::{History, Reader, lag};
+use crate::history::{Reader, lag};
+use crate::load::Load;
 use crate::support::eventually;
 
 pub const INSTANCES: usize = 2;
@@ -51,13 +52,10 @@ impl Hits {
 pub struct Storm {
     pub cluster: Cluster,
     token: String,
-    widgets: Vec<(i64, History)>,
+    load: Load,
     lag: Duration,
-    ends: AtomicBool,
-    reads: AtomicU64,
     writes: AtomicU64,
     hits: [Hits; INSTANCES],
-    wrong: Mutex<Vec<String>>,
 }
 
 impl Storm {
@@ -69,22 +67,14 @@ impl Storm {
             cluster.add(&[&quiet, environment].concat()).await;
         }
         let token = cluster.first().new_user("ada").await;
-        let mut widgets = Vec::new();
-        for number in 0..WIDGETS {
-            let name = versioned_name(number, 0);
-            let id = cluster.first().new_widget(&token, &name).await;
-            widgets.push((id, History::default()));
-        }
+        let load = Load::of(WIDGETS, cluster.first(), &token).await;
         let storm = Arc::new(Self {
             cluster,
             token,
-            widgets,
+            load,
             lag: lag(environments[0]),
-            ends: AtomicBool::new(false),
-            reads: AtomicU64::new(0),
             writes: AtomicU64::new(0),
             hits: Default::default(),
-            wrong: Mutex::default(),
         });
         let mut tasks = JoinSet::new();
         for writer in 0..WRITERS {
@@ -144,19 +134,12 @@ impl Storm {
     }
 
     /// Ends the load, and fails if an answer was wrong. Prints when each instance had hits again after the switch.
-    pub async fn end(
-        self: Arc<Self>,
-        mut tasks: JoinSet<()>,
-        name: &str,
-        back: [Duration; INSTANCES],
-    ) {
+    pub async fn end(self: Arc<Self>, tasks: JoinSet<()>, name: &str, back: [Duration; INSTANCES]) {
         if soaking() {
+            // The load goes on for longer.
             tokio::time::sleep(Duration::from_secs(5)).await;
         }
-        self.ends.store(true, Ordering::Relaxed);
-        while let Some(ended) = tasks.join_next().await {
-            ended.expect("no panic");
-        }
+        self.load.end(tasks).await;
         // The longest allowed lag.
         tokio::time::sleep(self.lag).await;
         for number in 0..WIDGETS {
@@ -167,24 +150,18 @@ impl Storm {
         println!(
             "{name}: {} writes, {} reads, {:?} hits; hits are back {back:.1?} after the switch",
             self.writes.load(Ordering::Relaxed),
-            self.reads.load(Ordering::Relaxed),
+            self.load.reads.load(Ordering::Relaxed),
             self.counts(),
         );
-        let wrong = self.wrong.lock().unwrap();
-        let first = &wrong[..wrong.len().min(5)];
-        assert!(
-            wrong.is_empty(),
-            "{name}: {} wrong answers: {first:#?}",
-            wrong.len()
-        );
+        self.load.expect_right(name);
     }
 
     async fn write(self: Arc<Self>, writer: usize) {
         for number in (writer..WIDGETS).step_by(WRITERS).cycle() {
-            if self.ends.load(Ordering::Relaxed) {
+            if !self.load.goes_on() {
                 return;
             }
-            let (id, history) = &self.widgets[number];
+            let (id, history) = &self.load.widgets[number];
             let path = format!("/widgets/{id}");
             let instance = rand::random_range(0..INSTANCES);
             let request = self.cluster.instances[instance].api(Method::PATCH, &path, &self.token);
@@ -192,7 +169,7 @@ impl Storm {
             let request = request.timeout(Duration::from_secs(5)).json(&change);
             match request.send().await {
                 Ok(response) if response.status() == 200 => {}
-                outcome => return self.is_wrong(format!("PATCH {path}: {outcome:?}")),
+                outcome => return self.load.is_wrong(format!("PATCH {path}: {outcome:?}")),
             }
             history.acknowledge(instance);
             self.writes.fetch_add(1, Ordering::Relaxed);
@@ -203,7 +180,7 @@ impl Storm {
     }
 
     async fn look(self: Arc<Self>) {
-        while !self.ends.load(Ordering::Relaxed) {
+        while self.load.goes_on() {
             let number = rand::random_range(0..WIDGETS);
             self.check(rand::random_range(0..INSTANCES), number).await;
             // A pause: the load must not exhaust the machine.
@@ -213,25 +190,10 @@ impl Storm {
 
     /// Reads a widget: it must be answered, and be no older than the last acknowledged write.
     async fn check(&self, instance: usize, number: usize) {
-        let (id, history) = &self.widgets[number];
         let reader = Reader::of(instance);
         let service = &self.cluster.instances[instance];
-        match read(service, &format!("/widgets/{id}")).await.0 {
-            Ok(answer) if answer.status == 200 => {
-                self.reads.fetch_add(1, Ordering::Relaxed);
-                if answer.is_hit() {
-                    self.hits[instance].note();
-                }
-                if let Err(stale) = history.judge(reader, &answer.json(), self.lag) {
-                    let status = answer.header("cache-status");
-                    self.is_wrong(format!("{stale}; {status}"));
-                }
-            }
-            outcome => self.is_wrong(format!("{outcome:?}")),
+        if self.load.check(service, reader, number, self.lag).await {
+            self.hits[instance].note();
         }
-    }
-
-    fn is_wrong(&self, what: String) {
-        self.wrong.lock().unwrap().push(what);
     }
 }

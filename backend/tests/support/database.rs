@@ -71,16 +71,18 @@ impl TestDatabase {
 
     /// Waits until a statement in this database waits for a lock, of whatever kind.
     pub async fn until_a_statement_waits(&self) {
-        self.until_statements_wait(1).await;
+        self.until_statements_wait(1, "").await;
     }
 
-    /// Waits until this many statements in this database wait for locks.
-    pub async fn until_statements_wait(&self, count: usize) {
+    /// Waits until this many statements in this database that contain a text wait for locks.
+    pub async fn until_statements_wait(&self, count: usize, text: &str) {
         let observer = self.pool().await;
         eventually("statements wait for a lock", async || {
             let waiting = "SELECT count(*) FROM pg_stat_activity
-                           WHERE wait_event_type = 'Lock' AND datname = current_database()";
+                           WHERE wait_event_type = 'Lock' AND datname = current_database()
+                           AND strpos(query, $1) > 0";
             let waiting: i64 = sqlx::query_scalar(waiting)
+                .bind(text)
                 .fetch_one(&observer)
                 .await
                 .expect("an answer");
@@ -99,6 +101,12 @@ impl TestDatabase {
             .expect("a lock");
         transaction
     }
+}
+
+/// The number that a statement answers.
+pub async fn count(pool: &PgPool, statement: &'static str) -> i64 {
+    let count = sqlx::query_scalar(statement).fetch_one(pool).await;
+    count.expect("a number")
 }
 
 async fn connect_to_server() -> PgConnection {

@@ -7,6 +7,17 @@
 #![allow(dead_code, reason = "each suite uses a part")]
 #![allow(clippy::expect_used, reason = "a test may fail at any line")]
 
+/// Names drills as tests.
+#[allow(unused_macros, reason = "each suite uses a part")]
+macro_rules! drills {
+    ($(async fn $name:ident() = $drill:expr;)*) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            $drill.await;
+        }
+    )*};
+}
+
 pub mod answer;
 pub mod certificates;
 pub mod database;

@@ -24,3 +24,23 @@ pub async fn end(process: &mut Child) -> ExitStatus {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
+
+/// The connections to a port of this machine whose bytes its process has not read, by the kernel's table.
+pub fn unread_connections(port: u16) -> usize {
+    let local = format!(":{port:04X}");
+    let is_unread = |line: &str| {
+        let mut fields = line.split_whitespace().skip(1);
+        let is_local = fields.next().is_some_and(|place| place.ends_with(&local));
+        // After the other end's place and the state: the bytes to send and the bytes to read.
+        let queues = fields.nth(2).and_then(|queues| queues.split_once(':'));
+        is_local && queues.is_some_and(|(_, unread)| unread.contains(|digit| digit != '0'))
+    };
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
+    let tables = tables.map(|table| std::fs::read_to_string(table).unwrap_or_default());
+    let lines = tables.iter().flat_map(|table| table.lines());
+    // The bytes of a listening socket are its connections that wait to be accepted.
+    lines
+        .filter(|line| !line.contains(" 0A "))
+        .filter(|line| is_unread(line))
+        .count()
+}

@@ -15,7 +15,7 @@ use super::database::TestDatabase;
 use super::described;
 use super::process;
 use super::proof::Proof;
-use super::{PROGRAM, unique, variable};
+use super::{PROGRAM, eventually, unique, variable};
 
 /// The password of every user that the tests make.
 pub const PASSWORD: &str = "correct horse";
@@ -110,6 +110,16 @@ impl Service {
     pub fn forget_peak(&self) {
         let file = format!("/proc/{}/clear_refs", self.process.id());
         std::fs::write(file, "5").expect("Linux");
+    }
+
+    /// Waits until this many connections hold bytes that the process has not read, since it is stopped.
+    pub async fn until_requests_wait(&self, count: usize) {
+        let port = self.address.rsplit(':').next().expect("a port");
+        let port: u16 = port.parse().expect("a number");
+        eventually("requests wait in their connections", async || {
+            process::unread_connections(port) >= count
+        })
+        .await;
     }
 
     /// Waits until the process has ended.

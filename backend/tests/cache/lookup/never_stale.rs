@@ -17,11 +17,7 @@ use crate::support::proxy::Mode;
 async fn c33_a_value_from_before_a_write_is_never_stored_after_its_invalidation() {
     for harness in Harness::on_every_backend().await {
         // In this process, and from another one where the backend is shared.
-        let other = if harness.kind == CacheBackendKind::Memory {
-            None
-        } else {
-            Some(harness.another().await)
-        };
+        let other = harness.another_if_shared().await;
         for (read, write) in WAYS {
             for from_other in [false, true] {
                 if !works_on(harness.kind, write) {

@@ -9,7 +9,6 @@ use std::time::Duration;
 use actix_web::HttpResponse;
 use actix_web::web::{self, ServiceConfig};
 use backend::infrastructure::cache::CachePolicy;
-use backend::infrastructure::settings::CacheBackendKind;
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
@@ -65,11 +64,7 @@ const WAYS: [(&str, &str); 2] = [
 #[actix_web::test]
 async fn c44_a_variant_that_was_read_before_a_write_is_no_answer_after_it() {
     for harness in Harness::on_every_backend().await {
-        let other = if harness.kind == CacheBackendKind::Memory {
-            None
-        } else {
-            Some(harness.another().await)
-        };
+        let other = harness.another_if_shared().await;
         for (read, write) in WAYS {
             for from_other in [false, true] {
                 let row = Row::default();
@@ -104,11 +99,7 @@ async fn c44_a_variant_that_was_read_before_a_write_is_no_answer_after_it() {
 #[actix_web::test]
 async fn c44_a_read_after_a_write_never_joins_a_variants_single_flight_from_before_it() {
     for harness in Harness::on_every_backend().await {
-        let other = if harness.kind == CacheBackendKind::Memory {
-            None
-        } else {
-            Some(harness.another().await)
-        };
+        let other = harness.another_if_shared().await;
         for (read, write) in WAYS {
             let row = Row::default();
             let app = Rc::new(harness.app(routes(&row)).await);
