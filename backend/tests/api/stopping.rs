@@ -96,6 +96,7 @@ async fn sigterm_lets_requests_finish_whose_caller_is_still_being_looked_up() {
     service.database.until_statements_wait(count, "").await;
     service.signal("TERM");
     until_it_listens_no_longer(&service).await;
+    // A process without a write ends in this time.
     tokio::time::sleep(LONGER_THAN_AN_END).await;
     lock.rollback().await.unwrap();
     for (answer, status) in answers.join_all().await {
@@ -123,6 +124,7 @@ async fn c20_sigterm_lets_late_writes_finish_whose_clients_have_their_answer() {
     }
     service.signal("TERM");
     until_it_listens_no_longer(&service).await;
+    // A process without a write ends in this time.
     tokio::time::sleep(LONGER_THAN_AN_END).await;
     lock.rollback().await.unwrap();
     assert_eq!(service.service.wait().await.code(), Some(0));
@@ -156,6 +158,7 @@ async fn sigterm_lets_requests_for_management_finish() {
     service.database.until_statements_wait(2, "").await;
     service.signal("TERM");
     until_it_listens_no_longer(&service).await;
+    // A process without a write ends in this time.
     tokio::time::sleep(LONGER_THAN_AN_END).await;
     lock.rollback().await.unwrap();
     for answer in answers.join_all().await {

@@ -12,4 +12,5 @@ mod imports;
 mod layers;
 mod sources;
 mod texts;
+mod waits;
 mod wing;

@@ -5,6 +5,10 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
+use tracing::Level;
+
+use crate::support::eventually;
+
 /// Collects the log lines of this thread for as long as it is held.
 pub struct Log {
     written: Arc<Mutex<Vec<u8>>>,
@@ -26,16 +30,35 @@ impl io::Write for Writer {
 
 impl Log {
     pub fn collect() -> Self {
+        Self::up_to(Level::INFO)
+    }
+
+    /// With the lines that show how a request waits.
+    pub fn with_waits() -> Self {
+        Self::up_to(Level::DEBUG)
+    }
+
+    fn up_to(level: Level) -> Self {
         let written: Arc<Mutex<Vec<u8>>> = Arc::default();
         let target = Arc::clone(&written);
         let subscriber = tracing_subscriber::fmt()
             .with_ansi(false)
+            .with_max_level(level)
             .with_writer(move || Writer(Arc::clone(&target)))
             .finish();
         Self {
             written,
             _guard: tracing::subscriber::set_default(subscriber),
         }
+    }
+
+    /// Waits until this many reads have waited for the run of another request, or of another instance.
+    pub async fn until_reads_wait(&self, count: usize, for_another: &str) {
+        let line = format!("a read waits for the run of another {for_another}");
+        eventually("reads wait for another run", async || {
+            self.lines_with(&[&line]).len() >= count
+        })
+        .await;
     }
 
     /// The lines that contain all of these.

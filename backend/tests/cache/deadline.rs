@@ -14,6 +14,7 @@ const HANGS: &str = "deadline::a_test_that_hangs";
 #[ignore = "hangs"]
 fn a_test_that_hangs() {
     unique("test");
+    // The hanging is the case: the run ends long before.
     std::thread::sleep(Duration::from_mins(2));
 }
 

@@ -49,6 +49,7 @@ async fn a_lost_table_gives_errors() {
     let requests = async {
         loop {
             service.get("/widgets/1").await.expect(500);
+            // The pace of the load.
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
@@ -122,7 +123,7 @@ async fn a_cache_that_comes_and_goes_is_unstable() {
         redis.restart();
         state("ready").await;
         // Each change is seen by a scrape of its own, since `increase` begins at the first one that is seen.
-        tokio::time::sleep(Duration::from_millis(600)).await;
+        prometheus.until_scraped_again().await;
     }
     prometheus.expect("CacheUnstable").await;
 }

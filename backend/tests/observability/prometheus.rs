@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use reqwest::Client;
 use serde_json::Value;
@@ -80,6 +80,22 @@ impl Prometheus {
             assert!(Instant::now() < deadline, "{alert} is not active");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
+    }
+
+    /// Waits for a scrape that begins after this call.
+    pub async fn until_scraped_again(&self) {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .expect("a time");
+        eventually("there is a later scrape", async || {
+            let answer = self
+                .ask("query?query=timestamp(up)")
+                .await
+                .unwrap_or_default();
+            let scraped = answer["data"]["result"][0]["value"][1].as_str();
+            scraped.is_some_and(|time| time.parse::<f64>().expect("a number") > now.as_secs_f64())
+        })
+        .await;
     }
 
     /// The active alerts.

@@ -41,6 +41,7 @@ async fn drill_network(name: &str, mode: Mode, is_noticed: bool) -> Outcome {
     if is_noticed {
         eventually("readiness is 503", async || drill.readiness().await == 503).await;
     }
+    // The rest of the fault.
     tokio::time::sleep(duration().saturating_sub(began.elapsed())).await;
     proxy.set(Mode::Pass);
     let outcome = drill.finish(tasks, began, Instant::now()).await;
@@ -103,6 +104,7 @@ async fn no_read_fails_when_connections_are_terminated() {
         let terminate = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
              WHERE datname = current_database() AND pid <> pg_backend_pid()";
         execute(Some(&database), terminate.to_owned()).await;
+        // The pace of the fault.
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     let outcome = drill.finish(tasks, began, Instant::now()).await;
@@ -142,6 +144,7 @@ async fn a_failover_to_a_read_only_server_fails_writes_and_leaves_no_such_connec
     execute(None, read_only).await;
     proxy.kill_connections();
     eventually("readiness is 503", async || drill.readiness().await == 503).await;
+    // The rest of the fault: writes go on failing.
     tokio::time::sleep(Duration::from_secs(1)).await;
     // Earlier connections stay read-only until the service closes them.
     let reset = format!("ALTER DATABASE {name} RESET default_transaction_read_only");
@@ -171,6 +174,7 @@ async fn no_request_hangs_when_the_server_has_no_connection_left() {
     )
     .await;
     proxy.kill_connections();
+    // The duration of the fault.
     tokio::time::sleep(duration()).await;
     execute(
         Some(&database),

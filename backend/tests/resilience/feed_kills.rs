@@ -66,6 +66,7 @@ async fn killed_at_random_moments(kind: Kind) {
         let request = victim.api(Method::PATCH, &path, &site.token);
         let name = format!("round {round}");
         let sent = tokio::spawn(request.json(&json!({"name": name})).send());
+        // The moment of the kill, at random within the write.
         tokio::time::sleep(takes.mul_f64(rand::random_range(0.0..0.9))).await;
         let mut victim = site.cluster.instances.remove(0);
         victim.signal("KILL");
@@ -78,15 +79,17 @@ async fn killed_at_random_moments(kind: Kind) {
         let stored = site.stored_name().await;
         assert!(stored == name || !is_answered, "an answered write is kept");
         let survivor = site.cluster.first();
+        let deadline = killed + FRESH_AFTER;
         loop {
             let answer = survivor.get(&path).await.expect(200);
             if answer.json()["name"] == stored.as_str() {
                 break;
             }
             assert!(
-                killed.elapsed() < FRESH_AFTER,
+                Instant::now() < deadline,
                 "round {round}: {answer:#?} although {stored} is stored"
             );
+            // The pace of the reads until the deadline.
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         slowest = slowest.max(killed.elapsed());

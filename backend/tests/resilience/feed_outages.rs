@@ -101,6 +101,7 @@ async fn without_both(kind: Kind, returns_first: impl Fn(&Proxy, &Proxy)) {
     returns_first(&database, &site.proxy);
     for _ in 0..20 {
         nothing_is_stale(&site).await;
+        // The pace of the reads during the fault.
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     database.set(Mode::Pass);
@@ -132,6 +133,7 @@ async fn a_transaction_that_stays_open(kind: Kind) {
             assert_eq!(answer.json()["name"], name.as_str(), "{answer:#?}");
         }
         number += 1;
+        // The pace of the load.
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     for instance in &site.cluster.instances {

@@ -52,6 +52,7 @@ async fn c54_the_table_is_empty_after_the_last_write_and_bounded_on_disk() {
         if began.elapsed() < time / 2 {
             halfway = largest;
         }
+        // The pace of the measurement.
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     while let Some(ended) = tasks.join_next().await {

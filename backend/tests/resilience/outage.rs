@@ -103,6 +103,7 @@ async fn drill(cache: Cache, fault: Fault) {
             let killing = async {
                 loop {
                     proxy.kill_connections();
+                    // The pace of the fault.
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
             };

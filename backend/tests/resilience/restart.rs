@@ -23,6 +23,12 @@ use crate::support::server::{Kind, Server};
 
 const QUIET: (&str, &str) = ("LOG_LEVEL", "warn,backend::startup=info");
 
+/// A write may wait for a lock until another process has ended.
+const PATIENT: [(&str, &str); 2] = [
+    ("DATABASE_LOCK_TIMEOUT", "20"),
+    ("DATABASE_STATEMENT_TIMEOUT", "20"),
+];
+
 /// A widget behind instances that reach their cache server through a proxy.
 struct Site {
     server: Server,
@@ -54,11 +60,12 @@ impl Site {
     async fn start_instance(&mut self) -> usize {
         let port = self.proxy.port.to_string();
         let kind = self.server.kind;
-        let mut environment = vec![
+        let own = [
             QUIET,
             ("CACHE_BACKEND", kind.name()),
             (kind.port_variable(), port.as_str()),
         ];
+        let mut environment = [&PATIENT[..], &own].concat();
         if kind == Kind::Redis {
             environment.push(NEAR);
         }
@@ -170,9 +177,11 @@ async fn undelivered_deletions_are_named(kind: Kind) {
         .await;
 }
 
-/// The write waits for a lock while its client disconnects and SIGTERM arrives. The lock is released afterwards.
+/// The write waits for a lock while its client disconnects and SIGTERM arrives. The lock is released after the end of another
+/// instance that got the signal later.
 async fn a_write_without_its_client_is_finished_at_sigterm(kind: Kind) {
     let mut site = Site::prepare(kind).await;
+    let idle = site.start_instance().await;
     site.warm(0, "old").await;
     let pool = site.cluster.database.pool().await;
     let mut lock = pool.begin().await.unwrap();
@@ -193,8 +202,9 @@ async fn a_write_without_its_client_is_finished_at_sigterm(kind: Kind) {
     client.set_zero_linger().unwrap();
     drop(client);
     service.signal("TERM");
-    // Longer than the end of a worker without connections, shorter than the lock's deadline.
-    tokio::time::sleep(Duration::from_millis(1300)).await;
+    // An instance without a write ends meanwhile.
+    site.cluster.instances[idle].signal("TERM");
+    site.cluster.instances[idle].wait().await;
     lock.commit().await.unwrap();
     site.cluster.instances[0].wait().await;
     let next = site.start_instance().await;
@@ -227,7 +237,7 @@ async fn a_frozen_instance_serves_nothing_old(kind: Kind) {
     // These requests are waiting when the instance continues with its old generation.
     let reads = (0..16).map(|_| site.read(other, "new"));
     let going_on = async {
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        site.cluster.instances[other].until_requests_wait(16).await;
         site.cluster.instances[other].signal("CONT");
     };
     futures_util::join!(join_all(reads), going_on);

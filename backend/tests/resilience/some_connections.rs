@@ -23,6 +23,7 @@ async fn some_fail(cache: Cache, mode: Mode) {
     let failing = async {
         for number in 0.. {
             proxy.set_for_some(mode, |place| place % 2 == number % 2);
+            // The pace of the fault.
             tokio::time::sleep(Duration::from_millis(400)).await;
         }
     };

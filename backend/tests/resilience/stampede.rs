@@ -66,6 +66,7 @@ impl Stampede {
 
     /// Releases the lock after the duration of the handler.
     async fn unlock(&self, lock: Transaction<'static, Postgres>) {
+        // A handler that takes this long is the case.
         tokio::time::sleep(HANDLER).await;
         lock.commit().await.unwrap();
     }

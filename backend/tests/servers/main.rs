@@ -13,6 +13,7 @@
 #[allow(dead_code, reason = "this suite uses a part")]
 mod cluster;
 #[path = "../cache/collected_log.rs"]
+#[allow(dead_code, reason = "this suite uses a part")]
 mod collected_log;
 #[path = "../resilience/figures.rs"]
 #[allow(dead_code, reason = "this suite uses a part")]

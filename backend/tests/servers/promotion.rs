@@ -81,10 +81,13 @@ impl Site {
     /// Reads through every instance until each has many hits. Every answer is new.
     async fn hits_come_back(&self) {
         let began = Instant::now();
+        let deadline = began + Duration::from_secs(20);
         let mut hits = vec![0; self.cluster.instances.len()];
         while hits.iter().any(|hits| *hits < 3 * WIDGETS) {
-            let waits = began.elapsed() < Duration::from_secs(20);
-            assert!(waits, "waited in vain for hits: {hits:?}");
+            assert!(
+                Instant::now() < deadline,
+                "waited in vain for hits: {hits:?}"
+            );
             for (instance, hits) in self.cluster.instances.iter().zip(&mut hits) {
                 for id in &self.widgets {
                     let answer = instance.get(&format!("/widgets/{id}")).await.expect(200);

@@ -135,6 +135,7 @@ impl Proof {
                 return;
             }
             current = shown(representation.0, &body);
+            // The next attempt: another write may end the difference.
             tokio::time::sleep(PAUSE).await;
         }
         let answer = sent(client, Method::GET, read.url.clone(), read).await;

@@ -62,6 +62,7 @@ pub fn watch() {
 fn end_tests_that_hang() {
     let limit = limit();
     loop {
+        // The pace of the watch.
         std::thread::sleep(PERIOD);
         let late = running()
             .values()

@@ -172,6 +172,7 @@ impl Drain {
         if matches!(outcome, Outcome::CacheUnavailable) {
             match self.last_row_for_others().await {
                 Ok(Some(largest)) => {
+                    tracing::debug!(row = largest, "writes wait for another instance");
                     let waiting = group.drain(..).map(|waiting| (largest, waiting));
                     self.others.extend(waiting);
                     return;

@@ -119,10 +119,11 @@ async fn c33_another_instance_receives_the_invalidation_and_the_delay_is_printed
         }
         post(&app, "/1").await;
         let written = Instant::now();
+        let deadline = written + Duration::from_secs(20);
         let wanted = value.load(Ordering::SeqCst);
         while read(&beside).await != wanted {
             assert!(
-                written.elapsed() < Duration::from_secs(5),
+                Instant::now() < deadline,
                 "the instance received no invalidation"
             );
             tokio::task::yield_now().await;

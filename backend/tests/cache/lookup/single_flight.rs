@@ -3,7 +3,6 @@
 //! Come here for requests that wait for another one. Two writes and a read are in `never_stale`.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix_web::dev::Service;
 use actix_web::test::TestRequest;
@@ -13,7 +12,7 @@ use backend::infrastructure::settings::CacheBackendKind;
 use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 
-use crate::harness::{Harness, Reply, Runs, get, post, settings};
+use crate::harness::{Harness, Log, Reply, Runs, get, post, settings};
 use crate::row::{ITEM, Row, WAYS, start, works_on};
 use crate::server_access::put_proxy_before;
 use crate::support::eventually;
@@ -22,11 +21,13 @@ use crate::support::proxy::Mode;
 #[actix_web::test]
 async fn c34_concurrent_misses_run_the_handler_once_in_a_process() {
     for harness in Harness::on_every_backend().await {
+        let log = Log::with_waits();
         let row = Row::default();
         let app = std::rc::Rc::new(harness.app(row.routes()).await);
         row.hold();
         let readers: Vec<_> = (0..50).map(|_| start(&app, "/items/1")).collect();
         row.entered().await;
+        log.until_reads_wait(49, "request").await;
         row.release(1);
         let replies: Vec<_> = join_all(readers)
             .await
@@ -59,6 +60,7 @@ async fn c34_concurrent_misses_run_the_handler_once_in_a_process() {
 #[actix_web::test]
 async fn c34_another_instance_waits_for_the_holder_and_gets_its_answer() {
     for harness in Harness::on_shared_backends().await {
+        let log = Log::with_waits();
         let row = Row::default();
         let app = std::rc::Rc::new(harness.app(row.routes()).await);
         let other = std::rc::Rc::new(harness.another().await.app(row.routes()).await);
@@ -66,7 +68,7 @@ async fn c34_another_instance_waits_for_the_holder_and_gets_its_answer() {
         let leader = start(&app, "/items/1");
         row.entered().await;
         let waiting = start(&other, "/items/1");
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        log.until_reads_wait(1, "instance").await;
         row.release(1);
         assert_eq!(
             leader.await.unwrap().outcome(),
@@ -112,11 +114,7 @@ async fn c34_a_request_that_waited_long_enough_for_another_instance_runs_without
 #[actix_web::test]
 async fn c34_a_read_after_a_write_never_joins_a_single_flight_from_before_it() {
     for harness in Harness::on_every_backend().await {
-        let other = if harness.kind == CacheBackendKind::Memory {
-            None
-        } else {
-            Some(harness.another().await)
-        };
+        let other = harness.another_if_shared().await;
         for (read, write) in WAYS {
             if !works_on(harness.kind, write) {
                 continue;
@@ -149,6 +147,7 @@ async fn c34_a_read_after_a_write_never_joins_a_single_flight_from_before_it() {
 
 /// The answers to ten requests of which the first runs the handler and fails in this way, while nine wait.
 async fn check_failing_leader(harness: &Harness, kind: &'static str) -> (usize, Vec<Reply>) {
+    let log = Log::with_waits();
     let runs = Runs::default();
     let (entered, released) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
     let together = Arc::new(tokio::sync::Barrier::new(9));
@@ -197,7 +196,7 @@ async fn check_failing_leader(harness: &Harness, kind: &'static str) -> (usize, 
     let leader = rt::spawn(calling(TestRequest::get().uri("/1")));
     entered.acquire().await.unwrap().forget();
     let followers: Vec<_> = (0..9).map(|_| start(&app, "/1")).collect();
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    log.until_reads_wait(9, "request").await;
     released.add_permits(1);
     let replies = join_all(followers)
         .await
@@ -239,6 +238,7 @@ async fn c34_a_leader_that_fails_panics_or_may_not_be_stored_leaves_none_waiting
 #[actix_web::test]
 async fn c34_a_leader_whose_client_left_still_gives_the_others_its_answer() {
     for harness in Harness::on_every_backend().await {
+        let log = Log::with_waits();
         let row = Row::default();
         let app = std::rc::Rc::new(harness.app(row.routes()).await);
         row.hold();
@@ -248,7 +248,7 @@ async fn c34_a_leader_whose_client_left_still_gives_the_others_its_answer() {
             () = row.entered() => {}
         }
         let follower = start(&app, "/items/1");
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        log.until_reads_wait(1, "request").await;
         row.release(1);
         assert_eq!(follower.await.unwrap().text(), "1");
         assert_eq!(row.runs(), 1, "{:?}", harness.kind);

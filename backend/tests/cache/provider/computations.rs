@@ -2,8 +2,6 @@
 //!
 //! Come here after changing `get_or_compute`. Other operations of the provider are in `provider`.
 
-use std::time::Duration;
-
 use backend::infrastructure::cache::{Cache, CacheError};
 use backend::infrastructure::settings::{CacheBackendKind, CacheSettings};
 use futures_util::future::join_all;
@@ -64,26 +62,35 @@ async fn c51_a_computation_runs_once_and_then_its_value_is_read() {
 #[actix_web::test]
 async fn c51_concurrent_computations_of_one_key_run_once_in_a_process() {
     for harness in Harness::on_every_backend().await {
-        let runs = Runs::default();
-        let computations = (0..50).map(|_| {
-            let (cache, runs) = (harness.cache.clone(), runs.clone());
-            async move {
-                let slow = async move {
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                    Ok::<_, String>(runs.count())
-                };
-                cache.get_or_compute("report:7", None, slow).await.unwrap()
-            }
+        let log = Log::with_waits();
+        let (computation, held) = Held::new("of the first");
+        let cache = harness.cache.clone();
+        let running = actix_web::rt::spawn(async move {
+            cache.get_or_compute("report:7", None, computation).await
         });
-        let values = join_all(computations).await;
-        assert_eq!(runs.total(), 1, "{:?}", harness.kind);
-        assert!(values.iter().all(|value| *value == 1));
+        held.begun.await.unwrap();
+        let others = (0..49).map(|_| {
+            let cache = harness.cache.clone();
+            actix_web::rt::spawn(async move {
+                let own = async { Ok::<_, String>("of another".to_owned()) };
+                cache.get_or_compute("report:7", None, own).await
+            })
+        });
+        let others: Vec<_> = others.collect();
+        log.until_reads_wait(49, "request").await;
+        held.go.send(()).unwrap();
+        assert_eq!(running.await.unwrap().unwrap(), "of the first");
+        for value in join_all(others).await {
+            let value = value.unwrap().unwrap();
+            assert_eq!(value, "of the first", "{:?}", harness.kind);
+        }
     }
 }
 
 #[actix_web::test]
 async fn c51_another_instance_waits_for_the_value_instead_of_computing_it() {
     for first in Harness::on_shared_backends().await {
+        let log = Log::with_waits();
         let second = first.another().await;
         let (computation, held) = Held::new("of the first");
         let cache = first.cache.clone();
@@ -96,7 +103,7 @@ async fn c51_another_instance_waits_for_the_value_instead_of_computing_it() {
             let own = async { Ok::<_, String>("of the second".to_owned()) };
             cache.get_or_compute("report:7", None, own).await
         });
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        log.until_reads_wait(1, "instance").await;
         held.go.send(()).unwrap();
         assert_eq!(running.await.unwrap().unwrap(), "of the first");
         assert_eq!(waiting.await.unwrap().unwrap(), "of the first");

@@ -110,6 +110,7 @@ impl Storm {
     /// Without load, the answers of the cache are those of the database.
     pub(super) async fn check_against_database(&self) {
         let lags = self.widgets.iter().map(|widget| widget.lag);
+        // The longest allowed lag.
         tokio::time::sleep(lags.max().unwrap_or_default()).await;
         let pool = self.cluster.database.pool().await;
         let rows: Vec<(i64, String)> = sqlx::query_as(

@@ -103,6 +103,7 @@ impl Decider<'_> {
                 }
                 State::Claimed(claim) => {
                     if let Some(single_flight) = self.claimant.single_flights.find(claim.id) {
+                        tracing::debug!("a read waits for the run of another request");
                         let answer = Box::pin(timeout(CLAIM_LIFETIME, single_flight.join()))
                             .await
                             .unwrap_or_default();
@@ -110,6 +111,7 @@ impl Decider<'_> {
                     }
                     // The run is another instance's: its span has the same claim.
                     spans::record_claim(&Span::current(), claim.id.0);
+                    tracing::debug!("a read waits for the run of another instance");
                     let deadline = waits.deadline(self.age_of(&claim));
                     let waiting = Box::pin(self.wait_for_other_instance(claim, deadline));
                     if let Some(decision) = waiting.await? {
