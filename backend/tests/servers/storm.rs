@@ -10,7 +10,7 @@ use reqwest::Method;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::cluster::{Cluster, versioned_name};
+use crate::cluster::{Cluster, read, versioned_name};
 use crate::figures::soaking;
 use crate::history::{Reader, lag};
 use crate::load::Load;
@@ -99,7 +99,7 @@ impl Storm {
 
     /// Waits until each widget has been a hit on the instance from now on.
     pub async fn every_widget_is_a_hit(&self, instance: usize) {
-        for (id, _) in &self.widgets {
+        for (id, _) in &self.load.widgets {
             let path = format!("/widgets/{id}");
             eventually("a widget is a hit", async || {
                 let answer = read(&self.cluster.instances[instance], &path).await.0;

@@ -115,7 +115,8 @@ impl SlotGroup {
             }
             for part in seen.parts(self.group) {
                 let (first, last) = (part.slots.start(), part.slots.end());
-                text += &format!("{first}-{last} {} {}\n", part.owner.id, part.owner.epoch);
+                let line = format!("{first}-{last} {} {}\n", part.owner.id, part.owner.epoch);
+                text += &line;
             }
         }
         for (slot, master) in self.owners()? {

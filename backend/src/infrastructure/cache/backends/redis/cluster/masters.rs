@@ -92,15 +92,14 @@ impl Masters {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         used.retain(|(other, _)| known.contains(&other.id));
         let same = used.iter().find(|(other, _)| other.is_at_address_of(owner));
-        let master = match same {
-            Some((_, master)) => Arc::clone(master),
-            None => {
-                let new = RedisBackend::of_cluster(&self.options, &owner.host, owner.port)?;
-                let new = Arc::new(new);
-                used.retain(|(other, _)| other.id != owner.id);
-                used.push((Arc::clone(owner), Arc::clone(&new)));
-                new
-            }
+        let master = if let Some((_, master)) = same {
+            Arc::clone(master)
+        } else {
+            let new = RedisBackend::of_cluster(&self.options, &owner.host, owner.port)?;
+            let new = Arc::new(new);
+            used.retain(|(other, _)| other.id != owner.id);
+            used.push((Arc::clone(owner), Arc::clone(&new)));
+            new
         };
         Ok(Arc::clone(owner.connections.get_or_init(|| master)))
     }
