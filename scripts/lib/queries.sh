@@ -12,11 +12,13 @@ write_query_data() {
         cargo "$@" --quiet --locked
 }
 
-# Creates a database with all tables: those of the migrations, and those that tests add in a folder of their own.
+# Creates a database with all tables: those of the migrations, and those that tests add in a folder of their own. Migrations
+# are applied in the order of their names, whatever the folder.
 create_migrated_database() {
     local migration
     private_psql -d postgres -c "CREATE DATABASE $1"
-    ls migrations/*.up.sql backend/tests/*/migrations/*.up.sql 2>/dev/null | sed 's#.*/##' | sort | while read -r migration; do
-        private_psql -d "$1" -f "$(ls migrations/"$migration" backend/tests/*/migrations/"$migration" 2>/dev/null)"
-    done
+    find migrations backend/tests -path '*migrations/*.up.sql' | awk -F/ '{ print $NF "\t" $0 }' | sort | cut -f 2 |
+        while read -r migration; do
+            private_psql -d "$1" -f "$migration"
+        done
 }
