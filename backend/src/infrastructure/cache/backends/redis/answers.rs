@@ -8,6 +8,7 @@ use bytes::Bytes;
 use redis::{RedisError, ServerError, Value, from_redis_value};
 
 use super::connections::{Lanes, Placed};
+use super::redirection::redirection;
 use crate::infrastructure::cache::backends::contract::{BackendError, Found, Version};
 use crate::infrastructure::cache::backends::head::{HEAD_BYTES, MAGIC};
 use crate::infrastructure::cache::backends::lanes::Place;
@@ -18,31 +19,6 @@ use crate::infrastructure::cache::backends::lanes::Place;
 const ELSEWHERE: [&str; 5] = ["READONLY", "LOADING", "MASTERDOWN", "NOAUTH", "CLUSTERDOWN"];
 /// The codes of errors of an available server that stores no new value: it is full, or cannot save or replicate.
 const FULL: [&str; 3] = ["OOM", "MISCONF", "NOREPLICAS"];
-
-/// The answer of a node of a Redis Cluster that does not hold the key: where it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Redirection {
-    pub(super) host: String,
-    pub(super) port: u16,
-    /// Whether the slot is still on its way there, so that `ASKING` comes before the command.
-    pub(super) asking: bool,
-}
-
-/// The redirection in an error; `None` in any other error.
-pub(super) fn redirection(error: &ServerError) -> Option<Redirection> {
-    let asking = match error.code() {
-        "ASK" => true,
-        "MOVED" => false,
-        _ => return None,
-    };
-    let (_, address) = error.details()?.split_once(' ')?;
-    let (host, port) = address.rsplit_once(':')?;
-    Some(Redirection {
-        host: host.to_owned(),
-        port: port.parse().ok()?,
-        asking,
-    })
-}
 
 /// The meaning of an error. An error of the connection closes all connections, since the others are
 /// probably lost too.

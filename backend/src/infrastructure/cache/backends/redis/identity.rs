@@ -20,9 +20,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use redis::aio::MultiplexedConnection;
 use redis::{Pipeline, Script, Value, from_redis_value};
 
-use super::answers::redirection;
 use super::greeting::Greeting;
 use super::permissions::Permissions;
+use super::redirection::redirection;
 
 /// The key of the marker's name, behind the namespace.
 const KEY: &str = "~server";

@@ -14,7 +14,7 @@
 //! | `identity`, `greeting` | the identity and the kind of the server, and the probe: `GET`, `SCRIPT`, `EVAL`, `HELLO`, `PING` |
 //! | `near` | `CLIENT TRACKING`, for the near cache |
 //! | `address`, `location`, `connections` | the address with TLS, and the beginning of a connection |
-//! | `cluster` | which masters own a slot: `CLUSTER NODES`, `ASKING` |
+//! | `cluster`, `redirection` | which masters own a slot: `CLUSTER NODES`, `ASKING` |
 //! | `sentinel` | which server is the master: `SENTINEL`, asked of the Sentinels |
 //! | `permissions` | every command once, for `backend check` |
 //!
@@ -39,6 +39,7 @@ mod log;
 mod near;
 mod patterns;
 mod permissions;
+mod redirection;
 mod sentinel;
 mod set;
 

@@ -12,7 +12,7 @@ use super::map::Owner;
 use super::masters::Masters;
 use super::slots::slot_of;
 use crate::infrastructure::cache::backends::contract::BackendError;
-use crate::infrastructure::cache::backends::redis::answers::Redirection;
+use crate::infrastructure::cache::backends::redis::redirection::Redirection;
 
 /// The most redirections of one key.
 const MOST_REDIRECTIONS: usize = 4;

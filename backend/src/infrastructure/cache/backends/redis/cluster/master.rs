@@ -9,9 +9,8 @@ use redis::Value;
 
 use crate::infrastructure::cache::backends::contract::BackendError;
 use crate::infrastructure::cache::backends::redis::RedisBackend;
-use crate::infrastructure::cache::backends::redis::answers::{
-    Redirection, failed, redirection, refused,
-};
+use crate::infrastructure::cache::backends::redis::answers::{failed, refused};
+use crate::infrastructure::cache::backends::redis::redirection::{Redirection, redirection};
 use crate::infrastructure::cache::options::CacheOptions;
 
 impl RedisBackend {
