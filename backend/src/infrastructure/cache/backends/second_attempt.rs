@@ -4,11 +4,11 @@
 //! sent with [`Lanes::watched`] alone.
 //!
 //! A firewall can drop a connection without notice. The system closes such a connection after 10 s on Linux (`USER_TIMEOUT`
-//! in `lanes`) and elsewhere when TCP gives up repeating its packets, which may take 15 minutes. Until then every command on the connection stays without an answer. Three rules limit the delay
-//! to one deadline:
+//! in `lanes`) and elsewhere when TCP gives up repeating its packets, which may take 15 minutes. Until then every command
+//! on the connection stays without an answer. Three rules limit the delay to one deadline:
 //!
-//! - A question without an answer after half of its deadline is sent again, on a new connection ([`Lanes::ask`]).
-//! - A connection is closed if a command on it reaches its deadline, or if the repetition of a command is answered
+//! - A command that may be repeated and has no answer after half of its deadline is sent again, on a new connection ([`Lanes::ask`]).
+//! - A connection is closed if a command on it is silent until the limit of its caller, or if the repetition of a command is answered
 //!   first ([`Lanes::watched`]).
 //! - Every probe of the breaker asks on all open connections. This also keeps them from being idle.
 

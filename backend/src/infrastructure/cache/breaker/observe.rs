@@ -1,6 +1,7 @@
 //! Every operation under its deadline: its time is measured, and its result reported to the breaker.
 //!
-//! Come here to change what counts as a failure. The operations themselves are in `guarded_backend`.
+//! Come here to change what counts as a failure. The operations themselves are in `guarded_backend`, `deletions` and `counters`,
+//! the states in `health`.
 
 use std::future::Future;
 use std::time::Instant;
@@ -26,7 +27,7 @@ impl GuardedBackend {
         self.note(result)
     }
 
-    /// Waits for a look-up, with a deadline. Redis sets the deadline itself, in `backends::second_attempt`, where one timer
+    /// Waits for a look-up, with a deadline. Redis and Memcached set the deadline themselves, in `backends::second_attempt`, where one timer
     /// serves all look-ups of a batch; see [`CacheBackend::limits_look_ups`](crate::infrastructure::cache::backends::CacheBackend).
     pub(super) async fn observe_look_up<T>(
         &self,
