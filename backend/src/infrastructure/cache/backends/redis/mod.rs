@@ -13,7 +13,7 @@
 //! | `log` | the log of events: `XADD`, `XREVRANGE`, `PEXPIRE` |
 //! | `identity`, `greeting` | the identity and the kind of the server, and the probe: `GET`, `SCRIPT`, `EVAL`, `HELLO`, `PING` |
 //! | `near` | `CLIENT TRACKING`, for the near cache |
-//! | `address`, `location`, `connections` | the address with TLS, and the beginning of a connection |
+//! | `address`, `location`, `connections`, `topology_connection` | the address with TLS, and the beginning of a connection |
 //! | `cluster`, `redirection` | which masters own a slot: `CLUSTER NODES`, `ASKING` |
 //! | `sentinel` | which server is the master: `SENTINEL`, asked of the Sentinels |
 //! | `permissions` | every command once, for `backend check`: a new command is added there and in `docs/servers.md` |
@@ -42,6 +42,7 @@ mod permissions;
 mod redirection;
 mod sentinel;
 mod set;
+mod topology_connection;
 
 pub use backend::RedisBackend;
 pub(super) use cluster::{group_of, groups};

@@ -5,11 +5,12 @@
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ConnectionInfo, RedisError};
+use redis::{ConnectionInfo, RedisError};
 use tokio::time::timeout;
 
 use super::map::Map;
 use super::seen::Answer;
+use crate::infrastructure::cache::backends::redis::topology_connection::connect;
 
 /// The longest time for a connection and an answer.
 pub(super) const ANSWER: Duration = Duration::from_millis(250);
@@ -49,7 +50,7 @@ impl Voter {
     async fn converse(&mut self) -> Answer {
         let connection = match &mut self.connection {
             Some(connection) => connection,
-            none => none.insert(connect(&self.address).await?),
+            none => none.insert(connect(&self.address, ANSWER).await?),
         };
         let mut question = redis::cmd("CLUSTER");
         question.arg("NODES");
@@ -66,13 +67,4 @@ impl Voter {
         })?;
         Map::read(&answer, &self.host).ok_or_else(|| "its answer cannot be read".to_owned())
     }
-}
-
-async fn connect(address: &ConnectionInfo) -> Result<MultiplexedConnection, String> {
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(ANSWER))
-        .set_response_timeout(Some(ANSWER));
-    let client = Client::open(address.clone()).map_err(|error| error.to_string())?;
-    let connected = client.get_multiplexed_async_connection_with_config(&config);
-    connected.await.map_err(|error| error.to_string())
 }

@@ -6,11 +6,12 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ConnectionInfo, Value, from_redis_value};
+use redis::{ConnectionInfo, Value, from_redis_value};
 use tokio::time::timeout;
 
 use super::majority::Answer;
 use super::term::Master;
+use crate::infrastructure::cache::backends::redis::topology_connection::connect;
 
 /// The longest time for a connection and an answer.
 pub(super) const ANSWER: Duration = Duration::from_millis(250);
@@ -46,7 +47,7 @@ impl Sentinel {
     async fn converse(&mut self, master: &str) -> Answer {
         let connection = match &mut self.connection {
             Some(connection) => connection,
-            none => none.insert(connect(&self.address).await?),
+            none => none.insert(connect(&self.address, ANSWER).await?),
         };
         let mut questions = redis::pipe();
         questions.ignore_errors();
@@ -63,15 +64,6 @@ impl Sentinel {
         };
         read(state, address, master)
     }
-}
-
-async fn connect(address: &ConnectionInfo) -> Result<MultiplexedConnection, String> {
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(ANSWER))
-        .set_response_timeout(Some(ANSWER));
-    let client = Client::open(address.clone()).map_err(|error| error.to_string())?;
-    let connected = client.get_multiplexed_async_connection_with_config(&config);
-    connected.await.map_err(|error| error.to_string())
 }
 
 /// The master in the answers to both questions.
