@@ -1,4 +1,4 @@
-//! A turn of each worker: what has arrived for it is under way afterwards.
+//! One pass of each worker through its event loop. The requests that had arrived before it are under way after it.
 //!
 //! Come here for a request that had arrived before SIGTERM and was refused. Requests under way are waited for in
 //! `startup`, not here.

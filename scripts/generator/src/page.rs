@@ -1,7 +1,7 @@
 //! The page `docs/modules.md` explains every file that is written, and its command is one.
 //!
-//! Come here when a file is added to a module: the page has to explain it. Whether what is written also builds and works is
-//! tested by `./scripts/test generator`.
+//! Come here when a module gets another file, since the page has to explain it. `./scripts/test generator` tests that the
+//! written modules build and work.
 
 use std::path::Path;
 

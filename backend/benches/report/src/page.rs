@@ -57,7 +57,7 @@ impl Table {
 /// The explanation of the figures: written by hand, and part of every page.
 const REASONS: &str = include_str!("reasons.md");
 
-/// The goals and the tables of what was measured, without the explanation.
+/// The part of the page that a run writes: goals and tables.
 pub fn findings(
     outcomes: &[Outcome],
     verdicts: &[Verdict],

@@ -48,7 +48,7 @@ pub struct Service {
     pub observation: Observation,
 }
 
-/// What is observed in the service besides its log.
+/// The observation of the service besides its log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Observation {
     /// Nothing.

@@ -101,7 +101,7 @@ impl Verdict {
     }
 }
 
-/// All goals of what was measured.
+/// The goals of the workloads that were run, each with its figure.
 pub fn verdicts(
     outcomes: &[Outcome],
     footprint: Option<&Footprint>,

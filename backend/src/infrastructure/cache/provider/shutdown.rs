@@ -15,8 +15,8 @@ use super::cache::Cache;
 const PAUSE: Duration = Duration::from_millis(10);
 
 impl Cache {
-    /// The running tasks. A request that may become a write has a token of them from its first step on, so that
-    /// [`finish_tasks`](Self::finish_tasks) waits for what comes before its policy too, such as the look-up of its caller.
+    /// The running tasks, for which [`finish_tasks`](Self::finish_tasks) waits. A write is one of them from its first step on:
+    /// the look-up of its caller comes before its policy.
     #[must_use]
     pub fn tasks(&self) -> &TaskTracker {
         &self.shared.tasks

@@ -92,7 +92,7 @@ impl Identity {
         self.known().clear();
     }
 
-    /// How often a connection led to another process than before. Whoever trusts the process must identify it again then.
+    /// The number of connections that led to another process than before. A change of it ends the trust in the known process.
     pub(super) fn lost(&self) -> u32 {
         self.lost.load(Ordering::Acquire)
     }

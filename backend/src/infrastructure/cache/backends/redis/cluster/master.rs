@@ -29,7 +29,7 @@ impl RedisBackend {
         Self::new(&options)
     }
 
-    /// How often a connection led to another process than before.
+    /// The number of connections that led to another process than before.
     pub(super) fn processes_lost(&self) -> u32 {
         self.lanes.connector().identity.lost()
     }

@@ -59,7 +59,7 @@ impl Masters {
         })
     }
 
-    /// What is known of the owners.
+    /// The owners of the slots, as far as this process knows them.
     pub(super) fn seen(&self) -> RwLockReadGuard<'_, Seen> {
         self.seen.read().unwrap_or_else(PoisonError::into_inner)
     }

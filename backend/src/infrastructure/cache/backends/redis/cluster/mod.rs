@@ -1,9 +1,15 @@
 //! Redis Cluster: entries on several masters, each of which owns some slots (C60).
 //!
-//! Come here when entries of a Cluster are stale, or are not used. `slots` divides the slots into fixed groups; `group` is the
-//! backend of one group; `masters` has the connections, `master` the commands of one of
-//! them, and asks for the map (`ask`, `map`); `seen` decides which owner is
-//! believed; `deletion` follows redirections.
+//! Come here when entries of a Cluster are stale, or are not used.
+//!
+//! | part | content |
+//! |---|---|
+//! | `slots` | the division of the slots into fixed groups |
+//! | `group` | the backend of one group |
+//! | `masters`, `master` | the connections to all masters, and the commands of one of them |
+//! | `ask`, `map` | the question to one node who owns which slot, and its answer |
+//! | `seen` | the owners that are believed |
+//! | `deletion` | deletions, which follow redirections |
 //!
 //! # The topology
 //!

@@ -181,7 +181,7 @@ mod tests {
         ))
     }
 
-    /// What is seen, and the time, when these answers were given twice.
+    /// The owners that are believed after two equal rounds of these answers, and the time of the second round.
     fn after(answers: &[Answer]) -> (Seen, Instant) {
         let (began, mut seen) = (Instant::now(), Seen::nothing());
         let settled = began + SETTLE;
