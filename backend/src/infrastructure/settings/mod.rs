@@ -139,6 +139,7 @@ impl Settings {
         };
         settings.check_together(&mut mistakes);
         settings.choose_namespace();
+        settings.warn_of_compression();
         if mistakes.is_empty() {
             Ok(settings)
         } else {
@@ -198,6 +199,18 @@ impl Settings {
         }
         if let Some(refusal) = self.administrator.refusal_of_password() {
             mistakes.push(format!("ADMIN_PASSWORD holds `***`; it {refusal}"));
+        }
+    }
+
+    /// Warns of a size of compression that no stored answer has.
+    fn warn_of_compression(&mut self) {
+        let compressed = self.cache.cache_compress_min_bytes;
+        let stored = self.cache.cache_max_body_bytes;
+        if compressed > stored {
+            self.warnings.push(format!(
+                "CACHE_COMPRESS_MIN_BYTES holds `{compressed}`: nothing is compressed, because answers above `{stored}` bytes are not \
+                 stored (CACHE_MAX_BODY_BYTES)"
+            ));
         }
     }
 

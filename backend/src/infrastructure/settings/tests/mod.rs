@@ -223,6 +223,19 @@ fn the_near_cache_is_refused_without_redis() {
     );
 }
 
+#[test]
+fn a_size_of_compression_above_what_is_stored_is_said() {
+    let warnings = |size| {
+        let largest = ("CACHE_MAX_BODY_BYTES", "2047");
+        let settings = load(&[("CACHE_COMPRESS_MIN_BYTES", size), largest]).unwrap();
+        settings.warnings.concat()
+    };
+    let expected = "CACHE_COMPRESS_MIN_BYTES holds `2048`: nothing is compressed, because answers above `2047` bytes";
+    assert!(warnings("2048").starts_with(expected));
+    assert_eq!(warnings("2047"), "");
+    assert_eq!(warnings("0"), "");
+}
+
 fn any_name() -> impl Strategy<Value = &'static str> {
     let names: Vec<_> = all().map(|variable| variable.name).collect();
     prop::sample::select(names)
