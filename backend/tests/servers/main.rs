@@ -42,5 +42,6 @@ mod promotion;
 mod sentinels;
 mod sharded;
 mod sharded_operations;
+mod sharded_promotion;
 mod storm;
 mod tls;

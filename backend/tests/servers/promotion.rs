@@ -66,38 +66,43 @@ impl Site {
 
     /// Changes every widget, through one instance after the other. The replica learns nothing of it. Then the master is killed.
     async fn change_and_kill_master(&mut self) {
-        for (number, id) in self.widgets.iter().enumerate() {
-            let writer = &self.cluster.instances[number % self.cluster.instances.len()];
-            let path = format!("/widgets/{id}");
-            let written = writer.patch(&self.token, &path, json!({"name": "new"}));
-            written.await.expect(200);
-        }
+        change(&self.cluster, &self.token, &self.widgets).await;
         self.redis.servers[0].kill();
         for id in &self.widgets {
             assert!(self.is_old_on_replica(*id).await, "it lacks the deletion");
         }
     }
+}
 
-    /// Reads through every instance until each has many hits. Every answer is new.
-    async fn hits_come_back(&self) {
-        let began = Instant::now();
-        let deadline = began + Duration::from_secs(20);
-        let mut hits = vec![0; self.cluster.instances.len()];
-        while hits.iter().any(|hits| *hits < 3 * WIDGETS) {
-            assert!(
-                Instant::now() < deadline,
-                "waited in vain for hits: {hits:?}"
-            );
-            for (instance, hits) in self.cluster.instances.iter().zip(&mut hits) {
-                for id in &self.widgets {
-                    let answer = instance.get(&format!("/widgets/{id}")).await.expect(200);
-                    assert_eq!(answer.json()["name"], "new", "{answer:?}");
-                    *hits += usize::from(answer.is_hit());
-                }
+/// Gives every widget a new name, through one instance after the other.
+pub async fn change(cluster: &Cluster, token: &str, widgets: &[i64]) {
+    for (number, id) in widgets.iter().enumerate() {
+        let writer = &cluster.instances[number % cluster.instances.len()];
+        let path = format!("/widgets/{id}");
+        let written = writer.patch(token, &path, json!({"name": "new"}));
+        written.await.expect(200);
+    }
+}
+
+/// Reads through every instance until each has many hits. Every answer is new.
+pub async fn hits_come_back(cluster: &Cluster, widgets: &[i64]) {
+    let began = Instant::now();
+    let deadline = began + Duration::from_secs(20);
+    let mut hits = vec![0; cluster.instances.len()];
+    while hits.iter().any(|hits| *hits < 3 * widgets.len()) {
+        assert!(
+            Instant::now() < deadline,
+            "waited in vain for hits: {hits:?}"
+        );
+        for (instance, hits) in cluster.instances.iter().zip(&mut hits) {
+            for id in widgets {
+                let answer = instance.get(&format!("/widgets/{id}")).await.expect(200);
+                assert_eq!(answer.json()["name"], "new", "{answer:?}");
+                *hits += usize::from(answer.is_hit());
             }
         }
-        println!("a promoted replica: hits after {:.1?}", began.elapsed());
     }
+    println!("a promoted replica: hits after {:.1?}", began.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -106,7 +111,7 @@ async fn c60_a_promoted_replica_that_lacks_the_last_deletions_is_never_trusted()
     site.redis.line.set(Mode::HoldAnswers);
     site.change_and_kill_master().await;
     site.redis.is_promoted(1).await;
-    site.hits_come_back().await;
+    hits_come_back(&site.cluster, &site.widgets).await;
 }
 
 /// The record that the replica has lists no instance that could still deliver: the first one has left, and the second one, which
@@ -132,5 +137,5 @@ async fn c60_a_process_that_starts_after_the_failover_trusts_nothing_from_before
     site.cluster.instances.clear();
     site.redis.is_promoted(1).await;
     site.start_instance().await;
-    site.hits_come_back().await;
+    hits_come_back(&site.cluster, &site.widgets).await;
 }

@@ -40,7 +40,7 @@ enum Fault {
 /// A master has a fault. Its replica has missed the last deletions when it is promoted.
 async fn failover(cluster: &mut RedisCluster, storm: &Arc<Storm>, master: usize, fault: Fault) {
     let replica = master + cluster.nodes.len() / 2;
-    let before = cluster.values(master, &storm.cluster.namespace).await;
+    let before = cluster.entries(master, &storm.cluster.namespace).await;
     assert!(!before.is_empty(), "the master has no keys");
     storm.has_written(50).await;
     match fault {

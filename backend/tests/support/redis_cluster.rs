@@ -163,13 +163,20 @@ impl RedisCluster {
         &self.ids[number]
     }
 
-    /// The cache's values of a namespace on a node.
+    /// The entries of a namespace on a node.
+    pub async fn entries(&self, number: usize, namespace: &str) -> Vec<(String, Bytes)> {
+        let mut values = self.values(number, namespace).await;
+        values.retain(|(key, _)| !key.contains('~'));
+        values
+    }
+
+    /// The entries of a namespace on a node, and the cache's own records.
     pub async fn values(&self, number: usize, namespace: &str) -> Vec<(String, Bytes)> {
         let port = self.nodes[number].port;
         let pattern = format!("KEYS {namespace}:*");
         let keys: Vec<String> = ask(port, &pattern).await.unwrap_or_default();
         let mut values = Vec::new();
-        for key in keys.into_iter().filter(|key| !key.contains('~')) {
+        for key in keys {
             let value: RedisResult<Bytes> = ask(port, &format!("GET {key}")).await;
             values.extend(value.ok().map(|value| (key, value)));
         }
