@@ -13,6 +13,7 @@ use bytes::Bytes;
 use tokio::sync::Semaphore;
 
 use crate::harness::{Harness, backend, settings};
+use crate::support::eventually;
 
 /// A server of the steered backend, by its number.
 type Server = (usize, Arc<dyn CacheBackend>);
@@ -22,6 +23,7 @@ pub struct Steered {
     settings: CacheSettings,
     server: Mutex<Server>,
     fails_pattern: AtomicBool,
+    fails_visit: AtomicBool,
     holds: AtomicBool,
     held: Semaphore,
     released: Semaphore,
@@ -36,6 +38,7 @@ impl Steered {
             server: Mutex::new((1, backend(&settings))),
             settings: settings.clone(),
             fails_pattern: AtomicBool::new(false),
+            fails_visit: AtomicBool::new(false),
             holds: AtomicBool::new(false),
             held: Semaphore::new(0),
             released: Semaphore::new(0),
@@ -55,6 +58,19 @@ impl Steered {
     /// The next deletion by pattern fails.
     pub fn fail_next_pattern(&self) {
         self.fails_pattern.store(true, Ordering::SeqCst);
+    }
+
+    /// The next question for the server's identity fails.
+    pub fn fail_next_visit(&self) {
+        self.fails_visit.store(true, Ordering::SeqCst);
+    }
+
+    /// Waits until that question has come.
+    pub async fn visit_has_failed(&self) {
+        eventually("a visit fails", async || {
+            !self.fails_visit.load(Ordering::SeqCst)
+        })
+        .await;
     }
 
     /// The server's values under these full keys.
@@ -162,6 +178,9 @@ impl CacheBackend for Steered {
     }
 
     async fn server_identity(&self) -> Result<String, BackendError> {
+        if self.fails_visit.swap(false, Ordering::SeqCst) {
+            return Err(BackendError::Unavailable("failed on demand".to_owned()));
+        }
         Ok(format!("server {}", self.server.lock().unwrap().0))
     }
 }

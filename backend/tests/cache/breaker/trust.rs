@@ -2,7 +2,7 @@
 //!
 //! Come here when an entry is an answer although it was stored before an outage.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use backend::infrastructure::settings::CacheBackendKind;
 
@@ -10,6 +10,16 @@ use super::steered::Steered;
 use crate::harness::{Harness, get, post, settings};
 use crate::row::Row;
 use crate::support::eventually;
+
+/// Waits until the record under this key is that of the server's second process.
+async fn begins_new_generation(steered: &Steered, record: &[String]) {
+    eventually("the instance has begun a new generation", async || {
+        let records = steered.snapshot(record).await;
+        let text = String::from_utf8(records[0].1.to_vec()).unwrap();
+        text.contains("server%202")
+    })
+    .await;
+}
 
 /// The look-up reads the entry of an old snapshot. Before it has the answer, its instance notices the other
 /// server, begins a new generation and trusts the backend again.
@@ -29,12 +39,7 @@ async fn c35_a_look_up_that_waited_through_an_outage_and_the_recovery_answers_no
     steered.hold();
     let waiting = crate::row::start(&app, "/items/1");
     steered.is_held().await;
-    eventually("the instance has begun a new generation", async || {
-        let records = steered.snapshot(&keys[1..]).await;
-        let text = String::from_utf8(records[0].1.to_vec()).unwrap();
-        text.contains("server%202")
-    })
-    .await;
+    begins_new_generation(&steered, &keys[1..]).await;
     eventually("the backend is trusted again", async || {
         harness.cache.set("probe:1", &1, None).await.is_ok()
     })
@@ -43,6 +48,26 @@ async fn c35_a_look_up_that_waited_through_an_outage_and_the_recovery_answers_no
     let reply = waiting.await.unwrap();
     assert_eq!(reply.text(), "2", "{reply:?}");
     assert!(!reply.is_hit(), "{reply:?}");
+}
+
+/// An instance that has not reached the server yet, and is not in its record, may hold deletions for so long.
+#[actix_web::test]
+async fn c35_a_failure_during_a_recovery_does_not_shorten_it() {
+    let (harness, steered) = Steered::harness().await;
+    let record = [harness.full_key("~generation")];
+    let old = steered.snapshot(&record).await;
+    let began = Instant::now();
+    steered.restart_with(old).await;
+    begins_new_generation(&steered, &record).await;
+    steered.fail_next_visit();
+    steered.visit_has_failed().await;
+    eventually("the backend is trusted again", async || {
+        harness.cache.set("probe:1", &1, None).await.is_ok()
+    })
+    .await;
+    // With the deadline of 5 s of these tests; see `breaker::intervals`.
+    let settle = Duration::from_secs(2);
+    assert!(began.elapsed() >= settle, "{:?}", began.elapsed());
 }
 
 #[actix_web::test]

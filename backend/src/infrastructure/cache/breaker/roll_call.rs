@@ -45,6 +45,12 @@ impl RollCall {
         Self { minimum, ..self }
     }
 
+    /// The same roll call in the place of an earlier one that was not complete: it does not shorten that one.
+    pub(super) fn in_place_of(self, earlier: Option<Self>) -> Self {
+        let left = earlier.map(|earlier| earlier.minimum.saturating_sub(earlier.began.elapsed()));
+        self.lasting_at_least(self.minimum.max(left.unwrap_or_default()))
+    }
+
     /// The progress according to a record that has just been read. `own` is the id of this instance.
     pub(super) fn progress(&self, record: &NamespaceRecord, own: u64) -> Progress {
         self.progress_after(record, own, self.began.elapsed())
@@ -84,6 +90,7 @@ mod tests {
 
     const OWN: u64 = 1;
     const GRACE: Duration = Duration::from_secs(1);
+    const LONG: Duration = Duration::from_hours(1);
     const OTHER: Member = Member {
         id: 2,
         answered: 0,
@@ -130,6 +137,19 @@ mod tests {
         record.remove(2);
         assert_eq!(call.progress(&record, OWN), Progress::Waiting);
         assert_eq!(call.progress_after(&record, OWN, GRACE), Progress::Complete);
+    }
+
+    #[test]
+    fn c35_a_roll_call_in_the_place_of_another_one_does_not_shorten_it() {
+        let (call, mut record) = called();
+        record.remove(2);
+        let outage = call.lasting_at_least(LONG);
+        let next = RollCall::begun(&record).in_place_of(Some(outage));
+        assert_eq!(next.progress(&record, OWN), Progress::Waiting);
+        let next = RollCall::begun(&record).in_place_of(Some(call));
+        assert_eq!(next.progress(&record, OWN), Progress::Complete);
+        let first = RollCall::begun(&record).in_place_of(None);
+        assert_eq!(first.progress(&record, OWN), Progress::Complete);
     }
 
     #[test]

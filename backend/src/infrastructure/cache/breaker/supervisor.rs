@@ -96,9 +96,9 @@ async fn supervise(backend: Arc<GuardedBackend>, joined: Option<RollCall>) {
             }
             Availability::Doubtful => {
                 met_outage = false;
-                call = call_roll(&backend).await;
-                if call.is_none() {
-                    sleep(PAUSE).await;
+                match call_roll(&backend).await {
+                    Some(next) => call = Some(next.in_place_of(call)),
+                    None => sleep(PAUSE).await,
                 }
             }
             Availability::Recovering => match call {
