@@ -4,8 +4,7 @@
 //! described in `guarded_backend`. Nothing here asks the server.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -54,8 +53,6 @@ pub(super) struct Health {
     counted: RateLimit,
     /// The number of calls of [`Health::doubt`] since the start.
     doubts: AtomicU64,
-    /// When the state became *Unavailable* last.
-    unavailable_since: Mutex<Instant>,
     /// Whether the server may lack deletions of this instance.
     lacks_deletions: AtomicBool,
     /// Notified when the state changes.
@@ -74,7 +71,6 @@ impl Health {
             failures: AtomicU32::new(0),
             counted: RateLimit::new(ONE_EVENT),
             doubts: AtomicU64::new(0),
-            unavailable_since: Mutex::new(Instant::now()),
             lacks_deletions: AtomicBool::new(false),
             wake: Notify::new(),
             warning: RateLimit::new(Duration::from_secs(1)),
@@ -102,24 +98,10 @@ impl Health {
         let before = self.availability.swap(availability as u8, Ordering::AcqRel);
         if before != availability as u8 {
             if availability == Availability::Unavailable {
-                *self.since() = Instant::now();
                 self.lacks_deletions.store(true, Ordering::Release);
             }
-            self.failures.store(0, Ordering::Relaxed);
-            self.transitions.count(availability as usize);
-            tracing::debug!(
-                backend = self.name,
-                state = Availability::NAMES[availability as usize],
-                "cache backend changed state"
-            );
-            self.wake.notify_one();
+            self.entered(availability);
         }
-    }
-
-    /// The time for which the state has been *Unavailable*; `None` in any other state.
-    pub(super) fn unavailable_for(&self) -> Option<Duration> {
-        let is_unavailable = self.availability() == Availability::Unavailable;
-        is_unavailable.then(|| self.since().elapsed())
     }
 
     /// Whether the server may lack deletions of this instance: it is unavailable, or does not have all pending ones yet.
@@ -141,11 +123,6 @@ impl Health {
         }
     }
 
-    fn since(&self) -> MutexGuard<'_, Instant> {
-        let since = self.unavailable_since.lock();
-        since.unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Moves from one state to another, unless the state has changed meanwhile.
     pub(super) fn advance(&self, from: Availability, to: Availability) -> bool {
         let moved = self
@@ -153,11 +130,20 @@ impl Health {
             .compare_exchange(from as u8, to as u8, Ordering::AcqRel, Ordering::Acquire)
             .is_ok();
         if moved {
-            self.failures.store(0, Ordering::Relaxed);
-            self.transitions.count(to as usize);
-            self.wake.notify_one();
+            self.entered(to);
         }
         moved
+    }
+
+    fn entered(&self, availability: Availability) {
+        self.failures.store(0, Ordering::Relaxed);
+        self.transitions.count(availability as usize);
+        tracing::debug!(
+            backend = self.name,
+            state = Availability::NAMES[availability as usize],
+            "cache backend changed state"
+        );
+        self.wake.notify_one();
     }
 
     /// The number of calls of [`Health::doubt`] since the start.

@@ -9,7 +9,7 @@
 //!   `distrust` replaces what is too much to keep.
 //! - `supervisor`: probes in the background; `recovery` and `roll_call`: what happens before the server is trusted again.
 //! - `servers`: the servers of one backend, and the way of a key to its server. `places`: those of one look-up.
-//!   `server_list`: instances with different lists of servers.
+//!   `server_list`: instances with different lists of servers. `told`: what all instances know of a server that one cannot reach.
 //! - `namespace_generation`: the record that all instances share; `trust` and `intervals`: its lease.
 //! - `shortfall`: what an available server lacks. `counters`: counting in the cache.
 //!
@@ -35,6 +35,7 @@ mod server_list;
 mod servers;
 mod shortfall;
 mod supervisor;
+mod told;
 mod trust;
 
 pub use health::Unavailable;

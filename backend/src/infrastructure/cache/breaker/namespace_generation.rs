@@ -132,6 +132,11 @@ async fn visit_once(
     let trusted =
         intent == Intent::Leave || backend.trust_generation(before, record.generation, asked, term);
     if trusted {
+        if intent != Intent::Leave {
+            let lease = backend.intervals.lease;
+            let told = &backend.list.told;
+            told.note(backend.place, own.lacking, [asked, Instant::now()], lease);
+        }
         Ok(record)
     } else {
         // This instance has begun a newer generation meanwhile.

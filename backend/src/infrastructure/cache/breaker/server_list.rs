@@ -40,6 +40,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use super::told::Told;
 use crate::infrastructure::cache::backends::Distribution;
 use crate::infrastructure::cache::stored::NamespaceRecord;
 
@@ -60,6 +61,8 @@ pub(super) struct ServerList {
     resumed: AtomicU64,
     /// For each server, the servers that by its record may lack deletions of another instance: one bit for each place.
     lacking: Vec<AtomicU64>,
+    /// What this instance has told the others of servers that may lack its deletions.
+    pub(super) told: Told,
     servers: OnceLock<Box<dyn ListedServers>>,
 }
 
@@ -86,6 +89,7 @@ impl ServerList {
             asked: (0..distribution.len()).map(|_| AtomicU64::new(0)).collect(),
             resumed: AtomicU64::new(0),
             lacking: (0..distribution.len()).map(|_| AtomicU64::new(0)).collect(),
+            told: Told::nothing(distribution.len()),
             servers: OnceLock::new(),
         }
     }

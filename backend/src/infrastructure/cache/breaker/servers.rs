@@ -39,8 +39,7 @@ pub struct Servers {
 #[derive(Debug)]
 pub(in crate::infrastructure::cache) struct Pending {
     pub(in crate::infrastructure::cache) reason: Unavailable,
-    /// Whether the server is one of several, and has been unavailable for so long that no instance which does not reach
-    /// it either trusts it.
+    /// Whether the server is one of several, and every instance knows that it may lack deletions, so that none trusts it.
     pub(in crate::infrastructure::cache) is_known_to_all: bool,
 }
 
@@ -150,7 +149,7 @@ impl Servers {
     pub(in crate::infrastructure::cache) fn lack_deletions(&self) -> bool {
         self.availability() == Availability::Unavailable
             || self.guarded.iter().any(|server| {
-                server.availability() == Availability::Unavailable && !is_long_unavailable(server)
+                server.availability() == Availability::Unavailable && !is_known_to_all(server)
             })
     }
 
@@ -192,7 +191,7 @@ impl Servers {
             .iter()
             .zip(of_each)
             .map(|(server, keys)| async {
-                let is_known_to_all = self.guarded.len() > 1 && is_long_unavailable(server);
+                let is_known_to_all = is_known_to_all(server);
                 let deleted = invalidate(server, keys).await;
                 if deleted.is_err() {
                     wait_until_settled(server).await;
@@ -307,10 +306,8 @@ async fn wait_until_settled(server: &GuardedBackend) {
     }
 }
 
-/// Whether a server has been unavailable for so long that no instance which does not reach it either trusts it.
-fn is_long_unavailable(server: &GuardedBackend) -> bool {
-    // One grace until each instance has noticed, and one until its lease has ended.
-    let long = 2 * server.intervals.grace;
-    let time = server.health.unavailable_for();
-    time.is_some_and(|time| time > long)
+/// Whether every instance knows that a server may lack deletions of this one, so that none trusts it.
+fn is_known_to_all(server: &GuardedBackend) -> bool {
+    let told = &server.list.told;
+    told.is_known_to_all(server.place, Instant::now(), server.intervals)
 }
