@@ -83,7 +83,8 @@ async fn supervise(backend: Arc<GuardedBackend>, joined: Option<RollCall>) {
             Availability::Unavailable => {
                 // The first probe of an outage comes at once.
                 if met_outage {
-                    sleep_until(probe_at).await;
+                    let settles_at = backend.unguarded.settles_at().map(Instant::from_std);
+                    sleep_until(next_probe(probe_at, settles_at, Instant::now())).await;
                 }
                 probe_at = Instant::now() + PROBE;
                 met_outage = true;
@@ -120,6 +121,12 @@ async fn supervise(backend: Arc<GuardedBackend>, joined: Option<RollCall>) {
             }
         }
     }
+}
+
+/// When an unavailable backend is probed next: at its time, or else as soon as the server that has taken the place of another one may
+/// be used. Before that no attempt can succeed.
+fn next_probe(at: Instant, settles_at: Option<Instant>, now: Instant) -> Instant {
+    settles_at.filter(|settled| *settled > now).unwrap_or(at)
 }
 
 /// Tries to recover an unavailable backend. If the first attempt fails, a second one follows at once: the first one may
@@ -251,5 +258,21 @@ fn react(backend: &GuardedBackend, error: &VisitError) {
         VisitError::NoRecord => backend.health.doubt(),
         // Every server of the list is distrusted already.
         VisitError::OtherList | VisitError::Contested | VisitError::Unavailable(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c60_a_promoted_server_is_probed_as_soon_as_it_may_be_used() {
+        let now = Instant::now();
+        let (early, late) = (now + PROBE / 2, now + PROBE);
+        assert_eq!(next_probe(late, Some(early), now), early);
+        assert_eq!(next_probe(early, Some(late), now), late, "not in vain");
+        let before = now.checked_sub(PAUSE);
+        assert_eq!(next_probe(late, before, now), late);
+        assert_eq!(next_probe(late, None, now), late);
     }
 }

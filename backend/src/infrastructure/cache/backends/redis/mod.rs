@@ -16,6 +16,7 @@
 //! | `address`, `location`, `connections`, `topology_connection` | the address with TLS, and the beginning of a connection |
 //! | `cluster`, `redirection` | which masters own a slot: `CLUSTER NODES`, `ASKING` |
 //! | `sentinel` | which server is the master: `SENTINEL`, asked of the Sentinels |
+//! | `topology_round` | one question to all Sentinels or nodes |
 //! | `permissions` | every command once, for `backend check`: a new command is added there and in `docs/servers.md` |
 //!
 //! `answers` turns the server's answers and errors into those of the trait. No key is built here, and no entry is read.
@@ -43,6 +44,7 @@ mod redirection;
 mod sentinel;
 mod set;
 mod topology_connection;
+mod topology_round;
 
 pub use backend::RedisBackend;
 pub(super) use cluster::{group_of, groups};

@@ -7,9 +7,8 @@
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use tokio::time::{sleep, sleep_until};
 
 use super::ask::{NO_CLUSTER, Voter};
 use super::map::Owner;
@@ -18,10 +17,11 @@ use super::slots::{GROUPS, slot_of};
 use crate::infrastructure::cache::backends::contract::BackendError;
 use crate::infrastructure::cache::backends::redis::RedisBackend;
 use crate::infrastructure::cache::backends::redis::address;
+use crate::infrastructure::cache::backends::redis::topology_round::ask_all;
 use crate::infrastructure::cache::options::{CacheOptions, ServerAddress};
 
-/// The pause between two questions.
-const PAUSE: Duration = Duration::from_millis(200);
+/// The time between the beginnings of two questions, if the first one has ended by then.
+const PERIOD: Duration = Duration::from_millis(200);
 /// The pause after answers that did not agree: slots are moving.
 const SHORT_PAUSE: Duration = Duration::from_millis(20);
 
@@ -161,12 +161,16 @@ impl Drop for Masters {
 /// Asks until the task ends.
 async fn watch(mut voters: Vec<Voter>, seen: Arc<RwLock<Seen>>) {
     loop {
-        let asked = Instant::now();
-        let answers = join_all(voters.iter_mut().map(Voter::ask)).await;
-        let agreed = {
+        let (asked, mut agreed) = (Instant::now(), false);
+        ask_all(voters.iter_mut().map(Voter::ask), |answers| {
             let mut seen = seen.write().unwrap_or_else(PoisonError::into_inner);
-            seen.note(&answers, asked, Instant::now())
-        };
-        sleep(if agreed { PAUSE } else { SHORT_PAUSE }).await;
+            agreed = seen.note(answers, asked, Instant::now());
+        })
+        .await;
+        if agreed {
+            sleep_until((asked + PERIOD).into()).await;
+        } else {
+            sleep(SHORT_PAUSE).await;
+        }
     }
 }

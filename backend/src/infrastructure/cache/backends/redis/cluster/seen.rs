@@ -60,15 +60,17 @@ impl Seen {
         }
     }
 
-    /// Takes the answers to a question that began at `asked` and ended at `now`. Returns whether a majority agreed on every group.
-    pub(super) fn note(&mut self, answers: &[Answer], asked: Instant, now: Instant) -> bool {
-        let silent = answers.iter().filter_map(|answer| answer.as_ref().err());
-        self.silent = silent.cloned().collect();
-        let maps: Vec<&Map> = answers
-            .iter()
-            .filter_map(|answer| answer.as_ref().ok())
-            .collect();
-        let mut agreed = 0;
+    /// Takes the answers so far, at `now`, to a question that began at `asked`. A missing answer is `None`. Returns whether a
+    /// majority agrees on every group.
+    pub(super) fn note(
+        &mut self,
+        answers: &[Option<Answer>],
+        asked: Instant,
+        now: Instant,
+    ) -> bool {
+        let given = answers.iter().flatten();
+        let maps: Vec<&Map> = given.filter_map(|answer| answer.as_ref().ok()).collect();
+        let (mut agreed, mut successions) = (0, 0);
         for (number, group) in self.groups.iter_mut().enumerate() {
             let slots = slots_of(number);
             let claims: Vec<Vec<Part>> = maps.iter().map(|map| map.of(&slots)).collect();
@@ -80,17 +82,29 @@ impl Seen {
             if let Some(believed) = believed.filter(|place| !claims[*place].is_empty()) {
                 agreed += 1;
                 maps[believed].masters.clone_into(&mut self.masters);
-                group.believe(&claims[believed], maps[believed], asked, now);
+                let begins = group.parts.is_empty();
+                let is_succession = group.believe(&claims[believed], maps[believed], asked, now);
+                successions += usize::from(is_succession && !begins);
             }
         }
-        self.reason = match self.silent.first() {
-            Some(silent) => format!(
-                "no majority of the nodes of the Cluster names an owner: {} of {} answer; {silent}",
-                maps.len(),
-                answers.len()
-            ),
-            None => "no majority of the nodes of the Cluster names the same owner".to_owned(),
-        };
+        if successions > 0 {
+            tracing::warn!(
+                groups = successions,
+                "the nodes of the Redis Cluster name another master for groups of slots"
+            );
+        }
+        if answers.iter().all(Option::is_some) {
+            let silent = answers.iter().flatten().cloned().filter_map(Result::err);
+            self.silent = silent.collect();
+            self.reason = match self.silent.first() {
+                Some(silent) => format!(
+                    "no majority of the nodes of the Cluster names an owner: {} of {} answer; {silent}",
+                    maps.len(),
+                    answers.len()
+                ),
+                None => "no majority of the nodes of the Cluster names the same owner".to_owned(),
+            };
+        }
         agreed == GROUPS
     }
 
@@ -132,7 +146,9 @@ impl Seen {
 }
 
 impl Group {
-    fn believe(&mut self, parts: &[Part], map: &Map, asked: Instant, now: Instant) {
+    /// Believes these owners. Returns whether one took the place of another, or is the first.
+    fn believe(&mut self, parts: &[Part], map: &Map, asked: Instant, now: Instant) -> bool {
+        let before = self.replacements;
         if self.parts != parts {
             // A master that gives slots away by a migration keeps others, and redirects. One that was replaced keeps none.
             let is_replaced = |part: &Part| !map.has_owner(&part.owner.id);
@@ -149,6 +165,7 @@ impl Group {
             parts.clone_into(&mut self.parts);
         }
         self.until = asked + LEASE;
+        self.replacements != before
     }
 }
 
@@ -181,12 +198,20 @@ mod tests {
         ))
     }
 
+    impl Seen {
+        /// Takes a complete round of answers, at once.
+        fn note_all(&mut self, answers: &[Answer], now: Instant) -> bool {
+            let answers: Vec<_> = answers.iter().cloned().map(Some).collect();
+            self.note(&answers, now, now)
+        }
+    }
+
     /// The owners that are believed after two equal rounds of these answers, and the time of the second round.
     fn after(answers: &[Answer]) -> (Seen, Instant) {
         let (began, mut seen) = (Instant::now(), Seen::nothing());
         let settled = began + SETTLE;
-        seen.note(answers, began, began);
-        seen.note(answers, settled, settled);
+        seen.note_all(answers, began);
+        seen.note_all(answers, settled);
         (seen, settled)
     }
 
@@ -198,7 +223,23 @@ mod tests {
         assert!(seen.owner(0).is_none() && seen.reason.contains("2 of 3 answer"));
         let (seen, now) = after(&[Ok(all_of("a", 1)), silent(), Ok(all_of("a", 1))]);
         assert_eq!(seen.number(0, now), Some(1));
-        assert_eq!(seen.number(0, now + LEASE), None, "the lease has ended");
+        let ended = now + LEASE;
+        assert_eq!(seen.number(0, ended), None, "the lease has ended");
+        assert_eq!(seen.replacements(0, ended), None);
+    }
+
+    #[test]
+    fn c60_a_majority_decides_before_the_last_node_has_answered() {
+        let (mut seen, now) = after(&[Ok(all_of("a", 1)), Ok(all_of("a", 1)), Ok(all_of("a", 1))]);
+        let promoted = || Some(Ok(all_of("b", 2)));
+        assert!(!seen.note(&[promoted(), None, None], now, now));
+        assert_eq!(seen.number(0, now), Some(1), "one of three is no majority");
+        assert!(seen.note(&[promoted(), None, promoted()], now, now));
+        assert_eq!(seen.owner(0).map(|owner| owner.id.as_str()), Some("b"));
+        assert!(seen.silent.is_empty(), "it may still answer");
+        let late = Some(Err("10.0.0.3:3: no answer".to_owned()));
+        assert!(seen.note(&[promoted(), late, promoted()], now, now));
+        assert_eq!(seen.silent.len(), 1);
     }
 
     #[test]
@@ -206,9 +247,9 @@ mod tests {
      {
         let (mut seen, now) = after(&[Ok(all_of("a", 1))]);
         assert_eq!(seen.replacements(0, now), Some(1));
-        seen.note(&[Ok(all_of("b", 2))], now, now);
+        seen.note_all(&[Ok(all_of("b", 2))], now);
         let late = now + SETTLE.saturating_sub(MOMENT);
-        seen.note(&[Ok(all_of("b", 2))], late, late);
+        seen.note_all(&[Ok(all_of("b", 2))], late);
         assert_eq!(
             (seen.number(0, late), seen.replacements(0, late)),
             (None, None)
@@ -221,7 +262,7 @@ mod tests {
     #[test]
     fn c60_a_migration_ends_the_trust_of_its_group_alone_and_leaves_deletions_possible() {
         let (mut seen, now) = after(&[Ok(divided(8000))]);
-        seen.note(&[Ok(divided(8001))], now, now);
+        seen.note_all(&[Ok(divided(8001))], now);
         let moved = group_of_slot(8001);
         for group in 0..GROUPS {
             assert_eq!(seen.number(group, now).is_none(), group == moved, "{group}");
@@ -234,7 +275,7 @@ mod tests {
     #[test]
     fn c60_a_master_that_loses_its_last_slot_counts_as_replaced() {
         let (mut seen, now) = after(&[Ok(divided(0))]);
-        seen.note(&[Ok(all_of("b", 2))], now, now);
+        seen.note_all(&[Ok(all_of("b", 2))], now);
         assert_eq!(seen.replacements(0, now), None);
         assert_eq!(seen.replacements(GROUPS - 1, now), Some(1));
     }

@@ -7,12 +7,13 @@ use super::term::Master;
 /// The answer of one Sentinel: the master, or the reason that there is none.
 pub(super) type Answer = Result<Master, String>;
 
-/// The master that more than half of all Sentinels name.
+/// The master that more than half of all Sentinels name. A missing answer is `None`.
 ///
 /// # Errors
 /// No master has a majority. The error says how many answered, and one reason of a Sentinel that did not.
-pub(super) fn majority(answers: &[Answer]) -> Result<Master, String> {
-    let named = || answers.iter().filter_map(|answer| answer.as_ref().ok());
+pub(super) fn majority(answers: &[Option<Answer>]) -> Result<Master, String> {
+    let given = || answers.iter().flatten();
+    let named = || given().filter_map(|answer| answer.as_ref().ok());
     let has_majority = |master: &&Master| {
         let votes = named().filter(|other| other == master).count();
         2 * votes > answers.len()
@@ -21,7 +22,7 @@ pub(super) fn majority(answers: &[Answer]) -> Result<Master, String> {
         return Ok(master.clone());
     }
     let (answered, all) = (named().count(), answers.len());
-    let reason = answers.iter().find_map(|answer| answer.as_ref().err());
+    let reason = given().find_map(|answer| answer.as_ref().err());
     Err(match reason {
         Some(reason) => format!(
             "no majority of the Sentinels names a master: {answered} of {all} name one; {reason}"
@@ -47,6 +48,11 @@ mod tests {
         Err("10.0.0.9:26379: no answer".to_owned())
     }
 
+    fn majority(answers: &[Answer]) -> Result<Master, String> {
+        let answers: Vec<_> = answers.iter().cloned().map(Some).collect();
+        super::majority(&answers)
+    }
+
     #[test]
     fn c60_a_master_is_believed_if_more_than_half_of_all_sentinels_name_it() {
         let one = || Ok(master(1));
@@ -63,6 +69,9 @@ mod tests {
         );
         assert!(majority(&[one(), Ok(master(2))]).is_err());
         assert!(majority(&[]).is_err());
+        let early = super::majority(&[Some(one()), None, Some(one())]);
+        assert_eq!(early, one(), "the last answer changes nothing");
+        assert!(super::majority(&[Some(one()), None, None]).is_err());
     }
 
     #[test]

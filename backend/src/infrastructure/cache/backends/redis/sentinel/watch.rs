@@ -5,19 +5,19 @@
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
 use redis::ConnectionInfo;
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use tokio::time::{sleep, sleep_until};
 
 use super::ask::Sentinel;
 use super::majority::{Answer, majority};
 use super::term::Term;
+use crate::infrastructure::cache::backends::redis::topology_round::ask_all;
 
-/// The pause between two questions.
-const PAUSE: Duration = Duration::from_millis(200);
+/// The time between the beginnings of two questions, if the first one has ended by then.
+const PERIOD: Duration = Duration::from_millis(200);
 /// How long a master is used after the beginning of the question that a majority answered with it. Longer than two questions that
-/// take as long as they may, with the pause between them.
+/// take as long as they may, and half of that for late timers.
 pub(in crate::infrastructure::cache::backends::redis) const LEASE: Duration =
     Duration::from_millis(750);
 /// The time from the first answer that names a master until it is used. Longer than the lease of any instance.
@@ -85,7 +85,7 @@ impl Watch {
     pub(in crate::infrastructure::cache::backends::redis) async fn wait(&self) {
         let until = Instant::now() + START_WAIT;
         while self.number().is_none() && Instant::now() < until {
-            sleep(PAUSE / 10).await;
+            sleep(PERIOD / 10).await;
         }
     }
 
@@ -131,11 +131,15 @@ impl Seen {
         }
     }
 
-    /// Takes the answers to a question that began at `asked` and ended at `now`.
-    fn note(&mut self, answers: &[Answer], asked: Instant, now: Instant) {
-        let silent = answers.iter().filter_map(|answer| answer.as_ref().err());
-        self.silent = silent.cloned().collect();
+    /// Takes the answers so far, at `now`, to a question that began at `asked`. A missing answer is `None`.
+    fn note(&mut self, answers: &[Option<Answer>], asked: Instant, now: Instant) {
+        let is_complete = answers.iter().all(Option::is_some);
+        if is_complete {
+            let silent = answers.iter().flatten().cloned().filter_map(Result::err);
+            self.silent = silent.collect();
+        }
         match majority(answers) {
+            Err(_) if !is_complete => {}
             Err(reason) => self.reason = reason,
             Ok(master) => {
                 if self.term.as_ref().is_none_or(|term| term.master != master) {
@@ -161,10 +165,12 @@ impl Seen {
 async fn watch(mut sentinels: Vec<Sentinel>, master: String, seen: Arc<RwLock<Seen>>) {
     loop {
         let asked = Instant::now();
-        let answers = join_all(sentinels.iter_mut().map(|sentinel| sentinel.ask(&master)));
-        let answers = answers.await;
-        write(&seen).note(&answers, asked, Instant::now());
-        sleep(PAUSE).await;
+        let questions = sentinels.iter_mut().map(|sentinel| sentinel.ask(&master));
+        ask_all(questions, |answers| {
+            write(&seen).note(answers, asked, Instant::now());
+        })
+        .await;
+        sleep_until((asked + PERIOD).into()).await;
     }
 }
 
@@ -184,17 +190,17 @@ mod tests {
 
     const MOMENT: Duration = Duration::from_millis(1);
 
-    fn named(port: u16, failover: u64) -> Vec<Answer> {
+    fn named(port: u16, failover: u64) -> Vec<Option<Answer>> {
         let master = Master {
             host: "10.0.0.1".to_owned(),
             port,
             failover,
         };
-        vec![Ok(master.clone()), Ok(master), Err("silent".to_owned())]
+        vec![Some(Ok(master.clone())), None, Some(Ok(master))]
     }
 
-    fn silence() -> Vec<Answer> {
-        vec![Err("silent".to_owned()); 3]
+    fn silence() -> Vec<Option<Answer>> {
+        vec![Some(Err("silent".to_owned())); 3]
     }
 
     #[test]
@@ -218,7 +224,7 @@ mod tests {
         let began = Instant::now();
         let mut seen = Seen::nothing();
         for number in 0..9 {
-            let asked = began + number * (ANSWER + PAUSE);
+            let asked = began + number * ANSWER.max(PERIOD);
             let answered = asked + ANSWER;
             let is_settled = answered >= began + ANSWER + SETTLE;
             assert_eq!(seen.holds(answered), is_settled, "question {number}");
@@ -233,7 +239,7 @@ mod tests {
         seen.note(&named(1, 0), asked, asked);
         seen.note(&named(1, 0), asked + SETTLE, asked + SETTLE);
         let last = asked + SETTLE;
-        seen.note(&silence(), last + PAUSE, last + PAUSE);
+        seen.note(&silence(), last + PERIOD, last + PERIOD);
         assert_eq!(seen.number(last + LEASE / 10 * 9), Some(1));
         assert_eq!(seen.number(last + LEASE), None);
         // It is still the same term when they answer again.
