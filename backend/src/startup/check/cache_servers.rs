@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tokio::time::timeout;
 
 use super::{Finding, State};
-use crate::infrastructure::cache::backends::{self, BackendError, CacheBackend, Node, Version};
+use crate::infrastructure::cache::backends::{self, BackendError, CacheBackend, Version};
 use crate::infrastructure::cache::{BackendKind, CacheOptions};
 
 /// The lifetime of the keys of the check, in case it is interrupted.
@@ -31,8 +31,8 @@ pub(super) async fn check(options: &CacheOptions) -> Vec<Finding> {
     for kind in kinds {
         match backends::from_options(options, kind) {
             Ok(nodes) => {
-                for node in nodes.to_check() {
-                    findings.push(check_server(options, kind, node).await);
+                for (shown, backend) in nodes.to_check() {
+                    findings.push(check_server(options, kind, &shown, backend).await);
                 }
             }
             Err(error) => {
@@ -44,10 +44,13 @@ pub(super) async fn check(options: &CacheOptions) -> Vec<Finding> {
     findings
 }
 
-async fn check_server(options: &CacheOptions, kind: BackendKind, node: &Node) -> Finding {
-    let backend = &node.backend;
-    let shown = [backend.name(), &node.name].join(" ");
-    let shown = shown.trim_end();
+/// Checks one server. `shown` is its name for people.
+async fn check_server(
+    options: &CacheOptions,
+    kind: BackendKind,
+    shown: &str,
+    backend: &Arc<dyn CacheBackend>,
+) -> Finding {
     if let Err(misfit) = backend.check_kind().await {
         return Finding::new(State::Failed, "cache", format!("{shown}: {misfit}"));
     }

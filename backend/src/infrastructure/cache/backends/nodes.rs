@@ -63,13 +63,17 @@ impl Nodes {
         }
     }
 
-    /// The servers that a check has to ask: one of the groups of slots stands for all.
-    #[must_use]
-    pub fn to_check(&self) -> &[Node] {
-        match self.distribution.rule {
-            Rule::Scores => &self.nodes,
-            Rule::Slots => &self.nodes[..1],
-        }
+    /// The servers that a check has to ask, each with its name for people. One of the groups of slots asks for all.
+    pub fn to_check(&self) -> impl Iterator<Item = (String, &Arc<dyn CacheBackend>)> {
+        let kind = self.kind();
+        let (checked, of_all) = match self.distribution.rule {
+            Rule::Scores => (&self.nodes[..], None),
+            Rule::Slots => (&self.nodes[..1], Some("cluster")),
+        };
+        checked.iter().map(move |node| {
+            let shown = [kind, of_all.unwrap_or(&node.name)].join(" ");
+            (shown.trim_end().to_owned(), &node.backend)
+        })
     }
 
     /// The name of their kind: `redis`, `memcached`, `memory`.
