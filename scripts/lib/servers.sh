@@ -11,6 +11,12 @@ KEPT_PORTS=${KEPT_PORTS:-}
 
 # The program that serves as Redis in the tests, such as valkey-server.
 redis_server() { printf '%s' "${TEST_REDIS_SERVER:-redis-server}"; }
+# Its client, such as valkey-cli. That of Redis speaks to both.
+redis_cli() {
+    local own
+    own=$(redis_server | sed 's/-server$/-cli/')
+    if has "$own"; then printf '%s\n' "$own"; else echo redis-cli; fi
+}
 has_redis() { has "$(redis_server)"; }
 has_memcached() { has memcached; }
 has_prometheus() { has prometheus && has promtool; }
@@ -130,13 +136,13 @@ start_redis_with_tls() {
 
 # Starts three masters of a Redis Cluster with their files below a directory. Sets REDIS_NODES.
 start_redis_cluster() {
-    local number nodes=() buses=()
+    local number nodes=() buses=() REDIS_PORT
     for number in 1 2 3; do
         buses[number]=$(free_port)
         start_redis "$1/$number" '' --cluster-enabled yes --cluster-port "${buses[number]}"
         nodes[number]=127.0.0.1:$REDIS_PORT
     done
-    redis-cli --cluster create "${nodes[1]}@${buses[1]}" "${nodes[2]}@${buses[2]}" "${nodes[3]}@${buses[3]}" \
+    "$(redis_cli)" --cluster create "${nodes[1]}@${buses[1]}" "${nodes[2]}@${buses[2]}" "${nodes[3]}@${buses[3]}" \
         --cluster-yes >"$1/log" 2>&1 || { cat "$1/log" >&2; fail "the Redis Cluster could not be made"; }
     REDIS_NODES=${nodes[1]},${nodes[2]},${nodes[3]}
 }

@@ -1,26 +1,25 @@
 //! The harness of the cache's tests: a cache on each backend, and applications around it.
 //!
-//! Come here for the settings and the applications of a test. Ways to the servers beside the cache are in `server_access`.
+//! Come here for the applications of a test. Settings and servers are in `topologies`, ways to the servers beside the cache are in `server_access`.
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use actix_web::body::{BoxBody, MessageBody, to_bytes};
+use actix_web::body::{BoxBody, to_bytes};
 use actix_web::dev::{Service, ServiceResponse};
 use actix_web::http::header::HeaderMap;
 use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, Error, HttpResponse};
-use backend::infrastructure::cache::backends::{CacheBackend, Nodes, from_options};
+use backend::infrastructure::cache::backends::Nodes;
 use backend::infrastructure::cache::{Cache, CacheOptions, CachePolicy, Clock, ManualClock};
 use backend::infrastructure::settings::{CacheBackendKind, CacheSettings};
+use futures_util::future::join_all;
 use tokio::time::timeout;
 
 pub use crate::collected_log::Log;
-use crate::routed::Routed;
-use crate::support::{unique, variable};
+pub use crate::topologies::{backend, near_settings, nodes, of_every_backend, reached, settings};
 
 /// A cache in a namespace of its own, whose clock the test moves.
 pub struct Harness {
@@ -30,60 +29,13 @@ pub struct Harness {
     pub clock: ManualClock,
 }
 
-/// Settings for the servers of `./scripts/test`.
-pub fn settings(kind: CacheBackendKind) -> CacheSettings {
-    let port = |name| variable(name).parse().expect("a port");
-    CacheSettings {
-        cache_backend: kind,
-        cache_namespace: unique("test"),
-        cache_redis_port: port("TEST_REDIS_PORT"),
-        cache_redis_host: "127.0.0.1".to_owned(),
-        cache_memcached_port: port("TEST_MEMCACHED_PORT"),
-        cache_memcached_host: "127.0.0.1".to_owned(),
-        cache_expiration_jitter_percent: 0,
-        // A busy machine is no outage. Deadlines are tested with short ones.
-        cache_operation_timeout_ms: 5000,
-        ..CacheSettings::default()
-    }
-}
-
-/// Redis with a near cache.
-pub fn near_settings() -> CacheSettings {
-    CacheSettings {
-        cache_near: true,
-        ..settings(CacheBackendKind::Redis)
-    }
-}
-
-/// Three Memcached servers among which the keys are distributed.
-pub fn distributed_settings() -> CacheSettings {
-    CacheSettings {
-        cache_memcached_servers: variable("TEST_MEMCACHED_SERVERS"),
-        ..settings(CacheBackendKind::Memcached)
-    }
-}
-
-/// The server, or all servers as one backend without breakers.
-pub fn backend(settings: &CacheSettings) -> Arc<dyn CacheBackend> {
-    let nodes = nodes(settings);
-    match nodes.all() {
-        [only] => Arc::clone(&only.backend),
-        _ => Arc::new(Routed(nodes)),
-    }
-}
-
-pub fn nodes(settings: &CacheSettings) -> Nodes {
-    let options = CacheOptions::from(settings);
-    from_options(&options, options.backend).expect("a backend")
-}
-
 impl Harness {
     pub async fn new(kind: CacheBackendKind) -> Self {
         Self::with_settings(settings(kind)).await
     }
 
     pub async fn with_settings(settings: CacheSettings) -> Self {
-        let default = nodes(&settings);
+        let default = reached(&settings).await;
         Self::with_backends(settings, vec![("default".to_owned(), default)]).await
     }
 
@@ -91,26 +43,26 @@ impl Harness {
         settings: CacheSettings,
         backends: Vec<(String, impl Into<Nodes>)>,
     ) -> Self {
-        let clock = ManualClock::now();
-        let time = Clock::Manual(clock.clone());
-        Self {
-            kind: settings.cache_backend,
-            cache: Cache::with_backends(&CacheOptions::from(&settings), true, backends, time).await,
-            settings,
-            clock,
-        }
+        Self::at(ManualClock::now(), settings, backends).await
     }
 
     /// Another instance on the same servers and in the same namespace.
     pub async fn another(&self) -> Self {
-        let backends = vec![("default".to_owned(), nodes(&self.settings))];
-        let time = Clock::Manual(self.clock.clone());
+        let backends = vec![("default".to_owned(), reached(&self.settings).await)];
+        Self::at(self.clock.clone(), self.settings.clone(), backends).await
+    }
+
+    async fn at(
+        clock: ManualClock,
+        settings: CacheSettings,
+        backends: Vec<(String, impl Into<Nodes>)>,
+    ) -> Self {
+        let (options, time) = (CacheOptions::from(&settings), Clock::Manual(clock.clone()));
         Self {
-            kind: self.kind,
-            settings: self.settings.clone(),
-            cache: Cache::with_backends(&CacheOptions::from(&self.settings), true, backends, time)
-                .await,
-            clock: self.clock.clone(),
+            kind: settings.cache_backend,
+            cache: Cache::with_backends(&options, true, backends, time).await,
+            settings,
+            clock,
         }
     }
 
@@ -123,25 +75,26 @@ impl Harness {
         }
     }
 
-    /// A cache on each backend, on Redis with a near cache, and on three Memcached servers.
+    /// A cache on each backend.
     pub async fn on_every_backend() -> Vec<Self> {
-        vec![
-            Self::new(CacheBackendKind::Redis).await,
-            Self::new(CacheBackendKind::Memcached).await,
-            Self::new(CacheBackendKind::Memory).await,
-            Self::with_settings(near_settings()).await,
-            Self::with_settings(distributed_settings()).await,
-        ]
+        Self::on_every_backend_with(|_| {}).await
+    }
+
+    /// A cache on each backend, with changed settings.
+    pub async fn on_every_backend_with(change: impl Fn(&mut CacheSettings)) -> Vec<Self> {
+        let all = of_every_backend().map(|mut settings| {
+            change(&mut settings);
+            Self::with_settings(settings)
+        });
+        join_all(all).await
     }
 
     /// A cache on each backend that instances share.
     pub async fn on_shared_backends() -> Vec<Self> {
-        vec![
-            Self::new(CacheBackendKind::Redis).await,
-            Self::new(CacheBackendKind::Memcached).await,
-            Self::with_settings(near_settings()).await,
-            Self::with_settings(distributed_settings()).await,
-        ]
+        let shared = of_every_backend()
+            .into_iter()
+            .filter(|settings| settings.cache_backend != CacheBackendKind::Memory);
+        join_all(shared.map(Self::with_settings)).await
     }
 
     /// An application with these routes around the cache.
@@ -320,13 +273,4 @@ pub async fn check_kept(
 /// A handler of a write that succeeds.
 pub async fn no_content() -> HttpResponse {
     HttpResponse::NoContent().finish()
-}
-
-/// Whether a body is complete or a stream: for handlers that stream.
-pub fn streaming(text: &'static str) -> impl MessageBody {
-    let pieces = text
-        .as_bytes()
-        .chunks(2)
-        .map(|piece| Ok::<_, io::Error>(piece.into()));
-    actix_web::body::BodyStream::new(futures_util::stream::iter(pieces))
 }

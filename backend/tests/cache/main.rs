@@ -1,6 +1,6 @@
 //! The cache contract, clause by clause, on every backend.
 //!
-//! The folders are those of the cache; `collected_log`, `harness`, `routed`, `row`, `server_access` and `source` are helpers. Each test builds small
+//! The folders are those of the cache; `collected_log`, `harness`, `routed`, `row`, `server_access`, `source` and `topologies` are helpers. Each test builds small
 //! applications of its own around the public surface of the cache; a test named after a clause fails when
 //! the clause is broken.
 //!
@@ -29,6 +29,7 @@ mod row;
 mod server_access;
 mod source;
 mod stored;
+mod topologies;
 
 #[path = "../support/mod.rs"]
 mod support;

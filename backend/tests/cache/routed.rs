@@ -9,28 +9,47 @@ use backend::infrastructure::cache::backends::{
     BackendError, CacheBackend, Count, Found, Nodes, Version,
 };
 use bytes::Bytes;
+use tokio::sync::OnceCell;
 
 /// Each operation goes to the server that holds its key.
-pub struct Routed(pub Nodes);
+pub struct Routed {
+    nodes: Nodes,
+    /// Set when the servers of a Cluster are known.
+    reached: OnceCell<()>,
+}
 
 impl Routed {
-    fn of(&self, key: &str) -> &dyn CacheBackend {
-        &*self.0.of(key).backend
+    pub fn over(nodes: Nodes) -> Self {
+        Self {
+            nodes,
+            reached: OnceCell::new(),
+        }
+    }
+
+    async fn of(&self, key: &str) -> &dyn CacheBackend {
+        self.reach().await;
+        &*self.nodes.of(key).backend
+    }
+
+    async fn reach(&self) {
+        let any = &self.nodes.all()[0].backend;
+        let reached = async || any.check_kind().await.expect("servers of this kind");
+        self.reached.get_or_init(reached).await;
     }
 }
 
 #[async_trait]
 impl CacheBackend for Routed {
     fn name(&self) -> &'static str {
-        self.0.kind()
+        self.nodes.kind()
     }
 
     fn max_key_bytes(&self) -> usize {
-        self.of("").max_key_bytes()
+        self.nodes.all()[0].backend.max_key_bytes()
     }
 
     async fn get(&self, key: &str) -> Result<Option<Found>, BackendError> {
-        self.of(key).get(key).await
+        self.of(key).await.get(key).await
     }
 
     async fn compare_and_set(
@@ -40,43 +59,49 @@ impl CacheBackend for Routed {
         value: Bytes,
         expiration: Duration,
     ) -> Result<Option<Version>, BackendError> {
-        let set = self
-            .of(key)
-            .compare_and_set(key, expected, value, expiration);
-        set.await
+        let server = self.of(key).await;
+        server
+            .compare_and_set(key, expected, value, expiration)
+            .await
     }
 
     async fn set(&self, key: &str, value: Bytes, expiration: Duration) -> Result<(), BackendError> {
-        self.of(key).set(key, value, expiration).await
+        self.of(key).await.set(key, value, expiration).await
     }
 
     async fn delete(&self, keys: &[String]) -> Result<(), BackendError> {
         for key in keys {
-            self.of(key).delete(std::slice::from_ref(key)).await?;
+            self.of(key).await.delete(std::slice::from_ref(key)).await?;
         }
         Ok(())
     }
 
     async fn increment(&self, key: &str, expiration: Duration) -> Result<Count, BackendError> {
-        self.of(key).increment(key, expiration).await
+        self.of(key).await.increment(key, expiration).await
     }
 
     async fn decrement(&self, key: &str) -> Result<(), BackendError> {
-        self.of(key).decrement(key).await
+        self.of(key).await.decrement(key).await
     }
 
     async fn delete_pattern(&self, pattern: &str) -> Result<u64, BackendError> {
-        self.of("").delete_pattern(pattern).await
+        self.reach().await;
+        let mut deleted = 0;
+        for node in self.nodes.all() {
+            deleted += node.backend.delete_pattern(pattern).await?;
+        }
+        Ok(deleted)
     }
 
     async fn clear(&self, prefix: &str) -> Result<(), BackendError> {
-        for node in self.0.all() {
+        self.reach().await;
+        for node in self.nodes.all() {
             node.backend.clear(prefix).await?;
         }
         Ok(())
     }
 
     async fn server_identity(&self) -> Result<String, BackendError> {
-        self.of("").server_identity().await
+        self.of("").await.server_identity().await
     }
 }

@@ -19,7 +19,7 @@ mod collected_log;
 #[allow(dead_code, reason = "this suite uses a part")]
 mod figures;
 #[path = "../cache/harness.rs"]
-#[allow(dead_code, reason = "this suite uses a part")]
+#[allow(dead_code, unused_imports, reason = "this suite uses a part")]
 mod harness;
 #[path = "../resilience/history.rs"]
 #[allow(dead_code, reason = "this suite uses a part")]
@@ -29,6 +29,9 @@ mod load;
 #[path = "../cache/routed.rs"]
 #[allow(dead_code, reason = "this suite uses a part")]
 mod routed;
+#[path = "../cache/topologies.rs"]
+#[allow(dead_code, reason = "this suite uses a part")]
+mod topologies;
 #[macro_use]
 #[path = "../support/mod.rs"]
 mod support;

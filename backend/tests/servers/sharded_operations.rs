@@ -57,7 +57,7 @@ async fn counts(cluster: &RedisCluster, namespace: &str) -> [usize; 3] {
 async fn operations(settings: &CacheSettings, cluster: &RedisCluster) {
     let nodes = connected(settings).await;
     let own = |name: &str| format!("{}:{name}", settings.cache_namespace);
-    let backend = Routed(nodes.clone());
+    let backend = Routed::over(nodes.clone());
     let keys: Vec<String> = (0..60)
         .map(|number| own(&format!("item:{number}")))
         .collect();
@@ -139,7 +139,7 @@ async fn operations(settings: &CacheSettings, cluster: &RedisCluster) {
 async fn on_the_way(settings: &CacheSettings, cluster: &RedisCluster) {
     let nodes = connected(settings).await;
     let key = |number: usize| format!("{}:item:{number}", settings.cache_namespace);
-    let backend = Routed(nodes);
+    let backend = Routed::over(nodes);
     let holder = async |key: &str| {
         let slot: u16 = ask(cluster.nodes[0].port, &format!("CLUSTER KEYSLOT {key}"))
             .await

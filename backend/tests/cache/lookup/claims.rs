@@ -15,12 +15,12 @@ use backend::infrastructure::settings::CacheBackendKind;
 use bytes::Bytes;
 use futures_util::future::join_all;
 
-use crate::harness::{Harness, backend, get, near_settings, post, settings};
+use crate::harness::{Harness, backend, get, of_every_backend, post, settings};
 use crate::row::{Row, start};
-use crate::server_access::{connect_to_redis, put_proxy_before};
+use crate::server_access::{connect_to_holder, connect_to_redis, put_proxy_before};
 use crate::support::proxy::Mode;
 use crate::support::server::{Kind, Server};
-use crate::support::{eventually, unique, variable};
+use crate::support::{eventually, unique};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -28,13 +28,8 @@ fn value(text: &str) -> Bytes {
     Bytes::from(format!("cache/3 {:016x} {text}", rand::random::<u64>()))
 }
 
-fn backends() -> Vec<Arc<dyn CacheBackend>> {
-    vec![
-        backend(&settings(CacheBackendKind::Redis)),
-        backend(&settings(CacheBackendKind::Memcached)),
-        backend(&settings(CacheBackendKind::Memory)),
-        backend(&near_settings()),
-    ]
+fn backends() -> [Arc<dyn CacheBackend>; 6] {
+    of_every_backend().map(|settings| backend(&settings))
 }
 
 /// Answers that nothing stands under another key, so that the next look-up brings its claim along.
@@ -209,10 +204,10 @@ async fn c33_a_claim_that_is_sent_to_an_entry_changes_nothing() {
         let after = direct.get(&harness.full_key("item:1")).await.unwrap();
         assert_eq!(before, after, "{:?}", harness.kind);
         if harness.kind == CacheBackendKind::Redis {
-            let port = variable("TEST_REDIS_PORT").parse().unwrap();
-            let mut redis = connect_to_redis(port).await;
+            let key = harness.full_key("item:1");
+            let mut redis = connect_to_holder(&harness.settings, &key).await;
             let mut lifetime = redis::cmd("TTL");
-            lifetime.arg(harness.full_key("item:1"));
+            lifetime.arg(key);
             let left: u64 = lifetime.query_async(&mut redis).await.unwrap();
             assert!(left > 500, "the entry keeps its own lifetime: {left} s");
         }

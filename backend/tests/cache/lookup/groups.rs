@@ -9,7 +9,7 @@ use backend::infrastructure::settings::CacheBackendKind;
 
 use crate::harness::{Harness, Log, backend, get, post};
 use crate::row::{Row, start};
-use crate::server_access::connect_to_redis;
+use crate::server_access::connect_to_holder;
 use crate::support::eventually;
 
 #[actix_web::test]
@@ -165,9 +165,10 @@ async fn c36_the_record_of_a_group_lives_at_least_as_long_as_its_longest_entry()
         assert!(get(&short, "/1").await.is_hit(), "{:?}", harness.kind);
         assert!(get(&long, "/1").await.is_hit());
         if harness.kind == CacheBackendKind::Redis {
-            let mut redis = connect_to_redis(harness.settings.cache_redis_port).await;
+            let key = harness.full_key("~group:mixed");
+            let mut redis = connect_to_holder(&harness.settings, &key).await;
             let mut lifetime = redis::cmd("PTTL");
-            lifetime.arg(harness.full_key("~group:mixed"));
+            lifetime.arg(key);
             let kept: u64 = lifetime.query_async(&mut redis).await.unwrap();
             assert!(kept > 30 * 24 * 3_600_000, "{kept} ms");
         }

@@ -10,10 +10,7 @@ use actix_web::{HttpResponse, web};
 use backend::infrastructure::cache::CachePolicy;
 use backend::infrastructure::settings::{CacheBackendKind, CacheSettings};
 
-use crate::harness::{
-    Harness, Reply, Runs, TestApp, backend, distributed_settings, get, near_settings, no_content,
-    post, send, settings,
-};
+use crate::harness::{Harness, Reply, Runs, TestApp, backend, get, no_content, post, send};
 
 const ITEM: CachePolicy = CachePolicy::new("item").resource_id_name("id").shared();
 
@@ -22,23 +19,7 @@ const LEAST: usize = 1000;
 
 /// A cache on each backend that compresses.
 async fn harnesses() -> Vec<Harness> {
-    let mut harnesses = Vec::new();
-    for settings in [
-        settings(CacheBackendKind::Redis),
-        settings(CacheBackendKind::Memcached),
-        settings(CacheBackendKind::Memory),
-        near_settings(),
-        distributed_settings(),
-    ] {
-        harnesses.push(
-            Harness::with_settings(CacheSettings {
-                cache_compress_min_bytes: LEAST,
-                ..settings
-            })
-            .await,
-        );
-    }
-    harnesses
+    Harness::on_every_backend_with(|settings| settings.cache_compress_min_bytes = LEAST).await
 }
 
 /// A body of at least [`LEAST`] bytes, which names the run of the handler.

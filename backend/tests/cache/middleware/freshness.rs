@@ -113,14 +113,12 @@ async fn c38_a_failing_handler_is_covered_by_the_old_answer_for_as_long_as_the_p
 
 #[actix_web::test]
 async fn c38_a_handler_past_its_deadline_is_covered_and_its_answer_is_stored() {
-    for kind in [
-        CacheBackendKind::Redis,
-        CacheBackendKind::Memcached,
-        CacheBackendKind::Memory,
-    ] {
-        let mut settings = settings(kind);
+    for harness in Harness::on_every_backend_with(|settings| {
         settings.cache_collapse_wait_ms = 50;
-        let harness = Harness::with_settings(settings).await;
+    })
+    .await
+    {
+        let kind = harness.kind;
         let source = Source::new();
         let app = source.app(&harness, ITEM.stale_if_error(300)).await;
         get(&app, "/1").await;

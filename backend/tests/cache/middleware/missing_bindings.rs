@@ -6,11 +6,7 @@
 use actix_web::web::{self, ServiceConfig};
 use backend::infrastructure::cache::{CacheArguments, CachePolicy, Invalidation, ResourceIdType};
 
-use backend::infrastructure::settings::{CacheBackendKind, CacheSettings};
-
-use crate::harness::{
-    Harness, Log, Runs, TestApp, get, near_settings, no_content, numbered, post, settings,
-};
+use crate::harness::{Harness, Log, Runs, TestApp, get, no_content, numbered, post};
 use crate::support::eventually;
 
 const ITEM: CachePolicy = CachePolicy::new("item")
@@ -38,20 +34,7 @@ fn reads(config: &mut ServiceConfig) {
 
 /// A cache on each backend, with deadlines short enough that to distrust the namespace takes little time.
 async fn harnesses() -> Vec<Harness> {
-    let short = |settings| CacheSettings {
-        cache_operation_timeout_ms: 1000,
-        ..settings
-    };
-    let mut harnesses = Vec::new();
-    for kind in [
-        CacheBackendKind::Redis,
-        CacheBackendKind::Memcached,
-        CacheBackendKind::Memory,
-    ] {
-        harnesses.push(Harness::with_settings(short(settings(kind))).await);
-    }
-    harnesses.push(Harness::with_settings(short(near_settings())).await);
-    harnesses
+    Harness::on_every_backend_with(|settings| settings.cache_operation_timeout_ms = 1000).await
 }
 
 const PATHS: [&str; 4] = ["/items/1", "/items/2", "/others/1", "/listed/a/1"];

@@ -5,9 +5,10 @@
 use actix_web::web;
 
 use backend::infrastructure::cache::{CacheArguments, CachePolicy, Invalidation, ResourceIdType};
-use backend::infrastructure::settings::CacheBackendKind;
+use backend::infrastructure::settings::{CacheBackendKind, CacheSettings};
 
-use crate::harness::{Harness, Log, get, no_content, post, reads};
+use crate::harness::{Harness, Log, get, no_content, of_every_backend, post, reads};
+use crate::support::unique;
 
 const ITEM: CachePolicy = CachePolicy::new("item").resource_id_name("id").shared();
 
@@ -15,15 +16,26 @@ const TEXT: CachePolicy = CachePolicy::new("text_{a}")
     .resource_id_name("b")
     .resource_id_type(ResourceIdType::String);
 
+/// The settings of each backend that deletes by pattern.
+fn with_patterns() -> impl Iterator<Item = CacheSettings> {
+    let all = of_every_backend().into_iter();
+    all.filter(|settings| settings.cache_backend != CacheBackendKind::Memcached)
+}
+
 /// Stores some keys, lets a write with these patterns succeed, and checks the remaining keys.
 async fn check_patterns(
-    kind: CacheBackendKind,
+    base: &CacheSettings,
     policy: impl Into<Invalidation>,
     paths: &[(&str, bool)],
     bound: &'static str,
 ) {
     let policy = policy.into();
-    let harness = Harness::new(kind).await;
+    let harness = Harness::with_settings(CacheSettings {
+        cache_namespace: unique("test"),
+        ..base.clone()
+    })
+    .await;
+    let (kind, mode) = (harness.kind, harness.settings.cache_redis_mode);
     let app = harness
         .app(|config| {
             reads(config, "/{a}/{b}", TEXT);
@@ -41,15 +53,19 @@ async fn check_patterns(
     assert_eq!(post(&app, "/write/none/none").await.status, 204);
     assert!(log.lines_with(&["ERROR"]).is_empty());
     for (path, kept) in paths {
-        assert_eq!(get(&app, path).await.is_hit(), *kept, "{path} on {kind:?}");
+        assert_eq!(
+            get(&app, path).await.is_hit(),
+            *kept,
+            "{path} on {kind:?}, {mode:?}"
+        );
     }
 }
 
 #[actix_web::test]
 async fn c17_patterns_are_redis_globs_taken_as_written() {
-    for kind in [CacheBackendKind::Redis, CacheBackendKind::Memory] {
+    for settings in with_patterns() {
         check_patterns(
-            kind,
+            &settings,
             TEXT.pattern_to_invalidate_extra(&["text_a:*"]),
             &[
                 ("/a/1", false),
@@ -61,7 +77,7 @@ async fn c17_patterns_are_redis_globs_taken_as_written() {
         )
         .await;
         check_patterns(
-            kind,
+            &settings,
             TEXT.pattern_to_invalidate_extra(&["text_?:[12]"]),
             &[
                 ("/a/1", false),
@@ -74,14 +90,14 @@ async fn c17_patterns_are_redis_globs_taken_as_written() {
         .await;
         // Nothing is appended: this is a single key.
         check_patterns(
-            kind,
+            &settings,
             TEXT.pattern_to_invalidate_extra(&["text_a:1"]),
             &[("/a/1", false), ("/a/12", true)],
             "",
         )
         .await;
         check_patterns(
-            kind,
+            &settings,
             TEXT.pattern_to_invalidate_extra(&["text_{who}:*"]),
             &[("/ada/1", false), ("/adam/1", true)],
             "ada",
@@ -89,14 +105,14 @@ async fn c17_patterns_are_redis_globs_taken_as_written() {
         .await;
         // A value's characters are literal.
         check_patterns(
-            kind,
+            &settings,
             TEXT.pattern_to_invalidate_extra(&["text_{who}:*"]),
             &[("/%2A/1", false), ("/ada/1", true)],
             "*",
         )
         .await;
         check_patterns(
-            kind,
+            &settings,
             TEXT.pattern_to_invalidate_extra(&["text_{who}:*"]),
             &[("/[ab]/1", false), ("/a/1", true)],
             "[ab]",
@@ -107,8 +123,8 @@ async fn c17_patterns_are_redis_globs_taken_as_written() {
 
 #[actix_web::test]
 async fn c17_more_keys_than_one_batch_are_deleted() {
-    for kind in [CacheBackendKind::Redis, CacheBackendKind::Memory] {
-        let harness = Harness::new(kind).await;
+    for settings in with_patterns() {
+        let harness = Harness::with_settings(settings).await;
         for number in 0..3000 {
             harness
                 .cache

@@ -3,8 +3,10 @@
 //! Come here after changing what is stored and what is answered from the cache. The age and conditional requests are in
 //! `conditional`.
 
+use std::io;
 use std::time::Duration;
 
+use actix_web::body::MessageBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_RANGE, SET_COOKIE, VARY};
 use actix_web::test::TestRequest;
@@ -13,10 +15,19 @@ use actix_web::{HttpRequest, HttpResponse};
 use backend::infrastructure::cache::CachePolicy;
 use backend::infrastructure::settings::CacheBackendKind;
 
-use crate::harness::{Harness, Runs, get, numbered, send, settings, streaming};
+use crate::harness::{Harness, Runs, get, numbered, send};
 use crate::server_access::connect_to_redis;
 
 const ITEM: CachePolicy = CachePolicy::new("item").resource_id_name("id").shared();
+
+/// A body that is a stream.
+fn streaming(text: &'static str) -> impl MessageBody {
+    let pieces = text
+        .as_bytes()
+        .chunks(2)
+        .map(|piece| Ok::<_, io::Error>(piece.into()));
+    actix_web::body::BodyStream::new(futures_util::stream::iter(pieces))
+}
 
 #[actix_web::test]
 async fn c08_a_hit_has_status_body_and_the_handlers_own_headers_byte_for_byte() {
@@ -83,14 +94,11 @@ async fn answer(request: HttpRequest, runs: web::Data<Runs>) -> HttpResponse {
 
 #[actix_web::test]
 async fn c09_answers_that_may_not_be_stored_pass_through_unchanged() {
-    for kind in [
-        CacheBackendKind::Redis,
-        CacheBackendKind::Memcached,
-        CacheBackendKind::Memory,
-    ] {
-        let mut settings = settings(kind);
+    for harness in Harness::on_every_backend_with(|settings| {
         settings.cache_max_body_bytes = 1024;
-        let harness = Harness::with_settings(settings).await;
+    })
+    .await
+    {
         let runs = Runs::default();
         let app = harness
             .app(|config| {
@@ -197,14 +205,12 @@ async fn c11_other_methods_neither_store_nor_invalidate() {
 #[actix_web::test]
 async fn c12_an_entry_expires_after_the_policys_time_or_the_default() {
     const SHORT: CachePolicy = ITEM.expiration(60);
-    for kind in [
-        CacheBackendKind::Redis,
-        CacheBackendKind::Memcached,
-        CacheBackendKind::Memory,
-    ] {
-        let mut settings = settings(kind);
+    for harness in Harness::on_every_backend_with(|settings| {
         settings.default_cache_expiration = 120;
-        let harness = Harness::with_settings(settings).await;
+    })
+    .await
+    {
+        let kind = harness.kind;
         let app = harness
             .app(|config| {
                 config.route(

@@ -5,25 +5,20 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use actix_web::rt;
-use backend::infrastructure::settings::CacheBackendKind;
 use tokio::time::timeout;
 
-use crate::harness::{Harness, get, settings};
+use crate::harness::{Harness, get};
 use crate::source::{ITEM, Source};
 use crate::support::eventually;
 
-const ALL: [CacheBackendKind; 3] = [
-    CacheBackendKind::Redis,
-    CacheBackendKind::Memcached,
-    CacheBackendKind::Memory,
-];
-
 #[actix_web::test]
 async fn c38_every_request_is_covered_while_a_handler_hangs() {
-    for kind in ALL {
-        let mut settings = settings(kind);
+    for harness in Harness::on_every_backend_with(|settings| {
         settings.cache_collapse_wait_ms = 50;
-        let harness = Harness::with_settings(settings).await;
+    })
+    .await
+    {
+        let kind = harness.kind;
         let source = Source::new();
         let app = source.app(&harness, ITEM.stale_if_error(300)).await;
         get(&app, "/1").await;
@@ -45,10 +40,12 @@ async fn c38_every_request_is_covered_while_a_handler_hangs() {
 
 #[actix_web::test]
 async fn c38_without_a_collapse_wait_the_handler_still_has_the_time_to_answer() {
-    for kind in ALL {
-        let mut settings = settings(kind);
+    for harness in Harness::on_every_backend_with(|settings| {
         settings.cache_collapse_wait_ms = 0;
-        let harness = Harness::with_settings(settings).await;
+    })
+    .await
+    {
+        let kind = harness.kind;
         let source = Source::new();
         let app = Rc::new(source.app(&harness, ITEM.stale_if_error(300)).await);
         get(&*app, "/1").await;

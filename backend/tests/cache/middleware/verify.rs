@@ -12,12 +12,10 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::test::TestRequest;
 use actix_web::web::{self, ServiceConfig};
 use backend::infrastructure::cache::CachePolicy;
-use backend::infrastructure::settings::{CacheBackendKind, CacheSettings};
+use backend::infrastructure::settings::CacheSettings;
 use tokio::sync::Notify;
 
-use crate::harness::{
-    Harness, Log, Runs, TestApp, get, near_settings, no_content, numbered, post, send, settings,
-};
+use crate::harness::{Harness, Log, Runs, TestApp, get, no_content, numbered, post, send};
 use crate::support::eventually;
 
 /// The longest deletion that a writer waits for (C17).
@@ -27,16 +25,8 @@ const ROW: CachePolicy = CachePolicy::new("row").resource_id_name("id").shared()
 
 /// A cache on each backend whose every hit is compared.
 async fn harnesses() -> Vec<Harness> {
-    let mut harnesses = Vec::new();
-    for settings in [
-        settings(CacheBackendKind::Redis),
-        settings(CacheBackendKind::Memcached),
-        settings(CacheBackendKind::Memory),
-        near_settings(),
-    ] {
-        harnesses.push(Harness::with_settings(verifying(settings)).await);
-    }
-    harnesses
+    let verify = |settings: &mut CacheSettings| *settings = verifying(settings.clone());
+    Harness::on_every_backend_with(verify).await
 }
 
 fn verifying(settings: CacheSettings) -> CacheSettings {

@@ -9,7 +9,7 @@ use redis::AsyncCommands;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::harness::{Harness, get, nodes};
-use crate::server_access::connect_to_redis;
+use crate::server_access::{connect_to_holder, connect_to_redis};
 use crate::support::variable;
 
 const ITEM: CachePolicy = CachePolicy::new("item").resource_id_name("id").shared();
@@ -51,7 +51,8 @@ async fn c25_an_entry_is_a_line_of_metadata_and_the_body_as_it_was_sent() {
         get(&app, "/42").await;
         let key = harness.full_key("item:42");
         let stored = if harness.kind == CacheBackendKind::Redis {
-            redis().await.get::<_, Vec<u8>>(&key).await.unwrap()
+            let mut redis = connect_to_holder(&harness.settings, &key).await;
+            redis.get::<_, Vec<u8>>(&key).await.unwrap()
         } else {
             let nodes = nodes(&harness.settings);
             let answer = memcached(&nodes.of(&key).name, &format!("get {key}")).await;
