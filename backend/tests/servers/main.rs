@@ -45,6 +45,8 @@ mod promotion;
 mod sentinels;
 mod sharded;
 mod sharded_operations;
+mod sharded_partition;
 mod sharded_promotion;
+mod sharded_secured;
 mod storm;
 mod tls;

@@ -14,7 +14,7 @@ use crate::support::service::command;
 use crate::support::variable;
 
 /// The permissions that `docs/servers.md` lists for a user of the cache.
-fn documented() -> Vec<String> {
+pub fn documented() -> Vec<String> {
     let page = include_str!("../../../docs/servers.md");
     let begin = "ACL SETUSER shop on >PASSWORD ~NAMESPACE:* ";
     let line = page.lines().find_map(|line| line.strip_prefix(begin));

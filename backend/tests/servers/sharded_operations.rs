@@ -22,7 +22,7 @@ use crate::support::service::command;
 const MINUTE: Duration = Duration::from_mins(1);
 
 /// Settings for a Cluster.
-fn of_cluster(cluster: &RedisCluster) -> CacheSettings {
+pub fn of_cluster(cluster: &RedisCluster) -> CacheSettings {
     CacheSettings {
         cache_redis_mode: CacheRedisMode::Cluster,
         cache_redis_nodes: cluster.list(),
@@ -203,7 +203,7 @@ async fn on_the_way(settings: &CacheSettings, cluster: &RedisCluster) {
 }
 
 /// Two instances, an answer in the cache, and a write on the other instance.
-async fn instances(settings: CacheSettings) {
+pub async fn instances(settings: CacheSettings) {
     const ITEM: CachePolicy = CachePolicy::new("item").resource_id_name("id").shared();
     let first = Harness::with_settings(settings).await;
     let second = first.another().await;
@@ -267,7 +267,7 @@ async fn check_says(cluster: &RedisCluster) {
 }
 
 /// The line of `backend check` about the cache.
-async fn check(environment: &[(&str, &str)]) -> String {
+pub async fn check(environment: &[(&str, &str)]) -> String {
     let database = TestDatabase::migrated().await;
     let url = database.url();
     let own = [

@@ -13,20 +13,20 @@ use crate::support::redis_cluster::RedisCluster;
 
 /// So many that each master has some.
 const WIDGETS: usize = 24;
-/// The numbers of the master that dies and of its replica.
-const MASTER: usize = 0;
-const REPLICA: usize = 3;
+/// The numbers of the master that is replaced and of its replica.
+pub const MASTER: usize = 0;
+pub const REPLICA: usize = 3;
 
 /// Widgets behind instances, whose entries are on the masters.
-struct Site {
-    redis: RedisCluster,
-    cluster: Cluster,
-    token: String,
-    widgets: Vec<i64>,
+pub struct Site {
+    pub redis: RedisCluster,
+    pub cluster: Cluster,
+    pub token: String,
+    pub widgets: Vec<i64>,
 }
 
 impl Site {
-    async fn prepare(instances: usize) -> Self {
+    pub async fn prepare(instances: usize) -> Self {
         let mut site = Self {
             redis: RedisCluster::start().await,
             cluster: Cluster::start(0, &[]).await,
@@ -41,19 +41,30 @@ impl Site {
             let id = site.cluster.first().new_widget(&site.token, "old").await;
             site.widgets.push(id);
         }
-        for id in &site.widgets {
+        site.has_hits(0).await;
+        site
+    }
+
+    /// Waits until each widget has been a hit on an instance.
+    pub async fn has_hits(&self, instance: usize) {
+        for id in &self.widgets {
             let path = format!("/widgets/{id}");
             eventually("it is a hit", async || {
-                site.cluster.first().get(&path).await.expect(200).is_hit()
+                let answer = self.cluster.instances[instance].get(&path).await;
+                answer.expect(200).is_hit()
             })
             .await;
         }
-        site
     }
 
     async fn start_instance(&mut self) {
         let nodes = self.redis.list();
-        let mut environment = environment(&nodes);
+        self.start_instance_with(&nodes).await;
+    }
+
+    /// Starts an instance that asks these nodes.
+    pub async fn start_instance_with(&mut self, nodes: &str) {
+        let mut environment = environment(nodes);
         environment.push(("LOG_LEVEL", "error,backend::startup=info"));
         self.cluster.add(&environment).await;
     }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -99,14 +100,15 @@ impl Storm {
 
     /// Waits until each widget has been a hit on the instance from now on.
     pub async fn every_widget_is_a_hit(&self, instance: usize) {
-        for (id, _) in &self.load.widgets {
+        let hits = self.load.widgets.iter().map(async |(id, _)| {
             let path = format!("/widgets/{id}");
             eventually("a widget is a hit", async || {
                 let answer = read(&self.cluster.instances[instance], &path).await.0;
                 answer.is_ok_and(|answer| answer.is_hit())
             })
             .await;
-        }
+        });
+        join_all(hits).await;
     }
 
     /// Waits until an instance had no hits for a while, and has hits again after this moment. Returns the time until then.

@@ -23,20 +23,8 @@ impl Secured {
     fn start() -> Self {
         let certificates = Certificates::create();
         let port = free_port();
-        let (certificate, key) = (text(&certificates.server()), text(&certificates.key()));
-        let authority = text(&certificates.authority());
-        let arguments = [
-            "--tls-port",
-            &port.to_string(),
-            "--tls-cert-file",
-            &certificate,
-            "--tls-key-file",
-            &key,
-            "--tls-ca-cert-file",
-            &authority,
-            "--tls-auth-clients",
-            "no",
-        ];
+        let arguments = certificates.of_redis(port);
+        let arguments: Vec<&str> = arguments.split(' ').collect();
         Self {
             _server: Server::start_with(Kind::Redis, &arguments),
             port,

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
 use super::unique;
 
@@ -19,6 +19,9 @@ impl Certificates {
         let directory = std::env::temp_dir().join(unique("certificates"));
         std::fs::create_dir(&directory).expect("a directory");
         let mut authority = CertificateParams::new(Vec::new()).expect("no names");
+        // Another name than the server's, or OpenSSL takes the server's certificate for one that has signed itself.
+        let name = &mut authority.distinguished_name;
+        name.push(DnType::CommonName, "the authority of a test");
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().expect("a key");
         let certificate = authority.self_signed(&key).expect("a certificate");
@@ -36,6 +39,17 @@ impl Certificates {
             std::fs::write(file, content).expect("a file");
         }
         certificates
+    }
+
+    /// The arguments of a Redis that speaks TLS on this port, separated by blanks.
+    pub fn of_redis(&self, port: u16) -> String {
+        let (certificate, key) = (self.server(), self.key());
+        format!(
+            "--tls-port {port} --tls-auth-clients no --tls-cert-file {} --tls-key-file {} --tls-ca-cert-file {}",
+            certificate.display(),
+            key.display(),
+            self.authority().display()
+        )
     }
 
     /// The certificate of the authority.
