@@ -11,7 +11,7 @@ use backend::infrastructure::database::{MigrationPlan, MigrationTarget};
 use backend::infrastructure::settings::{self, Environment, Settings};
 use backend::interfaces;
 use backend::modules::users::UserCreate;
-use backend::startup::{self, Finding, Signals};
+use backend::startup::{self, Finding, ShownEntry, Signals};
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use garde::Validate;
@@ -66,6 +66,11 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Look into the cache
+    Cache {
+        #[command(subcommand)]
+        command: CacheCommand,
+    },
     /// Print the completions of a shell, for its configuration: source <(backend completions bash)
     Completions {
         /// The shell
@@ -84,6 +89,21 @@ enum Command {
         /// Print the content of docs/settings.md instead
         #[arg(long, conflicts_with = "get")]
         document: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum CacheCommand {
+    /// Print an entry: whether it is an answer, age, time to live, group, headers and body
+    Show {
+        /// The key as `Cache-Status` shows it, without `CACHE_NAMESPACE`: widget:42
+        key: String,
+        /// Print the body and nothing else, byte for byte
+        #[arg(long)]
+        body: bool,
+        /// One of `CACHE_EXTRA_BACKENDS`
+        #[arg(long, value_name = "NAME")]
+        backend: Option<String>,
     },
 }
 
@@ -172,6 +192,21 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
         Command::Migrate { to, yes, .. } => {
             let target = to.map_or(MigrationTarget::Previous, MigrationTarget::Number);
             migrate_to(&settings, target, yes).await?;
+        }
+        Command::Cache {
+            command: CacheCommand::Show { key, body, backend },
+        } => {
+            let shown = ShownEntry::read(&settings.cache, backend.as_deref(), &key).await?;
+            let mut output = io::stdout();
+            if body {
+                output.write_all(shown.body())?;
+            } else if output.is_terminal() {
+                writeln!(output, "{}", shown.for_terminal())?;
+            } else {
+                output.write_all(shown.head().as_bytes())?;
+                output.write_all(shown.body())?;
+                writeln!(output)?;
+            }
         }
         Command::CreateSuperuser {
             username,

@@ -16,6 +16,7 @@ mod auth;
 mod bad_input;
 mod browsers;
 mod cache_headers;
+mod cache_show;
 mod caching;
 mod check;
 mod command_line;

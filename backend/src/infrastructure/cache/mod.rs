@@ -59,7 +59,7 @@ pub use options::{
 pub use policy::{CachePolicy, Changes, Invalidation};
 pub use provider::{
     BackendState, Cache, CacheError, CacheHealth, Change, Computation, Deliveries, Entries,
-    History, InspectedEntry, ListedEntry, Provider, Purge, Purged, Standing,
+    History, InspectedEntry, ListedEntry, Provider, Purge, Purged, Standing, StoredUnderKey,
 };
 pub use stored::{compressed_entity_tag, entity_tag};
 

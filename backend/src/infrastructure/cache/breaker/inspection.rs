@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use super::guarded_backend::GuardedBackend;
 use super::health::{Availability, Unavailable};
+use super::namespace_generation::read_record;
 use crate::infrastructure::cache::backends::{BackendError, Listing};
 
 /// The longest time of one part of a list, which takes several commands.
@@ -34,6 +35,14 @@ impl GuardedBackend {
     ) -> Result<Option<Listing>, Unavailable> {
         let part = self.unguarded.list(prefix, cursor, limit);
         self.bounded(LIST, part).await
+    }
+
+    /// The generation that the instances trust now, from the server; `None` before the first instance.
+    pub(in crate::infrastructure::cache) async fn recorded_generation(
+        &self,
+    ) -> Result<Option<u64>, Unavailable> {
+        let record = read_record(self).await?;
+        Ok(record.map(|record| record.generation))
     }
 
     /// Appends records to the log under a full key.

@@ -53,6 +53,32 @@ impl Servers {
         namespace: &str,
         tasks: &TaskTracker,
     ) -> Self {
+        let Self {
+            distribution,
+            guarded,
+            ..
+        } = Self::unwatched(name, nodes, deadline, namespace, tasks);
+        let list = &guarded[0].list;
+        let supervisors = join_all(guarded.iter().cloned().map(Supervisor::start)).await;
+        if !list.is_agreed() {
+            sleep_until(list.noticed_at().into()).await;
+        }
+        Self {
+            distribution,
+            guarded,
+            supervisors,
+        }
+    }
+
+    /// The same without anybody who watches over them, for a process that only looks: it never trusts them, and no instance
+    /// knows of it.
+    pub(in crate::infrastructure::cache) fn unwatched(
+        name: &str,
+        nodes: &Nodes,
+        deadline: Duration,
+        namespace: &str,
+        tasks: &TaskTracker,
+    ) -> Self {
         let distribution = nodes.distribution().clone();
         let list = Arc::new(ServerList::new(&distribution));
         let guarded = nodes.all().iter().enumerate().map(|(place, node)| {
@@ -69,14 +95,10 @@ impl Servers {
         let guarded: Vec<_> = guarded.collect();
         let servers: Vec<_> = guarded.iter().map(Arc::downgrade).collect();
         list.attach(Listed(servers));
-        let supervisors = join_all(guarded.iter().cloned().map(Supervisor::start)).await;
-        if !list.is_agreed() {
-            sleep_until(list.noticed_at().into()).await;
-        }
         Self {
             distribution,
             guarded,
-            supervisors,
+            supervisors: Vec::new(),
         }
     }
 

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use actix_web::http::header::HeaderValue;
 use bytes::Bytes;
 use futures_util::future::join_all;
 
@@ -12,7 +13,7 @@ use super::error::CacheError;
 use super::registry::{DEFAULT_BACKEND, RegisteredBackend, names_of_records};
 use crate::infrastructure::cache::breaker::{Availability, GuardedBackend};
 use crate::infrastructure::cache::stored::{
-    Metadata, StoredValue, read_metadata_of_head, read_value,
+    Entry, Metadata, StoredValue, read_metadata_of_head, read_value,
 };
 
 /// Whether an entry is an answer.
@@ -58,8 +59,55 @@ pub struct InspectedEntry {
     pub entry: ListedEntry,
     /// The handler's own headers, in the order in which it set them.
     pub headers: Vec<(String, String)>,
-    /// The body, byte for byte.
+    /// The entity tag of the plain form, with its quotes.
+    pub etag: String,
+    /// Whether the stored body is compressed. The size of the entry is that of the stored body.
+    pub is_compressed: bool,
+    /// The body as its handler sent it, byte for byte.
     pub body: Bytes,
+}
+
+impl InspectedEntry {
+    /// The content of an entry; `None` where its compressed body is damaged.
+    pub(super) fn of(entry: &Entry, listed: ListedEntry) -> Option<Self> {
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let metadata = &entry.metadata;
+        let headers = metadata.headers.iter();
+        Some(Self {
+            entry: listed,
+            headers: headers
+                .map(|(name, value)| (name.to_string(), text(value)))
+                .collect(),
+            etag: text(&metadata.etag),
+            is_compressed: metadata.plain_length.is_some(),
+            body: entry.plain_body()?,
+        })
+    }
+}
+
+impl ListedEntry {
+    /// The entry under this key, `now` by the cache's clock. `is_current` says that nothing has ended it.
+    pub(super) fn of(key: &str, metadata: &Metadata, is_current: bool, now: u64) -> Self {
+        let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        let time_to_live = signed(metadata.fresh_until()).saturating_sub(signed(now));
+        let (resources, groups) = names_of_records(&metadata.belonging);
+        Self {
+            key: key.to_owned(),
+            standing: match is_current {
+                true if time_to_live > 0 => Standing::Answer,
+                true => Standing::Expired,
+                false => Standing::Ended,
+            },
+            stored: metadata.stored,
+            age: now.saturating_sub(metadata.stored),
+            time_to_live,
+            size: metadata.length,
+            status: metadata.status,
+            cost: metadata.cost,
+            resource: resources.into_iter().next(),
+            group: groups.into_iter().next(),
+        }
+    }
 }
 
 /// A part of the entries.
@@ -168,14 +216,8 @@ impl Cache {
         let Some(StoredValue::Entry(entry)) = read_value(&found.value) else {
             return Ok(None);
         };
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let headers = entry.metadata.headers.iter();
-        let headers = headers.map(|(name, value)| (name.to_string(), text(value.as_bytes())));
-        Ok(Some(InspectedEntry {
-            headers: headers.collect(),
-            entry: self.listed(registered, server, key, &entry.metadata).await,
-            body: entry.plain_body().unwrap_or_default(),
-        }))
+        let listed = self.listed(registered, server, key, &entry.metadata).await;
+        Ok(InspectedEntry::of(&entry, listed))
     }
 
     /// The state of each registered server.
@@ -231,25 +273,8 @@ impl Cache {
     ) -> ListedEntry {
         let stands = self.default_provider();
         let stands = stands.stands(&registered.servers, server, metadata).await;
+        let is_current = matches!(stands, Ok(true));
         let now = self.shared.clock.milliseconds();
-        let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-        let time_to_live = signed(metadata.fresh_until()).saturating_sub(signed(now));
-        let (resources, groups) = names_of_records(&metadata.belonging);
-        ListedEntry {
-            key: key.to_owned(),
-            standing: match stands {
-                Ok(true) if time_to_live > 0 => Standing::Answer,
-                Ok(true) => Standing::Expired,
-                _ => Standing::Ended,
-            },
-            stored: metadata.stored,
-            age: now.saturating_sub(metadata.stored),
-            time_to_live,
-            size: metadata.length,
-            status: metadata.status,
-            cost: metadata.cost,
-            resource: resources.into_iter().next(),
-            group: groups.into_iter().next(),
-        }
+        ListedEntry::of(key, metadata, is_current, now)
     }
 }

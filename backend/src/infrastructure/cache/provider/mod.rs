@@ -18,6 +18,7 @@ mod invalidate;
 mod provider;
 mod purge;
 mod registry;
+mod show;
 mod shutdown;
 mod verification;
 
@@ -29,6 +30,7 @@ pub use history::History;
 pub use inspection::{BackendState, Entries, InspectedEntry, ListedEntry, Standing};
 pub use provider::Provider;
 pub use purge::{Purge, Purged};
+pub use show::StoredUnderKey;
 
 pub(in crate::infrastructure::cache) use invalidate::carry_out;
 pub(in crate::infrastructure::cache) use registry::{RegisteredBackend, Shared};

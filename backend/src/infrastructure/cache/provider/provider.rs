@@ -167,25 +167,10 @@ impl Provider<'_> {
         metadata: &Metadata,
     ) -> Result<bool, CacheError> {
         let belonging = &metadata.belonging;
-        let mut names = belonging.record_names();
-        let records = [names.next(), names.next()];
-        drop(names);
-        let records = records.map(|name| name.map(|name| servers.key(&name)));
-        let mut generations = Vec::new();
-        for record in records.iter().flatten() {
-            let server = servers.of(record.full());
-            let Some(found) = server.get(record.full()).await? else {
-                return Ok(false);
-            };
-            match parse_group_record(record, &found) {
-                Ok(Some(record)) => generations.push(record.generation),
-                Ok(None) => return Ok(false),
-                Err(OfAnotherKey) => {
-                    server.reject_connection(record.full());
-                    return Ok(false);
-                }
-            }
-        }
+        let records = records_of(servers, belonging);
+        let Some(stamp) = present_stamp(servers, &records, belonging.rights).await? else {
+            return Ok(false);
+        };
         let records = records.each_ref().map(|key| key.as_ref().map(Key::full));
         let places = servers.places_of(server, records);
         // After every read: a server may have been replaced meanwhile by one with an old snapshot.
@@ -193,8 +178,7 @@ impl Provider<'_> {
         if !places.trust(generation) {
             return Err(Unavailable("the backend is not trusted now".to_owned()).into());
         }
-        Ok(metadata.generation == generation
-            && stamp(generations, belonging.rights) == belonging.stamp)
+        Ok(metadata.generation == generation && stamp == belonging.stamp)
     }
 
     /// Records an invalidation by a service.
@@ -230,6 +214,36 @@ impl Provider<'_> {
             None => Err(Unavailable("CACHE_ENABLED is false".to_owned()).into()),
         }
     }
+}
+
+/// The keys of the records that an entry belongs to.
+pub(super) fn records_of(servers: &Servers, belonging: &Belonging) -> [Option<Key>; 2] {
+    let mut names = belonging.record_names();
+    [names.next(), names.next()].map(|name| name.map(|name| servers.key(&name)))
+}
+
+/// The stamp of entries that belong to these records now; `None` where one of the records has ended.
+pub(super) async fn present_stamp(
+    servers: &Servers,
+    records: &[Option<Key>; 2],
+    rights: Option<u64>,
+) -> Result<Option<u64>, Unavailable> {
+    let mut generations = Vec::new();
+    for record in records.iter().flatten() {
+        let server = servers.of(record.full());
+        let Some(found) = server.get(record.full()).await? else {
+            return Ok(None);
+        };
+        match parse_group_record(record, &found) {
+            Ok(Some(record)) => generations.push(record.generation),
+            Ok(None) => return Ok(None),
+            Err(OfAnotherKey) => {
+                server.reject_connection(record.full());
+                return Ok(None);
+            }
+        }
+    }
+    Ok(Some(stamp(generations, rights)))
 }
 
 /// The answer that a route with this value as its body would have stored.
