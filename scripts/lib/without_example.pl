@@ -204,6 +204,8 @@ for (@paths) {
     if ( $to ne $path ) {
         make_path( dirname($to) );
         rename $path, $to or die "without_example.pl: $path: $!\n";
+        # Git keeps no empty folder. It would still be taken for a module.
+        rmdir dirname($path);
         $path = $to;
     }
     write_file($text) if $text ne $before;
