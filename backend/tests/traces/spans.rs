@@ -61,7 +61,7 @@ async fn a_miss_is_a_trace_of_request_look_up_fill_and_query_below_the_client() 
         (request.parent.as_str(), request.kind),
         (CLIENT, SpanKind::Server)
     );
-    assert_eq!(request.service, "backend");
+    assert_eq!(request.service, env!("CARGO_PKG_NAME"));
     assert_eq!(request.get("http.request.method"), "GET");
     assert_eq!(request.get("http.route"), "/api/v1/widgets/{widget_id}");
     assert_eq!(request.get("http.response.status_code"), "200");
