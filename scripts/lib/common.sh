@@ -32,6 +32,21 @@ fail() {
 }
 has() { command -v "$1" >/dev/null 2>&1; }
 
+# Runs a command that is quiet, and says the first argument if the command takes longer than two seconds.
+with_notice() {
+    local text=$1 notice status=0
+    shift
+    (
+        sleep 2 </dev/null >/dev/null 2>&1
+        say "$text"
+    ) &
+    notice=$!
+    "$@" || status=$?
+    kill "$notice" 2>/dev/null || true
+    wait "$notice" 2>/dev/null || true
+    return "$status"
+}
+
 # Removes the settings of the service from the environment, for scripts that must not depend on them.
 forget_settings() {
     local name

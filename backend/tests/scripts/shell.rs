@@ -41,7 +41,7 @@ fn the_scripts_find_their_root_whatever_the_shell_hands_down() {
 fn every_script_says_how_it_is_used_from_any_directory_and_shell() {
     let project = Project::copy();
     let hostile = [("CDPATH", "/tmp:."), ("SERVER_PORT", "x")];
-    for script in ["dev", "test", "bench", "module"] {
+    for script in ["dev", "test", "bench", "module", "new", "update"] {
         for call in [
             format!("bash scripts/{script} --help"),
             format!("sh scripts/{script} --help"),
