@@ -16,7 +16,7 @@ my $name = shift or die "rename.pl: the name is missing\n";
 # In every file.
 sub everywhere {
     # Commands, in texts and messages.
-    s/\b$old (?=(?:serve|migrate|check|routes|openapi|settings|create-superuser|completions)\b)/$name /g;
+    s/\b$old (?=(?:serve|migrate|check|routes|openapi|settings|create-superuser|completions|cache show)\b)/$name /g;
     s{(target/(?:debug|release)|/usr/local/bin)/$old\b}{$1/$name}g;
     s{(completions/)$old(?=\.fish)}{$1$name}g;
     # The namespace, and what else begins with the name.
