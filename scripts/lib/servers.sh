@@ -127,8 +127,9 @@ start_redis() {
 start_redis_with_tls() {
     mkdir -p "$1"
     REDIS_AUTHORITY=$1/certificate.pem
+    # The client refuses a server's certificate that says it is an authority, as openssl makes them by default.
     openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 \
-        -keyout "$1/key.pem" -out "$REDIS_AUTHORITY" 2>/dev/null || fail "openssl could not make a certificate"
+        -addext basicConstraints=critical,CA:FALSE -keyout "$1/key.pem" -out "$REDIS_AUTHORITY" 2>/dev/null || fail "openssl could not make a certificate"
     REDIS_TLS_PORT=$(free_port)
     start_redis "$1" '' --tls-port "$REDIS_TLS_PORT" --tls-auth-clients no \
         --tls-cert-file "$REDIS_AUTHORITY" --tls-key-file "$1/key.pem" --tls-ca-cert-file "$REDIS_AUTHORITY"
