@@ -78,10 +78,24 @@ format_sources() {
     cargo fmt --all "$@" && rustfmt "$@" backend/src/modules/*/mod.rs backend/tests/*/mod.rs
 }
 
-# Builds the service, and prints the path of the binary: only cargo knows the target directory. Takes further options of cargo.
-build_service() {
-    cargo build --locked --bin "$program" "$@" --message-format=json-render-diagnostics |
-        sed -n "s/.*\"name\":\"$program\".*\"executable\":\"\([^\"]*\)\".*/\1/p" | tail -n 1
+# Builds the service, and prints the path of the binary. Takes further options of cargo.
+build_service() { build_program "$program" "$@"; }
+
+# Builds a program by its name, and prints the path of the binary: only cargo knows the target directory.
+build_program() {
+    local name=$1
+    shift
+    cargo build --locked --bin "$name" "$@" --message-format=json-render-diagnostics |
+        sed -n "s/.*\"name\":\"$name\".*\"executable\":\"\([^\"]*\)\".*/\1/p" | tail -n 1
+}
+
+# The program of scripts/module. Chosen from the whole workspace, it shares what is built for the service: by itself it would
+# have serde and syn with fewer features, and build them again.
+generator() {
+    local binary
+    binary=$(with_notice "building the generator (some seconds after the service is built)" \
+        build_program generator --workspace --quiet)
+    "$binary" "$@"
 }
 
 # Runs a command as root: directly, or by sudo.

@@ -120,7 +120,6 @@ RUST
     'scripts/new' => sub { $text =~ s/^.*washer.*\n//mg },
     'backend/tests/scripts/main.rs' => sub { remove(qr/^mod without_washers;\n/m) },
     'scripts/lib/queries.sh'    => sub { replace( qr/check --lib$/m, 'check --lib --features washers' ) },
-    'scripts/lib/tested_service.sh' => sub { replace( qr/\(build_service\)/, '(build_service --features washers)' ) },
     'scripts/bench'             => sub { replace( qr/--bin "\$program" /, '--bin "$program" --features "$program/washers" ' ) },
     'scripts/dev'               => sub {
         remove( qr/^.*seed\.sql\n/m, qr/^.*washers\?q=cog.*\n/m );
