@@ -39,6 +39,7 @@ mod proof;
 mod query_plans;
 mod random_input;
 mod rate_limit;
+mod recorded_changes;
 mod rights;
 mod roles;
 mod routes;
