@@ -2,11 +2,11 @@
 //!
 //! Come here for another distribution of keys, or another option of wrk.
 
-use std::cell::Cell;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -23,6 +23,8 @@ const SAMPLES: usize = 200_000;
 const WRITE_EVERY: usize = 20;
 /// Threads of wrk; `requests.lua` counts on two.
 const THREADS: usize = 2;
+/// The connections of the load with many.
+const MANY_CONNECTIONS: u32 = 8_000;
 /// The distance between the new keys of two runs: more than a run can request.
 const NEW_KEYS: u64 = 20_000_000;
 /// The path of a search, before its number. It finds nothing, so it costs the database little.
@@ -31,6 +33,8 @@ const SEARCH: &str = "/api/v1/widgets?q=qj";
 const REPORT: &str = include_str!("report.lua");
 /// The part of the scripts with a list of requests.
 const REQUESTS: &str = include_str!("requests.lua");
+/// The part of the script with keys at random.
+const SPREAD: &str = include_str!("spread.lua");
 /// The part of the script with new keys.
 const SEARCHES: &str = include_str!("searches.lua");
 
@@ -53,8 +57,9 @@ pub struct Sample {
 pub struct Generator<'a> {
     settings: &'a Settings,
     token: String,
-    ticks_per_second: f64,
-    next_new_key: Cell<u64>,
+    /// The unit of processor time.
+    pub ticks_per_second: f64,
+    next_new_key: AtomicU64,
 }
 
 impl<'a> Generator<'a> {
@@ -65,12 +70,16 @@ impl<'a> Generator<'a> {
             settings,
             token,
             ticks_per_second: String::from_utf8(ticks)?.trim().parse()?,
-            next_new_key: Cell::new(1),
+            next_new_key: AtomicU64::new(1),
         };
         fs::write(generator.script(Requests::OneKey), REPORT)?;
         fs::write(
             generator.script(Requests::NewKeys),
             format!("{REPORT}{SEARCHES}"),
+        )?;
+        fs::write(
+            generator.script(Requests::Spread),
+            format!("{REPORT}{SPREAD}"),
         )?;
         for requests in [
             Requests::Zipf,
@@ -137,6 +146,22 @@ impl<'a> Generator<'a> {
 
     /// Puts load on the program for some seconds.
     pub fn run(&self, program: &Running, requests: Requests, seconds: u64) -> Result<Sample> {
+        let connections = match requests {
+            Requests::SingleWrites => 1,
+            Requests::ManyConnections => MANY_CONNECTIONS,
+            _ => self.settings.connections,
+        };
+        self.run_over(connections, program, requests, seconds)
+    }
+
+    /// The same over this many connections.
+    pub fn run_over(
+        &self,
+        connections: u32,
+        program: &Running,
+        requests: Requests,
+        seconds: u64,
+    ) -> Result<Sample> {
         program.empty_log()?;
         let before = program.processor_seconds(self.ticks_per_second)?;
         let id = match requests {
@@ -145,11 +170,7 @@ impl<'a> Generator<'a> {
         };
         let url = format!("http://127.0.0.1:{}{}", program.port, path(id));
         let mut wrk = Command::new("wrk");
-        let (threads, connections) = if requests == Requests::SingleWrites {
-            (1, 1)
-        } else {
-            (THREADS, self.settings.connections)
-        };
+        let threads = if connections == 1 { 1 } else { THREADS };
         wrk.args(["--threads", &threads.to_string(), "--timeout", "5"])
             .args(["--connections", &connections.to_string()])
             .args(["--duration", &seconds.to_string()])
@@ -157,7 +178,11 @@ impl<'a> Generator<'a> {
             .arg(self.script(requests))
             .args([&url, "--"]);
         match requests {
-            Requests::OneKey | Requests::Body(_) => {}
+            Requests::OneKey | Requests::ManyConnections | Requests::Body(_) => {}
+            Requests::Spread => {
+                let (first, count) = (self.settings.first_id, self.settings.entries);
+                wrk.args(["/api/v1/widgets/", &first.to_string(), &count.to_string()]);
+            }
             Requests::Zipf
             | Requests::ZipfWithWrites
             | Requests::ZipfHalfWrites
@@ -172,8 +197,7 @@ impl<'a> Generator<'a> {
                 wrk.arg(self.list(requests)).args([&self.token, times]);
             }
             Requests::NewKeys => {
-                let first = self.next_new_key.get();
-                self.next_new_key.set(first + NEW_KEYS);
+                let first = self.next_new_key.fetch_add(NEW_KEYS, Ordering::Relaxed);
                 wrk.args([SEARCH, &first.to_string()]);
             }
         }
@@ -212,7 +236,8 @@ impl<'a> Generator<'a> {
 const fn name(requests: Requests) -> &'static str {
     match requests {
         // One script: the key is in the URL.
-        Requests::OneKey | Requests::Body(_) => "one-key",
+        Requests::OneKey | Requests::ManyConnections | Requests::Body(_) => "one-key",
+        Requests::Spread => "spread",
         Requests::Zipf => "zipf",
         Requests::ZipfWithWrites => "zipf-with-writes",
         Requests::ZipfHalfWrites => "zipf-half-writes",

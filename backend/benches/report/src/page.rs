@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 
 use crate::Settings;
 use crate::footprint::Growth;
+use crate::groups::GroupEnd;
+use crate::instances::Together;
 use crate::near_lag::Lag;
 use crate::summary::{Outcome, Verdict};
 use crate::tails::{Tail, reference_of};
@@ -123,6 +125,61 @@ pub fn findings(
     }
     if let Some(lag) = lag {
         describe_lag(&mut text, lag);
+    }
+    text
+}
+
+/// The tables of the parts that are measured only where they are named.
+pub fn findings_on_demand(instances: &[Together], group_ends: &[GroupEnd]) -> String {
+    let mut text = String::new();
+    if !instances.is_empty() {
+        text.push_str(
+            "
+## Several instances on one Redis
+
+Hits in a Zipf distribution. The instances, Redis and the load share the machine, so that more instances answer no more in all. What
+Redis takes for a request says how many requests keep its one thread busy.
+
+",
+        );
+        let mut table = Table::new(&[
+            "Instances",
+            "Requests/s",
+            "CPU µs/request",
+            "of Redis",
+            "Redis is busy at",
+        ]);
+        for together in instances {
+            table.rows.push(vec![
+                together.instances.to_string(),
+                thousands(together.rate),
+                format!("{:.1}", together.processor),
+                format!("{:.2}", together.redis),
+                thousands(together.bound()),
+            ]);
+        }
+        table.write(&mut text);
+    }
+    if !group_ends.is_empty() {
+        text.push_str(
+            "
+## The end of a large group
+
+The latency of a single PATCH that ends a group of so many entries, in Redis.
+
+",
+        );
+        let mut table = Table::new(&["Entries", "Writes", "p50 ms", "max ms"]);
+        for end in group_ends {
+            let longest = end.milliseconds.iter().copied().fold(0.0, f64::max);
+            table.rows.push(vec![
+                end.entries.to_string(),
+                thousands(count(end.milliseconds.len())),
+                format!("{:.2}", end.median()),
+                format!("{longest:.2}"),
+            ]);
+        }
+        table.write(&mut text);
     }
     text
 }

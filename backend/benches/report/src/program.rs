@@ -46,6 +46,8 @@ pub struct Service {
     pub protection: bool,
     /// Its observation, which is off by default.
     pub observation: Observation,
+    /// Whether it has idle connections beside those of the load.
+    pub idle_connections: bool,
 }
 
 /// The observation of the service besides its log.
@@ -87,6 +89,7 @@ impl Service {
             access_log: false,
             protection: false,
             observation: Observation::None,
+            idle_connections: false,
         }
     }
 }
@@ -119,6 +122,25 @@ impl Program {
             observation,
             ..Service::plain(cache)
         })
+    }
+
+    /// The service with idle connections, without an access log.
+    pub const fn service_with_idle_connections(cache: ServiceCache) -> Self {
+        Self::Service(Service {
+            idle_connections: true,
+            ..Service::plain(cache)
+        })
+    }
+
+    /// Whether it has idle connections beside those of the load.
+    pub const fn has_idle_connections(self) -> bool {
+        matches!(
+            self,
+            Self::Service(Service {
+                idle_connections: true,
+                ..
+            })
+        )
     }
 
     /// Whether it is the service, and not a program to compare it with.
@@ -200,6 +222,7 @@ impl fmt::Display for Program {
                 ..
             }) => ", verification",
             program if program.has_access_log() => ", access log",
+            program if program.has_idle_connections() => ", 10 000 idle connections",
             _ => "",
         };
         write!(formatter, "{name}{addition}")

@@ -84,6 +84,13 @@ impl Running {
     }
 }
 
+/// Processor time of a process so far, in seconds.
+pub fn processor_seconds_of(process: u32, ticks_per_second: f64) -> Result<f64> {
+    let stat = read_stat(&Path::new("/proc").join(process.to_string()));
+    let stat = stat.ok_or_else(|| format!("/proc/{process}/stat cannot be read"))?;
+    Ok(stat.ticks / ticks_per_second)
+}
+
 /// A part of `/proc/<pid>/stat`.
 struct Stat {
     process: u32,

@@ -7,17 +7,16 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::client::Client;
+use crate::groups::{end_group, fill_group};
 use crate::page::count;
 use crate::program::{Program, Reference, ServiceCache};
 use crate::running::Running;
 use crate::summary::median;
-use crate::{Result, Settings, path, progress};
+use crate::{Result, Settings, path, progress, redis_server};
 
 /// The program that all others are compared with.
 pub const STATIC_BYTES: Program = Program::Reference(Reference::StaticBytes);
@@ -41,6 +40,8 @@ pub enum Disturbance {
     Writes,
     /// Redis saves its data (BGSAVE).
     Save,
+    /// A group of other entries is ended, a tenth of `--group-entries`.
+    GroupEnds,
 }
 
 impl fmt::Display for Disturbance {
@@ -49,12 +50,16 @@ impl fmt::Display for Disturbance {
             Self::None => "",
             Self::Writes => ", a write every 10 ms",
             Self::Save => ", during BGSAVE",
+            Self::GroupEnds => ", a large group ends",
         })
     }
 }
 
 /// The program, the percent of its capacity, and what happens beside the reads.
-const CASES: [(Program, u32, Disturbance); 9] = [
+pub type Case = (Program, u32, Disturbance);
+
+/// The usual cases.
+pub const CASES: [Case; 9] = [
     (STATIC_BYTES, 50, Disturbance::None),
     (MEMORY, 50, Disturbance::None),
     (REDIS, 50, Disturbance::None),
@@ -64,6 +69,13 @@ const CASES: [(Program, u32, Disturbance); 9] = [
     (MEMORY, 50, Disturbance::Writes),
     (REDIS, 50, Disturbance::Writes),
     (REDIS, 50, Disturbance::Save),
+];
+
+/// The cases with a large group, which takes long to fill.
+pub const CASES_WITH_GROUPS: [Case; 3] = [
+    (STATIC_BYTES, 50, Disturbance::None),
+    (REDIS, 50, Disturbance::None),
+    (REDIS, 50, Disturbance::GroupEnds),
 ];
 
 /// The latencies of a case: medians of the rounds, in milliseconds.
@@ -89,6 +101,7 @@ pub fn measure(
     settings: &Settings,
     token: &str,
     programs: &BTreeMap<Program, Running>,
+    cases: &[Case],
 ) -> Result<Vec<Tail>> {
     let mut capacities = BTreeMap::new();
     for program in PROGRAMS {
@@ -96,22 +109,39 @@ pub fn measure(
         let answered = load.run(None, None)?.len();
         capacities.insert(program, count(answered) / load.time.as_secs_f64());
     }
-    let mut rounds: Vec<Vec<[f64; 3]>> = CASES.iter().map(|_| Vec::new()).collect();
+    let mut rounds: Vec<Vec<[f64; 3]>> = cases.iter().map(|_| Vec::new()).collect();
     for round in 1..=settings.rounds {
         progress(&format!("tails: round {round} of {}", settings.rounds));
-        for ((program, percent, disturbance), rounds) in CASES.iter().zip(&mut rounds) {
+        for ((program, percent, disturbance), rounds) in cases.iter().zip(&mut rounds) {
             let load = Load::of(settings, &programs[program]);
             let rate = capacities[program] * f64::from(*percent) / 100.0;
-            if *disturbance == Disturbance::Save {
-                save(settings.redis_port)?;
-            }
-            let writes = (*disturbance == Disturbance::Writes).then_some(token);
-            let mut latencies = load.run(Some(rate), writes)?;
+            let running = &programs[program];
+            let mut latencies = match disturbance {
+                Disturbance::None => load.run(Some(rate), None)?,
+                Disturbance::Writes => load.run(Some(rate), Some(token))?,
+                Disturbance::Save => {
+                    redis_server::save(settings.redis_port)?;
+                    load.run(Some(rate), None)?
+                }
+                Disturbance::GroupEnds => {
+                    fill_group(running, settings.group_entries / 10)?;
+                    let ended = thread::scope(|scope| {
+                        let end = scope.spawn(|| {
+                            thread::sleep(load.time / 2);
+                            end_group(settings, running, token).map_err(|error| error.to_string())
+                        });
+                        let latencies = load.run(Some(rate), None);
+                        (end.join(), latencies)
+                    });
+                    ended.0.map_err(|_| "a writer panicked")??;
+                    ended.1?
+                }
+            };
             latencies.sort_by(f64::total_cmp);
             rounds.push([500, 990, 999].map(|permille| percentile(&latencies, permille)));
         }
     }
-    let tails = CASES.iter().zip(rounds);
+    let tails = cases.iter().zip(rounds);
     Ok(tails
         .map(|((program, load, disturbance), rounds)| {
             let of = |figure: usize| median(rounds.iter().map(|round| round[figure]));
@@ -214,20 +244,6 @@ impl Load {
             due += BETWEEN_WRITES;
         }
         Ok(())
-    }
-}
-
-/// Has Redis begin to save. A save that is still under way is as good.
-fn save(port: u16) -> Result<()> {
-    let mut redis = TcpStream::connect(("127.0.0.1", port))?;
-    redis.write_all(b"BGSAVE\r\n")?;
-    let mut answer = [0; 256];
-    let length = redis.read(&mut answer)?;
-    let answer = String::from_utf8_lossy(&answer[..length]);
-    if answer.starts_with('+') || answer.contains("in progress") {
-        Ok(())
-    } else {
-        Err(format!("BGSAVE: {answer}").into())
     }
 }
 

@@ -23,6 +23,10 @@ pub enum Requests {
     Once,
     /// Reads with a new key each.
     NewKeys,
+    /// Reads of all widgets, each as often as the others.
+    Spread,
+    /// Reads of one widget over 8 000 connections.
+    ManyConnections,
     /// Reads of the one widget whose answer has this size in KiB.
     Body(u16),
 }

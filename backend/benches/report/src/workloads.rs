@@ -1,6 +1,7 @@
-//! The workloads, the programs of each, and the goals.
+//! The usual workloads, the programs of each, and the goals.
 //!
-//! Come here to add a workload or to change a goal.
+//! Come here to add a workload or to change a goal. Those that are measured only where they are named are in
+//! `workloads_on_demand`.
 
 use crate::program::{Observation, Program, Reference, ServiceCache};
 use crate::workload::{Goal, Requests, Subject, Workload};
