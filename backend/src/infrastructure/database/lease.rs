@@ -30,6 +30,8 @@ pub(super) struct Lease {
     is_over: bool,
     /// Whether a transaction has been begun and not ended.
     is_in_transaction: bool,
+    /// The place of the connection among those of the pool. It is dropped when the connection has returned or is closed.
+    place: Option<OwnedSemaphorePermit>,
     /// The permit of a scan. It is dropped when the connection has returned.
     turn: Option<Arc<OwnedSemaphorePermit>>,
 }
@@ -38,6 +40,7 @@ impl Lease {
     pub(super) fn new(
         connection: PoolConnection<Postgres>,
         shared: Arc<Shared>,
+        place: OwnedSemaphorePermit,
         turn: Option<Arc<OwnedSemaphorePermit>>,
     ) -> Self {
         Self {
@@ -47,6 +50,7 @@ impl Lease {
             is_busy: false,
             is_over: false,
             is_in_transaction: false,
+            place: Some(place),
             turn,
         }
     }
@@ -109,7 +113,7 @@ impl Drop for Lease {
         };
         let deadline = if self.is_busy { self.deadline } else { now } + PING;
         let is_in_transaction = self.is_in_transaction;
-        let turn = self.turn.take();
+        let (place, turn) = (self.place.take(), self.turn.take());
         runtime.spawn(async move {
             let is_clean = !is_in_transaction
                 || matches!(
@@ -122,7 +126,7 @@ impl Drop for Lease {
             } else {
                 drop(connection.detach());
             }
-            drop(turn);
+            drop((place, turn));
         });
     }
 }

@@ -19,6 +19,7 @@ mod probe;
 mod statement;
 mod suspicion;
 mod transaction;
+mod waiting;
 
 pub use connecting::advice;
 pub use executor::Scans;

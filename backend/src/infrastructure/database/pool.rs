@@ -1,7 +1,7 @@
 //! The pool: connections with deadlines, for statements one by one or in a transaction.
 //!
-//! Come here to see how a statement of a module gets a connection. Rules of single connections are in `lease`, those of
-//! idle ones in `suspicion`, those of a silent server in `outage`.
+//! Come here to see how a statement of a module gets a connection. The wait for a connection is in `waiting`. Rules of single
+//! connections are in `lease`, those of idle ones in `suspicion`, those of a silent server in `outage`.
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -14,7 +14,6 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::connecting::{Connector, is_unexpected_pooler};
 use super::errors::{ConnectionState, state_after, timed_out};
-use super::lease::Lease;
 use super::measurements::PoolMetrics;
 use super::migrations::report_newer;
 use super::outage::Outage;
@@ -58,9 +57,11 @@ pub(super) struct Shared {
     /// Whether there is a pooler. Then each statement needs a transaction, and no statement has a name.
     pub(super) has_pooler: bool,
     connector: Connector,
-    connect_timeout: Duration,
+    pub(super) connect_timeout: Duration,
     suspicious: Duration,
     scans: Arc<Semaphore>,
+    /// A place for each connection that the pool may have.
+    pub(super) places: Arc<Semaphore>,
 }
 
 impl Database {
@@ -96,6 +97,7 @@ impl Database {
                 Box::pin(async move { Ok(suspicion.accepts(connection, idle.idle_for).await) })
             })
             .connect_lazy_with(connector.options.clone());
+        let most = usize::try_from(settings.database_pool_size).unwrap_or(usize::MAX);
         let shared = Shared {
             pool,
             suspicion,
@@ -111,9 +113,8 @@ impl Database {
             connector,
             connect_timeout,
             suspicious: SUSPICIOUS.min(statement_timeout / 2),
-            scans: Arc::new(Semaphore::new(
-                usize::try_from(settings.database_pool_size / 2).map_or(1, |half| half.max(1)),
-            )),
+            scans: Arc::new(Semaphore::new((most / 2).max(1))),
+            places: Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))),
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -248,21 +249,6 @@ impl Shared {
         };
         lease.finished(&outcome);
         outcome
-    }
-
-    /// A connection of the pool.
-    ///
-    /// # Errors
-    /// No connection is free in time, or none can be made.
-    pub(super) async fn lease(
-        self: &Arc<Self>,
-        turn: Option<Arc<OwnedSemaphorePermit>>,
-    ) -> Result<Lease, Error> {
-        // The future can open a connection, so it has some 14 kB. In a box of its own it is copied once, and not with each
-        // future that contains it.
-        let connection = Box::pin(self.pool.acquire());
-        let connection = self.metrics.measure(connection).await?;
-        Ok(Lease::new(connection, Arc::clone(self), turn))
     }
 
     /// Waits for the work until the deadline, and not at all during an outage.

@@ -24,6 +24,17 @@ pub(super) struct Suspicion {
     closed_before: AtomicU64,
 }
 
+/// What is known of an idle connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Judgement {
+    /// It may be used.
+    Trusted,
+    /// It is pinged before its use.
+    Suspected,
+    /// It is closed.
+    Outdated,
+}
+
 impl Default for Suspicion {
     fn default() -> Self {
         Self {
@@ -48,23 +59,37 @@ impl Suspicion {
 
     /// Whether a connection that has been idle for so long may be used.
     pub(super) async fn accepts(&self, connection: &mut PgConnection, idle_for: Duration) -> bool {
-        let pinged_before = self.pinged_before.load(Ordering::Relaxed);
-        let closed_before = self.closed_before.load(Ordering::Relaxed);
-        if pinged_before.max(closed_before) == 0 && idle_for <= TRUSTED {
-            return true;
-        }
-        let idle_since = self.now().saturating_sub(microseconds(idle_for));
-        if idle_since < closed_before {
-            return false;
-        }
-        if idle_for <= TRUSTED && idle_since >= pinged_before {
-            return true;
+        match self.judge(idle_for) {
+            Judgement::Trusted => return true,
+            Judgement::Outdated => return false,
+            Judgement::Suspected => {}
         }
         let is_alive = matches!(timeout(PING, connection.ping()).await, Ok(Ok(())));
         if !is_alive {
             self.ping_idle();
         }
         is_alive
+    }
+
+    /// Whether a connection that has been idle for so long is used without a ping.
+    pub(super) fn trusts(&self, idle_for: Duration) -> bool {
+        self.judge(idle_for) == Judgement::Trusted
+    }
+
+    fn judge(&self, idle_for: Duration) -> Judgement {
+        let pinged_before = self.pinged_before.load(Ordering::Relaxed);
+        let closed_before = self.closed_before.load(Ordering::Relaxed);
+        if pinged_before.max(closed_before) == 0 && idle_for <= TRUSTED {
+            return Judgement::Trusted;
+        }
+        let idle_since = self.now().saturating_sub(microseconds(idle_for));
+        if idle_since < closed_before {
+            Judgement::Outdated
+        } else if idle_for <= TRUSTED && idle_since >= pinged_before {
+            Judgement::Trusted
+        } else {
+            Judgement::Suspected
+        }
     }
 
     fn now(&self) -> u64 {
