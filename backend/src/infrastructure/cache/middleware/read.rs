@@ -3,6 +3,7 @@
 //! Come here to see how a GET or HEAD is answered. The decision between hit, fill and wait is in
 //! `lookup`.
 
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -219,7 +220,9 @@ impl Context<'_> {
     /// Decides the next step, in a span of its own.
     async fn look_up(&self, unusable: Option<ValueId>) -> Result<Decision, Unavailable> {
         let span = spans::look_up(self.lookup().key.name());
-        let decision = self.decider.decide(unusable).instrument(span.clone()).await;
+        // Pinned here, since the span would take it by value.
+        let decide = pin!(self.decider.decide(unusable));
+        let decision = decide.instrument(span.clone()).await;
         let name = decision.as_ref().map_or("unavailable", Decision::name);
         span.record("cache_decision", name);
         decision

@@ -25,6 +25,8 @@ use super::connections::Lanes;
 use crate::infrastructure::cache::backends::contract::{BackendError, Found};
 use crate::infrastructure::cache::backends::lanes::thread_number;
 
+/// The command that reads a key.
+const GET: &str = "GET";
 /// The most keys in one message. Beyond that, the next message begins.
 const LARGEST_BATCH: usize = 128;
 /// The number of threads with a batch of their own. Beyond that, two threads share one, and wait for
@@ -34,8 +36,8 @@ const THREADS: usize = 256;
 type Answer = Result<Option<Found>, BackendError>;
 /// The requests that wait for one key.
 type Requests = Vec<oneshot::Sender<Answer>>;
-/// The requests of each key.
-type Batch = HashMap<String, Requests>;
+/// The requests of each key. Keys contain what clients send, so the hash has a random seed.
+type Batch = HashMap<String, Requests, foldhash::fast::RandomState>;
 
 /// The look-ups of a process.
 #[derive(Clone)]
@@ -102,7 +104,10 @@ impl Lookups {
         let mut gets = redis::Pipeline::with_capacity(keys.len());
         gets.ignore_errors();
         for key in &keys {
-            gets.cmd("GET").arg(key);
+            // The name is an argument too.
+            let mut get = redis::Cmd::with_capacity(2, GET.len() + key.len());
+            get.arg(GET).arg(key);
+            gets.add_command(get);
         }
         let (gets, lanes) = (&gets, &self.lanes);
         let asked = lanes.ask(self.deadline, |mut placed| async move {
