@@ -11,12 +11,15 @@ use crate::harness::{Harness, Log, get, settings};
 use crate::support::database::TestDatabase;
 use crate::support::eventually;
 use crate::support::proxy::Proxy;
-use crate::support::server::{Kind, Server};
+use crate::support::server::{Kind, Server, free_port};
 use crate::support::service::command;
 
 /// A node of a Redis Cluster, without slots.
 fn cluster_node() -> Server {
-    Server::start_with(Kind::Redis, &["--cluster-enabled", "yes"])
+    // Without a port of its own the bus takes the server's plus 10 000, which may be that of a connection.
+    let bus = free_port().to_string();
+    let arguments = ["--cluster-enabled", "yes", "--cluster-port", &bus];
+    Server::start_with(Kind::Redis, &arguments)
 }
 
 /// Runs the program with one argument, or none, on the server at this port. It ends by itself.
