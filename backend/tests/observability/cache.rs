@@ -102,11 +102,16 @@ async fn c62_an_open_breaker_and_pending_deletions_show_and_go() {
         .patch(&token, &path, json!({"name": "Gear"}))
         .await
         .expect(200);
+    // An attempt to deliver takes the deletion for a moment.
+    eventually("a deletion is pending", async || {
+        let scrape = Scrape::of(&service).await;
+        scrape.value("cache_pending_deletions", &[("backend", "redis")]) >= 1.0
+    })
+    .await;
     let scrape = Scrape::of(&service).await;
     let open = [("backend", "redis"), ("state", "unavailable")];
     assert!(scrape.value("cache_backend_state", &open) > 0.5);
     assert!(scrape.value("cache_backend_transitions_total", &open) >= 1.0);
-    assert!(scrape.value("cache_pending_deletions", &[("backend", "redis")]) >= 1.0);
     let failed = [("backend", "redis"), ("result", "error")];
     assert!(scrape.value("cache_operation_duration_seconds_count", &failed) >= 1.0);
     service.get(&path).await.expect(200);
