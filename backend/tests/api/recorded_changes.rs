@@ -37,16 +37,22 @@ const TRIGGERS: &str = "SELECT tgname::text, pg_get_triggerdef(pg_trigger.oid),
 async fn c53_a_trigger_looks_at_every_column_but_those_that_show_in_no_answer() {
     let database = TestDatabase::migrated().await;
     let triggers = database.pool().await.fetch_all(TRIGGERS).await.unwrap();
-    assert!(triggers.len() >= UNSEEN.len(), "{}", triggers.len());
+    let is_there = |name: &str| triggers.iter().any(|it| it.get::<&str, _>(0) == name);
+    for (name, _) in UNSEEN {
+        assert!(is_there(name), "there is no trigger {name} any more");
+    }
     for trigger in triggers {
         let (name, definition): (String, String) = (trigger.get(0), trigger.get(1));
         let columns: Vec<String> = trigger.get(2);
+        // Without a condition it records every change.
+        let is_conditional = definition.contains(" WHEN (") || definition.contains(" UPDATE OF ");
         let is_seen = |column: &str| {
-            ["*", column].iter().any(|seen| {
-                [",", ")", " "]
-                    .iter()
-                    .any(|end| definition.contains(&format!("old.{seen}{end}")))
-            })
+            !is_conditional
+                || ["*", column].iter().any(|seen| {
+                    [",", ")", " "]
+                        .iter()
+                        .any(|end| definition.contains(&format!("old.{seen}{end}")))
+                })
         };
         let unseen: Vec<&str> = columns
             .iter()
@@ -57,7 +63,7 @@ async fn c53_a_trigger_looks_at_every_column_but_those_that_show_in_no_answer() 
         assert_eq!(
             unseen,
             expected.map_or(&[][..], |(_, columns)| columns),
-            "{name} does not look at these columns: a change of them leaves answers stale, unless they show in none"
+            "{name} does not look at these columns: a change of them leaves answers stale; those that show in no answer are listed in UNSEEN"
         );
     }
 }

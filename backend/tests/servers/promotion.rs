@@ -15,6 +15,16 @@ use crate::support::sentinels::{Replicated, ask};
 
 const WIDGETS: usize = 8;
 
+/// So many widgets with the name `old`, after the token of their owner.
+pub async fn old_widgets(cluster: &Cluster, count: usize) -> (String, Vec<i64>) {
+    let token = cluster.first().new_user("ada").await;
+    let mut widgets = Vec::new();
+    for _ in 0..count {
+        widgets.push(cluster.first().new_widget(&token, "old").await);
+    }
+    (token, widgets)
+}
+
 /// Widgets behind instances, whose entries the replica holds too.
 struct Site {
     redis: Replicated,
@@ -34,11 +44,7 @@ impl Site {
         for _ in 0..instances {
             site.start_instance().await;
         }
-        site.token = site.cluster.first().new_user("ada").await;
-        for _ in 0..WIDGETS {
-            let id = site.cluster.first().new_widget(&site.token, "old").await;
-            site.widgets.push(id);
-        }
+        (site.token, site.widgets) = old_widgets(&site.cluster, WIDGETS).await;
         for id in &site.widgets {
             let path = format!("/widgets/{id}");
             eventually("it is a hit, and replicated", async || {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use tokio::task::JoinSet;
 
 use crate::figures::soaking;
 use crate::storm::{INSTANCES, Storm};
@@ -92,11 +93,7 @@ async fn c60_nothing_is_stale_in_a_storm_on_a_cluster_whose_masters_die_and_free
 async fn c60_nothing_is_stale_in_a_storm_on_a_cluster_of_which_an_instance_reaches_an_old_master_alone()
  {
     let cluster = RedisCluster::start().await;
-    let lines = lines(&cluster).await;
-    let (direct, by_lines) = (cluster.list(), list(lines.iter().map(|line| line.port)));
-    let environments = [environment(&direct), environment(&by_lines)];
-    let [first, second] = &environments;
-    let (storm, tasks) = Storm::begin([first, second]).await;
+    let (lines, storm, tasks) = storm_by_lines(&cluster).await;
     storm.has_written(50).await;
     set(&lines, Mode::Stall);
     cluster.replace_behind(0, 3).await;
@@ -115,11 +112,7 @@ async fn c60_nothing_is_stale_in_a_storm_on_a_cluster_of_which_an_instance_reach
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn c60_nothing_is_stale_in_a_storm_on_a_cluster_whose_slots_move() {
     let cluster = RedisCluster::start().await;
-    let lines = lines(&cluster).await;
-    let (direct, by_lines) = (cluster.list(), list(lines.iter().map(|line| line.port)));
-    let environments = [environment(&direct), environment(&by_lines)];
-    let [first, second] = &environments;
-    let (storm, tasks) = Storm::begin([first, second]).await;
+    let (lines, storm, tasks) = storm_by_lines(&cluster).await;
     let turns = if soaking() { 10 } else { 1 };
     for turn in 0..turns {
         let slots = cluster.slots_in_use(0, &storm.cluster.namespace).await;
@@ -144,10 +137,14 @@ async fn c60_nothing_is_stale_in_a_storm_on_a_cluster_whose_slots_move() {
     storm.end(tasks, name, [Duration::ZERO; INSTANCES]).await;
 }
 
-/// A line to each master.
-async fn lines(cluster: &RedisCluster) -> Vec<Proxy> {
+/// A storm whose second instance reaches the listed masters by proxies alone: these lines.
+async fn storm_by_lines(cluster: &RedisCluster) -> (Vec<Proxy>, Arc<Storm>, JoinSet<()>) {
     let masters = &cluster.nodes[..cluster.nodes.len() / 2];
-    join_all(masters.iter().map(|master| Proxy::start(master.port))).await
+    let lines = join_all(masters.iter().map(|master| Proxy::start(master.port))).await;
+    let (direct, by_lines) = (cluster.list(), list(lines.iter().map(|line| line.port)));
+    let environments = [environment(&direct), environment(&by_lines)];
+    let (storm, tasks) = Storm::begin([&environments[0], &environments[1]]).await;
+    (lines, storm, tasks)
 }
 
 fn set(lines: &[Proxy], mode: Mode) {

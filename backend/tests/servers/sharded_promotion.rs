@@ -6,7 +6,7 @@
 use bytes::Bytes;
 
 use crate::cluster::Cluster;
-use crate::promotion::{change, hits_come_back};
+use crate::promotion::{change, hits_come_back, old_widgets};
 use crate::sharded::environment;
 use crate::support::eventually;
 use crate::support::redis_cluster::RedisCluster;
@@ -36,11 +36,7 @@ impl Site {
         for _ in 0..instances {
             site.start_instance().await;
         }
-        site.token = site.cluster.first().new_user("ada").await;
-        for _ in 0..WIDGETS {
-            let id = site.cluster.first().new_widget(&site.token, "old").await;
-            site.widgets.push(id);
-        }
+        (site.token, site.widgets) = old_widgets(&site.cluster, WIDGETS).await;
         site.has_hits(0).await;
         site
     }
