@@ -100,3 +100,36 @@ impl Suspicion {
 fn microseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The suspicion that began a minute ago.
+    fn suspicion() -> Suspicion {
+        let start = Instant::now().checked_sub(Duration::from_mins(1));
+        Suspicion {
+            start: start.expect("a machine that runs for a minute"),
+            ..Suspicion::default()
+        }
+    }
+
+    #[test]
+    fn a_connection_is_pinged_after_a_second_and_if_it_was_idle_when_another_one_died() {
+        let suspicion = suspicion();
+        assert!(suspicion.trusts(TRUSTED) && !suspicion.trusts(TRUSTED * 2));
+        suspicion.ping_idle();
+        let before = TRUSTED / 2;
+        assert_eq!(suspicion.judge(before), Judgement::Suspected);
+        assert_eq!(suspicion.judge(Duration::ZERO), Judgement::Trusted);
+    }
+
+    #[test]
+    fn a_connection_is_closed_if_it_was_idle_when_the_server_was_no_longer_the_right_one() {
+        let suspicion = suspicion();
+        suspicion.close_idle();
+        suspicion.ping_idle();
+        assert_eq!(suspicion.judge(TRUSTED / 2), Judgement::Outdated);
+        assert_eq!(suspicion.judge(Duration::ZERO), Judgement::Trusted);
+    }
+}
