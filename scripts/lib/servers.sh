@@ -87,10 +87,31 @@ choose_port() {
     if [ -n "$port" ]; then printf '%s\n' "$port"; else free_port; fi
 }
 
-# Waits until a program listens on the port; fails when the process has ended or after 20 seconds.
+# Whether the process of the second argument listens on the port. An answer at the port may be another program's, which took
+# it a moment earlier. Where the process cannot be looked into, such as one of another user in a container, an answer counts.
+listens() {
+    local port pid=$2 socket
+    # Linux lists the sockets of a process in files; macOS has the program.
+    if [ ! -r /proc/net/tcp ]; then
+        lsof -nP -a -p "$pid" -iTCP:"$1" -sTCP:LISTEN >/dev/null 2>&1
+        return
+    fi
+    if ! ls "/proc/$pid/fd" >/dev/null 2>&1; then
+        kill -0 "$pid" 2>/dev/null && is_taken "$1"
+        return
+    fi
+    port=$(printf '%04X' "$1")
+    # 0A is the state of a socket that listens, and the tenth column is its number.
+    for socket in $(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v port=":$port\$" '$4 == "0A" && $2 ~ port { print $10 }'); do
+        if [ -n "$(find "/proc/$pid/fd" -lname "socket:\[$socket\]" 2>/dev/null)" ]; then return 0; fi
+    done
+    return 1
+}
+
+# Waits until the process listens on the port; fails when it has ended or after 20 seconds.
 wait_for_port() {
     local tries=0
-    until is_taken "$1" "${3:-}"; do
+    until listens "$1" "$2"; do
         kill -0 "$2" 2>/dev/null || return 1
         tries=$((tries + 1))
         [ "$tries" -lt 200 ] || return 1

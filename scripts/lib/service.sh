@@ -79,37 +79,56 @@ migrate() {
     done
 }
 
-# Exports SERVER_PORT: the one of the settings, or the usual one, or the next free one. Sets $reachable_host and $url_host
-# to the address at which the service can be reached from here.
+# Sets SERVER_PORT, at an attempt to start: the one of the settings, or else, exported, the usual one or the next free one, and
+# from the second attempt any free one. Sets $reachable_host and $url_host to the address at which the service can be reached
+# from here.
 choose_service_port() {
-    local usual=8000 port origin
+    local attempt=$1 usual=8000 port origin
     reachable_host=$(setting SERVER_HOST)
     case "$reachable_host" in 0.0.0.0 | :: | '[::]') reachable_host=127.0.0.1 ;; esac
     url_host=$reachable_host
     case "$url_host" in *:*) url_host="[$url_host]" ;; esac
     port=$(setting SERVER_PORT)
-    if [ "$port" != 0 ] && [ "$port" != "$usual" ]; then
+    if [ "$port" != 0 ] && [ "$port" != "$usual" ] && [ "$port" != "${chosen_port:-}" ]; then
         origin=$("$binary" settings 2>/dev/null | sed -n 's/^SERVER_PORT=[0-9]*  # //p')
         if is_taken "$port" "$reachable_host"; then
             fail "port $port, which $origin names, is taken by another program: stop it, or choose another port"
         fi
         say "the service listens on port $port, which $origin names"
+        SERVER_PORT=$port
     else
         port=$usual
         if is_taken "$port" "$reachable_host"; then
             port=$(kept_port service)
             port=${port:-$((usual + 1))}
+            # Several services that start at once would meet again at the next port.
+            [ "$attempt" = 1 ] || port=$(free_port)
             while is_taken "$port" "$reachable_host"; do port=$((port + 1)); done
             say "port $usual is taken by another program, so the service listens on port $port"
             keep_port service "$port"
         fi
+        chosen_port=$port
+        export SERVER_PORT=$port
     fi
-    export SERVER_PORT=$port
 }
 
 start_service() {
     "$binary" &
     service=$!
+}
+
+# Chooses a port and starts the service there. Where another program takes the port in the meantime, the next one is tried,
+# unless the settings name it.
+start_service_on_a_port() {
+    local attempt
+    for attempt in 1 2 3; do
+        choose_service_port "$attempt"
+        start_service
+        if wait_for_port "$SERVER_PORT" "$service"; then return 0; fi
+        stop_service
+        is_taken "$SERVER_PORT" "$reachable_host" || break
+    done
+    fail "the service did not start"
 }
 
 # Ends the service if it runs. SIGINT ends it at once, and SIGTERM would wait for requests.

@@ -45,7 +45,7 @@ watch_service() {
         fi
         stop_service
         start_service
-        if wait_for_port "$SERVER_PORT" "$service" "$reachable_host"; then
+        if wait_for_port "$SERVER_PORT" "$service"; then
             say "serves the change, $(seconds_since "$begun") s after it was seen"
         fi
     done

@@ -2,8 +2,9 @@
 //!
 //! Come here after changing what `./scripts/dev` starts or says.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, Command, Stdio};
 
 use crate::project::{Project, wait_for};
@@ -19,9 +20,18 @@ struct Dev<'a> {
 
 impl<'a> Dev<'a> {
     fn start(project: &'a Project, environment: &[(&str, &str)], arguments: &[&str]) -> Self {
+        Self::start_program(BINARY, project, environment, arguments)
+    }
+
+    fn start_program(
+        program: &str,
+        project: &'a Project,
+        environment: &[(&str, &str)],
+        arguments: &[&str],
+    ) -> Self {
         let log = File::create(project.root.join("log")).unwrap();
         let process = Command::new("bash")
-            .args(["scripts/dev", "--binary", BINARY])
+            .args(["scripts/dev", "--binary", program])
             .args(arguments)
             .current_dir(&project.root)
             .env_clear()
@@ -186,6 +196,33 @@ async fn dev_starts_memcached_where_that_is_chosen_and_says_when_a_migration_was
     assert!(!reset.log().contains("then a hit"), "{}", reset.log());
 }
 
+#[tokio::test]
+async fn a_port_that_another_program_takes_at_the_last_moment_is_given_up() {
+    let project = Project::copy();
+    // The program as it is, but its first start waits until the port is taken.
+    let slow = format!(
+        "#!/bin/sh
+        if [ $# = 0 ] && [ ! -e wanted ]; then
+            echo \"$SERVER_PORT\" >wanted.new; mv wanted.new wanted
+            until [ -e taken ]; do sleep 0.05; done
+        fi
+        exec '{BINARY}' \"$@\""
+    );
+    project.write("slow", slow);
+    let program = project.root.join("slow");
+    fs::set_permissions(&program, Permissions::from_mode(0o700)).unwrap();
+    let mut dev = Dev::start_program(program.to_str().unwrap(), &project, &[], &[]);
+    let wanted = wait_for("the first start", || {
+        fs::read_to_string(project.root.join("wanted")).ok()
+    });
+    let port: u16 = wanted.trim().parse().unwrap();
+    let _other = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    project.write("taken", "");
+    let url = dev.url();
+    assert!(!url.ends_with(&format!(":{port}")), "{url}");
+    assert_cached(miss_and_hit(&url).await);
+}
+
 /// The part of `./scripts/module remove` that builds nothing.
 #[test]
 fn the_migration_of_a_removed_module_is_taken_back_in_the_database_of_dev_while_it_runs_and_after()
@@ -268,7 +305,7 @@ fn a_port_that_is_taken_is_another_one_or_a_mistake_and_the_reason_is_given() {
     let choose = format!(
         ". scripts/lib/service.sh
          binary='{BINARY}' KEPT_PORTS=$root/ports
-         choose_service_port; echo \"$SERVER_PORT $reachable_host $url_host\""
+         choose_service_port 1; echo \"$SERVER_PORT $reachable_host $url_host\""
     );
     // Whether this test or another program takes it does not matter.
     let _usual = TcpListener::bind("127.0.0.1:8000");

@@ -64,3 +64,20 @@ fn redis_without_a_password_asks_for_none() {
         while is_taken \"$REDIS_PORT\"; do tries=$((tries + 1)); [ $tries -lt 200 ]; sleep 0.1; done";
     assert_eq!(project.shell(&[], script).succeeds(), "PONG\n");
 }
+
+#[test]
+fn a_port_at_which_another_program_answers_is_not_that_of_a_process_that_ended() {
+    let project = Project::copy();
+    let other = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = other.local_addr().unwrap().port();
+    let script = format!(
+        "is_taken {port}
+         sleep 0.5 &
+         if wait_for_port {port} $!; then echo the port of another; fi
+         trap stop_servers EXIT
+         start_redis \"$root/redis\"
+         listens \"$REDIS_PORT\" $STARTED_PIDS
+         if listens {port} $STARTED_PIDS; then echo the port of another; fi"
+    );
+    assert_eq!(project.shell(&[], &script).succeeds(), "");
+}
