@@ -167,7 +167,14 @@ async fn start_feed(settings: &Settings, parts: &Parts) -> Result<DatabaseFeed, 
         if !declarations::check_triggers(&parts.database, &changes).await? {
             parts.cache.doubt_recording();
         }
-        DatabaseFeed::start(&settings.database, &parts.cache, &changes, &parts.feed_age).await?
+        DatabaseFeed::start(
+            &settings.database,
+            &parts.database,
+            &parts.cache,
+            &changes,
+            &parts.feed_age,
+        )
+        .await?
     } else {
         DatabaseFeed::condense_only(&settings.database)?
     };

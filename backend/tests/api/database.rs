@@ -16,15 +16,18 @@ use crate::support::eventually;
 
 /// A database with one connection and short deadlines.
 fn connect(url: String) -> Database {
-    let settings = DatabaseSettings {
+    Database::new(&settings(url)).expect("a database")
+}
+
+fn settings(url: String) -> DatabaseSettings {
+    DatabaseSettings {
         database_url: url.into(),
         database_pool_size: 1,
         database_statement_timeout: 1,
         database_lock_timeout: 1,
         database_idle_transaction_timeout: 1,
         ..DatabaseSettings::default()
-    };
-    Database::new(&settings).expect("a database")
+    }
 }
 
 async fn backend_pid(database: &Database) -> i32 {
@@ -32,6 +35,27 @@ async fn backend_pid(database: &Database) -> i32 {
         .fetch_one(database)
         .await
         .expect("a process")
+}
+
+#[tokio::test]
+async fn only_commits_of_work_that_is_repeated_after_a_crash_do_not_wait_for_the_disk() {
+    let test = TestDatabase::create().await;
+    let waits = async |database: Database| -> String {
+        let mut transaction = database.begin().await.unwrap();
+        sqlx::query_scalar("SELECT current_setting('synchronous_commit')")
+            .fetch_one(&mut transaction)
+            .await
+            .unwrap()
+    };
+    for database_pgbouncer in [false, true] {
+        let settings = DatabaseSettings {
+            database_pgbouncer,
+            ..settings(test.url())
+        };
+        let repeatable = Database::for_repeatable_work("test", &settings).unwrap();
+        assert_eq!(waits(repeatable).await, "off");
+        assert_eq!(waits(Database::new(&settings).unwrap()).await, "on");
+    }
 }
 
 fn status(error: sqlx::Error) -> u16 {

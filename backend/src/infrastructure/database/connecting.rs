@@ -40,16 +40,30 @@ impl fmt::Debug for Connector {
 #[error("DATABASE_URL leads to PgBouncer or another pooler")]
 struct UnexpectedPooler;
 
+/// What a commit waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Commits {
+    /// What the server's configuration says, which is the disk unless somebody changed it.
+    Durable,
+    /// Nothing: a crash of the server may undo the last of them (`synchronous_commit = off`).
+    Asynchronous,
+}
+
 impl Connector {
     /// Connections for requests, with all deadlines.
     ///
     /// # Errors
     /// `DATABASE_URL` cannot be parsed.
-    pub(super) fn for_requests(settings: &DatabaseSettings) -> Result<Self, sqlx::Error> {
+    pub(super) fn for_requests(
+        settings: &DatabaseSettings,
+        commits: Commits,
+    ) -> Result<Self, sqlx::Error> {
         let seconds = |seconds: u64| format!("{seconds}s");
+        let asynchronous =
+            (commits == Commits::Asynchronous).then(|| ("synchronous_commit", "off".to_owned()));
         Self::with(
             settings,
-            &[
+            [
                 (
                     "statement_timeout",
                     seconds(settings.database_statement_timeout),
@@ -59,7 +73,9 @@ impl Connector {
                     "idle_in_transaction_session_timeout",
                     seconds(settings.database_idle_transaction_timeout),
                 ),
-            ],
+            ]
+            .into_iter()
+            .chain(asynchronous),
         )
     }
 
@@ -71,7 +87,7 @@ impl Connector {
         let unlimited = || "0".to_owned();
         Self::with(
             settings,
-            &[
+            [
                 ("statement_timeout", unlimited()),
                 ("lock_timeout", unlimited()),
                 ("idle_in_transaction_session_timeout", unlimited()),
@@ -81,7 +97,7 @@ impl Connector {
 
     fn with(
         settings: &DatabaseSettings,
-        parameters: &[(&str, String)],
+        parameters: impl IntoIterator<Item = (&'static str, String)>,
     ) -> Result<Self, sqlx::Error> {
         let options: PgConnectOptions = settings.database_url.expose_secret().parse()?;
         if settings.database_pgbouncer {
@@ -95,7 +111,7 @@ impl Connector {
         let marker = format!("{:016x}", rand::random::<u64>());
         // The server checks for itself whether its client is still connected.
         let options = options
-            .options(parameters.iter().cloned())
+            .options(parameters)
             .options([("tcp_keepalives_idle", "30"), (MARKER, &marker)]);
         Ok(Self {
             options,

@@ -56,6 +56,10 @@ impl PoolMetrics {
         result
     }
 
+    pub(super) fn is_anyone_waiting(&self) -> bool {
+        self.pending.load(Ordering::Relaxed) > 0
+    }
+
     fn record_gauges(&self, pool: &PgPool) {
         let idle = u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
         let used = pool.size().saturating_sub(idle);

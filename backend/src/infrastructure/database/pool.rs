@@ -12,7 +12,7 @@ use sqlx::{Connection, Error, PgPool, SqlSafeStr, SqlStr};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::connecting::{Connector, is_unexpected_pooler};
+use super::connecting::{Commits, Connector, is_unexpected_pooler};
 use super::errors::{ConnectionState, state_after, timed_out};
 use super::measurements::PoolMetrics;
 use super::migrations::report_newer;
@@ -70,15 +70,27 @@ impl Database {
     /// # Errors
     /// `DATABASE_URL` cannot be parsed.
     pub fn new(settings: &DatabaseSettings) -> Result<Self, Error> {
-        Self::named("requests", settings)
+        Self::with("requests", settings, Commits::Durable)
     }
 
-    /// The same with a pool of another name in metrics, for tasks that must not wait for requests.
+    /// The same with a pool of another name in metrics, for a task that does not wait for requests, and that does again what a
+    /// crash of the database has undone: its commits do not wait for the disk.
     ///
     /// # Errors
     /// `DATABASE_URL` cannot be parsed.
-    pub fn named(pool_name: &'static str, settings: &DatabaseSettings) -> Result<Self, Error> {
-        let connector = Connector::for_requests(settings)?;
+    pub fn for_repeatable_work(
+        pool_name: &'static str,
+        settings: &DatabaseSettings,
+    ) -> Result<Self, Error> {
+        Self::with(pool_name, settings, Commits::Asynchronous)
+    }
+
+    fn with(
+        pool_name: &'static str,
+        settings: &DatabaseSettings,
+        commits: Commits,
+    ) -> Result<Self, Error> {
+        let connector = Connector::for_requests(settings, commits)?;
         let statement_timeout = Duration::from_secs(settings.database_statement_timeout);
         let connect_timeout = Duration::from_secs(settings.database_connect_timeout);
         let suspicion = Arc::new(Suspicion::default());
@@ -108,7 +120,7 @@ impl Database {
                 CHECK.min(statement_timeout / 2 + Duration::from_secs(1)),
             ),
             statement_deadline: statement_timeout + MARGIN,
-            begin: begin(settings),
+            begin: begin(settings, commits),
             has_pooler: settings.database_pgbouncer,
             connector,
             connect_timeout,
@@ -159,6 +171,12 @@ impl Database {
         self.shared.probe.check().await
     }
 
+    /// Whether a request waits for a connection now. Then the database is what all requests wait for.
+    #[must_use]
+    pub fn is_waited_for(&self) -> bool {
+        self.shared.metrics.is_anyone_waiting()
+    }
+
     /// Begins a transaction. It is rolled back unless it is committed.
     ///
     /// # Errors
@@ -173,18 +191,22 @@ impl Database {
     }
 }
 
-/// The statement that begins a transaction. Behind a pooler it also sets the deadlines, because those of the connection
-/// would apply to another server connection.
-fn begin(settings: &DatabaseSettings) -> SqlStr {
+/// The statement that begins a transaction. Behind a pooler it also sets the deadlines and what a commit waits for, because
+/// those of the connection would apply to another server connection.
+fn begin(settings: &DatabaseSettings, commits: Commits) -> SqlStr {
     if !settings.database_pgbouncer {
         return "BEGIN".into_sql_str();
     }
     sqlx::AssertSqlSafe(format!(
         "BEGIN; SET LOCAL statement_timeout = '{}s'; SET LOCAL lock_timeout = '{}s'; \
-         SET LOCAL idle_in_transaction_session_timeout = '{}s'",
+         SET LOCAL idle_in_transaction_session_timeout = '{}s'{}",
         settings.database_statement_timeout,
         settings.database_lock_timeout,
         settings.database_idle_transaction_timeout,
+        match commits {
+            Commits::Durable => "",
+            Commits::Asynchronous => "; SET LOCAL synchronous_commit = off",
+        },
     ))
     .into_sql_str()
 }

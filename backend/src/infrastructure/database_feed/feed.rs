@@ -35,13 +35,14 @@ pub struct DatabaseFeed(JoinHandle<()>);
 impl DatabaseFeed {
     /// Starts delivering the changes that the modules declare, and attaches the feed to the cache. Changes from before
     /// the start are delivered when this returns, unless the cache or the database takes over a second. The feed
-    /// has two connections to the database of its own, so that it never waits for requests. It notes the `age` of the oldest
-    /// change that is left.
+    /// has two connections to the database of its own, so that it never waits for requests. While requests wait for
+    /// connections of `requests_database`, more writes share a pass. It notes the `age` of the oldest change that is left.
     ///
     /// # Errors
     /// `DATABASE_URL` cannot be parsed.
     pub async fn start(
         settings: &DatabaseSettings,
+        requests_database: &Database,
         cache: &Cache,
         declared: &[Changes],
         age: &FeedAge,
@@ -50,6 +51,7 @@ impl DatabaseFeed {
         let is_failing = Arc::new(AtomicBool::new(false));
         let drain = Drain::new(
             own_database(settings)?,
+            requests_database.clone(),
             cache.deliveries(declared),
             cache.clone(),
             Arc::clone(&is_failing),
@@ -92,14 +94,15 @@ impl Drop for DatabaseFeed {
 }
 
 /// The feed's own pool of two connections. A transaction that is idle for 3 s (or `DATABASE_IDLE_TRANSACTION_TIMEOUT`, if that
-/// is shorter) is ended, so that the rows of a pass that waits for the cache are free for another instance.
+/// is shorter) is ended, so that the rows of a pass that waits for the cache are free for another instance. A crash of the
+/// database may bring rows back that a pass had removed. They are delivered again, so its commit does not wait for the disk.
 fn own_database(settings: &DatabaseSettings) -> Result<Database, sqlx::Error> {
     let settings = DatabaseSettings {
         database_pool_size: 2,
         database_idle_transaction_timeout: settings.database_idle_transaction_timeout.min(3),
         ..settings.clone()
     };
-    Database::named("feed", &settings)
+    Database::for_repeatable_work("feed", &settings)
 }
 
 /// The queue of the task that makes passes.
