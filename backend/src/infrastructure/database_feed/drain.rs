@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep};
 
 use super::age::FeedAge;
+use super::gathering::{MOST_SHARING, gather};
 use super::rows::{self, BATCH, Ends, HEAP, condense, take, take_heap};
 use super::watch::Watch;
 use crate::infrastructure::cache::{Cache, CacheHealth, Delivered, Deliveries};
@@ -25,10 +26,6 @@ const OTHERS: Duration = Duration::from_millis(20);
 pub(super) const CONDENSE: Duration = Duration::from_secs(5);
 /// The most batches of one pass. Beyond that everything is invalidated at once, and the rows are only removed.
 const MOST_BATCHES: usize = 10;
-/// The longest time that a pass waits for more writes to share it, while requests wait for a connection to the database.
-const GATHERING: Duration = Duration::from_millis(3);
-/// The most writes that share one pass.
-const MOST_SHARING: usize = 10_000;
 
 /// The result of a pass.
 #[derive(Clone, Debug)]
@@ -302,62 +299,6 @@ impl Drain {
     }
 }
 
-/// Lets more writes share the next pass, as long as requests wait for a connection (`is_busy`): then the statements of a pass
-/// take time from them, and a write that waits longer for its pass costs no throughput. Otherwise a pass begins at once.
-async fn gather<T>(
-    group: &mut Vec<T>,
-    requests: &mut mpsc::Receiver<T>,
-    is_busy: impl Fn() -> bool,
-) {
-    let until = Instant::now() + GATHERING;
-    while is_busy() && group.len() < MOST_SHARING {
-        let room = MOST_SHARING - group.len();
-        match timeout_at(until, requests.recv_many(group, room)).await {
-            Ok(received) if received > 0 => {}
-            // Nobody asks any more, or the time is over.
-            _ => return,
-        }
-    }
-}
-
 fn is_full(taken: usize, limit: i64) -> bool {
     usize::try_from(limit).is_ok_and(|limit| taken >= limit)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::cell::Cell;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn a_pass_waits_for_more_writes_only_while_requests_wait_for_a_connection() {
-        let (sender, mut requests) = mpsc::channel(10);
-        sender.send(2).await.unwrap();
-        let mut group = vec![1];
-        gather(&mut group, &mut requests, || false).await;
-        assert_eq!(group, [1]);
-
-        let looks = Cell::new(0);
-        let until_the_third_look = || {
-            looks.set(looks.get() + 1);
-            looks.get() < 3
-        };
-        let later = async {
-            tokio::task::yield_now().await;
-            sender.send(3).await.unwrap();
-            sender.send(4).await.unwrap();
-        };
-        tokio::join!(
-            gather(&mut group, &mut requests, until_the_third_look),
-            later
-        );
-        assert_eq!(group, [1, 2, 3, 4]);
-
-        // Nothing comes, and the wait ends.
-        gather(&mut group, &mut requests, || true).await;
-        drop(sender);
-        gather(&mut group, &mut requests, || true).await;
-        assert_eq!(group, [1, 2, 3, 4]);
-    }
 }

@@ -26,6 +26,7 @@
 mod age;
 mod drain;
 mod feed;
+mod gathering;
 mod rows;
 mod triggers;
 mod watch;
