@@ -22,9 +22,12 @@ use crate::{Result, Settings, path, progress, redis_server};
 pub const STATIC_BYTES: Program = Program::Reference(Reference::StaticBytes);
 const MEMORY: Program = Program::service(ServiceCache::Memory);
 const REDIS: Program = Program::service(ServiceCache::Redis);
+const DISABLED: Program = Program::service(ServiceCache::Disabled);
 
 /// The measured programs.
-pub const PROGRAMS: [Program; 3] = [STATIC_BYTES, MEMORY, REDIS];
+const MEASURED: [Program; 3] = [STATIC_BYTES, MEMORY, REDIS];
+/// The programs that have to run.
+pub const PROGRAMS: [Program; 4] = [STATIC_BYTES, MEMORY, REDIS, DISABLED];
 
 /// The connections, with a thread each.
 const CONNECTIONS: u32 = 32;
@@ -38,6 +41,8 @@ pub enum Disturbance {
     None,
     /// The widget that is read is changed every 10 ms.
     Writes,
+    /// The widget is changed as often through a service without a cache: what the writes alone cost the machine.
+    WritesElsewhere,
     /// Redis saves its data (BGSAVE).
     Save,
     /// A group of other entries is ended, a tenth of `--group-entries`.
@@ -49,6 +54,7 @@ impl fmt::Display for Disturbance {
         formatter.write_str(match self {
             Self::None => "",
             Self::Writes => ", a write every 10 ms",
+            Self::WritesElsewhere => ", a write every 10 ms to a service without a cache",
             Self::Save => ", during BGSAVE",
             Self::GroupEnds => ", a large group ends",
         })
@@ -59,13 +65,14 @@ impl fmt::Display for Disturbance {
 pub type Case = (Program, u32, Disturbance);
 
 /// The usual cases.
-pub const CASES: [Case; 9] = [
+pub const CASES: [Case; 10] = [
     (STATIC_BYTES, 50, Disturbance::None),
     (MEMORY, 50, Disturbance::None),
     (REDIS, 50, Disturbance::None),
     (STATIC_BYTES, 80, Disturbance::None),
     (MEMORY, 80, Disturbance::None),
     (REDIS, 80, Disturbance::None),
+    (STATIC_BYTES, 50, Disturbance::WritesElsewhere),
     (MEMORY, 50, Disturbance::Writes),
     (REDIS, 50, Disturbance::Writes),
     (REDIS, 50, Disturbance::Save),
@@ -104,7 +111,7 @@ pub fn measure(
     cases: &[Case],
 ) -> Result<Vec<Tail>> {
     let mut capacities = BTreeMap::new();
-    for program in PROGRAMS {
+    for program in MEASURED {
         let load = Load::of(settings, &programs[&program]);
         let answered = load.run(None, None)?.len();
         capacities.insert(program, count(answered) / load.time.as_secs_f64());
@@ -118,7 +125,11 @@ pub fn measure(
             let running = &programs[program];
             let mut latencies = match disturbance {
                 Disturbance::None => load.run(Some(rate), None)?,
-                Disturbance::Writes => load.run(Some(rate), Some(token))?,
+                Disturbance::Writes => load.run(Some(rate), Some((&load, token)))?,
+                Disturbance::WritesElsewhere => {
+                    let other = Load::of(settings, &programs[&DISABLED]);
+                    load.run(Some(rate), Some((&other, token)))?
+                }
                 Disturbance::Save => {
                     redis_server::save(settings.redis_port)?;
                     load.run(Some(rate), None)?
@@ -174,9 +185,9 @@ impl Load {
         }
     }
 
-    /// The latencies of all requests, in milliseconds: at this rate, or one after the other on each connection. With a token the
-    /// widget is changed meanwhile.
-    fn run(&self, rate: Option<f64>, writer: Option<&str>) -> Result<Vec<f64>> {
+    /// The latencies of all requests, in milliseconds: at this rate, or one after the other on each connection. With the service
+    /// of a writer and its token the widget is changed meanwhile.
+    fn run(&self, rate: Option<f64>, writer: Option<(&Self, &str)>) -> Result<Vec<f64>> {
         let interval = rate.map(|rate| Duration::from_secs_f64(f64::from(CONNECTIONS) / rate));
         // All threads have connected by then.
         let begin = Instant::now() + Duration::from_millis(50);
@@ -188,7 +199,8 @@ impl Load {
                     scope.spawn(move || self.read(begin + offset, end, interval))
                 })
                 .collect();
-            let writer = writer.map(|token| scope.spawn(move || self.write(token, begin, end)));
+            let writer = writer
+                .map(|(service, token)| scope.spawn(move || service.write(token, begin, end)));
             let mut latencies = Vec::new();
             for reader in readers {
                 latencies.extend(
@@ -253,14 +265,16 @@ fn percentile(sorted: &[f64], permille: usize) -> f64 {
     sorted.get(place).copied().unwrap_or(f64::NAN)
 }
 
-/// The case of static bytes with the same load, which a case is compared with; `None` for that case itself.
+/// The undisturbed case of static bytes with the same load, which a case is compared with; `None` for that case itself.
 pub fn reference_of<'a>(tails: &'a [Tail], tail: &Tail) -> Option<&'a Tail> {
-    if tail.program == STATIC_BYTES {
+    let is_reference =
+        |tail: &Tail| tail.program == STATIC_BYTES && tail.disturbance == Disturbance::None;
+    if is_reference(tail) {
         return None;
     }
     tails
         .iter()
-        .find(|other| other.program == STATIC_BYTES && other.load == tail.load)
+        .find(|other| is_reference(other) && other.load == tail.load)
 }
 
 #[cfg(test)]
