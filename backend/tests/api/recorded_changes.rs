@@ -129,14 +129,6 @@ async fn c53_each_change_by_hand_is_recorded_with_its_old_and_its_new_values() {
             ],
         ),
         (
-            "UPDATE users SET deleted_at = now()",
-            vec![of_user(&["lovelace"]), of_owner(&["lovelace"])],
-        ),
-        (
-            "UPDATE users SET deleted_at = NULL",
-            vec![of_user(&["lovelace"]), of_owner(&["lovelace"])],
-        ),
-        (
             "INSERT INTO users (username, email, name, password_hash) VALUES ('grace', 'grace@example.com', 'Grace', '-')",
             vec![json!(["users", {"user_id": ["2"], "username": ["grace"]}])],
         ),
@@ -155,6 +147,14 @@ async fn c53_each_change_by_hand_is_recorded_with_its_old_and_its_new_values() {
         (
             "DELETE FROM widgets",
             vec![of_widget("widgets", &["lovelace"])],
+        ),
+        (
+            "UPDATE users SET deleted_at = now() WHERE id = 1",
+            vec![of_user(&["lovelace"]), of_owner(&["lovelace"])],
+        ),
+        (
+            "UPDATE users SET deleted_at = NULL WHERE id = 1",
+            vec![of_user(&["lovelace"]), of_owner(&["lovelace"])],
         ),
         (
             "DELETE FROM users WHERE id = 1",
