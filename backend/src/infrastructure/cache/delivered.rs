@@ -22,8 +22,9 @@ pub(super) struct Names {
 #[derive(Clone, Debug, Default)]
 pub struct Delivered {
     names: Arc<Names>,
-    /// The same as text, made once for all writes that wait for the delivery.
+    /// The same as text and for events, made once for all writes that wait for the delivery.
     text: Arc<str>,
+    event_names: Arc<EventNames>,
 }
 
 impl Names {
@@ -47,6 +48,17 @@ impl Names {
         self.everything |= other.everything;
     }
 
+    fn for_events(&self) -> EventNames {
+        let Self {
+            keys,
+            resources,
+            groups,
+            patterns,
+            everything,
+        } = self;
+        EventNames::of([keys, resources, groups, patterns], *everything)
+    }
+
     /// The parameters of `Cache-Status`. A resource whose key has the same name is named once.
     fn effect(&self) -> String {
         let keys: BTreeSet<&String> = self.keys.iter().collect();
@@ -66,6 +78,7 @@ impl Delivered {
     pub(super) fn of(names: Names) -> Self {
         Self {
             text: names.effect().into(),
+            event_names: names.for_events().into(),
             names: Arc::new(names),
         }
     }
@@ -85,15 +98,8 @@ impl Delivered {
     }
 
     /// The names for the history of the keys.
-    pub(super) fn event_names(&self) -> EventNames {
-        let Names {
-            keys,
-            resources,
-            groups,
-            patterns,
-            everything,
-        } = &*self.names;
-        EventNames::of([keys, resources, groups, patterns], *everything)
+    pub(super) fn event_names(&self) -> Arc<EventNames> {
+        Arc::clone(&self.event_names)
     }
 
     /// The parameters of `Cache-Status` of a write that has also carried out a plan of its own.

@@ -25,8 +25,8 @@ pub struct CacheEvent {
     pub at: u64,
     /// What happened.
     pub kind: EventKind,
-    /// The names that it happened to.
-    pub names: EventNames,
+    /// The names that it happened to. Writes that share a delivery share them.
+    pub names: Arc<EventNames>,
     /// The reason.
     pub cause: Cause,
     /// The instance: a random number, in hexadecimal digits.
@@ -184,7 +184,7 @@ impl Events {
     }
 
     /// Records an event that happened at this time. One without names is left out.
-    pub(super) fn record(&self, at: u64, kind: EventKind, names: EventNames, cause: Cause) {
+    pub(super) fn record(&self, at: u64, kind: EventKind, names: Arc<EventNames>, cause: Cause) {
         if names.are_none() {
             return;
         }
@@ -221,7 +221,7 @@ mod tests {
     fn stored(events: &Events, key: &str) {
         let names = EventNames::of([&[key.to_owned()], &[], &[], &[]], false);
         let cause = Cause::without_request(EventSource::Service);
-        events.record(1, EventKind::Stored, names, cause);
+        events.record(1, EventKind::Stored, names.into(), cause);
     }
 
     #[test]
@@ -248,7 +248,7 @@ mod tests {
         assert_eq!((names.keys.len(), names.left_out), (NAMES, 6));
         let events = Events::of_this_instance();
         let cause = Cause::without_request(EventSource::Feed);
-        events.record(1, EventKind::Invalidated, EventNames::default(), cause);
+        events.record(1, EventKind::Invalidated, Arc::default(), cause);
         assert!(events.newest().is_empty());
     }
 }

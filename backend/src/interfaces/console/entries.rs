@@ -2,6 +2,8 @@
 //!
 //! Come here to change the fields of an entry or an event in the console. Their values come from the cache.
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
@@ -204,6 +206,7 @@ pub struct Event {
 
 impl From<CacheEvent> for Event {
     fn from(event: CacheEvent) -> Self {
+        let names = Arc::unwrap_or_clone(event.names);
         Self {
             at: time(event.at),
             kind: match event.kind {
@@ -219,12 +222,12 @@ impl From<CacheEvent> for Event {
             request_id: event.cause.request_id,
             route: event.cause.route,
             instance: event.instance,
-            keys: event.names.keys,
-            resources: event.names.resources,
-            groups: event.names.groups,
-            patterns: event.names.patterns,
-            everything: event.names.everything,
-            left_out: event.names.left_out,
+            keys: names.keys,
+            resources: names.resources,
+            groups: names.groups,
+            patterns: names.patterns,
+            everything: names.everything,
+            left_out: names.left_out,
         }
     }
 }

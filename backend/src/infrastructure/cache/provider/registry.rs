@@ -71,11 +71,11 @@ impl Shared {
     pub(in crate::infrastructure::cache) fn record(
         &self,
         kind: EventKind,
-        names: EventNames,
+        names: impl Into<Arc<EventNames>>,
         cause: Cause,
     ) {
         let now = self.clock.milliseconds();
-        self.events.record(now, kind, names, cause);
+        self.events.record(now, kind, names.into(), cause);
     }
 
     /// Records that an entry was stored under this key.
