@@ -25,6 +25,7 @@ create_migrated_database() {
     private_psql -d postgres -c "CREATE DATABASE $1"
     find migrations backend/tests -path '*migrations/*.up.sql' | awk -F/ '{ print $NF "\t" $0 }' | sort | cut -f 2 |
         while read -r migration; do
-            private_psql -d "$1" -f "$migration"
+            # Some migrations select a function that they call.
+            private_psql -d "$1" -f "$migration" >/dev/null
         done
 }

@@ -112,6 +112,15 @@ choose_service_port() {
     fi
 }
 
+# Writes where the private servers are to .dev/environment, for the program's own commands in another shell.
+write_environment() {
+    local name
+    for name in DATABASE_URL CACHE_BACKEND CACHE_NEAR CACHE_REDIS_HOST CACHE_REDIS_PORT CACHE_REDIS_USERNAME CACHE_REDIS_TLS \
+        CACHE_REDIS_TLS_CA_FILE CACHE_MEMCACHED_HOST CACHE_MEMCACHED_PORT; do
+        if [ -n "${!name+set}" ]; then printf "export %s='%s'\n" "$name" "${!name//\'/\'\\\'\'}"; fi
+    done >.dev/environment
+}
+
 start_service() {
     "$binary" &
     service=$!

@@ -40,7 +40,7 @@ watch_service() {
         touch .dev/built
         names=$(watched_names)
         if ! build_service >/dev/null; then
-            say "this does not build; the program from before goes on"
+            say "this does not build; the program from before goes on. A new or changed query needs ./scripts/test prepare"
             continue
         fi
         stop_service

@@ -133,6 +133,9 @@ async fn dev_runs_with_a_dotenv_of_any_editor_and_in_any_shell_and_keeps_ports_a
     let url = dev.url();
     assert_eq!(url, format!("http://127.0.0.1:{port}"));
     assert_cached(miss_and_hit(&url).await);
+    let show = format!(". .dev/environment; '{BINARY}' cache show user:admin");
+    let shown = project.run(&[], &["-c", &show]).succeeds();
+    assert!(shown.contains("state: answer"), "{shown}");
     let log = dev.log();
     assert!(
         log.contains(&format!(

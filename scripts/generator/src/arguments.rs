@@ -11,7 +11,7 @@ use crate::refusal::{Refusal, Result};
 
 /// Writes a module from a line of fields, or removes it.
 #[derive(Debug, Parser)]
-#[command(name = "./scripts/module")]
+#[command(name = "./scripts/module", bin_name = "./scripts/module")]
 pub struct Arguments {
     /// The root of the project.
     #[arg(long, default_value = ".", hide = true)]

@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use crate::field::{Field, Kind};
-use crate::field_text::{constraints, documentation, garde, rust_type, samples, sql_type};
+use crate::field_text::{constraints, documentation, example, garde, rust_type, samples, sql_type};
 use crate::module::{Module, USERS};
 use crate::name::{camel_case, with_article, words};
 
@@ -52,6 +52,7 @@ struct FieldContext {
     rust_type: String,
     garde: String,
     documentation: String,
+    example: String,
     select: String,
     bind: String,
     sql_cast: &'static str,
@@ -185,6 +186,7 @@ impl FieldContext {
             constraints: constraints(field),
             garde: garde(field),
             documentation: documentation(field),
+            example: example(field),
             select: match &field.kind {
                 Kind::Enum(_) => format!("{column} AS \"{column}: {base}\""),
                 // An expression has no constraint NOT NULL, so the macro needs the mark.

@@ -94,6 +94,14 @@ pub fn garde(field: &Field) -> String {
     }
 }
 
+/// The example of a field in the description of the API, where the one of its type would be refused.
+pub fn example(field: &Field) -> String {
+    match field.kind {
+        Kind::Decimal => "12.50".to_owned(),
+        _ => String::new(),
+    }
+}
+
 /// The sentence about a field of the input, for the description of the API.
 pub fn documentation(field: &Field) -> String {
     match &field.kind {

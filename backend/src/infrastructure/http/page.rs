@@ -58,7 +58,7 @@ impl PageQuery {
     }
 }
 
-/// The number of a page, from 1, in a query that has other fields too: see [`PageQuery::new`].
+/// The number of a page, from 1, in a query that has other fields too.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, Serialize, Validate)]
 #[garde(transparent)]
 #[schemars(inline)]
@@ -70,7 +70,7 @@ impl Default for PageNumber {
     }
 }
 
-/// The number of items on a page, 1–100, 10 by default, in a query that has other fields too: see [`PageQuery::new`].
+/// The number of items on a page, 1–100, 10 by default, in a query that has other fields too.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, Serialize, Validate)]
 #[garde(transparent)]
 #[schemars(inline)]

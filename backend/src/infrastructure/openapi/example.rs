@@ -50,6 +50,7 @@ fn build(schema: &Value, schemas: &Map<String, Value>, depth: usize) -> Option<V
         "boolean" => json!(false),
         "string" => json!(match schema["format"].as_str() {
             Some("date-time") => "2026-01-31T12:00:00Z",
+            Some("date") => "2026-01-31",
             Some("email") => "ada@example.com",
             Some("uuid") => "0b9f2c4e-7f0a-4c1d-9d55-3f6f2c1f8f4e",
             _ => "text",

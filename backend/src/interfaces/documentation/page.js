@@ -35,6 +35,9 @@ const bounds = (schema) => {
 };
 
 const typeOf = (schema) => {
+  const values = resolve(schema).enum;
+  if (values) return values.map((value) => JSON.stringify(value)).join(" or ");
+  if (schema.anyOf) return schema.anyOf.map(typeOf).join(" or ");
   if (schema.$ref) return schema.$ref.split("/").pop();
   if (schema.type === "array") return `list of ${typeOf(schema.items || {})}`;
   return bounds(schema);

@@ -97,8 +97,8 @@ fn check_silent_write(route: &DeclaredRoute, routes: &[DeclaredRoute]) -> Option
         .any(|other| other.path == route.path && matches!(other.policy, RoutePolicy::Reads(_)));
     (is_write && has_cached_read).then(|| {
         format!(
-            "{} {}: it ends nothing, although answers of this path are cached: say ends(…), with Invalidation::new() if it \
-             changes none of them",
+            "{} {}: it ends nothing, although answers of this path are cached: say changes(CHANGES) where triggers \
+             record what it changes, or else ends(…), with Invalidation::new() if it changes none of them",
             route.method, route.path
         )
     })
