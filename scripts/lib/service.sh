@@ -4,6 +4,9 @@
 # The value of a setting, from the environment, .env or the default; empty where there is no such setting.
 setting() { "$binary" settings --get "$1" 2>/dev/null || true; }
 
+# Where a setting was given, such as `line 3 of .env`; empty for its default.
+origin_of() { "$binary" settings 2>/dev/null | sed -n "s/^$1=.*  # //p"; }
+
 # Sets $cache to the server that is started, redis or memcached, or else to the place of the cache: elsewhere, memory or
 # nowhere.
 choose_cache() {
@@ -90,7 +93,7 @@ choose_service_port() {
     case "$url_host" in *:*) url_host="[$url_host]" ;; esac
     port=$(setting SERVER_PORT)
     if [ "$port" != 0 ] && [ "$port" != "$usual" ] && [ "$port" != "${chosen_port:-}" ]; then
-        origin=$("$binary" settings 2>/dev/null | sed -n 's/^SERVER_PORT=[0-9]*  # //p')
+        origin=$(origin_of SERVER_PORT)
         if is_taken "$port" "$reachable_host"; then
             fail "port $port, which $origin names, is taken by another program: stop it, or choose another port"
         fi
@@ -117,7 +120,7 @@ write_environment() {
     local name
     for name in DATABASE_URL CACHE_BACKEND CACHE_NEAR CACHE_REDIS_HOST CACHE_REDIS_PORT CACHE_REDIS_USERNAME CACHE_REDIS_TLS \
         CACHE_REDIS_TLS_CA_FILE CACHE_MEMCACHED_HOST CACHE_MEMCACHED_PORT; do
-        if [ -n "${!name+set}" ]; then printf "export %s='%s'\n" "$name" "${!name//\'/\'\\\'\'}"; fi
+        if [ -n "${!name+set}" ]; then printf 'export %s=%q\n' "$name" "${!name}"; fi
     done >.dev/environment
 }
 

@@ -117,7 +117,7 @@ async fn dev_runs_with_a_dotenv_of_any_editor_and_in_any_shell_and_keeps_ports_a
     let port = free_port();
     let file = format!(
         "\u{feff}# Mine\r\nexport CACHE_REDIS_PASSWORD = 'hunter \"two\" $three' # why\r\nSERVER_PORT = {port} # a comment\r\n\
-         CACHE_BACKEND=\"redis\"\r\n"
+         CACHE_BACKEND=\"redis\"\r\nDATABASE_URL=postgres://elsewhere/other\r\n"
     );
     project.write(".env", file);
     let hostile = [
@@ -141,6 +141,10 @@ async fn dev_runs_with_a_dotenv_of_any_editor_and_in_any_shell_and_keeps_ports_a
         log.contains(&format!(
             "the service listens on port {port}, which line 3 of .env names"
         )),
+        "{log}"
+    );
+    assert!(
+        log.contains("DATABASE_URL, which line 5 of .env names, is not used"),
         "{log}"
     );
     assert!(!log.contains("hunter"), "{log}");

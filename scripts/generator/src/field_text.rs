@@ -94,10 +94,10 @@ pub fn garde(field: &Field) -> String {
     }
 }
 
-/// The example of a field in the description of the API, where the one of its type would be refused.
+/// The example of a field in the description of the API, where the one of its type would be refused: a value that the test sends.
 pub fn example(field: &Field) -> String {
     match field.kind {
-        Kind::Decimal => "12.50".to_owned(),
+        Kind::Decimal => samples(field).0,
         _ => String::new(),
     }
 }

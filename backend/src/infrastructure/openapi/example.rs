@@ -70,6 +70,7 @@ mod tests {
             "properties": {
                 "name": {"type": "string", "examples": ["Cog"]},
                 "size": {"type": ["integer", "null"], "minimum": 3},
+                "since": {"type": "string", "format": "date"},
                 "below": {"$ref": "#/components/schemas/Node"},
             },
         });
@@ -77,6 +78,7 @@ mod tests {
         let example = of(&json!({"$ref": "#/components/schemas/Node"}), &schemas).unwrap();
         assert_eq!(example["name"], "Cog");
         assert_eq!(example["size"], 3);
+        assert_eq!(example["since"], "2026-01-31");
         assert_eq!(example["below"]["name"], "Cog");
     }
 }
