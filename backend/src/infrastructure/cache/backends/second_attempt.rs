@@ -59,8 +59,9 @@ impl<C: Connector> Lanes<C> {
             let first_began = (half - deadline / 2).into_std();
             question(self.for_second_attempt(first_began).await?).await
         };
-        let mut second = pin!(second);
-        let either = async {
+        // Boxed, because it is rare, and each batch of look-ups moves the whole future.
+        let either = Box::pin(async {
+            let mut second = pin!(second);
             let (answer, is_second) = tokio::select! {
                 answer = &mut first => (answer, false),
                 answer = &mut second => (answer, true),
@@ -70,7 +71,7 @@ impl<C: Connector> Lanes<C> {
                 (Err(_), true) => (first.await, false),
                 decided => decided,
             }
-        };
+        });
         let decided = timeout_at(half + deadline / 2, either).await;
         if !matches!(decided, Ok((_, false)))
             && let Some(place) = used.get()

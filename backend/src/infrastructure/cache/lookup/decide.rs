@@ -28,8 +28,8 @@ const ATTEMPTS: u32 = 4;
 
 /// The next step of a read.
 pub(in crate::infrastructure::cache) enum Decision {
-    /// Answer from the entry, which is fresh or may be used although it is not.
-    Hit(Arc<Entry>, Version),
+    /// Answer from the entry, which is fresh at this time of the look-up's clock.
+    Hit(Arc<Entry>, Version, u64),
     /// The entry has expired but may still be used while it is refreshed.
     Stale(Arc<Entry>, Version),
     /// Run the handler and fill the key.
@@ -72,12 +72,12 @@ impl Decider<'_> {
     ) -> Result<Decision, Unavailable> {
         let mut waits = Waits::new(self.collapse_wait);
         let lookup = &self.claimant.lookup;
-        // The rare parts are boxed, so that each miss allocates and moves little.
+        // All but a look-up is boxed, because each hit moves and allocates the whole future, and most hits only look.
         for _ in 0..ATTEMPTS {
             // Read before the database, so that an entry never carries a newer generation than its content.
             let generation = lookup.places.generation();
             let (state, records) = if self.claims_with_look_up() {
-                match self.claimant.look_and_claim(generation).await? {
+                match Box::pin(self.claimant.look_and_claim(generation)).await? {
                     Either::Left(permit) => return Ok(Decision::Fill(Box::new(permit))),
                     Either::Right(state) => (state, Records::default()),
                 }
@@ -94,9 +94,9 @@ impl Decider<'_> {
             };
             match state {
                 State::Filled(entry, version) => {
-                    let fresh = entry.metadata.fresh_until() > lookup.clock.milliseconds();
-                    return Ok(if fresh {
-                        Decision::Hit(entry, version)
+                    let now = lookup.clock.milliseconds();
+                    return Ok(if entry.metadata.fresh_until() > now {
+                        Decision::Hit(entry, version, now)
                     } else {
                         Decision::Stale(entry, version)
                     });
@@ -119,7 +119,8 @@ impl Decider<'_> {
                     }
                 }
                 State::Vacant(seen) => {
-                    if let Some(permit) = self.claimant.claim(seen, generation, records).await? {
+                    let claiming = Box::pin(self.claimant.claim(seen, generation, records));
+                    if let Some(permit) = claiming.await? {
                         return Ok(Decision::Fill(Box::new(permit)));
                     }
                 }

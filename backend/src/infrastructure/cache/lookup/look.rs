@@ -122,6 +122,12 @@ impl<'a> Lookup<'a> {
             let state = self.state(found, generation, &Records::default()).await?;
             return Ok((state, Records::default()));
         }
+        // Boxed, because a key without records is the usual one, and each hit moves the whole future.
+        Box::pin(self.look_with_records(generation)).await
+    }
+
+    /// As [`Self::look`], for an entry with records.
+    async fn look_with_records(&self, generation: u64) -> Result<(State, Records), Unavailable> {
         let [resource, group] = self.records();
         let (found, resource, group) = tokio::join!(
             self.get(self.key.full()),
@@ -176,7 +182,7 @@ impl<'a> Lookup<'a> {
             let stands = self.is_under_this_key(claim.key)
                 && claim.generation == generation
                 && stamp == Some(claim.stamp)
-                && self.has_stamp_on_server(claim.stamp).await?;
+                && Box::pin(self.has_stamp_on_server(claim.stamp)).await?;
             if stands {
                 return Ok(State::Claimed(claim));
             }

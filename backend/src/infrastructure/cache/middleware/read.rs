@@ -159,7 +159,7 @@ impl Context<'_> {
             decision => decision,
         };
         let outcome = match decision {
-            Ok(Decision::Hit(entry, version)) => {
+            Ok(Decision::Hit(entry, version, now)) => {
                 if let Some(comparison) = shared.verification.begin(entry.id) {
                     let hit = Hit {
                         cache: self.cache.clone(),
@@ -174,7 +174,6 @@ impl Context<'_> {
                     };
                     verify_in_background(comparison, hit);
                 }
-                let now = shared.clock.milliseconds();
                 if self.policy.policy.freshness.early_refresh && is_due(&entry, now) {
                     self.ageing(Arc::clone(&entry), version)
                         .refresh_in_background(handler, &request);
@@ -336,12 +335,15 @@ where
     ))
 }
 
-/// Runs a future to its end even if the client leaves meanwhile.
-async fn spawned(
+/// Runs a future to its end even if the client leaves meanwhile. It runs from now on. What is returned only waits for it, and so
+/// adds little to the future of each hit.
+fn spawned(
     shared: &Shared,
     future: impl Future<Output = Result<ServiceResponse<BoxBody>, Error>> + 'static,
-) -> Result<ServiceResponse<BoxBody>, Error> {
+) -> impl Future<Output = Result<ServiceResponse<BoxBody>, Error>> {
     let task = rt::spawn(shared.tasks.track_future(future.in_current_span()));
-    task.await
-        .map_err(|_| error::ErrorInternalServerError("the handler did not finish"))?
+    async move {
+        task.await
+            .map_err(|_| error::ErrorInternalServerError("the handler did not finish"))?
+    }
 }

@@ -123,7 +123,7 @@ impl<'a> Computation<'a> {
             decision => decision,
         };
         match decision {
-            Ok(Decision::Hit(entry, _) | Decision::Collapsed(entry)) => {
+            Ok(Decision::Hit(entry, ..) | Decision::Collapsed(entry)) => {
                 match serde_json::from_slice(&entry.plain_body().unwrap_or_default()) {
                     Ok(value) => Ok(value),
                     Err(error) => {
