@@ -9,7 +9,7 @@ use crate::sources::{Source, code};
 
 /// A tree of modules: the files below one folder, by their paths from there.
 pub struct Tree {
-    /// The beginning of the tree's paths, such as `crate::infrastructure::cache::`.
+    /// The beginning of the tree's paths, such as `crate::`.
     prefix: String,
     /// The module of each file, such as `["breaker", "health"]`, and its code.
     modules: BTreeMap<Vec<String>, Module>,

@@ -1,6 +1,6 @@
-//! The rules of the cache wing: the allowed uses between folders, no circle, no use of the outside.
+//! The rules of the cache wing: the allowed uses between folders, no circle, no feature and no database.
 //!
-//! Come here to add a folder. That the wing compiles by itself is shown by `tests/wing_alone`.
+//! Come here to add a folder. That the wing uses nothing of the service needs no rule: it is a crate of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use crate::imports::Tree;
 use crate::sources::{Source, code, files};
 
 const FOLDER: &str = "src/infrastructure/cache/";
-const PREFIX: &str = "crate::infrastructure::cache::";
+const PREFIX: &str = "crate::";
 
 /// The folders, and the folders that each may use besides the files beside the folders.
 const FOLDERS: [(&str, &[&str]); 9] = [
@@ -101,26 +101,6 @@ fn circle<'a>(uses: &Uses<'a>) -> Option<Vec<&'a str>> {
         .find_map(|file| walk(file, uses, &mut Vec::new(), &mut done))
 }
 
-/// Lines that name something of this service outside the wing.
-fn outside_names(files: &[Source]) -> Vec<String> {
-    let mut found = Vec::new();
-    for (path, text) in files.iter().filter(|(path, _)| path.starts_with(FOLDER)) {
-        // Those in a test too.
-        for line in text.lines().map(str::trim) {
-            if line.starts_with("//") {
-                continue;
-            }
-            let leaves = line
-                .match_indices("crate::")
-                .any(|(start, _)| !line[start..].starts_with(PREFIX.trim_end_matches("::")));
-            if leaves {
-                found.push(format!("{path}: {line}"));
-            }
-        }
-    }
-    found
-}
-
 fn wing(files: &[Source]) -> Tree {
     Tree::new(files, FOLDER, PREFIX)
 }
@@ -142,11 +122,6 @@ fn a_folder_uses_only_the_folders_behind_it() {
 fn no_files_of_the_cache_use_each_other_in_a_circle() {
     let files = files();
     assert_eq!(circle(&wing(&files).uses()), None);
-}
-
-#[test]
-fn the_cache_names_nothing_outside_itself() {
-    assert_eq!(outside_names(&files()), Vec::<String>::new());
 }
 
 /// The lines of the cache that name a feature of the application, or the library of the database.
@@ -182,17 +157,17 @@ fn example(files: &[(&str, &str)]) -> Vec<Source> {
 #[test]
 fn an_import_against_the_order_is_found_however_it_is_written() {
     for upward in [
-        "use crate::infrastructure::cache::lookup::Lookup;",
-        "use crate::infrastructure::cache::{clock::Clock, lookup::{Lookup}};",
+        "use crate::lookup::Lookup;",
+        "use crate::{clock::Clock, lookup::{Lookup}};",
         "use super::super::lookup::Lookup;",
-        "fn f() { crate::infrastructure::cache::lookup::look::look() }",
-        "pub(in crate::infrastructure::cache) fn f() -> super::super::lookup::Lookup { }",
+        "fn f() { crate::lookup::look::look() }",
+        "pub(crate) fn f() -> super::super::lookup::Lookup { }",
     ] {
         let files = example(&[
             ("breaker/health.rs", upward),
             (
                 "lookup/mod.rs",
-                "mod look;\npub(in crate::infrastructure::cache) use look::{\n    Lookup,\n};",
+                "mod look;\npub(crate) use look::{\n    Lookup,\n};",
             ),
             ("lookup/look.rs", "pub struct Lookup;"),
             ("clock.rs", ""),
@@ -208,9 +183,9 @@ fn a_comment_a_visibility_and_a_test_are_no_imports() {
     let files = example(&[
         (
             "breaker/health.rs",
-            "/// crate::infrastructure::cache::lookup::look\n\
-             pub(in crate::infrastructure::cache::lookup) struct Health;\n\
-             #[cfg(test)]\nmod tests {\n    use crate::infrastructure::cache::lookup::look;\n}",
+            "/// crate::lookup::look\n\
+             pub(in crate::lookup) struct Health;\n\
+             #[cfg(test)]\nmod tests {\n    use crate::lookup::look;\n}",
         ),
         ("lookup/look.rs", ""),
     ]);
@@ -234,20 +209,9 @@ fn a_circle_is_found_within_a_folder_and_through_a_re_export() {
     assert_eq!(circle(&wing(&within).uses()).map(|way| way.len()), Some(3));
     let through = example(&[
         ("keys/mod.rs", "mod a;\npub use a::A;"),
-        ("keys/a.rs", "use crate::infrastructure::cache::policy::P;"),
+        ("keys/a.rs", "use crate::policy::P;"),
         ("policy/mod.rs", "mod p;\npub use p::P;"),
-        ("policy/p.rs", "use crate::infrastructure::cache::keys::A;"),
+        ("policy/p.rs", "use crate::keys::A;"),
     ]);
     assert_eq!(circle(&wing(&through).uses()).map(|way| way.len()), Some(2));
-}
-
-#[test]
-fn a_name_from_outside_is_found() {
-    for outside in [
-        "use crate::infrastructure::settings::CacheSettings;",
-        "    let x = crate::modules::widgets::f();",
-    ] {
-        let files = example(&[("clock.rs", outside)]);
-        assert_eq!(outside_names(&files).len(), 1, "{outside}");
-    }
 }

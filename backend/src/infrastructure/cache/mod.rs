@@ -1,7 +1,7 @@
 //! The response cache: never stale after a write, never another person's data, never an outage.
 //!
-//! Come here to find the folder for a change. The cache uses nothing of the application outside this folder. A request
-//! passes the folders in this order:
+//! Come here to find the folder for a change. The cache is a crate of its own, which uses nothing of the application; there it is
+//! `infrastructure::cache`. A request passes the folders in this order:
 //!
 //! ```text
 //! middleware ─▶ provider ─▶ lookup ─▶ breaker ─▶ stored ─▶ backends
@@ -63,11 +63,6 @@ pub use provider::{
 };
 pub use stored::{compressed_entity_tag, entity_tag};
 
-// A second copy of the one in `lib.rs`, since the wing stands alone.
 #[cfg(test)]
-#[allow(
-    clippy::duplicate_mod,
-    reason = "the wing has its own, so that it can be taken out"
-)]
 #[path = "../../../tests/support/watchdog.rs"]
 mod watchdog;

@@ -10,21 +10,21 @@ use tracing::field::{Empty, display};
 const TARGET: &str = "traces";
 
 /// A look-up in a backend, with the wait for another request's answer.
-pub(in crate::infrastructure::cache) fn look_up(cache_key: &str) -> Span {
+pub(crate) fn look_up(cache_key: &str) -> Span {
     tracing::info_span!(target: TARGET, "cache.look_up", cache_key, cache_decision = Empty, cache_claim = Empty)
 }
 
 /// A run of a handler whose answer other requests wait for, and its storing.
-pub(in crate::infrastructure::cache) fn fill(cache_key: &str) -> Span {
+pub(crate) fn fill(cache_key: &str) -> Span {
     tracing::info_span!(target: TARGET, "cache.fill", cache_key, cache_claim = Empty, cache_stored = Empty)
 }
 
 /// The deletion of what a write has made stale, and the wait for its delivery.
-pub(in crate::infrastructure::cache) fn invalidation() -> Span {
+pub(crate) fn invalidation() -> Span {
     tracing::info_span!(target: TARGET, "cache.invalidation", cache_effect = Empty)
 }
 
 /// Records the claim that a fill has, or that a look-up waits for. It joins the two where they are of different instances.
-pub(in crate::infrastructure::cache) fn record_claim(span: &Span, id: u64) {
+pub(crate) fn record_claim(span: &Span, id: u64) {
     span.record("cache_claim", display(format_args!("{id:016x}")));
 }

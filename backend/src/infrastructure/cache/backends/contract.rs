@@ -122,7 +122,7 @@ impl BackendError {
     }
 
     /// The error of a deadline that has passed.
-    pub(in crate::infrastructure::cache) fn no_answer_within(limit: Duration) -> Self {
+    pub(crate) fn no_answer_within(limit: Duration) -> Self {
         Self::Unavailable(format!("no answer within {} ms", limit.as_millis()))
     }
 }

@@ -5,7 +5,7 @@
 /// Whether the text matches the glob, byte for byte as in Redis.
 ///
 /// ```
-/// use backend::infrastructure::cache::backends::glob::matches;
+/// use response_cache::backends::glob::matches;
 ///
 /// assert!(matches("user_*_widgets:*", "user_5_widgets:page_1"));
 /// assert!(!matches("user_?_widgets", "user_55_widgets"));

@@ -26,7 +26,7 @@ pub use redis::{NearBackend, RedisBackend};
 
 use std::sync::Arc;
 
-use crate::infrastructure::cache::options::{BackendKind, CacheOptions};
+use crate::options::{BackendKind, CacheOptions};
 
 /// The servers of the backend of that kind. They do not connect yet. A near cache, Sentinels and a Redis Cluster start a task at
 /// once, which needs a Tokio runtime.

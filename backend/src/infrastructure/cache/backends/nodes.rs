@@ -89,7 +89,7 @@ impl Nodes {
     }
 
     /// The distribution of keys among the servers.
-    pub(in crate::infrastructure::cache) fn distribution(&self) -> &Distribution {
+    pub(crate) fn distribution(&self) -> &Distribution {
         &self.distribution
     }
 
@@ -115,7 +115,7 @@ impl From<Arc<dyn CacheBackend>> for Nodes {
 
 /// Which of several servers holds a key.
 #[derive(Clone, Debug)]
-pub(in crate::infrastructure::cache) struct Distribution {
+pub(crate) struct Distribution {
     /// The hash of each server's name.
     names: Vec<u64>,
     fingerprint: u64,
@@ -141,9 +141,7 @@ impl Distribution {
     }
 
     /// The distribution over servers of these names.
-    pub(in crate::infrastructure::cache) fn over<'a>(
-        names: impl IntoIterator<Item = &'a str>,
-    ) -> Self {
+    pub(crate) fn over<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         let names: Vec<&str> = names.into_iter().collect();
         let mut sorted = names.clone();
         sorted.sort_unstable();
@@ -163,23 +161,23 @@ impl Distribution {
     }
 
     /// Whether every instance has this distribution at any time.
-    pub(in crate::infrastructure::cache) fn is_fixed(&self) -> bool {
+    pub(crate) fn is_fixed(&self) -> bool {
         matches!(self.rule, Rule::Slots)
     }
 
     /// The number of servers.
-    pub(in crate::infrastructure::cache) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.names.len()
     }
 
     /// A number that differs for lists that distribute differently, and does not depend on their order. 0 for a
     /// single server, which holds every key whatever its name.
-    pub(in crate::infrastructure::cache) fn fingerprint(&self) -> u64 {
+    pub(crate) fn fingerprint(&self) -> u64 {
         self.fingerprint
     }
 
     /// The place in the list of the server that holds the key, given in the server's form.
-    pub(in crate::infrastructure::cache) fn place(&self, key: &str) -> usize {
+    pub(crate) fn place(&self, key: &str) -> usize {
         if self.names.len() < 2 {
             return 0;
         }

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use super::guarded_backend::GuardedBackend;
 use super::health::{Availability, Unavailable};
-use crate::infrastructure::cache::backends::Count;
-use crate::infrastructure::cache::measurements::Operation;
+use crate::backends::Count;
+use crate::measurements::Operation;
 
 impl GuardedBackend {
     /// Adds one to the counter under a full key. While the server is unavailable, this is an error at once.
-    pub(in crate::infrastructure::cache) async fn increment(
+    pub(crate) async fn increment(
         &self,
         key: &str,
         expiration: Duration,
@@ -24,10 +24,7 @@ impl GuardedBackend {
 
     /// Subtracts one from the counter under a full key, but not below 0. While the server is unavailable, this is an
     /// error at once.
-    pub(in crate::infrastructure::cache) async fn decrement(
-        &self,
-        key: &str,
-    ) -> Result<(), Unavailable> {
+    pub(crate) async fn decrement(&self, key: &str) -> Result<(), Unavailable> {
         self.check_is_reached()?;
         let taken = self.unguarded.decrement(key);
         self.observe(Operation::Count, taken).await

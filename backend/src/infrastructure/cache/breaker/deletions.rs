@@ -12,18 +12,18 @@ use super::distrust::distrust_everything;
 use super::guarded_backend::GuardedBackend;
 use super::health::Unavailable;
 use super::pending_deletions::PendingDeletions;
-use crate::infrastructure::cache::backends::BackendError;
-use crate::infrastructure::cache::measurements::Operation;
+use crate::backends::BackendError;
+use crate::measurements::Operation;
 
 /// The longest time that a deletion may keep a writer waiting before it goes on in the background (C17).
-pub(in crate::infrastructure::cache) const LONGEST_DELETION: Duration = Duration::from_secs(5);
+pub(crate) const LONGEST_DELETION: Duration = Duration::from_secs(5);
 
 /// The number of keys that are deleted under one deadline.
 const DELETE_BATCH: usize = 500;
 
 /// The reason that a deletion by pattern was not done.
 #[derive(Debug)]
-pub(in crate::infrastructure::cache) enum DeletionError {
+pub(crate) enum DeletionError {
     PatternMatchingNotSupported(&'static str),
     Unavailable(Unavailable),
 }
@@ -34,7 +34,7 @@ pub(in crate::infrastructure::cache) enum DeletionError {
 /// A deletion could not be delivered now. It is kept, and until its delivery this process serves nothing from the backend
 /// (C35). Another process that reaches the backend all the while may serve the entries until then, unless the database
 /// feed has the deletion delivered by that process (C53).
-pub(in crate::infrastructure::cache) async fn invalidate(
+pub(crate) async fn invalidate(
     backend: &GuardedBackend,
     keys: Vec<String>,
 ) -> Result<(), Unavailable> {
@@ -51,7 +51,7 @@ pub(in crate::infrastructure::cache) async fn invalidate(
 
 /// Deletes the keys that match the full pattern. A deletion that takes longer than [`LONGEST_DELETION`] goes on in the
 /// background. Where it fails, every entry is distrusted, within the same time.
-pub(in crate::infrastructure::cache) async fn invalidate_pattern(
+pub(crate) async fn invalidate_pattern(
     backend: &Arc<GuardedBackend>,
     pattern: String,
 ) -> Result<(), DeletionError> {

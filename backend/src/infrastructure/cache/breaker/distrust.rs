@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Distrusts every entry stored so far. Returns when no instance trusts them any more: each has read the
 /// new generation, or its lease has ended. If the generation cannot be set now, it is pending, and this
 /// waits for the recovery, for one grace at most.
-pub(in crate::infrastructure::cache) async fn distrust_everything(backend: &Arc<GuardedBackend>) {
+pub(crate) async fn distrust_everything(backend: &Arc<GuardedBackend>) {
     if backend
         .pending
         .keep_if_unavailable(&backend.health, PendingDeletions::everything)
@@ -47,9 +47,7 @@ pub(in crate::infrastructure::cache) async fn distrust_everything(backend: &Arc<
 ///
 /// # Errors
 /// The backend is unavailable; the removal is kept.
-pub(in crate::infrastructure::cache) async fn clear(
-    backend: &Arc<GuardedBackend>,
-) -> Result<(), Unavailable> {
+pub(crate) async fn clear(backend: &Arc<GuardedBackend>) -> Result<(), Unavailable> {
     if backend
         .pending
         .keep_if_unavailable(&backend.health, PendingDeletions::clear)

@@ -76,22 +76,20 @@ use super::pending_deletions::KeptDeletions;
 use super::server_list::ServerList;
 use super::shortfall::Shortfall;
 use super::trust::Trust;
-use crate::infrastructure::cache::backends::{
-    CacheBackend, Distribution, Found, GetOrCreateResult, Version,
-};
-use crate::infrastructure::cache::change_feed::ChangeFeed;
-use crate::infrastructure::cache::keys::Key;
-use crate::infrastructure::cache::measurements::{Operation, OperationTimes};
-use crate::infrastructure::cache::stored::Member;
+use crate::backends::{CacheBackend, Distribution, Found, GetOrCreateResult, Version};
+use crate::change_feed::ChangeFeed;
+use crate::keys::Key;
+use crate::measurements::{Operation, OperationTimes};
+use crate::stored::Member;
 
 /// A backend behind deadlines, a breaker and recovery.
 pub struct GuardedBackend {
-    pub(in crate::infrastructure::cache) registered_name: String,
+    pub(crate) registered_name: String,
     /// The backend without deadlines and breaker.
-    pub(in crate::infrastructure::cache) unguarded: Arc<dyn CacheBackend>,
-    pub(in crate::infrastructure::cache) deadline: Duration,
+    pub(crate) unguarded: Arc<dyn CacheBackend>,
+    pub(crate) deadline: Duration,
     /// The namespace with its `:`, or nothing.
-    pub(in crate::infrastructure::cache) namespace: String,
+    pub(crate) namespace: String,
     pub(super) intervals: Intervals,
     pub(super) tasks: TaskTracker,
     pub(super) times: OperationTimes,
@@ -111,7 +109,7 @@ pub struct GuardedBackend {
 }
 
 impl GuardedBackend {
-    pub(in crate::infrastructure::cache) fn new(
+    pub(crate) fn new(
         registered_name: String,
         unguarded: Arc<dyn CacheBackend>,
         deadline: Duration,
@@ -149,7 +147,7 @@ impl GuardedBackend {
     }
 
     /// The feed that a recovery waits for (C55). The first one stays.
-    pub(in crate::infrastructure::cache) fn attach_feed(&self, feed: &Arc<dyn ChangeFeed>) {
+    pub(crate) fn attach_feed(&self, feed: &Arc<dyn ChangeFeed>) {
         let _ = self.feed.set(Arc::clone(feed));
     }
 
@@ -158,7 +156,7 @@ impl GuardedBackend {
     }
 
     /// A key of the namespace, in the server's form.
-    pub(in crate::infrastructure::cache) fn key(&self, name: &str) -> Key {
+    pub(crate) fn key(&self, name: &str) -> Key {
         let mut key = Key::new(format!("{}{name}", self.namespace), self.namespace.len());
         key.fit(self.unguarded.max_key_bytes());
         key
@@ -172,30 +170,30 @@ impl GuardedBackend {
     /// Handles a value that was stored under another key than the look-up's (C63): the answers on the
     /// connection are out of step, by a fault of a client or a proxy, or the value was copied. Logs an
     /// error, counts the value, and has the connection closed.
-    pub(in crate::infrastructure::cache) fn reject_connection(&self, key: &str) {
+    pub(crate) fn reject_connection(&self, key: &str) {
         self.unguarded.answered_out_of_step(key);
         self.out_of_step.note(&self.registered_name, key);
     }
 
     /// The state of the backend, as this process sees it.
-    pub(in crate::infrastructure::cache) fn availability(&self) -> Availability {
+    pub(crate) fn availability(&self) -> Availability {
         self.health.availability()
     }
 
     /// Whether the backend may be read and filled. Its answers are checked with `trusts`.
-    pub(in crate::infrastructure::cache) fn is_ready(&self) -> bool {
+    pub(crate) fn is_ready(&self) -> bool {
         self.availability() == Availability::Ready
     }
 
     /// The generation that trusted entries carry; 0 before the first one is known.
-    pub(in crate::infrastructure::cache) fn generation(&self) -> u64 {
+    pub(crate) fn generation(&self) -> u64 {
         self.trust.generation()
     }
 
     /// Whether an entry of this generation is an answer now. Call this *after* the entry was read: while
     /// the look-up waited, the server may have been replaced by one with an old snapshot, or this
     /// process may have been frozen.
-    pub(in crate::infrastructure::cache) fn trusts(&self, generation: u64) -> bool {
+    pub(crate) fn trusts(&self, generation: u64) -> bool {
         self.is_ready() && self.trust.holds(generation, self.unguarded.term())
     }
 
@@ -231,29 +229,23 @@ impl GuardedBackend {
     }
 
     /// The value under a full key, if it is available without a round trip.
-    pub(in crate::infrastructure::cache) fn at_hand(&self, key: &str) -> Option<Found> {
+    pub(crate) fn at_hand(&self, key: &str) -> Option<Found> {
         self.unguarded.at_hand(key)
     }
 
     /// The value under a full key.
-    pub(in crate::infrastructure::cache) async fn get(
-        &self,
-        key: &str,
-    ) -> Result<Option<Found>, Unavailable> {
+    pub(crate) async fn get(&self, key: &str) -> Result<Option<Found>, Unavailable> {
         self.observe_look_up(self.unguarded.get(key)).await
     }
 
     /// The value under a full key, from the server and not from a near cache.
-    pub(in crate::infrastructure::cache) async fn get_from_server(
-        &self,
-        key: &str,
-    ) -> Result<Option<Found>, Unavailable> {
+    pub(crate) async fn get_from_server(&self, key: &str) -> Result<Option<Found>, Unavailable> {
         self.observe_look_up(self.unguarded.get_from_server(key))
             .await
     }
 
     /// Stores the value if the key holds the expected one.
-    pub(in crate::infrastructure::cache) async fn compare_and_set(
+    pub(crate) async fn compare_and_set(
         &self,
         key: &str,
         expected: &Version,
@@ -269,7 +261,7 @@ impl GuardedBackend {
     }
 
     /// The server's value under a full key, or this one where the key is absent.
-    pub(in crate::infrastructure::cache) async fn get_or_create(
+    pub(crate) async fn get_or_create(
         &self,
         key: &str,
         value: Bytes,
@@ -280,7 +272,7 @@ impl GuardedBackend {
     }
 
     /// Stores the value, whether or not the key holds one.
-    pub(in crate::infrastructure::cache) async fn set(
+    pub(crate) async fn set(
         &self,
         key: &str,
         value: Bytes,
@@ -291,14 +283,14 @@ impl GuardedBackend {
     }
 
     /// Gives up a claim that will not be filled. A claim that could not be deleted ends by expiry.
-    pub(in crate::infrastructure::cache) async fn release(&self, key: String) {
+    pub(crate) async fn release(&self, key: String) {
         let keys = [key];
         let deleted = self.unguarded.delete(&keys);
         let _ = self.observe(Operation::Delete, deleted).await;
     }
 
     /// The reason that an available backend stores nothing at the moment, for the health check.
-    pub(in crate::infrastructure::cache) fn shortfall(&self) -> Option<String> {
+    pub(crate) fn shortfall(&self) -> Option<String> {
         if !self.list.is_agreed() {
             return Some("another instance has another list of servers".to_owned());
         }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::infrastructure::cache::log_limits::RateLimit;
-use crate::infrastructure::cache::measurements::Transitions;
+use crate::log_limits::RateLimit;
+use crate::measurements::Transitions;
 
 /// The number of consecutive failures that open the breaker.
 pub const FAILURES_UNTIL_UNAVAILABLE: u32 = 3;
@@ -26,7 +26,7 @@ pub struct Unavailable(pub String);
 /// The state of the backend, as this process sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
-pub(in crate::infrastructure::cache) enum Availability {
+pub(crate) enum Availability {
     /// Not reached, or failing: the breaker is open.
     Unavailable = 0,
     /// Reached again, but other instances may still hold pending deletions.

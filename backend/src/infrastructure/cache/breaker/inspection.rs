@@ -11,23 +11,23 @@ use tokio::time::timeout;
 use super::guarded_backend::GuardedBackend;
 use super::health::{Availability, Unavailable};
 use super::namespace_generation::read_record;
-use crate::infrastructure::cache::backends::{BackendError, Listing};
+use crate::backends::{BackendError, Listing};
 
 /// The longest time of one part of a list, which takes several commands.
 const LIST: Duration = Duration::from_secs(2);
 
 /// The deletions that are pending for a server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::infrastructure::cache) struct PendingCount {
+pub(crate) struct PendingCount {
     /// Single keys.
-    pub(in crate::infrastructure::cache) keys: usize,
+    pub(crate) keys: usize,
     /// Whether the whole namespace will be distrusted.
-    pub(in crate::infrastructure::cache) everything: bool,
+    pub(crate) everything: bool,
 }
 
 impl GuardedBackend {
     /// A part of the keys with this full prefix; see `CacheBackend::list`.
-    pub(in crate::infrastructure::cache) async fn list(
+    pub(crate) async fn list(
         &self,
         prefix: &str,
         cursor: u64,
@@ -38,15 +38,13 @@ impl GuardedBackend {
     }
 
     /// The generation that the instances trust now, from the server; `None` before the first instance.
-    pub(in crate::infrastructure::cache) async fn recorded_generation(
-        &self,
-    ) -> Result<Option<u64>, Unavailable> {
+    pub(crate) async fn recorded_generation(&self) -> Result<Option<u64>, Unavailable> {
         let record = read_record(self).await?;
         Ok(record.map(|record| record.generation))
     }
 
     /// Appends records to the log under a full key.
-    pub(in crate::infrastructure::cache) async fn append_to_log(
+    pub(crate) async fn append_to_log(
         &self,
         key: &str,
         records: &[Bytes],
@@ -57,16 +55,12 @@ impl GuardedBackend {
     }
 
     /// The newest records of the log under a full key.
-    pub(in crate::infrastructure::cache) async fn read_log(
-        &self,
-        key: &str,
-        most: usize,
-    ) -> Result<Vec<Bytes>, Unavailable> {
+    pub(crate) async fn read_log(&self, key: &str, most: usize) -> Result<Vec<Bytes>, Unavailable> {
         self.bounded(LIST, self.unguarded.read_log(key, most)).await
     }
 
     /// The deletions that are kept for the server.
-    pub(in crate::infrastructure::cache) fn pending_count(&self) -> PendingCount {
+    pub(crate) fn pending_count(&self) -> PendingCount {
         let pending = self.pending.lock();
         PendingCount {
             keys: pending.keys.len(),

@@ -44,7 +44,7 @@ const CONFIRM: Duration = Duration::from_millis(250);
 
 /// The times that an instance waits, and that others wait for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::infrastructure::cache) struct Intervals {
+pub(crate) struct Intervals {
     /// The time between two visits while the backend is trusted.
     pub(super) confirm: Duration,
     /// The deadline of one attempt to reach an unavailable backend again.

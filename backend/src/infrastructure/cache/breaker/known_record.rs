@@ -6,7 +6,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::infrastructure::cache::stored::Member;
+use crate::stored::Member;
 
 /// The time after which an instance writes an unchanged record again. It is far shorter than the lifetime of the record
 /// (30 days), so the record of a namespace in use never expires. Without its record every entry is distrusted.
@@ -58,11 +58,11 @@ mod tests {
     use tokio_util::task::TaskTracker;
 
     use super::*;
-    use crate::infrastructure::cache::backends::MemoryBackend;
-    use crate::infrastructure::cache::breaker::guarded_backend::GuardedBackend;
-    use crate::infrastructure::cache::breaker::namespace_generation::{RECORD_KEY, visit};
-    use crate::infrastructure::cache::breaker::next_record::Intent;
-    use crate::infrastructure::cache::watchdog;
+    use crate::backends::MemoryBackend;
+    use crate::breaker::guarded_backend::GuardedBackend;
+    use crate::breaker::namespace_generation::{RECORD_KEY, visit};
+    use crate::breaker::next_record::Intent;
+    use crate::watchdog;
 
     async fn stored(backend: &GuardedBackend) -> Bytes {
         let found = backend

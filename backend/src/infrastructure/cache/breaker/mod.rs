@@ -40,8 +40,8 @@ mod trust;
 
 pub use health::Unavailable;
 
-pub(in crate::infrastructure::cache) use deletions::{DeletionError, LONGEST_DELETION};
-pub(in crate::infrastructure::cache) use guarded_backend::GuardedBackend;
-pub(in crate::infrastructure::cache) use health::Availability;
-pub(in crate::infrastructure::cache) use places::Places;
-pub(in crate::infrastructure::cache) use servers::{Pending, Servers};
+pub(crate) use deletions::{DeletionError, LONGEST_DELETION};
+pub(crate) use guarded_backend::GuardedBackend;
+pub(crate) use health::Availability;
+pub(crate) use places::Places;
+pub(crate) use servers::{Pending, Servers};

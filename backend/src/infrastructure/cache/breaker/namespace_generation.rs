@@ -11,10 +11,10 @@ use tokio::time::{sleep, timeout_at};
 use super::guarded_backend::GuardedBackend;
 use super::health::Unavailable;
 use super::next_record::{Intent, VisitError, next};
-use crate::infrastructure::cache::backends::{BackendError, Found, Version};
-use crate::infrastructure::cache::keys::Key;
-use crate::infrastructure::cache::measurements::Operation;
-use crate::infrastructure::cache::stored::{NamespaceRecord, OfAnotherKey};
+use crate::backends::{BackendError, Found, Version};
+use crate::keys::Key;
+use crate::measurements::Operation;
+use crate::stored::{NamespaceRecord, OfAnotherKey};
 
 /// The key of the namespace's record.
 pub(super) const RECORD_KEY: &str = "~generation";

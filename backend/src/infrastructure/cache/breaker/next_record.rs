@@ -3,7 +3,7 @@
 //! Come here to change what is written. Nothing here asks a server: `namespace_generation` reads and writes.
 
 use super::health::Unavailable;
-use crate::infrastructure::cache::stored::{Member, NamespaceRecord};
+use crate::stored::{Member, NamespaceRecord};
 
 /// The purpose of a visit to the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,8 +10,8 @@ use tokio::time::timeout;
 
 use super::guarded_backend::GuardedBackend;
 use super::health::{Availability, Unavailable};
-use crate::infrastructure::cache::backends::BackendError;
-use crate::infrastructure::cache::measurements::Operation;
+use crate::backends::BackendError;
+use crate::measurements::Operation;
 
 impl GuardedBackend {
     /// Runs one operation under the deadline, and reports its result to the breaker.
@@ -28,7 +28,7 @@ impl GuardedBackend {
     }
 
     /// Waits for a look-up, with a deadline. Redis and Memcached set the deadline themselves, in `backends::second_attempt`, where one timer
-    /// serves all look-ups of a batch; see [`CacheBackend::limits_look_ups`](crate::infrastructure::cache::backends::CacheBackend).
+    /// serves all look-ups of a batch; see [`CacheBackend::limits_look_ups`](crate::backends::CacheBackend).
     pub(super) async fn observe_look_up<T>(
         &self,
         look_up: impl Future<Output = Result<T, BackendError>>,
@@ -68,22 +68,20 @@ impl GuardedBackend {
     }
 
     /// Every state, and whether the backend is in it.
-    pub(in crate::infrastructure::cache) fn states(
-        &self,
-    ) -> impl Iterator<Item = (&'static str, bool)> {
+    pub(crate) fn states(&self) -> impl Iterator<Item = (&'static str, bool)> {
         let current = self.availability() as usize;
         let names = Availability::NAMES.into_iter().enumerate();
         names.map(move |(number, name)| (name, number == current))
     }
 
     /// The number of deletions that the server has not received yet. Those of everything count as one.
-    pub(in crate::infrastructure::cache) fn pending_deletions(&self) -> usize {
+    pub(crate) fn pending_deletions(&self) -> usize {
         let pending = self.pending.lock();
         pending.keys.len() + usize::from(pending.everything || pending.clear)
     }
 
     /// The number of values that arrived under a key other than their own (C63).
-    pub(in crate::infrastructure::cache) fn values_of_other_keys(&self) -> u64 {
+    pub(crate) fn values_of_other_keys(&self) -> u64 {
         self.out_of_step.count()
     }
 }

@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::infrastructure::cache::log_limits::RateLimit;
+use crate::log_limits::RateLimit;
 
 /// The number of such values, and the limit of their errors in the log.
 #[derive(Debug)]

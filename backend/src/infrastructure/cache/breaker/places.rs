@@ -17,16 +17,16 @@ use super::guarded_backend::GuardedBackend;
 
 /// The servers that one look-up depends on.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::infrastructure::cache) struct Places<'a> {
+pub(crate) struct Places<'a> {
     /// The server of the key.
-    pub(in crate::infrastructure::cache) of_key: &'a Arc<GuardedBackend>,
+    pub(crate) of_key: &'a Arc<GuardedBackend>,
     /// The servers of the resource's and the group's record, where they are other ones.
     elsewhere: [Option<&'a Arc<GuardedBackend>>; 2],
 }
 
 impl<'a> Places<'a> {
     /// A look-up that depends on one server.
-    pub(in crate::infrastructure::cache) fn on(server: &'a Arc<GuardedBackend>) -> Self {
+    pub(crate) fn on(server: &'a Arc<GuardedBackend>) -> Self {
         Self {
             of_key: server,
             elsewhere: [None; 2],
@@ -42,24 +42,24 @@ impl<'a> Places<'a> {
     }
 
     /// The servers of the resource's and the group's record.
-    pub(in crate::infrastructure::cache) fn of_records(&self) -> [&'a Arc<GuardedBackend>; 2] {
+    pub(crate) fn of_records(&self) -> [&'a Arc<GuardedBackend>; 2] {
         self.elsewhere.map(|server| server.unwrap_or(self.of_key))
     }
 
     /// Whether every server may be read and filled.
-    pub(in crate::infrastructure::cache) fn are_ready(&self) -> bool {
+    pub(crate) fn are_ready(&self) -> bool {
         self.of_key.is_ready() && self.others().all(|server| server.is_ready())
     }
 
     /// The generation that trusted entries carry: that of the server, or a number that stands for those of all.
-    pub(in crate::infrastructure::cache) fn generation(&self) -> u64 {
+    pub(crate) fn generation(&self) -> u64 {
         let own = self.of_key.generation();
         self.others()
             .fold(own, |all, server| combined(all, server.generation()))
     }
 
     /// Whether an entry of this generation is an answer now. Call this *after* the entry was read.
-    pub(in crate::infrastructure::cache) fn trust(&self, generation: u64) -> bool {
+    pub(crate) fn trust(&self, generation: u64) -> bool {
         if matches!(self.elsewhere, [None, None]) {
             return self.of_key.trusts(generation);
         }

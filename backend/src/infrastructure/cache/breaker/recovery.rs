@@ -14,8 +14,8 @@ use super::namespace_generation::{visit, visit_until};
 use super::next_record::{Intent, VisitError};
 use super::pending_deletions::PendingDeletions;
 use super::roll_call::RollCall;
-use crate::infrastructure::cache::backends::BackendError;
-use crate::infrastructure::cache::measurements::Operation;
+use crate::backends::BackendError;
+use crate::measurements::Operation;
 
 /// The number of deletions that are delivered under one deadline.
 const DELIVERY_BATCH: usize = 500;

@@ -7,7 +7,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::infrastructure::cache::stored::{Member, NamespaceRecord};
+use crate::stored::{Member, NamespaceRecord};
 
 /// A roll call that this instance has begun.
 #[derive(Clone, Copy, Debug)]

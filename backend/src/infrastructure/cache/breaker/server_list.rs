@@ -41,8 +41,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::told::Told;
-use crate::infrastructure::cache::backends::Distribution;
-use crate::infrastructure::cache::stored::NamespaceRecord;
+use crate::backends::Distribution;
+use crate::stored::NamespaceRecord;
 
 /// The list of servers of this process, and what it knows of other lists.
 pub(super) struct ServerList {

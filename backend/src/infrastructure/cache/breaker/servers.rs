@@ -19,9 +19,9 @@ use super::pending_deletions::PendingDeletions;
 use super::places::Places;
 use super::server_list::{ListedServers, ServerList};
 use super::supervisor::Supervisor;
-use crate::infrastructure::cache::backends::{Distribution, Nodes};
-use crate::infrastructure::cache::change_feed::ChangeFeed;
-use crate::infrastructure::cache::keys::{Key, Memberships};
+use crate::backends::{Distribution, Nodes};
+use crate::change_feed::ChangeFeed;
+use crate::keys::{Key, Memberships};
 
 /// The pause between two looks at the visits after the process was frozen.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -37,16 +37,16 @@ pub struct Servers {
 
 /// Deletions that are pending for one of the servers.
 #[derive(Debug)]
-pub(in crate::infrastructure::cache) struct Pending {
-    pub(in crate::infrastructure::cache) reason: Unavailable,
+pub(crate) struct Pending {
+    pub(crate) reason: Unavailable,
     /// Whether the server is one of several, and every instance knows that it may lack deletions, so that none trusts it.
-    pub(in crate::infrastructure::cache) is_known_to_all: bool,
+    pub(crate) is_known_to_all: bool,
 }
 
 impl Servers {
     /// Tries once to reach each server, and watches over them from then on. `name` is the backend's in the log.
     /// Where an instance with another list is met, returns when every such instance has noticed this one.
-    pub(in crate::infrastructure::cache) async fn start(
+    pub(crate) async fn start(
         name: &str,
         nodes: &Nodes,
         deadline: Duration,
@@ -72,7 +72,7 @@ impl Servers {
 
     /// The same without anybody who watches over them, for a process that only looks: it never trusts them, and no instance
     /// knows of it.
-    pub(in crate::infrastructure::cache) fn unwatched(
+    pub(crate) fn unwatched(
         name: &str,
         nodes: &Nodes,
         deadline: Duration,
@@ -103,27 +103,23 @@ impl Servers {
     }
 
     /// Ends the supervisors, delivers the pending deletions and leaves the namespace, until a time at most.
-    pub(in crate::infrastructure::cache) async fn stop(&self, until: Instant) {
+    pub(crate) async fn stop(&self, until: Instant) {
         let all = self.supervisors.iter().zip(&self.guarded);
         join_all(all.map(|(supervisor, server)| supervisor.stop(server, until))).await;
     }
 
     /// The server that holds a key in the server's form.
-    pub(in crate::infrastructure::cache) fn of(&self, key: &str) -> &Arc<GuardedBackend> {
+    pub(crate) fn of(&self, key: &str) -> &Arc<GuardedBackend> {
         &self.guarded[self.distribution.place(key)]
     }
 
     /// The name of the backend, or of its first server where it has several.
-    pub(in crate::infrastructure::cache) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.guarded[0].registered_name
     }
 
     /// The servers that a look-up of this key depends on. The keys have the server's form.
-    pub(in crate::infrastructure::cache) fn places(
-        &self,
-        key: &Key,
-        memberships: &Memberships,
-    ) -> Places<'_> {
+    pub(crate) fn places(&self, key: &Key, memberships: &Memberships) -> Places<'_> {
         let of_key = self.of(key.full());
         if self.guarded.len() == 1 {
             return Places::on(of_key);
@@ -133,7 +129,7 @@ impl Servers {
     }
 
     /// The servers that an entry on one of them depends on, with the keys of its records in the order of its stamp.
-    pub(in crate::infrastructure::cache) fn places_of<'a>(
+    pub(crate) fn places_of<'a>(
         &'a self,
         of_key: &'a Arc<GuardedBackend>,
         records: [Option<&str>; 2],
@@ -146,29 +142,29 @@ impl Servers {
     }
 
     /// All servers.
-    pub(in crate::infrastructure::cache) fn all(&self) -> &[Arc<GuardedBackend>] {
+    pub(crate) fn all(&self) -> &[Arc<GuardedBackend>] {
         &self.guarded
     }
 
     /// A key of the namespace, in the server's form.
-    pub(in crate::infrastructure::cache) fn key(&self, name: &str) -> Key {
+    pub(crate) fn key(&self, name: &str) -> Key {
         // All have the same namespace and are of one kind.
         self.guarded[0].key(name)
     }
 
     /// The longest key that the servers accept, in bytes.
-    pub(in crate::infrastructure::cache) fn max_key_bytes(&self) -> usize {
+    pub(crate) fn max_key_bytes(&self) -> usize {
         self.guarded[0].unguarded.max_key_bytes()
     }
 
     /// The state of the server that is best off: while one of several is available, the cache is.
-    pub(in crate::infrastructure::cache) fn availability(&self) -> Availability {
+    pub(crate) fn availability(&self) -> Availability {
         let states = self.guarded.iter().map(|server| server.availability());
         states.max().unwrap_or(Availability::Unavailable)
     }
 
     /// Whether an unavailable server may still be trusted by another instance, or all servers are unavailable.
-    pub(in crate::infrastructure::cache) fn lack_deletions(&self) -> bool {
+    pub(crate) fn lack_deletions(&self) -> bool {
         self.availability() == Availability::Unavailable
             || self.guarded.iter().any(|server| {
                 server.availability() == Availability::Unavailable && !is_known_to_all(server)
@@ -176,7 +172,7 @@ impl Servers {
     }
 
     /// The reason that the servers, although some are available, do not do everything.
-    pub(in crate::infrastructure::cache) fn shortfall(&self) -> Option<String> {
+    pub(crate) fn shortfall(&self) -> Option<String> {
         let down =
             |server: &&Arc<GuardedBackend>| server.availability() == Availability::Unavailable;
         let names = self.guarded.iter().filter(down);
@@ -190,7 +186,7 @@ impl Servers {
     }
 
     /// The feed that a recovery waits for (C55). The first one stays.
-    pub(in crate::infrastructure::cache) fn attach_feed(&self, feed: &Arc<dyn ChangeFeed>) {
+    pub(crate) fn attach_feed(&self, feed: &Arc<dyn ChangeFeed>) {
         for server in &self.guarded {
             server.attach_feed(feed);
         }
@@ -200,10 +196,7 @@ impl Servers {
     ///
     /// # Errors
     /// Deletions are pending for one of the servers.
-    pub(in crate::infrastructure::cache) async fn invalidate(
-        &self,
-        keys: Vec<String>,
-    ) -> Result<(), Pending> {
+    pub(crate) async fn invalidate(&self, keys: Vec<String>) -> Result<(), Pending> {
         let mut of_each = vec![Vec::new(); self.guarded.len()];
         for key in keys {
             of_each[self.distribution.place(&key)].push(key);
@@ -258,10 +251,7 @@ impl Servers {
     }
 
     /// Deletes the keys of the namespace that match the pattern, on every server.
-    pub(in crate::infrastructure::cache) async fn invalidate_pattern(
-        &self,
-        pattern: &str,
-    ) -> Result<(), DeletionError> {
+    pub(crate) async fn invalidate_pattern(&self, pattern: &str) -> Result<(), DeletionError> {
         let all = self.guarded.iter();
         // A namespace contains no glob character: the settings refuse them.
         let full = |server: &GuardedBackend| format!("{}{pattern}", server.namespace);
@@ -270,7 +260,7 @@ impl Servers {
     }
 
     /// Distrusts every entry stored so far, on every server. Returns when no instance trusts them any more.
-    pub(in crate::infrastructure::cache) async fn distrust_everything(&self) {
+    pub(crate) async fn distrust_everything(&self) {
         join_all(self.guarded.iter().map(distrust_everything)).await;
         self.wait_until_met().await;
     }
@@ -279,7 +269,7 @@ impl Servers {
     ///
     /// # Errors
     /// One of the servers is unavailable; its removal is kept.
-    pub(in crate::infrastructure::cache) async fn clear(&self) -> Result<(), Unavailable> {
+    pub(crate) async fn clear(&self) -> Result<(), Unavailable> {
         let removals = join_all(self.guarded.iter().map(clear)).await;
         removals.into_iter().collect()
     }

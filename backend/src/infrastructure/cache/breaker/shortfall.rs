@@ -5,7 +5,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::infrastructure::cache::log_limits::RateLimit;
+use crate::log_limits::RateLimit;
 
 /// The time between two warnings, and the time that the health check reports a refusal.
 const PERIOD: Duration = Duration::from_mins(1);

@@ -16,7 +16,7 @@ use super::namespace_generation::visit;
 use super::next_record::{Intent, VisitError};
 use super::recovery::{join, leave, recover};
 use super::roll_call::{Progress, RollCall};
-use crate::infrastructure::cache::stored::NamespaceRecord;
+use crate::stored::NamespaceRecord;
 
 /// The pause between two visits during a recovery.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -28,12 +28,12 @@ const START_WAIT: Duration = Duration::from_secs(1);
 
 /// Keeps the supervisor running until it is dropped.
 #[derive(Debug)]
-pub(in crate::infrastructure::cache) struct Supervisor(JoinHandle<()>);
+pub(crate) struct Supervisor(JoinHandle<()>);
 
 impl Supervisor {
     /// Tries once to reach the backend, then watches over it. Returns when the backend is trusted or
     /// unavailable, after one deadline and [`START_WAIT`] at most.
-    pub(in crate::infrastructure::cache) async fn start(backend: Arc<GuardedBackend>) -> Self {
+    pub(crate) async fn start(backend: Arc<GuardedBackend>) -> Self {
         let asked = Instant::now();
         let joined = join(&backend).await.ok();
         if joined.is_none() {
@@ -54,11 +54,7 @@ impl Supervisor {
     }
 
     /// Ends the supervisor, delivers the pending deletions and leaves the namespace. Returns at `until` at the latest.
-    pub(in crate::infrastructure::cache) async fn stop(
-        &self,
-        backend: &Arc<GuardedBackend>,
-        until: std::time::Instant,
-    ) {
+    pub(crate) async fn stop(&self, backend: &Arc<GuardedBackend>, until: std::time::Instant) {
         self.0.abort();
         // When the task has ended, the deletions that it was delivering are pending again.
         while !self.0.is_finished() && std::time::Instant::now() < until {

@@ -69,7 +69,7 @@ fn change_bound(request: &impl HttpMessage, change: impl FnOnce(&mut BoundArgume
 ///
 /// ```
 /// use actix_web::HttpResponse;
-/// use backend::infrastructure::cache::CacheArguments;
+/// use response_cache::CacheArguments;
 ///
 /// async fn delete(arguments: CacheArguments) -> HttpResponse {
 ///     arguments.bind("owner", "johndoe");
@@ -109,10 +109,10 @@ impl FromRequest for CacheArguments {
 
 /// The argument that names the caller. Only an authenticating middleware or the handler can give
 /// it: no path and no query does.
-pub(in crate::infrastructure::cache) const CALLER: &str = "caller";
+pub(crate) const CALLER: &str = "caller";
 
 /// The caller that authentication has bound on the request so far. Of several, the last one.
-pub(in crate::infrastructure::cache) fn bound_caller(request: &HttpRequest) -> Option<String> {
+pub(crate) fn bound_caller(request: &HttpRequest) -> Option<String> {
     let extensions = request.extensions();
     let bound = extensions.get::<BoundArguments>()?;
     let mut callers = bound.values.iter().rev();
@@ -122,10 +122,10 @@ pub(in crate::infrastructure::cache) fn bound_caller(request: &HttpRequest) -> O
 }
 
 /// The name of the argument that holds the hash of the declared query.
-pub(in crate::infrastructure::cache) const QUERY_HASH: &str = "query_hash";
+pub(crate) const QUERY_HASH: &str = "query_hash";
 
 /// All arguments of one request.
-pub(in crate::infrastructure::cache) struct Arguments<'a> {
+pub(crate) struct Arguments<'a> {
     bound: BoundArguments,
     path: Vec<(&'a str, Cow<'a, str>)>,
     query: &'a [(String, String)],
@@ -135,10 +135,7 @@ pub(in crate::infrastructure::cache) struct Arguments<'a> {
 impl<'a> Arguments<'a> {
     /// Collects the arguments of the request: bound values, path parameters and the fields of the
     /// declared query.
-    pub(in crate::infrastructure::cache) fn collect(
-        request: &'a HttpRequest,
-        query: &'a [(String, String)],
-    ) -> Self {
+    pub(crate) fn collect(request: &'a HttpRequest, query: &'a [(String, String)]) -> Self {
         let bound = request.extensions().get::<BoundArguments>().cloned();
         let path = request
             .match_info()
@@ -155,7 +152,7 @@ impl<'a> Arguments<'a> {
 
     /// The arguments of a write without a request, by a job or a service. A name may occur more than
     /// once.
-    pub(in crate::infrastructure::cache) fn named(named: &'a [(&'static str, &'a str)]) -> Self {
+    pub(crate) fn named(named: &'a [(&'static str, &'a str)]) -> Self {
         let bound = BoundArguments {
             values: named
                 .iter()
@@ -176,12 +173,12 @@ impl<'a> Arguments<'a> {
     }
 
     /// The version of the caller's rights; 0 where the caller was bound without one.
-    pub(in crate::infrastructure::cache) fn rights(&self) -> u64 {
+    pub(crate) fn rights(&self) -> u64 {
         self.bound.rights
     }
 
     /// Whether an argument's value comes from the query: it is neither bound nor in the path.
-    pub(in crate::infrastructure::cache) fn is_from_query(&self, name: &str) -> bool {
+    pub(crate) fn is_from_query(&self, name: &str) -> bool {
         let is_bound = self.bound.values.iter().any(|(known, _)| *known == name);
         !is_bound && self.in_path(name).is_none()
     }
@@ -192,7 +189,7 @@ impl<'a> Arguments<'a> {
     }
 
     /// Adds the hash of the declared query (C2).
-    pub(in crate::infrastructure::cache) fn with_query_hash(mut self) -> Self {
+    pub(crate) fn with_query_hash(mut self) -> Self {
         let mut normalised = String::new();
         for (name, value) in self.query {
             // Each name and value comes with its length, so that no value looks like another field.
@@ -203,7 +200,7 @@ impl<'a> Arguments<'a> {
     }
 
     /// The value of an argument. A bound value takes precedence over the client's.
-    pub(in crate::infrastructure::cache) fn value(&self, name: &str) -> Option<Cow<'_, str>> {
+    pub(crate) fn value(&self, name: &str) -> Option<Cow<'_, str>> {
         let bound = self
             .bound
             .values
@@ -229,7 +226,7 @@ impl<'a> Arguments<'a> {
     /// Every value of an argument, for invalidation: all bound values and the client's. `None` for an
     /// unknown argument; no values for one that was bound without values. An integer that was sent as
     /// `042` counts as `42` too, since the handler parsed it so.
-    pub(in crate::infrastructure::cache) fn values(&self, name: &str) -> Option<Vec<Cow<'_, str>>> {
+    pub(crate) fn values(&self, name: &str) -> Option<Vec<Cow<'_, str>>> {
         let mut values: Vec<Cow<'_, str>> = self
             .bound
             .values
@@ -255,20 +252,13 @@ impl<'a> Arguments<'a> {
 
     /// Whether a path parameter is an id of one of these types in an unusual form (`042`, `+42`, a UUID
     /// in capitals): its entry would have another key than the key that writes invalidate.
-    pub(in crate::infrastructure::cache) fn is_unusual(
-        &self,
-        name: &str,
-        types: &[ResourceIdType],
-    ) -> bool {
+    pub(crate) fn is_unusual(&self, name: &str, types: &[ResourceIdType]) -> bool {
         self.in_path(name)
             .is_some_and(|value| types.iter().any(|kind| kind.usual_form(value).is_some()))
     }
 
     /// The resource id with the name of its argument, for a policy that names no id (C7).
-    pub(in crate::infrastructure::cache) fn infer_resource_id(
-        &self,
-        types: &[ResourceIdType],
-    ) -> Option<(&str, &str)> {
+    pub(crate) fn infer_resource_id(&self, types: &[ResourceIdType]) -> Option<(&str, &str)> {
         let fits = |value: &str| types.iter().any(|kind| kind.fits(value));
         let path = || self.path.iter().filter(|(_, value)| fits(value));
         path()
@@ -285,7 +275,7 @@ impl<'a> Arguments<'a> {
 }
 
 /// Whether an argument of this name is an id (C7).
-pub(in crate::infrastructure::cache) fn is_id(name: &str) -> bool {
+pub(crate) fn is_id(name: &str) -> bool {
     name == "id" || name.ends_with("_id")
 }
 

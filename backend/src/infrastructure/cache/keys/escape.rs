@@ -10,7 +10,7 @@ use std::ops::Deref;
 /// percent-encoded (C4). For services that build keys of their own.
 ///
 /// ```
-/// use backend::infrastructure::cache::escape;
+/// use response_cache::escape;
 ///
 /// assert_eq!(format!("report:{}", escape("a/b:c")), "report:a%2Fb%3Ac");
 /// ```
@@ -25,7 +25,7 @@ pub fn escape(value: &str) -> String {
 /// key's structure (C4).
 ///
 /// The mapping is injective, and its output holds no `:`, `=`, glob character or white space.
-pub(in crate::infrastructure::cache) fn push_escaped(key: &mut String, value: &str) {
+pub(crate) fn push_escaped(key: &mut String, value: &str) {
     let plain = value.bytes().take_while(|byte| is_plain(*byte)).count();
     // Most values consist of plain bytes only.
     let (plain, rest) = value.split_at(plain);
@@ -55,7 +55,7 @@ const BEFORE_HASH: u8 = b'#';
 /// The short form of a key that is longer than `max_bytes`: a readable head, then a strong hash of the
 /// whole key (C5). `None` where the key can stay as it is. A key that looks like a shortened one, which
 /// a literal of a template may produce, gets a hash of its own.
-pub(in crate::infrastructure::cache) fn fit(key: &str, max_bytes: usize) -> Option<String> {
+pub(crate) fn fit(key: &str, max_bytes: usize) -> Option<String> {
     if key.len() <= max_bytes && !looks_shortened(key) {
         return None;
     }
@@ -85,7 +85,7 @@ fn looks_shortened(key: &str) -> bool {
 }
 
 /// Whether escaping (C4) leaves this byte as it is.
-pub(in crate::infrastructure::cache) const fn is_plain(byte: u8) -> bool {
+pub(crate) const fn is_plain(byte: u8) -> bool {
     matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'.' | b'~' | b'@' | b'+')
 }
 

@@ -8,17 +8,17 @@ use rapidhash::v3::rapidhash_v3;
 use super::escape::fit;
 
 /// The beginning of the key of a declared group's record, behind the namespace (C36).
-pub(in crate::infrastructure::cache) const GROUP: &str = "~group:";
+pub(crate) const GROUP: &str = "~group:";
 
 /// The beginning of the key of a resource's record, behind the namespace (C44).
-pub(in crate::infrastructure::cache) const RESOURCE: &str = "~resource:";
+pub(crate) const RESOURCE: &str = "~resource:";
 
 /// The beginning of the key of a counter, behind the namespace.
 const COUNTER: &str = "~counter:";
 
 /// A key in the application's form and in the server's form.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::infrastructure::cache) struct Key {
+pub(crate) struct Key {
     /// The application's form, with the namespace.
     whole: String,
     /// The number of bytes of the namespace at the beginning of `whole`.
@@ -30,7 +30,7 @@ pub(in crate::infrastructure::cache) struct Key {
 
 impl Key {
     /// A key whose namespace takes the first `namespace_bytes` of the whole text.
-    pub(in crate::infrastructure::cache) fn new(whole: String, namespace_bytes: usize) -> Self {
+    pub(crate) fn new(whole: String, namespace_bytes: usize) -> Self {
         Self {
             identity: rapidhash_v3(whole.as_bytes()),
             whole,
@@ -40,47 +40,47 @@ impl Key {
     }
 
     /// Shortens the server's form to at most `max_bytes` (C5).
-    pub(in crate::infrastructure::cache) fn fit(&mut self, max_bytes: usize) {
+    pub(crate) fn fit(&mut self, max_bytes: usize) {
         if let Some(shortened) = fit(&self.whole, max_bytes) {
             self.shortened = Some(shortened);
         }
     }
 
     /// The key without the namespace.
-    pub(in crate::infrastructure::cache) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.whole[self.namespace_bytes..]
     }
 
     /// The full key: the server's form, with the namespace.
-    pub(in crate::infrastructure::cache) fn full(&self) -> &str {
+    pub(crate) fn full(&self) -> &str {
         self.shortened.as_deref().unwrap_or(&self.whole)
     }
 
     /// The server's form of the key, as an owned text.
-    pub(in crate::infrastructure::cache) fn into_full(self) -> String {
+    pub(crate) fn into_full(self) -> String {
         self.shortened.unwrap_or(self.whole)
     }
 
     /// The hash of the whole key, with the namespace and not shortened. Each value under the key
     /// contains it (C63). 64 bits of rapidhash, version 3, whose output is the same on every machine and
     /// in every release.
-    pub(in crate::infrastructure::cache) fn identity(&self) -> u64 {
+    pub(crate) fn identity(&self) -> u64 {
         self.identity
     }
 }
 
 /// The key of a declared group's record.
-pub(in crate::infrastructure::cache) fn group_key(group: &str) -> String {
+pub(crate) fn group_key(group: &str) -> String {
     format!("{GROUP}{group}")
 }
 
 /// The key of a counter. No route and no service has a key that begins like it.
-pub(in crate::infrastructure::cache) fn counter_key(name: &str) -> String {
+pub(crate) fn counter_key(name: &str) -> String {
     format!("{COUNTER}{name}")
 }
 
 /// The key of the record of the resource `{prefix}:{id}`.
-pub(in crate::infrastructure::cache) fn resource_key(resource: &str) -> String {
+pub(crate) fn resource_key(resource: &str) -> String {
     format!("{RESOURCE}{resource}")
 }
 

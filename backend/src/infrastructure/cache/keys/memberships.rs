@@ -7,33 +7,33 @@ use super::key::Key;
 
 /// The memberships of one read's entry.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(in crate::infrastructure::cache) struct Memberships {
+pub(crate) struct Memberships {
     /// The record of the resource; `None` unless one resource has several entries (C44).
-    pub(in crate::infrastructure::cache) resource: Option<Key>,
+    pub(crate) resource: Option<Key>,
     /// The record of the declared group (C36); `None` without a group.
-    pub(in crate::infrastructure::cache) group: Option<Key>,
+    pub(crate) group: Option<Key>,
     /// The version of the caller's rights; `None` unless the entry belongs to one caller.
-    pub(in crate::infrastructure::cache) rights: Option<u64>,
+    pub(crate) rights: Option<u64>,
 }
 
 impl Memberships {
     /// The records, always in the same order.
-    pub(in crate::infrastructure::cache) fn records(&self) -> [Option<&Key>; 2] {
+    pub(crate) fn records(&self) -> [Option<&Key>; 2] {
         [self.resource.as_ref(), self.group.as_ref()]
     }
 
     /// Whether there is any record. Without one, a read looks up its key alone.
-    pub(in crate::infrastructure::cache) fn have_records(&self) -> bool {
+    pub(crate) fn have_records(&self) -> bool {
         self.resource.is_some() || self.group.is_some()
     }
 
     /// Whether the entry belongs to nothing.
-    pub(in crate::infrastructure::cache) fn are_none(&self) -> bool {
+    pub(crate) fn are_none(&self) -> bool {
         !self.have_records() && self.rights.is_none()
     }
 
     /// Shortens the server's forms of the keys to at most `max_bytes` (C5).
-    pub(in crate::infrastructure::cache) fn fit(&mut self, max_bytes: usize) {
+    pub(crate) fn fit(&mut self, max_bytes: usize) {
         for key in [&mut self.resource, &mut self.group].into_iter().flatten() {
             key.fit(max_bytes);
         }

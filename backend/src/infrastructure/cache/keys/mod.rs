@@ -13,17 +13,11 @@ mod template;
 pub use arguments::{CacheArguments, bind_argument, bind_caller};
 pub use escape::escape;
 
-pub(in crate::infrastructure::cache) use arguments::{
-    Arguments, CALLER, QUERY_HASH, bound_caller, is_id,
-};
-pub(in crate::infrastructure::cache) use escape::{is_plain, push_escaped};
-pub(in crate::infrastructure::cache) use key::{
-    GROUP, Key, RESOURCE, counter_key, group_key, resource_key,
-};
-pub(in crate::infrastructure::cache) use memberships::Memberships;
-pub(in crate::infrastructure::cache) use query::{QueryError, QueryFields, QueryType};
+pub(crate) use arguments::{Arguments, CALLER, QUERY_HASH, bound_caller, is_id};
+pub(crate) use escape::{is_plain, push_escaped};
+pub(crate) use key::{GROUP, Key, RESOURCE, counter_key, group_key, resource_key};
+pub(crate) use memberships::Memberships;
+pub(crate) use query::{QueryError, QueryFields, QueryType};
 pub use resource_id_type::ResourceIdType;
-pub(in crate::infrastructure::cache) use resource_id_type::usual_form;
-pub(in crate::infrastructure::cache) use template::{
-    MissingArgument, Template, TemplatePart, check_template,
-};
+pub(crate) use resource_id_type::usual_form;
+pub(crate) use template::{MissingArgument, Template, TemplatePart, check_template};

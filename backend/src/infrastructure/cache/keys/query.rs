@@ -9,23 +9,23 @@ use serde::de::{DeserializeOwned, Deserializer, Visitor};
 use serde::{Serialize, forward_to_deserialize_any};
 
 /// The fields of a declared query, in the order of the struct.
-pub(in crate::infrastructure::cache) type QueryFields = Vec<(String, String)>;
+pub(crate) type QueryFields = Vec<(String, String)>;
 
 /// A declared query type, with its type erased.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::infrastructure::cache) struct QueryType {
+pub(crate) struct QueryType {
     /// Normalises the raw text of a query.
-    pub(in crate::infrastructure::cache) read: fn(&str) -> Result<QueryFields, QueryError>,
+    pub(crate) read: fn(&str) -> Result<QueryFields, QueryError>,
     /// The names that the type deserialises; `None` where it takes any name: a map, or a struct with
     /// `#[serde(flatten)]`.
-    pub(in crate::infrastructure::cache) names: fn() -> Option<&'static [&'static str]>,
+    pub(crate) names: fn() -> Option<&'static [&'static str]>,
     /// The name of the type, for the log.
-    pub(in crate::infrastructure::cache) type_name: fn() -> &'static str,
+    pub(crate) type_name: fn() -> &'static str,
 }
 
 /// The reason that a key cannot be built from a query.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::infrastructure::cache) enum QueryError {
+pub(crate) enum QueryError {
     /// The client's text does not match the type. The handler answers with an error of its own.
     Invalid,
     /// The type cannot be serialised as a query, for this reason. No request of the route is ever
@@ -34,7 +34,7 @@ pub(in crate::infrastructure::cache) enum QueryError {
 }
 
 impl QueryType {
-    pub(in crate::infrastructure::cache) const fn of<Q: Serialize + DeserializeOwned>() -> Self {
+    pub(crate) const fn of<Q: Serialize + DeserializeOwned>() -> Self {
         Self {
             read: read_query::<Q>,
             names: field_names::<Q>,

@@ -4,7 +4,7 @@
 //! Come here to change what counts as an id. Which argument is the resource id is decided in `arguments`.
 
 /// The usual form of an integer or a UUID in an unusual form; `None` for any other value.
-pub(in crate::infrastructure::cache) fn usual_form(value: &str) -> Option<String> {
+pub(crate) fn usual_form(value: &str) -> Option<String> {
     if is_short_number(value) {
         return None;
     }

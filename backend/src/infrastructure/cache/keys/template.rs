@@ -13,7 +13,7 @@ use super::escape::{is_plain, push_escaped};
 ///
 /// # Panics
 /// With a message that names the fault and the template.
-pub(in crate::infrastructure::cache) const fn check_template(template: &'static str) {
+pub(crate) const fn check_template(template: &'static str) {
     let bytes = template.as_bytes();
     if !bytes.is_empty() && bytes[0] == b'~' {
         refuse(
@@ -94,7 +94,7 @@ const fn refuse(problem: &'static str, template: &'static str) -> ! {
 
 /// One piece of a parsed template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::infrastructure::cache) enum TemplatePart {
+pub(crate) enum TemplatePart {
     /// Text that every key contains.
     Literal(&'static str),
     /// The name of an argument, which is replaced by its escaped value.
@@ -103,11 +103,11 @@ pub(in crate::infrastructure::cache) enum TemplatePart {
 
 /// A parsed template, ready to be filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::infrastructure::cache) struct Template(Vec<TemplatePart>);
+pub(crate) struct Template(Vec<TemplatePart>);
 
 impl Template {
     /// Parses a template that [`check_template`] has accepted.
-    pub(in crate::infrastructure::cache) fn parse(template: &'static str) -> Self {
+    pub(crate) fn parse(template: &'static str) -> Self {
         check_template(template);
         let mut parts = Vec::new();
         let mut rest = template;
@@ -126,14 +126,12 @@ impl Template {
     }
 
     /// The pieces of the template, in their order.
-    pub(in crate::infrastructure::cache) fn parts(&self) -> impl Iterator<Item = TemplatePart> {
+    pub(crate) fn parts(&self) -> impl Iterator<Item = TemplatePart> {
         self.0.iter().copied()
     }
 
     /// The names of the template's placeholders, in order.
-    pub(in crate::infrastructure::cache) fn placeholders(
-        &self,
-    ) -> impl Iterator<Item = &'static str> {
+    pub(crate) fn placeholders(&self) -> impl Iterator<Item = &'static str> {
         self.0.iter().filter_map(|part| match part {
             TemplatePart::Placeholder(name) => Some(*name),
             TemplatePart::Literal(_) => None,
@@ -141,7 +139,7 @@ impl Template {
     }
 
     /// Whether the template has a placeholder for the argument.
-    pub(in crate::infrastructure::cache) fn places(&self, name: &str) -> bool {
+    pub(crate) fn places(&self, name: &str) -> bool {
         self.placeholders().any(|placed| placed == name)
     }
 
@@ -149,7 +147,7 @@ impl Template {
     ///
     /// # Errors
     /// The name of the first argument that has no value.
-    pub(in crate::infrastructure::cache) fn push<'a>(
+    pub(crate) fn push<'a>(
         &self,
         key: &mut String,
         value: impl Fn(&'static str) -> Option<Cow<'a, str>>,
@@ -172,7 +170,7 @@ impl Template {
     ///
     /// # Errors
     /// The name of the first argument that is unknown.
-    pub(in crate::infrastructure::cache) fn expand<'a>(
+    pub(crate) fn expand<'a>(
         &self,
         limit: usize,
         values: impl Fn(&'static str) -> Option<Vec<Cow<'a, str>>>,
@@ -218,9 +216,7 @@ fn escape_beginning(key: &mut String, start: usize) {
 
 /// A placeholder for which the request has no value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::infrastructure::cache) struct MissingArgument(
-    pub(in crate::infrastructure::cache) &'static str,
-);
+pub(crate) struct MissingArgument(pub(crate) &'static str);
 
 #[cfg(test)]
 mod tests {

@@ -22,10 +22,10 @@ use tokio::time::timeout_at;
 use super::fill_permit::FillPermit;
 use super::look::{Lookup, RecordKey, Records, State};
 use super::single_flight::SingleFlights;
-use crate::infrastructure::cache::backends::{Found, GetOrCreateResult, Version};
-use crate::infrastructure::cache::breaker::Unavailable;
-use crate::infrastructure::cache::clock::saturating_milliseconds;
-use crate::infrastructure::cache::stored::{
+use crate::backends::{Found, GetOrCreateResult, Version};
+use crate::breaker::Unavailable;
+use crate::clock::saturating_milliseconds;
+use crate::stored::{
     Belonging, Claim, Entry, GroupRecord, ValueId, stamp, write_claim, write_group_record,
 };
 
@@ -48,12 +48,12 @@ enum Begun {
 }
 
 /// A look-up that may claim its key.
-pub(in crate::infrastructure::cache) struct Claimant<'a> {
-    pub(in crate::infrastructure::cache) lookup: Lookup<'a>,
+pub(crate) struct Claimant<'a> {
+    pub(crate) lookup: Lookup<'a>,
     /// The single flights of this process on the backend.
-    pub(in crate::infrastructure::cache) single_flights: &'a Arc<SingleFlights>,
+    pub(crate) single_flights: &'a Arc<SingleFlights>,
     /// The longest time that the server keeps an entry of this policy. A record outlives every entry that belongs to it.
-    pub(in crate::infrastructure::cache) longest_lifetime: Duration,
+    pub(crate) longest_lifetime: Duration,
 }
 
 impl Claimant<'_> {
@@ -125,11 +125,7 @@ impl Claimant<'_> {
     }
 
     /// The right to replace an ageing entry, for one request of this process.
-    pub(in crate::infrastructure::cache) fn refresh(
-        &self,
-        entry: &Entry,
-        version: Version,
-    ) -> Option<FillPermit> {
+    pub(crate) fn refresh(&self, entry: &Entry, version: Version) -> Option<FillPermit> {
         Some(FillPermit {
             single_flight: self.single_flights.start(entry.id)?,
             expected: version,
@@ -141,11 +137,7 @@ impl Claimant<'_> {
 
     /// The answer of the single flight of this process that refreshes this entry. `None` where there is no such single
     /// flight, or where it has no answer when `limit` has passed since its beginning.
-    pub(in crate::infrastructure::cache) async fn join_refresh(
-        &self,
-        entry: &Entry,
-        limit: Duration,
-    ) -> Option<Arc<Entry>> {
+    pub(crate) async fn join_refresh(&self, entry: &Entry, limit: Duration) -> Option<Arc<Entry>> {
         let refresh = self.single_flights.find(entry.id)?;
         timeout_at(refresh.started + limit, refresh.join())
             .await

@@ -15,10 +15,10 @@ use tracing::Span;
 use super::claim::{CLAIM_LIFETIME, Claimant};
 use super::fill_permit::FillPermit;
 use super::look::{Records, State};
-use crate::infrastructure::cache::backends::Version;
-use crate::infrastructure::cache::breaker::Unavailable;
-use crate::infrastructure::cache::spans;
-use crate::infrastructure::cache::stored::{Claim, Entry, ValueId};
+use crate::backends::Version;
+use crate::breaker::Unavailable;
+use crate::spans;
+use crate::stored::{Claim, Entry, ValueId};
 
 /// The interval between look-ups for another instance's answer: the first one, and the longest one.
 const POLL: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(25));
@@ -27,7 +27,7 @@ const POLL: (Duration, Duration) = (Duration::from_millis(5), Duration::from_mil
 const ATTEMPTS: u32 = 4;
 
 /// The next step of a read.
-pub(in crate::infrastructure::cache) enum Decision {
+pub(crate) enum Decision {
     /// Answer from the entry, which is fresh at this time of the look-up's clock.
     Hit(Arc<Entry>, Version, u64),
     /// The entry has expired but may still be used while it is refreshed.
@@ -42,7 +42,7 @@ pub(in crate::infrastructure::cache) enum Decision {
 
 impl Decision {
     /// The name of the decision in a trace.
-    pub(in crate::infrastructure::cache) fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Hit(..) => "hit",
             Self::Stale(..) => "stale",
@@ -54,22 +54,19 @@ impl Decision {
 }
 
 /// A read of one key: it looks, claims or waits.
-pub(in crate::infrastructure::cache) struct Decider<'a> {
-    pub(in crate::infrastructure::cache) claimant: Claimant<'a>,
+pub(crate) struct Decider<'a> {
+    pub(crate) claimant: Claimant<'a>,
     /// The longest wait for another instance's answer: `CACHE_COLLAPSE_WAIT_MS`.
-    pub(in crate::infrastructure::cache) collapse_wait: Duration,
+    pub(crate) collapse_wait: Duration,
     /// Whether the newest look-up of this policy on this worker thread found no value. The next look-up then claims in
     /// the same round trip.
-    pub(in crate::infrastructure::cache) found_nothing: &'a AtomicBool,
+    pub(crate) found_nothing: &'a AtomicBool,
 }
 
 impl Decider<'_> {
     /// Decides the next step, and claims the key where it is vacant. The entry with the id `unusable` counts as vacant:
     /// the caller has seen that entry, and it is too old to answer with.
-    pub(in crate::infrastructure::cache) async fn decide(
-        &self,
-        unusable: Option<ValueId>,
-    ) -> Result<Decision, Unavailable> {
+    pub(crate) async fn decide(&self, unusable: Option<ValueId>) -> Result<Decision, Unavailable> {
         let mut waits = Waits::new(self.collapse_wait);
         let lookup = &self.claimant.lookup;
         // All but a look-up is boxed, because each hit moves and allocates the whole future, and most hits only look.

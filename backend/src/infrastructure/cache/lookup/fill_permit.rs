@@ -7,26 +7,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::single_flight::SingleFlight;
-use crate::infrastructure::cache::backends::Version;
-use crate::infrastructure::cache::breaker::GuardedBackend;
-use crate::infrastructure::cache::keys::Key;
-use crate::infrastructure::cache::stored::{Belonging, Entry, write_entry};
+use crate::backends::Version;
+use crate::breaker::GuardedBackend;
+use crate::keys::Key;
+use crate::stored::{Belonging, Entry, write_entry};
 
 /// The right to fill a key.
-pub(in crate::infrastructure::cache) struct FillPermit {
-    pub(in crate::infrastructure::cache) single_flight: SingleFlight,
+pub(crate) struct FillPermit {
+    pub(crate) single_flight: SingleFlight,
     /// The version of the value that must still stand under the key when it is filled.
-    pub(in crate::infrastructure::cache) expected: Version,
+    pub(crate) expected: Version,
     /// Whether that value is an entry and not a claim.
-    pub(in crate::infrastructure::cache) refreshes: bool,
-    pub(in crate::infrastructure::cache) generation: u64,
-    pub(in crate::infrastructure::cache) belonging: Belonging,
+    pub(crate) refreshes: bool,
+    pub(crate) generation: u64,
+    pub(crate) belonging: Belonging,
 }
 
 impl FillPermit {
     /// Gives the entry to the waiting requests, and stores it for `lifetime` if the claim still stands.
     /// Answers whether it was stored.
-    pub(in crate::infrastructure::cache) async fn fill(
+    pub(crate) async fn fill(
         self,
         backend: &GuardedBackend,
         key: &Key,
@@ -49,11 +49,7 @@ impl FillPermit {
     }
 
     /// Lets the waiting requests run their own handlers, and ends the claim.
-    pub(in crate::infrastructure::cache) async fn give_up(
-        self,
-        backend: &GuardedBackend,
-        key: &Key,
-    ) {
+    pub(crate) async fn give_up(self, backend: &GuardedBackend, key: &Key) {
         drop(self.single_flight);
         // An entry that is being refreshed stays: it was not invalidated.
         if !self.refreshes {

@@ -4,29 +4,29 @@
 
 use std::sync::Arc;
 
-use crate::infrastructure::cache::backends::{Found, Version};
-use crate::infrastructure::cache::breaker::{GuardedBackend, Places, Unavailable};
-use crate::infrastructure::cache::clock::Clock;
-use crate::infrastructure::cache::keys::{Key, Memberships};
-use crate::infrastructure::cache::stored::{
+use crate::backends::{Found, Version};
+use crate::breaker::{GuardedBackend, Places, Unavailable};
+use crate::clock::Clock;
+use crate::keys::{Key, Memberships};
+use crate::stored::{
     Claim, Entry, GroupRecord, OfAnotherKey, STAMP_OF_NONE, StoredValue, ValueId, decode,
     decode_answer, identity_of_record, parse_group_record, read_value, stamp,
 };
 
 /// A look-up of one key: it only reads.
-pub(in crate::infrastructure::cache) struct Lookup<'a> {
+pub(crate) struct Lookup<'a> {
     /// The servers of the key and of its records.
-    pub(in crate::infrastructure::cache) places: Places<'a>,
-    pub(in crate::infrastructure::cache) clock: &'a Clock,
+    pub(crate) places: Places<'a>,
+    pub(crate) clock: &'a Clock,
     /// Whether a copy in this process (the near cache) may answer.
-    pub(in crate::infrastructure::cache) near: bool,
-    pub(in crate::infrastructure::cache) key: &'a Key,
+    pub(crate) near: bool,
+    pub(crate) key: &'a Key,
     /// The groups, resources and rights that the entry belongs to.
-    pub(in crate::infrastructure::cache) memberships: &'a Memberships,
+    pub(crate) memberships: &'a Memberships,
 }
 
 /// The state of a key.
-pub(in crate::infrastructure::cache) enum State {
+pub(crate) enum State {
     Filled(Arc<Entry>, Version),
     Claimed(Claim),
     Vacant(Version),
@@ -59,7 +59,7 @@ impl RecordKey<'_> {
 impl<'a> Lookup<'a> {
     /// The entry under the key, if it is a fresh answer at the time `now` of the look-up's clock and is
     /// available without a round trip.
-    pub(in crate::infrastructure::cache) fn at_hand(&self, now: u64) -> Option<Arc<Entry>> {
+    pub(crate) fn at_hand(&self, now: u64) -> Option<Arc<Entry>> {
         if !self.near {
             return None;
         }
@@ -82,9 +82,7 @@ impl<'a> Lookup<'a> {
     }
 
     /// The entry under the key, if it is an answer. Claims nothing.
-    pub(in crate::infrastructure::cache) async fn peek(
-        &self,
-    ) -> Result<Option<Arc<Entry>>, Unavailable> {
+    pub(crate) async fn peek(&self) -> Result<Option<Arc<Entry>>, Unavailable> {
         let (state, _) = self.look(self.places.generation()).await?;
         Ok(match state {
             State::Filled(entry, _) if entry.metadata.fresh_until() > self.clock.milliseconds() => {
@@ -95,7 +93,7 @@ impl<'a> Lookup<'a> {
     }
 
     /// Whether exactly this entry still stands under the key, and so was not invalidated.
-    pub(in crate::infrastructure::cache) async fn still_holds(&self, id: ValueId) -> bool {
+    pub(crate) async fn still_holds(&self, id: ValueId) -> bool {
         matches!(self.look(self.places.generation()).await, Ok((State::Filled(entry, _), _)) if entry.id == id)
     }
 

@@ -61,8 +61,8 @@ mod fill_permit;
 mod look;
 mod single_flight;
 
-pub(in crate::infrastructure::cache) use claim::Claimant;
-pub(in crate::infrastructure::cache) use decide::{Decider, Decision};
-pub(in crate::infrastructure::cache) use fill_permit::FillPermit;
-pub(in crate::infrastructure::cache) use look::Lookup;
-pub(in crate::infrastructure::cache) use single_flight::SingleFlights;
+pub(crate) use claim::Claimant;
+pub(crate) use decide::{Decider, Decision};
+pub(crate) use fill_permit::FillPermit;
+pub(crate) use look::Lookup;
+pub(crate) use single_flight::SingleFlights;

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::Span;
 
-use crate::infrastructure::cache::stored::{Entry, ValueId};
+use crate::stored::{Entry, ValueId};
 
 /// The most single flights that are registered. Requests beyond that run alone.
 const MAX_SINGLE_FLIGHTS: usize = 10_000;
@@ -24,11 +24,11 @@ type Answer = Option<(Arc<Entry>, Span)>;
 
 /// The single flights of this process that are under way.
 #[derive(Debug, Default)]
-pub(in crate::infrastructure::cache) struct SingleFlights(Mutex<HashMap<ValueId, UnderWay>>);
+pub(crate) struct SingleFlights(Mutex<HashMap<ValueId, UnderWay>>);
 
 /// The view of a single flight that its waiting requests have.
 #[derive(Clone, Debug)]
-pub(in crate::infrastructure::cache) struct UnderWay {
+pub(crate) struct UnderWay {
     /// The moment just before the handler runs.
     pub(super) started: Instant,
     answer: watch::Receiver<Answer>,
@@ -37,7 +37,7 @@ pub(in crate::infrastructure::cache) struct UnderWay {
 /// The end of a single flight that the request which runs the handler holds. If it is dropped without an answer, the waiting
 /// requests run their own handlers.
 #[derive(Debug)]
-pub(in crate::infrastructure::cache) struct SingleFlight {
+pub(crate) struct SingleFlight {
     single_flights: Arc<SingleFlights>,
     id: ValueId,
     sender: watch::Sender<Answer>,
@@ -46,10 +46,7 @@ pub(in crate::infrastructure::cache) struct SingleFlight {
 impl SingleFlights {
     /// Registers a single flight; `None` where one with that id is under way already, or
     /// [`MAX_SINGLE_FLIGHTS`] are.
-    pub(in crate::infrastructure::cache) fn start(
-        self: &Arc<Self>,
-        id: ValueId,
-    ) -> Option<SingleFlight> {
+    pub(crate) fn start(self: &Arc<Self>, id: ValueId) -> Option<SingleFlight> {
         let mut single_flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if single_flights.len() >= MAX_SINGLE_FLIGHTS || single_flights.contains_key(&id) {
             return None;
@@ -65,7 +62,7 @@ impl SingleFlights {
     }
 
     /// The single flight with that id, if this process runs it.
-    pub(in crate::infrastructure::cache) fn find(&self, id: ValueId) -> Option<UnderWay> {
+    pub(crate) fn find(&self, id: ValueId) -> Option<UnderWay> {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -76,12 +73,12 @@ impl SingleFlights {
 
 impl SingleFlight {
     /// The id of the claim or of the entry.
-    pub(in crate::infrastructure::cache) fn id(&self) -> ValueId {
+    pub(crate) fn id(&self) -> ValueId {
         self.id
     }
 
     /// Gives the answer to all waiting requests.
-    pub(in crate::infrastructure::cache) fn answer(&self, entry: Arc<Entry>) {
+    pub(crate) fn answer(&self, entry: Arc<Entry>) {
         self.sender.send_replace(Some((entry, Span::current())));
     }
 }
@@ -99,7 +96,7 @@ impl Drop for SingleFlight {
 impl UnderWay {
     /// Waits for the answer; `None` where the single flight ended without an answer that may be shared. The caller sets
     /// the deadline. The span that is entered is linked to that of the run.
-    pub(in crate::infrastructure::cache) async fn join(mut self) -> Option<Arc<Entry>> {
+    pub(crate) async fn join(mut self) -> Option<Arc<Entry>> {
         let answer = self.answer.wait_for(Option::is_some).await.ok()?.clone();
         let (entry, run) = answer?;
         Span::current().follows_from(&run);
@@ -110,7 +107,7 @@ impl UnderWay {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::infrastructure::cache::watchdog;
+    use crate::watchdog;
 
     #[tokio::test]
     async fn c34_a_dropped_single_flight_leaves_no_request_waiting() {

@@ -12,7 +12,7 @@ use self::sentences::{Context, Place};
 use super::route::{DeclaredRoute, RoutePolicy};
 use super::sources::Sources;
 use super::stored;
-use crate::infrastructure::cache::policy::{CachePolicy, Changes, Invalidation};
+use crate::policy::{CachePolicy, Changes, Invalidation};
 
 /// Finds all mistakes.
 pub(super) fn find(

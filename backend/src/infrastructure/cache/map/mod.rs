@@ -11,7 +11,7 @@ mod sources;
 mod stored;
 mod table;
 
-use crate::infrastructure::cache::policy::{CachePolicy, Changes};
+use crate::policy::{CachePolicy, Changes};
 
 pub use route::{DeclaredRoute, RequiredCaller, RoutePolicy};
 pub use table::{MapChange, MapInvalidations, MapRow};

@@ -4,7 +4,7 @@
 
 use std::any::TypeId;
 
-use crate::infrastructure::cache::policy::{CachePolicy, Invalidation};
+use crate::policy::{CachePolicy, Invalidation};
 
 /// The callers that may use a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

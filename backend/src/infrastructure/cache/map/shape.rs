@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use crate::infrastructure::cache::keys::{self, CALLER, Template, TemplatePart, is_plain};
+use crate::keys::{self, CALLER, Template, TemplatePart, is_plain};
 
 /// One piece of a shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

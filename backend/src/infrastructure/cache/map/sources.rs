@@ -4,8 +4,8 @@
 //! `keys::arguments`, for each request.
 
 use super::route::{DeclaredRoute, RequiredCaller, RoutePolicy};
-use crate::infrastructure::cache::keys::{CALLER, QUERY_HASH, QueryType};
-use crate::infrastructure::cache::policy::Changes;
+use crate::keys::{CALLER, QUERY_HASH, QueryType};
+use crate::policy::Changes;
 
 /// The names of the arguments of a route, or of changes.
 #[derive(Debug)]

@@ -5,8 +5,8 @@
 use super::route::{DeclaredRoute, RoutePolicy};
 use super::shape::Shape;
 use super::sources::path_parameters;
-use crate::infrastructure::cache::keys;
-use crate::infrastructure::cache::policy::{Audience, CachePolicy, ResourceId};
+use crate::keys;
+use crate::policy::{Audience, CachePolicy, ResourceId};
 
 /// The stored keys of one policy.
 #[derive(Debug)]

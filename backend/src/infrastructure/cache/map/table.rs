@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::route::{DeclaredRoute, RequiredCaller, RoutePolicy};
 use super::sources::Sources;
 use super::stored::{KeyId, id_among, id_of, key_text};
-use crate::infrastructure::cache::policy::{Audience, CachePolicy, Changes, Invalidation};
+use crate::policy::{Audience, CachePolicy, Changes, Invalidation};
 
 /// One route of the map.
 #[derive(Clone, Debug, Serialize)]

@@ -9,9 +9,9 @@ use actix_web::dev::ServiceResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{AGE, CACHE_CONTROL, HeaderValue, SET_COOKIE};
 
-use crate::infrastructure::cache::cache_status::{Bypass, Outcome};
-use crate::infrastructure::cache::keys::bound_caller;
-use crate::infrastructure::cache::policy::CompiledPolicy;
+use crate::cache_status::{Bypass, Outcome};
+use crate::keys::bound_caller;
+use crate::policy::CompiledPolicy;
 
 /// Clients may store the answer, but must ask before every use. They get 304 while the entry stands.
 const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");

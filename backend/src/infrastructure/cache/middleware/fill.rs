@@ -17,17 +17,15 @@ use tracing::{Instrument as _, Span};
 use super::handler::{Handler, finish};
 use super::misuse::CallerOfKey;
 use super::response::{answer_conditionally, in_form_of, take_storable};
-use crate::infrastructure::cache::cache_status::{Bypass, Outcome};
-use crate::infrastructure::cache::clock::saturating_milliseconds;
-use crate::infrastructure::cache::events::Cause;
-use crate::infrastructure::cache::keys::Key;
-use crate::infrastructure::cache::lookup::FillPermit;
-use crate::infrastructure::cache::policy::CompiledPolicy;
-use crate::infrastructure::cache::provider::Cache;
-use crate::infrastructure::cache::spans;
-use crate::infrastructure::cache::stored::{
-    CompleteAnswer, Entry, Provenance, ValueId, compress, shortened,
-};
+use crate::cache_status::{Bypass, Outcome};
+use crate::clock::saturating_milliseconds;
+use crate::events::Cause;
+use crate::keys::Key;
+use crate::lookup::FillPermit;
+use crate::policy::CompiledPolicy;
+use crate::provider::Cache;
+use crate::spans;
+use crate::stored::{CompleteAnswer, Entry, Provenance, ValueId, compress, shortened};
 
 /// One run of a handler for a key.
 pub(super) struct Fill {

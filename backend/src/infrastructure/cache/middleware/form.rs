@@ -9,7 +9,7 @@ use actix_web::http::header::{
 };
 use bytes::Bytes;
 
-use crate::infrastructure::cache::stored::{Entry, Metadata, compressed_entity_tag};
+use crate::stored::{Entry, Metadata, compressed_entity_tag};
 
 const ACCEPT_ENCODING: HeaderValue = HeaderValue::from_static("Accept-Encoding");
 const ZSTD: HeaderValue = HeaderValue::from_static("zstd");

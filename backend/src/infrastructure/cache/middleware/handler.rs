@@ -15,15 +15,15 @@ use bytes::Bytes;
 
 use super::downstream::set_cache_control;
 use super::recent_headers;
-use crate::infrastructure::cache::cache_status::{Bypass, Outcome, header_value};
-use crate::infrastructure::cache::keys::Key;
-use crate::infrastructure::cache::policy::{CompiledPolicy, Problem};
-use crate::infrastructure::cache::provider::Shared;
+use crate::cache_status::{Bypass, Outcome, header_value};
+use crate::keys::Key;
+use crate::policy::{CompiledPolicy, Problem};
+use crate::provider::Shared;
 
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
 /// The cache's handling of a request, for the access log and traces: a request extension, which exists only with
-/// [`CacheOptions::record_outcomes`](crate::infrastructure::cache::CacheOptions).
+/// [`CacheOptions::record_outcomes`](crate::CacheOptions).
 #[derive(Clone, Debug)]
 pub struct CacheOutcome {
     outcome: Outcome,

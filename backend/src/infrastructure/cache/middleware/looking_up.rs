@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
-use crate::infrastructure::cache::lookup::{Claimant, Decider, Lookup};
-use crate::infrastructure::cache::policy::{CompiledPolicy, ReadPlan};
-use crate::infrastructure::cache::provider::{RegisteredBackend, Shared};
+use crate::lookup::{Claimant, Decider, Lookup};
+use crate::policy::{CompiledPolicy, ReadPlan};
+use crate::provider::{RegisteredBackend, Shared};
 
 /// The look-up of a plan.
 pub(super) fn lookup<'a>(

@@ -6,9 +6,9 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 
-use crate::infrastructure::cache::keys::bound_caller;
-use crate::infrastructure::cache::policy::CompiledPolicy;
-use crate::infrastructure::cache::provider::Shared;
+use crate::keys::bound_caller;
+use crate::policy::CompiledPolicy;
+use crate::provider::Shared;
 
 /// The error of a policy in a place where it cannot work. The handler does not run; the answer is 500 with this problem
 /// type.

@@ -20,15 +20,15 @@ use super::misuse::{CallerOfKey, InvalidRequestError};
 use super::refresh::{Ageing, StaleResult, is_due};
 use super::response::{answer_conditionally, respond, take_storable};
 use super::verify::{Hit, verify_in_background};
-use crate::infrastructure::cache::backends::Version;
-use crate::infrastructure::cache::breaker::Unavailable;
-use crate::infrastructure::cache::cache_status::{Bypass, Outcome};
-use crate::infrastructure::cache::keys::Key;
-use crate::infrastructure::cache::lookup::{Decider, Decision, Lookup};
-use crate::infrastructure::cache::policy::{CompiledPolicy, NotCached, ReadPlan};
-use crate::infrastructure::cache::provider::{Cache, RegisteredBackend, Shared};
-use crate::infrastructure::cache::spans;
-use crate::infrastructure::cache::stored::{Entry, ValueId};
+use crate::backends::Version;
+use crate::breaker::Unavailable;
+use crate::cache_status::{Bypass, Outcome};
+use crate::keys::Key;
+use crate::lookup::{Decider, Decision, Lookup};
+use crate::policy::{CompiledPolicy, NotCached, ReadPlan};
+use crate::provider::{Cache, RegisteredBackend, Shared};
+use crate::spans;
+use crate::stored::{Entry, ValueId};
 
 /// The first step of a read, decided without waiting.
 pub(super) enum FirstStep {

@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use actix_web::http::header::HeaderValue;
 use bytes::Bytes;
 
-use crate::infrastructure::cache::cache_status::{Outcome, header_value};
+use crate::cache_status::{Outcome, header_value};
 
 /// The number of values of each header that a thread remembers.
 const PLACES: usize = 256;

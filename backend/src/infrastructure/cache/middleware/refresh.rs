@@ -21,13 +21,13 @@ use super::fill::Fill;
 use super::handler::{Handler, finish};
 use super::misuse::CallerOfKey;
 use super::response::respond;
-use crate::infrastructure::cache::backends::Version;
-use crate::infrastructure::cache::cache_status::Outcome;
-use crate::infrastructure::cache::lookup::Claimant;
-use crate::infrastructure::cache::policy::CompiledPolicy;
-use crate::infrastructure::cache::provider::Cache;
-use crate::infrastructure::cache::spans;
-use crate::infrastructure::cache::stored::Entry;
+use crate::backends::Version;
+use crate::cache_status::Outcome;
+use crate::lookup::Claimant;
+use crate::policy::CompiledPolicy;
+use crate::provider::Cache;
+use crate::spans;
+use crate::stored::Entry;
 
 /// Whether an entry should be refreshed now. Decided by chance: the probability rises towards the
 /// entry's end and with the cost of its handler. `XFetch` with β = 1 (Vattani, Chierichetti and

@@ -11,7 +11,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use super::form::Form;
 use super::recent_headers;
-use crate::infrastructure::cache::stored::{CompleteAnswer, Entry, entity_tag};
+use crate::stored::{CompleteAnswer, Entry, entity_tag};
 
 /// The storable copy of a response, if it may be stored (C9), with the unchanged response. With
 /// `negative`, a 404 may be stored too (C41).

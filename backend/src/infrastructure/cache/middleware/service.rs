@@ -19,8 +19,8 @@ use super::misuse::{CallerOfKey, check_position};
 use super::read::FirstStep;
 use super::verify::{Hit, verify_in_background};
 use super::{read, write};
-use crate::infrastructure::cache::policy::{CachePolicy, CompiledPolicy, Invalidation};
-use crate::infrastructure::cache::provider::Cache;
+use crate::policy::{CachePolicy, CompiledPolicy, Invalidation};
+use crate::provider::Cache;
 
 /// The running policy of a route.
 #[derive(Debug)]

@@ -18,10 +18,10 @@ use tracing::Instrument as _;
 
 use super::handler::Handler;
 use super::looking_up::lookup;
-use crate::infrastructure::cache::lookup::Lookup;
-use crate::infrastructure::cache::policy::{CompiledPolicy, ReadPlan};
-use crate::infrastructure::cache::provider::{Cache, Comparison};
-use crate::infrastructure::cache::stored::Entry;
+use crate::lookup::Lookup;
+use crate::policy::{CompiledPolicy, ReadPlan};
+use crate::provider::{Cache, Comparison};
+use crate::stored::Entry;
 
 /// The longest time that the comparison of one hit may take.
 const LONGEST: Duration = Duration::from_secs(30);

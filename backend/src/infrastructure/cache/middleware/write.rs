@@ -14,12 +14,12 @@ use futures_util::future::join;
 use tracing::Instrument as _;
 
 use super::handler::{Handler, finish_write};
-use crate::infrastructure::cache::cache_status::{Bypass, Outcome};
-use crate::infrastructure::cache::delivered::Delivered;
-use crate::infrastructure::cache::events::{Cause, EventKind};
-use crate::infrastructure::cache::policy::{CompiledPolicy, WritePlan};
-use crate::infrastructure::cache::provider::{Cache, Shared, carry_out};
-use crate::infrastructure::cache::spans;
+use crate::cache_status::{Bypass, Outcome};
+use crate::delivered::Delivered;
+use crate::events::{Cause, EventKind};
+use crate::policy::{CompiledPolicy, WritePlan};
+use crate::provider::{Cache, Shared, carry_out};
+use crate::spans;
 
 /// Runs a write to its end, even if the client has gone.
 pub(super) async fn write<S, B>(

@@ -11,18 +11,16 @@ use actix_web::HttpRequest;
 use super::invalidation::{Changes, Invalidation};
 use super::policy::{Audience, CachePolicy, ResourceId};
 use super::variants::Variants;
-use crate::infrastructure::cache::cache_status::Bypass;
-use crate::infrastructure::cache::keys::{
-    CALLER, QUERY_HASH, QueryError, QueryFields, Template, is_id,
-};
-use crate::infrastructure::cache::measurements::LookUps;
+use crate::cache_status::Bypass;
+use crate::keys::{CALLER, QUERY_HASH, QueryError, QueryFields, Template, is_id};
+use crate::measurements::LookUps;
 
 /// A policy with its templates parsed.
 #[derive(Debug)]
-pub(in crate::infrastructure::cache) struct CompiledPolicy {
-    pub(in crate::infrastructure::cache) policy: CachePolicy,
+pub(crate) struct CompiledPolicy {
+    pub(crate) policy: CachePolicy,
     /// The place of the policy's declaration.
-    pub(in crate::infrastructure::cache) declared_at: &'static Location<'static>,
+    pub(crate) declared_at: &'static Location<'static>,
     /// Whether the policy has a resource. The invalidation of a `POST` to a collection has none.
     pub(super) has_resource: bool,
     pub(super) prefix: Template,
@@ -42,21 +40,21 @@ pub(in crate::infrastructure::cache) struct CompiledPolicy {
     pub(super) needs_query_hash: bool,
     pub(super) places_caller: bool,
     /// The look-ups of the route. Each worker has an own count.
-    pub(in crate::infrastructure::cache) look_ups: LookUps,
+    pub(crate) look_ups: LookUps,
     /// Whether the newest look-up found no value. Each worker thread has compiled policies of its own.
-    pub(in crate::infrastructure::cache) found_nothing: AtomicBool,
+    pub(crate) found_nothing: AtomicBool,
 }
 
 /// The reason that a read is not cached, and the log's message about it.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::infrastructure::cache) struct NotCached {
-    pub(in crate::infrastructure::cache) bypass: Bypass,
-    pub(in crate::infrastructure::cache) problem: Option<Problem>,
+pub(crate) struct NotCached {
+    pub(crate) bypass: Bypass,
+    pub(crate) problem: Option<Problem>,
 }
 
 /// The log's message about a read that is not cached.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::infrastructure::cache) enum Problem {
+pub(crate) enum Problem {
     /// Some requests are not cached.
     Warning(String),
     /// No request of the route is ever cached.
@@ -64,7 +62,7 @@ pub(in crate::infrastructure::cache) enum Problem {
 }
 
 impl CompiledPolicy {
-    pub(in crate::infrastructure::cache) fn new(invalidation: &Invalidation) -> Self {
+    pub(crate) fn new(invalidation: &Invalidation) -> Self {
         let policy = invalidation.own.unwrap_or(CachePolicy::new(""));
         let prefix = Template::parse(policy.key_prefix);
         let group = policy.group.map(Template::parse);
@@ -108,23 +106,23 @@ impl CompiledPolicy {
     }
 
     /// The name of the policy in the log: the prefix of its keys. The invalidation of a write in a collection has none.
-    pub(in crate::infrastructure::cache) fn name(&self) -> Option<&'static str> {
+    pub(crate) fn name(&self) -> Option<&'static str> {
         self.has_resource.then_some(self.policy.key_prefix)
     }
 
     /// Whether a feed delivers what the write changes, or a part of it.
-    pub(in crate::infrastructure::cache) const fn is_recorded(&self) -> bool {
+    pub(crate) const fn is_recorded(&self) -> bool {
         !self.recorded.is_empty()
     }
 
     /// Whether every caller has an entry of its own, by `per_caller()` or by `{caller}` in the key.
-    pub(in crate::infrastructure::cache) fn is_per_caller(&self) -> bool {
+    pub(crate) fn is_per_caller(&self) -> bool {
         self.places_caller || self.policy.audience == Audience::PerCaller
     }
 
     /// Whether this invalidates more than its own resource. Only a policy that does not may be on a
     /// route that reads (C19).
-    pub(in crate::infrastructure::cache) fn invalidates_more(&self) -> bool {
+    pub(crate) fn invalidates_more(&self) -> bool {
         let lists_nothing = self.extra.is_empty()
             && self.groups.is_empty()
             && self.patterns.is_empty()

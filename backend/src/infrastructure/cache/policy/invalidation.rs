@@ -7,7 +7,7 @@
 use std::panic::Location;
 
 use super::policy::CachePolicy;
-use crate::infrastructure::cache::keys::check_template;
+use crate::keys::check_template;
 
 /// The invalidation by a successful write: the key of its resource, further keys, groups and patterns,
 /// on every registered backend.
@@ -17,7 +17,7 @@ use crate::infrastructure::cache::keys::check_template;
 /// [`Invalidation::new`].
 ///
 /// ```
-/// use backend::infrastructure::cache::{CachePolicy, Invalidation};
+/// use response_cache::{CachePolicy, Invalidation};
 ///
 /// const WIDGET: CachePolicy = CachePolicy::new("widget").resource_id_name("widget_id").shared();
 ///
@@ -39,21 +39,21 @@ use crate::infrastructure::cache::keys::check_template;
 /// compile:
 ///
 /// ```compile_fail
-/// use backend::infrastructure::cache::Invalidation;
+/// use response_cache::Invalidation;
 ///
 /// const TWICE: Invalidation = Invalidation::new().to_invalidate_groups(&["a"]).to_invalidate_groups(&["b"]);
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Invalidation {
-    pub(in crate::infrastructure::cache) own: Option<CachePolicy>,
-    pub(in crate::infrastructure::cache) extra: &'static [(&'static str, &'static str)],
-    pub(in crate::infrastructure::cache) groups: &'static [&'static str],
-    pub(in crate::infrastructure::cache) patterns: &'static [&'static str],
-    pub(in crate::infrastructure::cache) binds: &'static [&'static str],
-    pub(in crate::infrastructure::cache) also: &'static [Invalidation],
+    pub(crate) own: Option<CachePolicy>,
+    pub(crate) extra: &'static [(&'static str, &'static str)],
+    pub(crate) groups: &'static [&'static str],
+    pub(crate) patterns: &'static [&'static str],
+    pub(crate) binds: &'static [&'static str],
+    pub(crate) also: &'static [Invalidation],
     /// The changes of the write that a feed delivers.
-    pub(in crate::infrastructure::cache) recorded: &'static [Changes],
-    pub(in crate::infrastructure::cache) declared_at: &'static Location<'static>,
+    pub(crate) recorded: &'static [Changes],
+    pub(crate) declared_at: &'static Location<'static>,
 }
 
 impl Invalidation {
@@ -153,7 +153,7 @@ impl Invalidation {
     }
 
     /// The arguments that the handler binds with
-    /// [`CacheArguments`](crate::infrastructure::cache::CacheArguments): each name that occurs in an
+    /// [`CacheArguments`](crate::CacheArguments): each name that occurs in an
     /// invalidation and is neither in the path nor in the declared query (C47). A handler that succeeds
     /// without having bound one of them is an error in the log (C48); `bind_all` without values counts
     /// as bound.
@@ -186,14 +186,14 @@ impl Invalidation {
     }
 
     /// This invalidation and all its further ones, as a flat list.
-    pub(in crate::infrastructure::cache) fn parts(&self) -> Vec<Self> {
+    pub(crate) fn parts(&self) -> Vec<Self> {
         let mut parts = vec![*self];
         parts.extend(self.also.iter().flat_map(Self::parts));
         parts
     }
 
     /// The changes of this invalidation and of all its further ones that a feed delivers.
-    pub(in crate::infrastructure::cache) fn all_recorded(&self) -> Vec<&'static Changes> {
+    pub(crate) fn all_recorded(&self) -> Vec<&'static Changes> {
         let parts = self.parts().into_iter();
         parts.flat_map(|part| part.recorded).collect()
     }
@@ -258,17 +258,17 @@ const fn check_templates(templates: &[&'static str]) {
 /// The invalidations of recorded changes of one kind. A module declares them next to its policies.
 ///
 /// ```
-/// # use backend::infrastructure::cache::{CachePolicy, Changes, Invalidation};
+/// # use response_cache::{CachePolicy, Changes, Invalidation};
 /// const NOTE: CachePolicy = CachePolicy::new("note").resource_id_name("note_id").shared();
 /// const ENDS: Invalidation = NOTE.to_invalidate_groups(&["notes_of_{author}"]);
 /// pub const FEED: &[Changes] = &[Changes::of("notes").with(&["note_id", "author"]).ends(&[ENDS])];
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Changes {
-    pub(in crate::infrastructure::cache) kind: &'static str,
-    pub(in crate::infrastructure::cache) arguments: &'static [&'static str],
-    pub(in crate::infrastructure::cache) ends: &'static [Invalidation],
-    pub(in crate::infrastructure::cache) declared_at: &'static Location<'static>,
+    pub(crate) kind: &'static str,
+    pub(crate) arguments: &'static [&'static str],
+    pub(crate) ends: &'static [Invalidation],
+    pub(crate) declared_at: &'static Location<'static>,
 }
 
 impl Changes {

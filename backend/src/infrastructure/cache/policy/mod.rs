@@ -16,7 +16,7 @@ mod write_keys;
 pub use invalidation::{Changes, Invalidation};
 pub use policy::CachePolicy;
 
-pub(in crate::infrastructure::cache) use compiled::{CompiledPolicy, NotCached, Problem};
-pub(in crate::infrastructure::cache) use policy::{Audience, ResourceId};
-pub(in crate::infrastructure::cache) use read_key::ReadPlan;
-pub(in crate::infrastructure::cache) use write_keys::WritePlan;
+pub(crate) use compiled::{CompiledPolicy, NotCached, Problem};
+pub(crate) use policy::{Audience, ResourceId};
+pub(crate) use read_key::ReadPlan;
+pub(crate) use write_keys::WritePlan;

@@ -4,7 +4,7 @@
 //! `read_key` and `write_keys`, not here.
 //!
 //! ```
-//! use backend::infrastructure::cache::{CachePolicy, Invalidation};
+//! use response_cache::{CachePolicy, Invalidation};
 //!
 //! /// One widget, the same for every caller.
 //! const WIDGET: CachePolicy = CachePolicy::new("widget").resource_id_name("widget_id").expiration(600).shared();
@@ -16,7 +16,7 @@
 //! `const fn`, so a malformed template in a constant does not compile:
 //!
 //! ```compile_fail
-//! use backend::infrastructure::cache::CachePolicy;
+//! use response_cache::CachePolicy;
 //!
 //! const BROKEN: CachePolicy = CachePolicy::new("widget_{owner");
 //! ```
@@ -26,11 +26,11 @@ use std::panic::Location;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::infrastructure::cache::keys::{QueryType, ResourceIdType, check_template};
+use crate::keys::{QueryType, ResourceIdType, check_template};
 
 /// The source of the resource id.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::infrastructure::cache) enum ResourceId {
+pub(crate) enum ResourceId {
     Inferred,
     Argument(&'static str),
     Literal(&'static str),
@@ -38,7 +38,7 @@ pub(in crate::infrastructure::cache) enum ResourceId {
 
 /// The callers that may share an answer (C13).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::infrastructure::cache) enum Audience {
+pub(crate) enum Audience {
     /// Not declared: requests with credentials are not cached.
     Unspecified,
     /// The same answer for every caller.
@@ -54,38 +54,38 @@ pub(in crate::infrastructure::cache) enum Audience {
 /// requests with credentials are not cached.
 #[derive(Clone, Copy, Debug)]
 pub struct CachePolicy {
-    pub(in crate::infrastructure::cache) key_prefix: &'static str,
-    pub(in crate::infrastructure::cache) resource_id: ResourceId,
-    pub(in crate::infrastructure::cache) resource_id_types: &'static [ResourceIdType],
-    pub(in crate::infrastructure::cache) expiration: Option<u64>,
-    pub(in crate::infrastructure::cache) audience: Audience,
-    pub(in crate::infrastructure::cache) query: Option<QueryType>,
-    pub(in crate::infrastructure::cache) backend_name: Option<&'static str>,
-    pub(in crate::infrastructure::cache) group: Option<&'static str>,
-    pub(in crate::infrastructure::cache) binds: &'static [&'static str],
-    pub(in crate::infrastructure::cache) declared_at: &'static Location<'static>,
-    pub(in crate::infrastructure::cache) freshness: Freshness,
-    pub(in crate::infrastructure::cache) near: bool,
-    pub(in crate::infrastructure::cache) client_max_age: Option<u32>,
+    pub(crate) key_prefix: &'static str,
+    pub(crate) resource_id: ResourceId,
+    pub(crate) resource_id_types: &'static [ResourceIdType],
+    pub(crate) expiration: Option<u64>,
+    pub(crate) audience: Audience,
+    pub(crate) query: Option<QueryType>,
+    pub(crate) backend_name: Option<&'static str>,
+    pub(crate) group: Option<&'static str>,
+    pub(crate) binds: &'static [&'static str],
+    pub(crate) declared_at: &'static Location<'static>,
+    pub(crate) freshness: Freshness,
+    pub(crate) near: bool,
+    pub(crate) client_max_age: Option<u32>,
 }
 
 /// The use of an entry that is no longer fresh, and its refresh.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::infrastructure::cache) struct Freshness {
-    pub(in crate::infrastructure::cache) stale_while_revalidate: u64,
-    pub(in crate::infrastructure::cache) stale_if_error: u64,
-    pub(in crate::infrastructure::cache) early_refresh: bool,
-    pub(in crate::infrastructure::cache) negative: u64,
+pub(crate) struct Freshness {
+    pub(crate) stale_while_revalidate: u64,
+    pub(crate) stale_if_error: u64,
+    pub(crate) early_refresh: bool,
+    pub(crate) negative: u64,
 }
 
 impl CachePolicy {
     /// A policy whose keys are `{key_prefix}:{resource_id}` (C1). `{name}` in the prefix is replaced by
     /// the argument of that name (C2): a value that was bound on the request
-    /// ([`CacheArguments::bind`](crate::infrastructure::cache::CacheArguments::bind)), else a path
+    /// ([`CacheArguments::bind`](crate::CacheArguments::bind)), else a path
     /// parameter, else a field of the declared [`query`](Self::query).
     ///
     /// `{caller}` is the id of the caller, as authentication bound it
-    /// ([`bind_caller`](crate::infrastructure::cache::bind_caller)). It is the user's id and not the
+    /// ([`bind_caller`](crate::bind_caller)). It is the user's id and not the
     /// username, and neither a path nor a query can name it. A key with `{caller}` belongs to that
     /// caller alone, as with [`per_caller`](Self::per_caller). On a write, `{caller}` is the writing
     /// caller. Where a write makes another user's entries stale, as when a superuser changes a user, the
@@ -127,7 +127,7 @@ impl CachePolicy {
     }
 
     /// The prefix of the policy's keys, which is the policy's name in the log.
-    pub(in crate::infrastructure::cache) const fn key_prefix(&self) -> &'static str {
+    pub(crate) const fn key_prefix(&self) -> &'static str {
         self.key_prefix
     }
 
@@ -195,7 +195,7 @@ impl CachePolicy {
     /// Every caller has an entry of its own. The key gets the caller at its end, as in
     /// `note:7:caller=2`, or where a template places `{caller}`, as in `me_2:profile`. An authenticating
     /// middleware outside the policy binds the caller with
-    /// [`bind_caller`](crate::infrastructure::cache::bind_caller), which gives the version of the rights
+    /// [`bind_caller`](crate::bind_caller), which gives the version of the rights
     /// that the entries belong to: a caller with fewer rights than before gets no earlier entry.
     ///
     /// All entries of one resource, here the note 7, are ended by a write with the same policy, by any

@@ -10,22 +10,22 @@ use actix_web::http::header;
 use super::compiled::{CompiledPolicy, NotCached};
 use super::policy::{Audience, ResourceId};
 use super::variants::Ends;
-use crate::infrastructure::cache::cache_status::Bypass;
-use crate::infrastructure::cache::keys::{
+use crate::cache_status::Bypass;
+use crate::keys::{
     Arguments, CALLER, GROUP, Key, Memberships, MissingArgument, QUERY_HASH, QueryFields, RESOURCE,
     Template, push_escaped, usual_form,
 };
 
 /// The keys that a read looks up: its own, and those of its records.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::infrastructure::cache) struct ReadPlan {
-    pub(in crate::infrastructure::cache) key: Key,
-    pub(in crate::infrastructure::cache) memberships: Memberships,
+pub(crate) struct ReadPlan {
+    pub(crate) key: Key,
+    pub(crate) memberships: Memberships,
 }
 
 impl ReadPlan {
     /// Shortens the server's forms of the keys to at most `max_bytes` (C5).
-    pub(in crate::infrastructure::cache) fn fit(&mut self, max_bytes: usize) {
+    pub(crate) fn fit(&mut self, max_bytes: usize) {
         self.key.fit(max_bytes);
         self.memberships.fit(max_bytes);
     }
@@ -33,7 +33,7 @@ impl ReadPlan {
 
 impl CompiledPolicy {
     /// The key of a read behind the namespace, or the reason that it is not cached.
-    pub(in crate::infrastructure::cache) fn read(
+    pub(crate) fn read(
         &self,
         request: &HttpRequest,
         namespace: &str,

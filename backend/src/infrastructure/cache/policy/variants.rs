@@ -4,7 +4,7 @@
 //! than expected. The records themselves are created in `lookup::claim`, not here.
 
 use super::policy::{Audience, CachePolicy, ResourceId};
-use crate::infrastructure::cache::keys::{CALLER, QUERY_HASH, Template};
+use crate::keys::{CALLER, QUERY_HASH, Template};
 
 /// The key that a write deletes to end all entries of a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

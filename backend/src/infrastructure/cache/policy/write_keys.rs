@@ -9,31 +9,29 @@ use actix_web::HttpRequest;
 use super::compiled::CompiledPolicy;
 use super::policy::ResourceId;
 use super::variants::Ends;
-use crate::infrastructure::cache::delivered::Names;
-use crate::infrastructure::cache::keys::{
-    Arguments, MissingArgument, QueryFields, Template, push_escaped, usual_form,
-};
+use crate::delivered::Names;
+use crate::keys::{Arguments, MissingArgument, QueryFields, Template, push_escaped, usual_form};
 
 /// The most keys that are deleted one by one. Beyond that, the whole namespace is distrusted instead.
 const MAX_INVALIDATED_KEYS: usize = 100_000;
 
 /// The keys, groups and patterns that a write invalidates.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(in crate::infrastructure::cache) struct WritePlan {
-    pub(in crate::infrastructure::cache) keys: Vec<String>,
+pub(crate) struct WritePlan {
+    pub(crate) keys: Vec<String>,
     /// The names `{prefix}:{id}` of the resources whose variants are invalidated (C44).
-    pub(in crate::infrastructure::cache) resources: Vec<String>,
-    pub(in crate::infrastructure::cache) groups: Vec<String>,
-    pub(in crate::infrastructure::cache) patterns: Vec<String>,
+    pub(crate) resources: Vec<String>,
+    pub(crate) groups: Vec<String>,
+    pub(crate) patterns: Vec<String>,
     /// Arguments that the policy needs, but that are neither in the request nor bound by the handler
     /// (C48).
-    pub(in crate::infrastructure::cache) missing: Vec<&'static str>,
+    pub(crate) missing: Vec<&'static str>,
     /// The policy infers its resource id and found none, as on a collection's POST: the write has no key
     /// of its own (C7).
-    pub(in crate::infrastructure::cache) has_no_id: bool,
+    pub(crate) has_no_id: bool,
     /// The whole namespace is invalidated: a key is unknown, or there are more than
     /// [`MAX_INVALIDATED_KEYS`].
-    pub(in crate::infrastructure::cache) everything: bool,
+    pub(crate) everything: bool,
 }
 
 /// The source of a write's arguments.
@@ -47,24 +45,17 @@ impl CompiledPolicy {
     /// The plan of a successful write (C15–C17). A key with a missing argument is replaced by the
     /// smallest known set that contains it (C48): the policy's group for its own key, else the
     /// namespace.
-    pub(in crate::infrastructure::cache) fn write(&self, request: &HttpRequest) -> WritePlan {
+    pub(crate) fn write(&self, request: &HttpRequest) -> WritePlan {
         self.plan(Source::Request(request))
     }
 
     /// The plan of a write without a request.
-    pub(in crate::infrastructure::cache) fn write_with(
-        &self,
-        arguments: &[(&'static str, &str)],
-    ) -> WritePlan {
+    pub(crate) fn write_with(&self, arguments: &[(&'static str, &str)]) -> WritePlan {
         self.plan(Source::Named(arguments))
     }
 
     /// Adds all that one more write with these arguments invalidates; [`WritePlan::settle`] comes last.
-    pub(in crate::infrastructure::cache) fn add_write_with(
-        &self,
-        arguments: &[(&'static str, &str)],
-        plan: &mut WritePlan,
-    ) {
+    pub(crate) fn add_write_with(&self, arguments: &[(&'static str, &str)], plan: &mut WritePlan) {
         self.add_to(plan, Source::Named(arguments));
     }
 
@@ -184,7 +175,7 @@ impl CompiledPolicy {
 
 impl WritePlan {
     /// Removes repeated names. Past [`MAX_INVALIDATED_KEYS`], replaces all names by `everything`.
-    pub(in crate::infrastructure::cache) fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         let lists = [
             &mut self.keys,
             &mut self.resources,
@@ -201,7 +192,7 @@ impl WritePlan {
     }
 
     /// The names of all that it invalidates.
-    pub(in crate::infrastructure::cache) fn into_names(self) -> Names {
+    pub(crate) fn into_names(self) -> Names {
         Names {
             keys: self.keys,
             resources: self.resources,

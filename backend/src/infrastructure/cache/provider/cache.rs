@@ -4,7 +4,7 @@
 //! `provider`, not here.
 //!
 //! ```no_run
-//! # async fn example(cache: &backend::infrastructure::cache::Cache) -> Result<(), backend::infrastructure::cache::CacheError> {
+//! # async fn example(cache: &response_cache::Cache) -> Result<(), response_cache::CacheError> {
 //! use std::time::Duration;
 //!
 //! cache.set("config:site_name", &"My App", Some(Duration::from_secs(3600))).await?;
@@ -29,16 +29,16 @@ use super::event_log;
 use super::provider::Provider;
 use super::registry::{DEFAULT_BACKEND, RegisteredBackend, Shared};
 use super::verification::Verification;
-use crate::infrastructure::cache::backends::{BackendError, Count, Nodes, from_options};
-use crate::infrastructure::cache::breaker::{Availability, Servers};
-use crate::infrastructure::cache::clock::Clock;
-use crate::infrastructure::cache::log_limits::{Once, RateLimit};
-use crate::infrastructure::cache::options::CacheOptions;
+use crate::backends::{BackendError, Count, Nodes, from_options};
+use crate::breaker::{Availability, Servers};
+use crate::clock::Clock;
+use crate::log_limits::{Once, RateLimit};
+use crate::options::CacheOptions;
 
 /// The response cache of this process. All clones share its state.
 #[derive(Clone, Debug)]
 pub struct Cache {
-    pub(in crate::infrastructure::cache) shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 impl Cache {
@@ -224,7 +224,7 @@ impl Cache {
     /// [`Computation::get_or_compute`]. Without an expiration, for `DEFAULT_CACHE_EXPIRATION`.
     ///
     /// ```no_run
-    /// # async fn example(cache: &backend::infrastructure::cache::Cache) -> Result<(), std::io::Error> {
+    /// # async fn example(cache: &response_cache::Cache) -> Result<(), std::io::Error> {
     /// let report: String = cache
     ///     .get_or_compute("report:7", None, async { std::fs::read_to_string("report.txt") })
     ///     .await?;

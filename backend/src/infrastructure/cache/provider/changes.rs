@@ -10,11 +10,11 @@ use std::sync::atomic::Ordering;
 use super::cache::Cache;
 use super::error::CacheError;
 use super::invalidate::carry_out;
-use crate::infrastructure::cache::breaker::Unavailable;
-use crate::infrastructure::cache::change_feed::ChangeFeed;
-use crate::infrastructure::cache::delivered::Delivered;
-use crate::infrastructure::cache::events::{Cause, EventSource};
-use crate::infrastructure::cache::policy::{Changes, CompiledPolicy, WritePlan};
+use crate::breaker::Unavailable;
+use crate::change_feed::ChangeFeed;
+use crate::delivered::Delivered;
+use crate::events::{Cause, EventSource};
+use crate::policy::{Changes, CompiledPolicy, WritePlan};
 
 /// One change, as a feed reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -14,19 +14,19 @@ use tracing::Instrument as _;
 
 use super::provider::{Provider, json_answer};
 use super::registry::{RegisteredBackend, Shared};
-use crate::infrastructure::cache::breaker::{GuardedBackend, Places};
-use crate::infrastructure::cache::clock::saturating_milliseconds;
-use crate::infrastructure::cache::events::{Cause, EventSource};
-use crate::infrastructure::cache::keys::{Key, Memberships, group_key};
-use crate::infrastructure::cache::lookup::{Claimant, Decider, Decision, FillPermit, Lookup};
-use crate::infrastructure::cache::stored::{CompleteAnswer, Provenance, ValueId, shortened};
+use crate::breaker::{GuardedBackend, Places};
+use crate::clock::saturating_milliseconds;
+use crate::events::{Cause, EventSource};
+use crate::keys::{Key, Memberships, group_key};
+use crate::lookup::{Claimant, Decider, Decision, FillPermit, Lookup};
+use crate::stored::{CompleteAnswer, Provenance, ValueId, shortened};
 
 /// A computation whose value is cached. Made by [`Cache::computation`](super::Cache::computation).
 ///
 /// Defaults: no group, and `DEFAULT_CACHE_EXPIRATION`.
 ///
 /// ```no_run
-/// # async fn example(cache: &backend::infrastructure::cache::Cache) -> Result<(), String> {
+/// # async fn example(cache: &response_cache::Cache) -> Result<(), String> {
 /// let total: u64 = cache
 ///     .computation("report:7")
 ///     .group("reports")

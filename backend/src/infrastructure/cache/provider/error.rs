@@ -2,7 +2,7 @@
 //!
 //! Come here to add an error for services. Answers to clients are made from it in `http`.
 
-use crate::infrastructure::cache::breaker::{DeletionError, Unavailable};
+use crate::breaker::{DeletionError, Unavailable};
 
 /// Whether the cache can be used, for the readiness check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,8 +11,8 @@ use tokio::sync::mpsc::Receiver;
 use tokio::time::sleep;
 
 use super::registry::RegisteredBackend;
-use crate::infrastructure::cache::breaker::{GuardedBackend, Unavailable};
-use crate::infrastructure::cache::events::{CacheEvent, Events};
+use crate::breaker::{GuardedBackend, Unavailable};
+use crate::events::{CacheEvent, Events};
 
 /// The key of the log, where no key of a route or a service can be.
 const KEY: &str = "~events";

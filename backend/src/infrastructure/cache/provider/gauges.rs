@@ -5,7 +5,7 @@
 use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
 
 use super::cache::Cache;
-use crate::infrastructure::cache::measurements;
+use crate::measurements;
 
 const STATE: &str = "cache_backend_state";
 const PENDING: &str = "cache_pending_deletions";

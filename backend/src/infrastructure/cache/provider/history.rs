@@ -6,8 +6,8 @@ use std::collections::HashSet;
 
 use super::cache::Cache;
 use super::event_log;
-use crate::infrastructure::cache::backends::glob;
-use crate::infrastructure::cache::events::{CacheEvent, EventKind, EventNames};
+use crate::backends::glob;
+use crate::events::{CacheEvent, EventKind, EventNames};
 
 /// Events, the newest one first.
 #[derive(Clone, Debug, Default)]

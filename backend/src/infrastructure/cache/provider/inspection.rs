@@ -11,10 +11,8 @@ use futures_util::future::join_all;
 use super::cache::Cache;
 use super::error::CacheError;
 use super::registry::{DEFAULT_BACKEND, RegisteredBackend, names_of_records};
-use crate::infrastructure::cache::breaker::{Availability, GuardedBackend};
-use crate::infrastructure::cache::stored::{
-    Entry, Metadata, StoredValue, read_metadata_of_head, read_value,
-};
+use crate::breaker::{Availability, GuardedBackend};
+use crate::stored::{Entry, Metadata, StoredValue, read_metadata_of_head, read_value};
 
 /// Whether an entry is an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

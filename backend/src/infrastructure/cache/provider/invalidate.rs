@@ -9,21 +9,21 @@ use tracing::Instrument as _;
 use super::cache::Cache;
 use super::error::CacheError;
 use super::registry::{RegisteredBackend, Shared};
-use crate::infrastructure::cache::breaker::{DeletionError, Pending, Servers};
-use crate::infrastructure::cache::events::{Cause, EventKind, EventNames, EventSource};
-use crate::infrastructure::cache::keys::{group_key, resource_key};
-use crate::infrastructure::cache::policy::{CompiledPolicy, Invalidation, WritePlan};
-use crate::infrastructure::cache::spans;
+use crate::breaker::{DeletionError, Pending, Servers};
+use crate::events::{Cause, EventKind, EventNames, EventSource};
+use crate::keys::{group_key, resource_key};
+use crate::policy::{CompiledPolicy, Invalidation, WritePlan};
+use crate::spans;
 
 /// The result of a plan on one backend.
 #[derive(Debug, Default)]
-pub(in crate::infrastructure::cache) struct Carried<'a> {
+pub(crate) struct Carried<'a> {
     /// The reason that deletions are pending, if they are.
-    pub(in crate::infrastructure::cache) pending: Option<Pending>,
+    pub(crate) pending: Option<Pending>,
     /// The patterns that the backend does not support.
-    pub(in crate::infrastructure::cache) unsupported: Vec<&'a str>,
+    pub(crate) unsupported: Vec<&'a str>,
     /// The kind of the backend.
-    pub(in crate::infrastructure::cache) kind: &'static str,
+    pub(crate) kind: &'static str,
 }
 
 impl Cache {
@@ -32,7 +32,7 @@ impl Cache {
     /// occur more than once. When this returns, no instance answers with an earlier entry.
     ///
     /// ```no_run
-    /// # use backend::infrastructure::cache::{Cache, CacheError, CachePolicy};
+    /// # use response_cache::{Cache, CacheError, CachePolicy};
     /// # async fn example(cache: &Cache) -> Result<(), CacheError> {
     /// const WIDGET: CachePolicy = CachePolicy::new("widget").resource_id_name("widget_id").shared();
     ///
@@ -82,7 +82,7 @@ impl Cache {
 
 /// Carries a plan out on every registered backend: the policy that reads a key may name another backend
 /// than the policy that writes. The cause is that of the event.
-pub(in crate::infrastructure::cache) async fn carry_out<'a>(
+pub(crate) async fn carry_out<'a>(
     shared: &'a Shared,
     plan: &'a WritePlan,
     cause: Cause,

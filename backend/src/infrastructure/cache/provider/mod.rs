@@ -32,6 +32,6 @@ pub use provider::Provider;
 pub use purge::{Purge, Purged};
 pub use show::StoredUnderKey;
 
-pub(in crate::infrastructure::cache) use invalidate::carry_out;
-pub(in crate::infrastructure::cache) use registry::{RegisteredBackend, Shared};
-pub(in crate::infrastructure::cache) use verification::Comparison;
+pub(crate) use invalidate::carry_out;
+pub(crate) use registry::{RegisteredBackend, Shared};
+pub(crate) use verification::Comparison;

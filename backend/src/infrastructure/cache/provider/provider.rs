@@ -16,12 +16,12 @@ use serde::de::DeserializeOwned;
 use super::cache::Cache;
 use super::error::CacheError;
 use super::registry::{RegisteredBackend, Shared};
-use crate::infrastructure::cache::backends::Count;
-use crate::infrastructure::cache::breaker::{GuardedBackend, Servers, Unavailable};
-use crate::infrastructure::cache::clock::saturating_milliseconds;
-use crate::infrastructure::cache::events::{Cause, EventKind, EventNames, EventSource};
-use crate::infrastructure::cache::keys::{Key, counter_key, group_key, resource_key};
-use crate::infrastructure::cache::stored::{
+use crate::backends::Count;
+use crate::breaker::{GuardedBackend, Servers, Unavailable};
+use crate::clock::saturating_milliseconds;
+use crate::events::{Cause, EventKind, EventNames, EventSource};
+use crate::keys::{Key, counter_key, group_key, resource_key};
+use crate::stored::{
     Belonging, CompleteAnswer, Entry, Metadata, OfAnotherKey, Provenance, StoredValue, ValueId,
     entity_tag, parse_group_record, read_value, stamp, write_entry,
 };

@@ -7,9 +7,9 @@ use super::cache::Cache;
 use super::error::CacheError;
 use super::invalidate::carry_out;
 use super::provider::check_key;
-use crate::infrastructure::cache::backends::glob;
-use crate::infrastructure::cache::events::Cause;
-use crate::infrastructure::cache::policy::WritePlan;
+use crate::backends::glob;
+use crate::events::Cause;
+use crate::policy::WritePlan;
 
 /// The names that an operator ends.
 #[derive(Clone, Debug, Default)]

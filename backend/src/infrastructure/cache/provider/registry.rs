@@ -12,79 +12,67 @@ use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::verification::Verification;
-use crate::infrastructure::cache::breaker::Servers;
-use crate::infrastructure::cache::change_feed::ChangeFeed;
-use crate::infrastructure::cache::clock::Clock;
-use crate::infrastructure::cache::events::{Cause, EventKind, EventNames, Events};
-use crate::infrastructure::cache::keys::{GROUP, Key, RESOURCE};
-use crate::infrastructure::cache::log_limits::{Once, RateLimit};
-use crate::infrastructure::cache::lookup::SingleFlights;
-use crate::infrastructure::cache::stored::Belonging;
+use crate::breaker::Servers;
+use crate::change_feed::ChangeFeed;
+use crate::clock::Clock;
+use crate::events::{Cause, EventKind, EventNames, Events};
+use crate::keys::{GROUP, Key, RESOURCE};
+use crate::log_limits::{Once, RateLimit};
+use crate::lookup::SingleFlights;
+use crate::stored::Belonging;
 
 /// The name of the backend that `CACHE_BACKEND` chooses.
 pub(super) const DEFAULT_BACKEND: &str = "default";
 
 /// The state that all clones share.
 #[expect(clippy::struct_excessive_bools, reason = "options")]
-pub(in crate::infrastructure::cache) struct Shared {
-    pub(in crate::infrastructure::cache) enabled: bool,
-    pub(in crate::infrastructure::cache) expose_keys: bool,
-    pub(in crate::infrastructure::cache) status_header: bool,
-    pub(in crate::infrastructure::cache) record_outcomes: bool,
-    pub(in crate::infrastructure::cache) max_body_bytes: usize,
-    pub(in crate::infrastructure::cache) compress_min_bytes: Option<usize>,
-    pub(in crate::infrastructure::cache) default_expiration: u64,
-    pub(in crate::infrastructure::cache) jitter_percent: u8,
-    pub(in crate::infrastructure::cache) collapse_wait: Duration,
+pub(crate) struct Shared {
+    pub(crate) enabled: bool,
+    pub(crate) expose_keys: bool,
+    pub(crate) status_header: bool,
+    pub(crate) record_outcomes: bool,
+    pub(crate) max_body_bytes: usize,
+    pub(crate) compress_min_bytes: Option<usize>,
+    pub(crate) default_expiration: u64,
+    pub(crate) jitter_percent: u8,
+    pub(crate) collapse_wait: Duration,
     /// The namespace with its `:`, or an empty text.
-    pub(in crate::infrastructure::cache) namespace: String,
-    pub(in crate::infrastructure::cache) clock: Clock,
-    pub(in crate::infrastructure::cache) warned: Once,
-    pub(in crate::infrastructure::cache) verification: Arc<Verification>,
+    pub(crate) namespace: String,
+    pub(crate) clock: Clock,
+    pub(crate) warned: Once,
+    pub(crate) verification: Arc<Verification>,
     /// The tasks without a client: writes, refreshes, deletions by pattern.
-    pub(in crate::infrastructure::cache) tasks: TaskTracker,
+    pub(crate) tasks: TaskTracker,
     /// Delivers changes that were committed (C53).
-    pub(in crate::infrastructure::cache) feed: OnceLock<Arc<dyn ChangeFeed>>,
-    pub(in crate::infrastructure::cache) events: Events,
+    pub(crate) feed: OnceLock<Arc<dyn ChangeFeed>>,
+    pub(crate) events: Events,
     /// Whether a declared change may not be recorded, so that the feed alone does not deliver it.
-    pub(in crate::infrastructure::cache) is_recording_incomplete: AtomicBool,
+    pub(crate) is_recording_incomplete: AtomicBool,
     pub(super) unknown_backend: RateLimit,
     pub(super) backends: BTreeMap<String, RegisteredBackend>,
 }
 
 /// One backend.
 #[derive(Debug)]
-pub(in crate::infrastructure::cache) struct RegisteredBackend {
-    pub(in crate::infrastructure::cache) servers: Servers,
-    pub(in crate::infrastructure::cache) single_flights: Arc<SingleFlights>,
+pub(crate) struct RegisteredBackend {
+    pub(crate) servers: Servers,
+    pub(crate) single_flights: Arc<SingleFlights>,
 }
 
 impl Shared {
     /// Every registered backend.
-    pub(in crate::infrastructure::cache) fn backends(
-        &self,
-    ) -> impl Iterator<Item = &RegisteredBackend> {
+    pub(crate) fn backends(&self) -> impl Iterator<Item = &RegisteredBackend> {
         self.backends.values()
     }
 
     /// Records an event that happens now.
-    pub(in crate::infrastructure::cache) fn record(
-        &self,
-        kind: EventKind,
-        names: impl Into<Arc<EventNames>>,
-        cause: Cause,
-    ) {
+    pub(crate) fn record(&self, kind: EventKind, names: impl Into<Arc<EventNames>>, cause: Cause) {
         let now = self.clock.milliseconds();
         self.events.record(now, kind, names.into(), cause);
     }
 
     /// Records that an entry was stored under this key.
-    pub(in crate::infrastructure::cache) fn record_stored(
-        &self,
-        key: &Key,
-        belonging: &Belonging,
-        cause: Cause,
-    ) {
+    pub(crate) fn record_stored(&self, key: &Key, belonging: &Belonging, cause: Cause) {
         let (resources, groups) = names_of_records(belonging);
         let keys = [key.name().to_owned()];
         let names = EventNames::of([&keys, &resources, &groups, &[]], false);
@@ -93,31 +81,25 @@ impl Shared {
 
     /// Registers a task until the result is dropped. The end of the process waits for registered tasks.
     /// `None` where the process accepts no more tasks.
-    pub(in crate::infrastructure::cache) fn begin_task(&self) -> Option<TaskTrackerToken> {
+    pub(crate) fn begin_task(&self) -> Option<TaskTrackerToken> {
         // The token comes first: a tracker that is closed after it waits for it.
         let task = self.tasks.token();
         (!self.tasks.is_closed()).then_some(task)
     }
 
     /// Whether a feed delivers every change that it is said to deliver.
-    pub(in crate::infrastructure::cache) fn delivers_recorded_changes(&self) -> bool {
+    pub(crate) fn delivers_recorded_changes(&self) -> bool {
         self.feed.get().is_some() && !self.is_recording_incomplete.load(Ordering::Relaxed)
     }
 
     /// The backend of that name, or the default one.
-    pub(in crate::infrastructure::cache) fn backend(
-        &self,
-        name: Option<&str>,
-    ) -> Option<&RegisteredBackend> {
+    pub(crate) fn backend(&self, name: Option<&str>) -> Option<&RegisteredBackend> {
         self.backends.get(name.unwrap_or(DEFAULT_BACKEND))
     }
 
     /// The backend of that name. An unknown name is an unavailable backend (C22), which is logged at
     /// most once a second (C26).
-    pub(in crate::infrastructure::cache) fn backend_or_warn(
-        &self,
-        name: Option<&str>,
-    ) -> Option<&RegisteredBackend> {
+    pub(crate) fn backend_or_warn(&self, name: Option<&str>) -> Option<&RegisteredBackend> {
         let registered = self.backend(name);
         if registered.is_none() && self.unknown_backend.permits() {
             tracing::warn!(

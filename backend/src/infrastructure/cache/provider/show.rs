@@ -10,12 +10,12 @@ use super::error::CacheError;
 use super::inspection::{InspectedEntry, ListedEntry};
 use super::provider::{check_key, present_stamp, records_of};
 use super::registry::DEFAULT_BACKEND;
-use crate::infrastructure::cache::backends::{BackendError, from_options};
-use crate::infrastructure::cache::breaker::{Servers, Unavailable};
-use crate::infrastructure::cache::clock::Clock;
-use crate::infrastructure::cache::keys::Key;
-use crate::infrastructure::cache::options::{BackendKind, CacheOptions};
-use crate::infrastructure::cache::stored::{Metadata, StoredValue, read_value};
+use crate::backends::{BackendError, from_options};
+use crate::breaker::{Servers, Unavailable};
+use crate::clock::Clock;
+use crate::keys::Key;
+use crate::options::{BackendKind, CacheOptions};
+use crate::stored::{Metadata, StoredValue, read_value};
 
 /// The content of a key.
 #[derive(Clone, Debug)]

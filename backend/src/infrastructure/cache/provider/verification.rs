@@ -6,15 +6,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::infrastructure::cache::breaker::LONGEST_DELETION;
-use crate::infrastructure::cache::stored::ValueId;
+use crate::breaker::LONGEST_DELETION;
+use crate::stored::ValueId;
 
 /// The most entries that a process compares at a time. Beyond that a hit is not compared.
 const AT_A_TIME: usize = 4;
 
 /// The share of hits to be compared, and the results.
 #[derive(Debug)]
-pub(in crate::infrastructure::cache) struct Verification {
+pub(crate) struct Verification {
     /// From 0 to 1.
     share: f64,
     /// The entries that are being compared, [`AT_A_TIME`] at most.
@@ -24,12 +24,12 @@ pub(in crate::infrastructure::cache) struct Verification {
     /// any instance, so a difference that lasts for longer is not explained by a deletion under way. A write whose
     /// handler runs for longer than this after its commit is reported too, because clients got the old answer all that
     /// time.
-    pub(in crate::infrastructure::cache) settling_time: Duration,
+    pub(crate) settling_time: Duration,
 }
 
 /// The permit to compare an entry, until it is dropped.
 #[derive(Debug)]
-pub(in crate::infrastructure::cache) struct Comparison {
+pub(crate) struct Comparison {
     verification: Arc<Verification>,
     entry: ValueId,
 }
@@ -46,10 +46,7 @@ impl Verification {
 
     /// A permit to compare a hit on the entry, for the wanted share of hits; `None` while the same entry
     /// is being compared. A share of 0 costs only a comparison of two numbers.
-    pub(in crate::infrastructure::cache) fn begin(
-        self: &Arc<Self>,
-        entry: ValueId,
-    ) -> Option<Comparison> {
+    pub(crate) fn begin(self: &Arc<Self>, entry: ValueId) -> Option<Comparison> {
         if self.share <= 0.0 || rand::random::<f64>() >= self.share {
             return None;
         }
@@ -64,7 +61,7 @@ impl Verification {
         })
     }
 
-    pub(in crate::infrastructure::cache) fn count_stale_entry(&self) {
+    pub(crate) fn count_stale_entry(&self) {
         self.stale_entries.fetch_add(1, Ordering::Relaxed);
     }
 

@@ -11,7 +11,7 @@ use percent_encoding::percent_decode;
 use rapidhash::v3::rapidhash_v3;
 
 use super::fields::push_encoded;
-use crate::infrastructure::cache::keys::Memberships;
+use crate::keys::Memberships;
 
 /// The name of the field that holds the key of one record.
 pub(super) const MEMBER_OF: &str = "member_of=";
@@ -30,7 +30,7 @@ pub struct Belonging {
 
 impl Belonging {
     /// The records of these memberships, with this stamp.
-    pub(in crate::infrastructure::cache) fn to(memberships: &Memberships, stamp: u64) -> Self {
+    pub(crate) fn to(memberships: &Memberships, stamp: u64) -> Self {
         let mut records = String::new();
         for record in memberships.records().into_iter().flatten() {
             if !records.is_empty() {
@@ -46,9 +46,7 @@ impl Belonging {
     }
 
     /// The keys of the records without the namespace, in the order of the stamp.
-    pub(in crate::infrastructure::cache) fn record_names(
-        &self,
-    ) -> impl Iterator<Item = Cow<'_, str>> {
+    pub(crate) fn record_names(&self) -> impl Iterator<Item = Cow<'_, str>> {
         let fields = self.records.split(|byte| *byte == b' ');
         fields.filter_map(|field| {
             let name = field.strip_prefix(MEMBER_OF.as_bytes())?;
@@ -58,15 +56,12 @@ impl Belonging {
 }
 
 /// The stamp of an entry without records and rights.
-pub(in crate::infrastructure::cache) const STAMP_OF_NONE: u64 = 0;
+pub(crate) const STAMP_OF_NONE: u64 = 0;
 
 /// The generations of an entry's records and the version of its caller's rights, in one number that a look-up compares.
 /// [`STAMP_OF_NONE`] for an entry without either. Generations are random, so two different lists give the same number with
 /// a probability of 2⁻⁶⁴.
-pub(in crate::infrastructure::cache) fn stamp(
-    generations: impl IntoIterator<Item = u64>,
-    rights: Option<u64>,
-) -> u64 {
+pub(crate) fn stamp(generations: impl IntoIterator<Item = u64>, rights: Option<u64>) -> u64 {
     let mut content = [0_u64; 4];
     let mut count = 0;
     for (place, generation) in content.iter_mut().zip(generations) {
@@ -93,7 +88,7 @@ pub(in crate::infrastructure::cache) fn stamp(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::infrastructure::cache::keys::Key;
+    use crate::keys::Key;
 
     #[test]
     fn c44_a_stamp_tells_generations_rights_and_their_order_apart() {

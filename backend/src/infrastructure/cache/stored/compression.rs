@@ -26,7 +26,7 @@ thread_local! {
 impl Entry {
     /// Whether the body may be compressed: its handler did not encode it, and did not forbid it (`no-transform`, RFC 9110,
     /// section 7.7).
-    pub(in crate::infrastructure::cache) fn may_be_compressed(&self) -> bool {
+    pub(crate) fn may_be_compressed(&self) -> bool {
         let forbids = |value: &HeaderValue| {
             let value = value.as_bytes().to_ascii_lowercase();
             memchr::memmem::find(&value, b"no-transform").is_some()
@@ -38,7 +38,7 @@ impl Entry {
     }
 
     /// The same entry with its body in the form of [`compress`].
-    pub(in crate::infrastructure::cache) fn with_compressed_body(mut self, body: Bytes) -> Self {
+    pub(crate) fn with_compressed_body(mut self, body: Bytes) -> Self {
         self.metadata.plain_length = Some(self.body.len());
         self.metadata.length = body.len();
         self.body = body;
@@ -46,7 +46,7 @@ impl Entry {
     }
 
     /// The body as the handler sent it. `None` for a compressed body that is damaged.
-    pub(in crate::infrastructure::cache) fn plain_body(&self) -> Option<Bytes> {
+    pub(crate) fn plain_body(&self) -> Option<Bytes> {
         match self.metadata.plain_length {
             None => Some(self.body.clone()),
             Some(length) => decompress(&self.body, length),
@@ -56,7 +56,7 @@ impl Entry {
 
 /// The compressed form of a body; `None` where it saves less than a tenth. It takes some microseconds for a KiB, so it does not
 /// belong on a worker.
-pub(in crate::infrastructure::cache) fn compress(body: &[u8]) -> Option<Bytes> {
+pub(crate) fn compress(body: &[u8]) -> Option<Bytes> {
     let compressed = zstd::bulk::compress(body, LEVEL).ok()?;
     (compressed.len() <= body.len() - body.len() / 10).then(|| Bytes::from(compressed))
 }

@@ -25,7 +25,7 @@ pub(super) const MAGIC: &str = "cache/3 ";
 
 /// The id of one stored value: a random number for each claim and each entry, never used again.
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq)]
-pub struct ValueId(pub(in crate::infrastructure::cache) u64);
+pub struct ValueId(pub(crate) u64);
 
 impl ValueId {
     /// A new id.

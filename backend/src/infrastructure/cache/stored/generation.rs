@@ -8,30 +8,27 @@ use bytes::Bytes;
 
 use super::entry::MAGIC;
 use super::parse::{hexadecimal, read_value};
-use crate::infrastructure::cache::backends::Found;
-use crate::infrastructure::cache::backends::head::HEAD_BYTES;
-use crate::infrastructure::cache::keys::Key;
+use crate::backends::Found;
+use crate::backends::head::HEAD_BYTES;
+use crate::keys::Key;
 
 /// The error of a complete value that was stored under another key than that of the look-up (C63).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::infrastructure::cache) struct OfAnotherKey;
+pub(crate) struct OfAnotherKey;
 
 /// The record of a group or a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::infrastructure::cache) struct GroupRecord {
+pub(crate) struct GroupRecord {
     /// The present generation.
-    pub(in crate::infrastructure::cache) generation: u64,
+    pub(crate) generation: u64,
     /// The time until which the server keeps the record: milliseconds since the Unix epoch. For entries
     /// that live longer, the record is written again.
-    pub(in crate::infrastructure::cache) until: u64,
+    pub(crate) until: u64,
 }
 
 /// One readable line, with the head that every stored value has:
 /// `cache/3 {generation} group {hash of the key} {until} {key}`.
-pub(in crate::infrastructure::cache) fn write_group_record(
-    key: &Key,
-    record: GroupRecord,
-) -> Bytes {
+pub(crate) fn write_group_record(key: &Key, record: GroupRecord) -> Bytes {
     let GroupRecord { generation, until } = record;
     let (identity, name) = (key.identity(), key.name());
     Bytes::from(format!(
@@ -40,7 +37,7 @@ pub(in crate::infrastructure::cache) fn write_group_record(
 }
 
 /// The record that was found under the key; `None` for any other value.
-pub(in crate::infrastructure::cache) fn parse_group_record(
+pub(crate) fn parse_group_record(
     key: &Key,
     found: &Found,
 ) -> Result<Option<GroupRecord>, OfAnotherKey> {
@@ -56,7 +53,7 @@ pub(in crate::infrastructure::cache) fn parse_group_record(
 }
 
 /// The hash of the key that a record was stored under; `None` for any other value.
-pub(in crate::infrastructure::cache) fn identity_of_record(value: &[u8]) -> Option<u64> {
+pub(crate) fn identity_of_record(value: &[u8]) -> Option<u64> {
     let record = parse_record(value, b" group ").or_else(|| parse_record(value, b" generation "));
     record.map(|(_, identity, _)| identity)
 }
@@ -84,8 +81,8 @@ pub(super) fn no_record<T>(key: &Key, value: &Bytes) -> Result<Option<T>, OfAnot
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::infrastructure::cache::backends::Version;
-    use crate::infrastructure::cache::stored::{Claim, NamespaceRecord, ValueId, write_claim};
+    use crate::backends::Version;
+    use crate::stored::{Claim, NamespaceRecord, ValueId, write_claim};
 
     fn key(text: &str) -> Key {
         Key::new(text.to_owned(), 0)

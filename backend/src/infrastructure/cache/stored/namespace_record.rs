@@ -19,10 +19,10 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_enco
 
 use super::entry::MAGIC;
 use super::generation::{OfAnotherKey, no_record, parse_record};
-use crate::infrastructure::cache::keys::Key;
+use crate::keys::Key;
 
 /// The most instances that a record lists.
-pub(in crate::infrastructure::cache) const MAX_MEMBERS: usize = 1000;
+pub(crate) const MAX_MEMBERS: usize = 1000;
 /// The name of the field with the number of a list.
 const LIST: &str = "list=";
 /// The bytes that would end a field or look like an encoded byte.
@@ -30,39 +30,39 @@ const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 
 /// The state of the namespace that all instances share.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(in crate::infrastructure::cache) struct NamespaceRecord {
+pub(crate) struct NamespaceRecord {
     /// The generation that trusted entries carry.
-    pub(in crate::infrastructure::cache) generation: u64,
+    pub(crate) generation: u64,
     /// The number of the newest roll call.
-    pub(in crate::infrastructure::cache) round: u64,
+    pub(crate) round: u64,
     /// The server that the generation was set on.
-    pub(in crate::infrastructure::cache) server: String,
+    pub(crate) server: String,
     /// The number of the list of servers under which the generation began (C61); 0 for a single server.
-    pub(in crate::infrastructure::cache) list: u64,
+    pub(crate) list: u64,
     /// The instances that have joined and are not known to have ended.
-    pub(in crate::infrastructure::cache) members: Vec<Member>,
+    pub(crate) members: Vec<Member>,
 }
 
 /// One instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::infrastructure::cache) struct Member {
+pub(crate) struct Member {
     /// Drawn at random when the process starts.
-    pub(in crate::infrastructure::cache) id: u64,
+    pub(crate) id: u64,
     /// The number of the newest roll call that it has answered.
-    pub(in crate::infrastructure::cache) answered: u64,
+    pub(crate) answered: u64,
     /// The longest time that others wait for its answer to a roll call. After that time without an
     /// answer, the instance trusts nothing from before the roll call.
-    pub(in crate::infrastructure::cache) grace: Duration,
+    pub(crate) grace: Duration,
     /// The number of its list of servers; 0 for a single server.
-    pub(in crate::infrastructure::cache) list: u64,
+    pub(crate) list: u64,
     /// The other servers of the list that may lack its deletions: one bit for each place.
-    pub(in crate::infrastructure::cache) lacking: u64,
+    pub(crate) lacking: u64,
 }
 
 impl NamespaceRecord {
     /// Lists the instance, if it is not listed, and records its answer to the newest roll call. Returns
     /// `false` where [`MAX_MEMBERS`] others are listed.
-    pub(in crate::infrastructure::cache) fn answer(&mut self, instance: Member) -> bool {
+    pub(crate) fn answer(&mut self, instance: Member) -> bool {
         let member = Member {
             answered: self.round,
             ..instance
@@ -78,28 +78,28 @@ impl NamespaceRecord {
     }
 
     /// Whether the generation or an instance belongs to another list of servers.
-    pub(in crate::infrastructure::cache) fn names_other_list(&self, list: u64) -> bool {
+    pub(crate) fn names_other_list(&self, list: u64) -> bool {
         self.list != list || self.has_member_of_other_list(list)
     }
 
     /// Whether an instance has another list of servers.
-    pub(in crate::infrastructure::cache) fn has_member_of_other_list(&self, list: u64) -> bool {
+    pub(crate) fn has_member_of_other_list(&self, list: u64) -> bool {
         self.members.iter().any(|member| member.list != list)
     }
 
     /// The other servers that may lack deletions of an instance, which is not this one.
-    pub(in crate::infrastructure::cache) fn lacking(&self, own: u64) -> u64 {
+    pub(crate) fn lacking(&self, own: u64) -> u64 {
         let others = self.members.iter().filter(|member| member.id != own);
         others.fold(0, |all, member| all | member.lacking)
     }
 
     /// Removes an instance.
-    pub(in crate::infrastructure::cache) fn remove(&mut self, id: u64) {
+    pub(crate) fn remove(&mut self, id: u64) {
         self.members.retain(|member| member.id != id);
     }
 
     /// One readable line. Its head is new in every write, so that a compare-and-set sees every change.
-    pub(in crate::infrastructure::cache) fn write(&self, key: &Key) -> Bytes {
+    pub(crate) fn write(&self, key: &Key) -> Bytes {
         let mut line = format!(
             "{MAGIC}{:016x} generation {:016x} {:016x} {} {}",
             rand::random::<u64>(),
@@ -130,10 +130,7 @@ impl NamespaceRecord {
 
     /// The record in the value that the server holds under the key; `None` for any other or damaged
     /// value.
-    pub(in crate::infrastructure::cache) fn read(
-        key: &Key,
-        value: &Bytes,
-    ) -> Result<Option<Self>, OfAnotherKey> {
+    pub(crate) fn read(key: &Key, value: &Bytes) -> Result<Option<Self>, OfAnotherKey> {
         match parse_record(value, b" generation ") {
             None => no_record(key, value),
             Some((_, identity, _)) if identity != key.identity() => Err(OfAnotherKey),
@@ -180,7 +177,7 @@ fn read_optional(digits: Option<&str>) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::infrastructure::cache::backends::head::HEAD_BYTES;
+    use crate::backends::head::HEAD_BYTES;
     use proptest::prelude::*;
 
     fn key() -> Key {

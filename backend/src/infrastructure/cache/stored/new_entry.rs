@@ -11,28 +11,28 @@ use super::belonging::Belonging;
 use super::entry::{Entry, Metadata, ValueId};
 
 /// A handler's answer with its complete body in memory.
-pub(in crate::infrastructure::cache) struct CompleteAnswer {
-    pub(in crate::infrastructure::cache) status: StatusCode,
-    pub(in crate::infrastructure::cache) headers: Vec<(HeaderName, HeaderValue)>,
-    pub(in crate::infrastructure::cache) etag: HeaderValue,
-    pub(in crate::infrastructure::cache) body: Bytes,
+pub(crate) struct CompleteAnswer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) etag: HeaderValue,
+    pub(crate) body: Bytes,
 }
 
 /// The metadata of an entry that the answer does not contain.
-pub(in crate::infrastructure::cache) struct Provenance {
+pub(crate) struct Provenance {
     /// The hash of the key of the entry.
-    pub(in crate::infrastructure::cache) key: u64,
-    pub(in crate::infrastructure::cache) id: ValueId,
-    pub(in crate::infrastructure::cache) stored: u64,
-    pub(in crate::infrastructure::cache) fresh: u64,
-    pub(in crate::infrastructure::cache) cost: u64,
-    pub(in crate::infrastructure::cache) generation: u64,
-    pub(in crate::infrastructure::cache) belonging: Belonging,
+    pub(crate) key: u64,
+    pub(crate) id: ValueId,
+    pub(crate) stored: u64,
+    pub(crate) fresh: u64,
+    pub(crate) cost: u64,
+    pub(crate) generation: u64,
+    pub(crate) belonging: Belonging,
 }
 
 impl CompleteAnswer {
     /// The entry for this answer.
-    pub(in crate::infrastructure::cache) fn into_entry(self, provenance: Provenance) -> Entry {
+    pub(crate) fn into_entry(self, provenance: Provenance) -> Entry {
         Entry {
             id: provenance.id,
             metadata: Metadata {
@@ -64,7 +64,7 @@ pub fn entity_tag(body: &[u8]) -> HeaderValue {
 }
 
 /// Shortens a time by a random part of up to `percent` (C40), but not to less than a millisecond.
-pub(in crate::infrastructure::cache) fn shortened(milliseconds: u64, percent: u8) -> u64 {
+pub(crate) fn shortened(milliseconds: u64, percent: u8) -> u64 {
     let most = milliseconds / 100 * u64::from(percent.min(100));
     milliseconds
         .saturating_sub(rand::random_range(0..=most))

@@ -9,7 +9,7 @@ use percent_encoding::percent_decode;
 
 use super::belonging::{Belonging, MEMBER_OF};
 use super::entry::{Claim, Entry, MAGIC, Metadata, StoredValue, ValueId};
-use crate::infrastructure::cache::backends::head::HEAD_BYTES;
+use crate::backends::head::HEAD_BYTES;
 
 /// Parses a value from a backend; `None` for a value that is damaged or not this project's.
 pub fn read_value(value: &Bytes) -> Option<StoredValue> {
@@ -196,7 +196,7 @@ pub(super) fn hexadecimal(digits: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::infrastructure::cache::stored::write::{write_claim, write_entry};
+    use crate::stored::write::{write_claim, write_entry};
     use actix_web::http::header::CONTENT_TYPE;
     use proptest::prelude::*;
 

@@ -32,7 +32,7 @@ thread_local! {
 }
 
 /// The entry in a value from this process's memory; `None` for any other value.
-pub(in crate::infrastructure::cache) fn decode(value: &Bytes) -> Option<Arc<Entry>> {
+pub(crate) fn decode(value: &Bytes) -> Option<Arc<Entry>> {
     // Values that are neighbours in memory get different places.
     let place = value.as_ptr().addr() / 64 % PLACES;
     AT_HAND.with_borrow_mut(|decoded| decode_in(&mut decoded[place], value))
@@ -41,7 +41,7 @@ pub(in crate::infrastructure::cache) fn decode(value: &Bytes) -> Option<Arc<Entr
 /// The entry in an answer of a server. Requests that share an answer come one after the other, so only
 /// the last answer is remembered: it may be a small part of a large message, which stays in memory with
 /// it.
-pub(in crate::infrastructure::cache) fn decode_answer(value: &Bytes) -> Option<Arc<Entry>> {
+pub(crate) fn decode_answer(value: &Bytes) -> Option<Arc<Entry>> {
     ANSWERED.with_borrow_mut(|decoded| decode_in(decoded, value))
 }
 
@@ -72,9 +72,9 @@ mod tests {
     use actix_web::http::header::HeaderValue;
 
     use super::*;
-    use crate::infrastructure::cache::stored::belonging::Belonging;
-    use crate::infrastructure::cache::stored::entry::{Metadata, ValueId};
-    use crate::infrastructure::cache::stored::write::write_entry;
+    use crate::stored::belonging::Belonging;
+    use crate::stored::entry::{Metadata, ValueId};
+    use crate::stored::write::write_entry;
 
     fn value(body: &str) -> Bytes {
         write_entry(&Entry {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::entry::{Claim, Entry, MAGIC};
 use super::fields::{push_decimal, push_encoded, push_hexadecimal};
-use crate::infrastructure::cache::backends::head::HEAD_BYTES;
+use crate::backends::head::HEAD_BYTES;
 
 /// Writes a claim.
 pub fn write_claim(claim: &Claim) -> Bytes {

@@ -66,7 +66,7 @@ fn every_mistake_is_reported_at_once_with_its_cure() {
             "CACHE_BACKEND holds `rediss`; it may hold redis, memcached or memory",
             "DEFAULT_CACHE_EXPIRATION holds `0`; it may hold seconds from 1 to 315360000",
             "LOG_LEVEL holds `loud`; it may hold trace, debug, info, warn, error, off, or directives such as \
-             info,backend=debug",
+             info,backend=debug,response_cache=debug",
         ]
     );
 }

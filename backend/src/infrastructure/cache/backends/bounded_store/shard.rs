@@ -11,7 +11,7 @@ use bytes::Bytes;
 use hashbrown::HashTable;
 use rapidhash::v3::{RapidSecrets, rapidhash_v3_seeded};
 
-use crate::infrastructure::cache::backends::contract::LISTED_BYTES;
+use crate::backends::contract::LISTED_BYTES;
 
 /// The bytes that `Bytes` allocates when it is shared for the first time.
 const SHARED_BYTES: usize = 32;
@@ -20,11 +20,11 @@ const GROWTH: usize = 8;
 
 /// A value in the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::infrastructure::cache::backends) struct Kept {
+pub(in crate::backends) struct Kept {
     /// The value.
-    pub(in crate::infrastructure::cache::backends) value: Bytes,
+    pub(in crate::backends) value: Bytes,
     /// The number that came with the value.
-    pub(in crate::infrastructure::cache::backends) stamp: u64,
+    pub(in crate::backends) stamp: u64,
 }
 
 /// A value under its key, in one allocation.

@@ -35,7 +35,7 @@ use std::time::{Duration, Instant};
 use rapidhash::v3::RapidSecrets;
 
 use super::shard::{Entry, Kept, Shard, content_bytes, hash_of};
-use crate::infrastructure::cache::backends::contract::{InProcess, Listing};
+use crate::backends::contract::{InProcess, Listing};
 
 /// The most shards, each with a lock. With 16, threads seldom wait for each other.
 const MAX_SHARDS: usize = 16;
@@ -51,7 +51,7 @@ const TABLE_BYTES: usize = 1024;
 
 /// Values under keys, each with a number and an expiry.
 #[derive(Debug)]
-pub(in crate::infrastructure::cache::backends) struct Store {
+pub(in crate::backends) struct Store {
     shards: Vec<Aligned>,
     max_bytes: usize,
     bytes: AtomicUsize,
@@ -68,7 +68,7 @@ struct Aligned(RwLock<Shard>);
 
 impl Store {
     /// An empty store of at most `max_bytes` bytes.
-    pub(in crate::infrastructure::cache::backends) fn new(max_bytes: u64) -> Self {
+    pub(in crate::backends) fn new(max_bytes: u64) -> Self {
         let max_bytes = usize::try_from(max_bytes).unwrap_or(usize::MAX);
         let secrets = RapidSecrets::seed(rand::random());
         let shards = (max_bytes / MIN_SHARD_BYTES).clamp(1, MAX_SHARDS);
@@ -85,12 +85,12 @@ impl Store {
     }
 
     /// Whether the value fits when all others are evicted.
-    pub(in crate::infrastructure::cache::backends) fn fits(&self, key: &str, value: &[u8]) -> bool {
+    pub(in crate::backends) fn fits(&self, key: &str, value: &[u8]) -> bool {
         content_bytes(key.len() + value.len()) + TABLE_BYTES <= self.max_bytes
     }
 
     /// The value under the key.
-    pub(in crate::infrastructure::cache::backends) fn get(&self, key: &str) -> Option<Kept> {
+    pub(in crate::backends) fn get(&self, key: &str) -> Option<Kept> {
         let hash = hash_of(&self.secrets, key.as_bytes());
         let own = self.shard_of(hash);
         let now = self.now();
@@ -116,7 +116,7 @@ impl Store {
     /// Puts a copy of the value under the key if the condition holds for the number of the present value (`None` for an
     /// absent key). Returns whether it was put. The key does not change between the check and the change. The condition
     /// must not use the store, which is locked.
-    pub(in crate::infrastructure::cache::backends) fn put_if(
+    pub(in crate::backends) fn put_if(
         &self,
         key: &str,
         value: &[u8],
@@ -149,16 +149,13 @@ impl Store {
     }
 
     /// Removes the value under the key.
-    pub(in crate::infrastructure::cache::backends) fn remove(&self, key: &str) {
+    pub(in crate::backends) fn remove(&self, key: &str) {
         let hash = hash_of(&self.secrets, key.as_bytes());
         self.change(self.shard_of(hash), |shard| shard.remove(hash, key));
     }
 
     /// Removes all values with matching keys that were put before the call. Returns their number.
-    pub(in crate::infrastructure::cache::backends) fn remove_where(
-        &self,
-        is_wanted: impl Fn(&str) -> bool,
-    ) -> u64 {
+    pub(in crate::backends) fn remove_where(&self, is_wanted: impl Fn(&str) -> bool) -> u64 {
         let shards = 0..self.shards.len();
         let removed =
             shards.map(|index| self.change(index, |shard| shard.remove_where(&is_wanted)));
@@ -166,14 +163,9 @@ impl Store {
     }
 
     /// A part of the values whose keys begin with the prefix. The number of places that are looked at is bounded. See
-    /// [`CacheBackend::list`](crate::infrastructure::cache::backends::CacheBackend::list): the cursor is a shard and a
+    /// [`CacheBackend::list`](crate::backends::CacheBackend::list): the cursor is a shard and a
     /// place in it.
-    pub(in crate::infrastructure::cache::backends) fn list(
-        &self,
-        prefix: &str,
-        cursor: u64,
-        limit: usize,
-    ) -> Listing {
+    pub(in crate::backends) fn list(&self, prefix: &str, cursor: u64, limit: usize) -> Listing {
         let now = self.now();
         let half = |bits: u64| usize::try_from(bits & u64::from(u32::MAX)).unwrap_or_default();
         let (mut index, mut place) = (half(cursor >> 32), half(cursor));
@@ -198,7 +190,7 @@ impl Store {
     }
 
     /// Removes all values, and returns their memory to the allocator.
-    pub(in crate::infrastructure::cache::backends) fn clear(&self) {
+    pub(in crate::backends) fn clear(&self) {
         for index in 0..self.shards.len() {
             let empty = Shard::new(self.secrets);
             // The memory is freed after the lock is released.
@@ -207,10 +199,7 @@ impl Store {
     }
 
     /// The number of values and their memory, under the store's name.
-    pub(in crate::infrastructure::cache::backends) fn in_process(
-        &self,
-        store: &'static str,
-    ) -> InProcess {
+    pub(in crate::backends) fn in_process(&self, store: &'static str) -> InProcess {
         InProcess {
             store,
             entries: (0..self.shards.len())

@@ -20,10 +20,10 @@ use super::connection::Connection;
 use super::connections::{Lanes, MemcachedConnector, Placed};
 use super::promise::Waiting;
 use super::protocol::{self, Condition, Content, Key, MAX_KEY_BYTES, MAX_VALUE_BYTES};
-use crate::infrastructure::cache::backends::contract::{
+use crate::backends::contract::{
     BackendError, CacheBackend, Count, Found, GetOrCreateResult, Version,
 };
-use crate::infrastructure::cache::options::{MemcachedOptions, ServerAddress};
+use crate::options::{MemcachedOptions, ServerAddress};
 
 /// The number of every value on a server without CAS numbers.
 const NO_NUMBER: u64 = 0;

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::connection::{Connection, drive};
-use crate::infrastructure::cache::backends::lanes::{self, Connector};
+use crate::backends::lanes::{self, Connector};
 
 pub(super) type Lanes = lanes::Lanes<MemcachedConnector>;
 pub(super) type Placed = lanes::Placed<Arc<Connection>>;

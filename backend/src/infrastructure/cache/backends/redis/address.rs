@@ -10,9 +10,9 @@ use redis::{
 use secrecy::{ExposeSecret, SecretString};
 use socket2::TcpKeepalive;
 
-use crate::infrastructure::cache::backends::contract::BackendError;
-use crate::infrastructure::cache::backends::lanes;
-use crate::infrastructure::cache::options::{RedisOptions, SentinelOptions, ServerAddress};
+use crate::backends::contract::BackendError;
+use crate::backends::lanes;
+use crate::options::{RedisOptions, SentinelOptions, ServerAddress};
 
 /// The address of the one server of these options.
 ///

@@ -9,9 +9,9 @@ use redis::{RedisError, ServerError, Value, from_redis_value};
 
 use super::connections::{Lanes, Placed};
 use super::redirection::redirection;
-use crate::infrastructure::cache::backends::contract::{BackendError, Found, Version};
-use crate::infrastructure::cache::backends::head::{HEAD_BYTES, MAGIC};
-use crate::infrastructure::cache::backends::lanes::Place;
+use crate::backends::contract::{BackendError, Found, Version};
+use crate::backends::head::{HEAD_BYTES, MAGIC};
+use crate::backends::lanes::Place;
 
 /// The codes of errors of a server that has no data, refuses the login, or is read-only. Another server may have taken
 /// its place behind the same name, or a proxy may have replaced its connection to the server. So all connections are

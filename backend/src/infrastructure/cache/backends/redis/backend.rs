@@ -21,10 +21,10 @@ use super::log;
 use super::patterns::{PatternDeletions, PatternIndex};
 use super::permissions::{Use, refused_commands};
 use super::set::Setter;
-use crate::infrastructure::cache::backends::contract::{
+use crate::backends::contract::{
     BackendError, CacheBackend, Count, Found, GetOrCreateResult, Listing, Version,
 };
-use crate::infrastructure::cache::options::CacheOptions;
+use crate::options::CacheOptions;
 
 /// Entries on a Redis server, version 6.2 or later.
 pub struct RedisBackend {

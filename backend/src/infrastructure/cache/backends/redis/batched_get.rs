@@ -22,8 +22,8 @@ use tokio::sync::oneshot;
 
 use super::answers::{failed, read};
 use super::connections::Lanes;
-use crate::infrastructure::cache::backends::contract::{BackendError, Found};
-use crate::infrastructure::cache::backends::lanes::thread_number;
+use crate::backends::contract::{BackendError, Found};
+use crate::backends::lanes::thread_number;
 
 /// The command that reads a key.
 const GET: &str = "GET";

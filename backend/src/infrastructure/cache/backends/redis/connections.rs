@@ -20,9 +20,9 @@ use tokio::time::timeout;
 use super::identity::Identity;
 use super::location::{Location, Place};
 use super::sentinel::Term;
-use crate::infrastructure::cache::backends::contract::BackendError;
-use crate::infrastructure::cache::backends::lanes::{self, Connector};
-use crate::infrastructure::cache::options::CacheOptions;
+use crate::backends::contract::BackendError;
+use crate::backends::lanes::{self, Connector};
+use crate::options::CacheOptions;
 
 /// The most connections that a lane may be making at the same time: the number of attempts that begin,
 /// at the pace of probes, before the first one gives up.

@@ -8,7 +8,7 @@ use redis::Cmd;
 
 use super::answers::{failed, milliseconds};
 use super::connections::Lanes;
-use crate::infrastructure::cache::backends::contract::{BackendError, Count};
+use crate::backends::contract::{BackendError, Count};
 
 /// Adds one. A counter without an expiry gets one. Otherwise a client could be refused for ever.
 const INCREMENT: &str = "\

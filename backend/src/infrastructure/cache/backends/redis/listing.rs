@@ -9,15 +9,15 @@ use redis::Value;
 
 use super::answers::failed;
 use super::connections::{Lanes, Placed};
-use crate::infrastructure::cache::backends::contract::{BackendError, LISTED_BYTES, Listing};
-use crate::infrastructure::cache::backends::glob;
+use crate::backends::contract::{BackendError, LISTED_BYTES, Listing};
+use crate::backends::glob;
 
 /// The number of keys that one SCAN looks at, at least.
 const SCAN_COUNT: usize = 100;
 /// The most steps of one call.
 const STEPS: usize = 100;
 
-/// See [`CacheBackend::list`](crate::infrastructure::cache::backends::CacheBackend::list). The deadline is that of one command.
+/// See [`CacheBackend::list`](crate::backends::CacheBackend::list). The deadline is that of one command.
 pub(super) async fn list(
     lanes: &Lanes,
     deadline: Duration,

@@ -9,8 +9,8 @@ use redis::{ConnectionInfo, ProtocolVersion};
 
 use super::address;
 use super::sentinel::{Term, Watch};
-use crate::infrastructure::cache::backends::contract::BackendError;
-use crate::infrastructure::cache::options::RedisOptions;
+use crate::backends::contract::BackendError;
+use crate::options::RedisOptions;
 
 /// Where the server is.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::answers::{failed, milliseconds};
 use super::connections::Lanes;
-use crate::infrastructure::cache::backends::contract::BackendError;
+use crate::backends::contract::BackendError;
 
 /// The name of the only field of a record.
 const FIELD: &str = "event";

@@ -11,8 +11,8 @@ use redis::{Cmd, Pipeline, Script, ServerError, Value};
 use super::answers::{failed, milliseconds, read, refused, version_of, was_set};
 use super::connections::{Lanes, Placed};
 use super::patterns::{self, PatternIndex};
-use crate::infrastructure::cache::backends::contract::{BackendError, GetOrCreateResult, Version};
-use crate::infrastructure::cache::backends::head::MAGIC;
+use crate::backends::contract::{BackendError, GetOrCreateResult, Version};
+use crate::backends::head::MAGIC;
 
 /// Stores a value if the key holds the one with this head. One key only, so that it runs on Redis
 /// Cluster too. A value of another type does not match.
@@ -51,7 +51,7 @@ impl Setter {
         }
     }
 
-    /// See [`CacheBackend::compare_and_set`](crate::infrastructure::cache::backends::CacheBackend).
+    /// See [`CacheBackend::compare_and_set`](crate::backends::CacheBackend).
     pub(super) async fn compare_and_set(
         &self,
         key: &str,
@@ -100,7 +100,7 @@ impl Setter {
         ))
     }
 
-    /// See [`CacheBackend::get_or_create`](crate::infrastructure::cache::backends::CacheBackend).
+    /// See [`CacheBackend::get_or_create`](crate::backends::CacheBackend).
     pub(super) async fn get_or_create(
         &self,
         key: &str,

@@ -28,7 +28,7 @@ mod tests {
     use tokio::sync::Semaphore;
 
     use super::*;
-    use crate::infrastructure::cache::watchdog;
+    use crate::watchdog;
 
     #[tokio::test]
     async fn c60_the_answers_so_far_are_noted_while_one_is_missing() {

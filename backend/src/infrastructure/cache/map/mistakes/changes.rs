@@ -6,10 +6,10 @@
 
 use super::invalidations;
 use super::sentences::{Context, Place, did_you_mean, list};
-use crate::infrastructure::cache::keys::Template;
-use crate::infrastructure::cache::map::sources::Sources;
-use crate::infrastructure::cache::map::stored::{KeyId, id_among};
-use crate::infrastructure::cache::policy::{Changes, Invalidation};
+use crate::keys::Template;
+use crate::map::sources::Sources;
+use crate::map::stored::{KeyId, id_among};
+use crate::policy::{Changes, Invalidation};
 
 /// All mistakes of the changes of one kind, each as a line.
 pub(super) fn check(context: &Context<'_>, changes: &Changes) -> Vec<String> {

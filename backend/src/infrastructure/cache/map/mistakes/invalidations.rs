@@ -6,11 +6,11 @@
 use std::collections::HashSet;
 
 use super::sentences::{Context, cure_of_missing, did_you_mean, list, missing_source};
-use crate::infrastructure::cache::keys::Template;
-use crate::infrastructure::cache::map::shape::{Shape, is_id};
-use crate::infrastructure::cache::map::sources::Sources;
-use crate::infrastructure::cache::map::stored::{KeyId, Stored, id_among, key_text};
-use crate::infrastructure::cache::policy::{CachePolicy, Invalidation};
+use crate::keys::Template;
+use crate::map::shape::{Shape, is_id};
+use crate::map::sources::Sources;
+use crate::map::stored::{KeyId, Stored, id_among, key_text};
+use crate::policy::{CachePolicy, Invalidation};
 
 /// All mistakes of an invalidation whose arguments come from these sources.
 pub(super) fn check(

@@ -3,12 +3,12 @@
 //! Come here to change a check of a read. The checks of writes are in `invalidations`.
 
 use super::sentences::{Context, Place, missing_source};
-use crate::infrastructure::cache::keys::{CALLER, Template};
-use crate::infrastructure::cache::map::route::{DeclaredRoute, RequiredCaller, RoutePolicy};
-use crate::infrastructure::cache::map::shape::Shape;
-use crate::infrastructure::cache::map::sources::Sources;
-use crate::infrastructure::cache::map::stored::{KeyId, id_of, key_text};
-use crate::infrastructure::cache::policy::{Audience, CachePolicy};
+use crate::keys::{CALLER, Template};
+use crate::map::route::{DeclaredRoute, RequiredCaller, RoutePolicy};
+use crate::map::shape::Shape;
+use crate::map::sources::Sources;
+use crate::map::stored::{KeyId, id_of, key_text};
+use crate::policy::{Audience, CachePolicy};
 
 /// The mistakes of a single read.
 pub(super) fn check(

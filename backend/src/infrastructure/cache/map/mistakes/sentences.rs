@@ -4,11 +4,11 @@
 //! Come here to change the beginning or the end of a line. The lines themselves are in `reads` and
 //! `invalidations`.
 
-use crate::infrastructure::cache::keys::CALLER;
-use crate::infrastructure::cache::map::route::DeclaredRoute;
-use crate::infrastructure::cache::map::sources::Sources;
-use crate::infrastructure::cache::map::stored::{Stored, id_of, key_text};
-use crate::infrastructure::cache::policy::{CachePolicy, Changes, Invalidation};
+use crate::keys::CALLER;
+use crate::map::route::DeclaredRoute;
+use crate::map::sources::Sources;
+use crate::map::stored::{Stored, id_of, key_text};
+use crate::policy::{CachePolicy, Changes, Invalidation};
 
 /// The inputs of the checks of one route.
 pub(super) struct Context<'a> {

@@ -2,17 +2,15 @@
 //!
 //! Come here for a server with other limits or an older version.
 
-use crate::infrastructure::cache::watchdog;
+use crate::watchdog;
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::infrastructure::cache::backends::{
-    BackendError, CacheBackend, MemcachedBackend, Version,
-};
-use crate::infrastructure::cache::options::{MemcachedOptions, ServerAddress};
+use crate::backends::{BackendError, CacheBackend, MemcachedBackend, Version};
+use crate::options::{MemcachedOptions, ServerAddress};
 
 /// A backend on a server that sends these answers, one for each message.
 async fn on_server_that_says(answers: &'static [&'static str]) -> MemcachedBackend {

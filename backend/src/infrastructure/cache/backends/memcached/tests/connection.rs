@@ -2,7 +2,7 @@
 //!
 //! Come here for an answer that no real Memcached gives on demand. The bytes of single commands are in `protocol`.
 
-use crate::infrastructure::cache::watchdog;
+use crate::watchdog;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -15,9 +15,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::infrastructure::cache::backends::memcached::connection::{Connection, drive};
-use crate::infrastructure::cache::backends::memcached::promise::Waiting;
-use crate::infrastructure::cache::backends::memcached::protocol::{Condition, Content, Key};
+use crate::backends::memcached::connection::{Connection, drive};
+use crate::backends::memcached::promise::Waiting;
+use crate::backends::memcached::protocol::{Condition, Content, Key};
 
 const SOON: Duration = Duration::from_secs(10);
 

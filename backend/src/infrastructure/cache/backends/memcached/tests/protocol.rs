@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::{Bytes, BytesMut};
 use proptest::prelude::*;
 
-use crate::infrastructure::cache::backends::memcached::protocol::{
+use crate::backends::memcached::protocol::{
     Answer, Condition, Content, Key, MAX_VALUE_BYTES, Received, Surprise, lifetime_on_the_wire,
     take_answer, write_look_up, write_store,
 };

@@ -2,12 +2,12 @@
 //!
 //! Come here after changing which commands share a round trip.
 
-use crate::infrastructure::cache::watchdog;
+use crate::watchdog;
 use std::time::{Duration, Instant};
 
-use crate::infrastructure::cache::backends::memcached::promise::Waiting;
-use crate::infrastructure::cache::backends::memcached::protocol::{Condition, Content, Key};
-use crate::infrastructure::cache::backends::memcached::queue::{Queue, Sent};
+use crate::backends::memcached::promise::Waiting;
+use crate::backends::memcached::protocol::{Condition, Content, Key};
+use crate::backends::memcached::queue::{Queue, Sent};
 
 fn look_up(queue: &mut Queue, key: &str) -> Result<Waiting, String> {
     queue.look_up(key, &Key::new(key).unwrap())

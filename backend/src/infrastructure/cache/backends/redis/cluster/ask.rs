@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::map::Map;
 use super::seen::Answer;
-use crate::infrastructure::cache::backends::redis::topology_connection::connect;
+use crate::backends::redis::topology_connection::connect;
 
 /// The longest time for a connection and an answer.
 pub(super) const ANSWER: Duration = Duration::from_millis(250);

@@ -11,8 +11,8 @@ use futures_util::future::join_all;
 use super::map::Owner;
 use super::masters::Masters;
 use super::slots::slot_of;
-use crate::infrastructure::cache::backends::contract::BackendError;
-use crate::infrastructure::cache::backends::redis::redirection::Redirection;
+use crate::backends::contract::BackendError;
+use crate::backends::redis::redirection::Redirection;
 
 /// The most redirections of one key.
 const MOST_REDIRECTIONS: usize = 4;

@@ -13,17 +13,17 @@ use rapidhash::v3::rapidhash_v3;
 use super::deletion::delete;
 use super::masters::Masters;
 use super::slots::{slots_of, tag_of};
-use crate::infrastructure::cache::backends::contract::{
+use crate::backends::contract::{
     BackendError, CacheBackend, Count, Found, GetOrCreateResult, Listing, Version,
 };
-use crate::infrastructure::cache::backends::redis::RedisBackend;
-use crate::infrastructure::cache::backends::redis::permissions::Use;
+use crate::backends::redis::RedisBackend;
+use crate::backends::redis::permissions::Use;
 
 /// The bits of a listing's place that are the cursor of one master. The rest is the number of the master.
 const CURSOR_BITS: u32 = 48;
 
 /// Entries in one group of slots of a Redis Cluster.
-pub(in crate::infrastructure::cache::backends) struct SlotGroup {
+pub(in crate::backends) struct SlotGroup {
     masters: Arc<Masters>,
     group: usize,
 }

@@ -5,7 +5,7 @@
 use std::ops::RangeInclusive;
 use std::sync::{Arc, OnceLock};
 
-use crate::infrastructure::cache::backends::redis::RedisBackend;
+use crate::backends::redis::RedisBackend;
 
 /// A master.
 #[derive(Debug)]

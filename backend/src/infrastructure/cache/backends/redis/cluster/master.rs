@@ -7,11 +7,11 @@ use std::time::Instant;
 
 use redis::Value;
 
-use crate::infrastructure::cache::backends::contract::BackendError;
-use crate::infrastructure::cache::backends::redis::RedisBackend;
-use crate::infrastructure::cache::backends::redis::answers::{failed, refused};
-use crate::infrastructure::cache::backends::redis::redirection::{Redirection, redirection};
-use crate::infrastructure::cache::options::CacheOptions;
+use crate::backends::contract::BackendError;
+use crate::backends::redis::RedisBackend;
+use crate::backends::redis::answers::{failed, refused};
+use crate::backends::redis::redirection::{Redirection, redirection};
+use crate::options::CacheOptions;
 
 impl RedisBackend {
     /// A master of a Redis Cluster at this address.

@@ -14,11 +14,11 @@ use super::ask::{NO_CLUSTER, Voter};
 use super::map::Owner;
 use super::seen::{START_WAIT, Seen};
 use super::slots::{GROUPS, slot_of};
-use crate::infrastructure::cache::backends::contract::BackendError;
-use crate::infrastructure::cache::backends::redis::RedisBackend;
-use crate::infrastructure::cache::backends::redis::address;
-use crate::infrastructure::cache::backends::redis::topology_round::ask_all;
-use crate::infrastructure::cache::options::{CacheOptions, ServerAddress};
+use crate::backends::contract::BackendError;
+use crate::backends::redis::RedisBackend;
+use crate::backends::redis::address;
+use crate::backends::redis::topology_round::ask_all;
+use crate::options::{CacheOptions, ServerAddress};
 
 /// The time between the beginnings of two questions, if the first one has ended by then.
 const PERIOD: Duration = Duration::from_millis(200);

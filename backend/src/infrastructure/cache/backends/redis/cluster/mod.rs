@@ -64,19 +64,19 @@ use std::sync::Arc;
 use masters::Masters;
 use slots::{GROUPS, slots_of};
 
-pub(in crate::infrastructure::cache::backends) use group::SlotGroup;
-pub(in crate::infrastructure::cache::backends) use slots::group_of;
+pub(in crate::backends) use group::SlotGroup;
+pub(in crate::backends) use slots::group_of;
 pub(super) use slots::slot_of;
 
-use crate::infrastructure::cache::backends::contract::BackendError;
-use crate::infrastructure::cache::options::{CacheOptions, ServerAddress};
+use crate::backends::contract::BackendError;
+use crate::options::{CacheOptions, ServerAddress};
 
 /// The groups of slots of the Cluster of these nodes, in their order, each with its name. Starts a task, which needs a Tokio
 /// runtime.
 ///
 /// # Errors
 /// The options form no address.
-pub(in crate::infrastructure::cache::backends) fn groups(
+pub(in crate::backends) fn groups(
     options: &CacheOptions,
     nodes: &[ServerAddress],
 ) -> Result<Vec<(String, SlotGroup)>, BackendError> {

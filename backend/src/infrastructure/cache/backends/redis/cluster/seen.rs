@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::map::{Map, Owner, Part};
 use super::slots::{GROUPS, group_of_slot, slots_of};
-use crate::infrastructure::cache::backends::redis::sentinel::{LEASE, SETTLE};
+use crate::backends::redis::sentinel::{LEASE, SETTLE};
 
 /// The answer of one node: the map, or the reason that there is none.
 pub(super) type Answer = Result<Map, String>;

@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 /// The number of slots of every Redis Cluster.
 const SLOTS: u16 = 16_384;
 /// The number of groups.
-pub(in crate::infrastructure::cache::backends) const GROUPS: usize = 12;
+pub(in crate::backends) const GROUPS: usize = 12;
 
 /// The first slot of each group: rounded, as `redis-cli` does.
 const FIRST: [u16; GROUPS] = [
@@ -21,7 +21,7 @@ const FIRST: [u16; GROUPS] = [
 ];
 
 /// The slot of a key: of the part in the first braces, if there is one and it is not empty, else of the whole key.
-pub(in crate::infrastructure::cache::backends) fn slot_of(key: &[u8]) -> u16 {
+pub(in crate::backends) fn slot_of(key: &[u8]) -> u16 {
     let tag = || {
         let start = key.iter().position(|byte| *byte == b'{')? + 1;
         let length = key[start..].iter().position(|byte| *byte == b'}')?;
@@ -36,12 +36,12 @@ pub(super) fn group_of_slot(slot: u16) -> usize {
 }
 
 /// The group that a key is in.
-pub(in crate::infrastructure::cache::backends) fn group_of(key: &[u8]) -> usize {
+pub(in crate::backends) fn group_of(key: &[u8]) -> usize {
     group_of_slot(slot_of(key))
 }
 
 /// The slots of a group.
-pub(in crate::infrastructure::cache::backends) fn slots_of(group: usize) -> RangeInclusive<u16> {
+pub(in crate::backends) fn slots_of(group: usize) -> RangeInclusive<u16> {
     let next = FIRST.get(group + 1).copied().unwrap_or(SLOTS);
     FIRST[group]..=next - 1
 }

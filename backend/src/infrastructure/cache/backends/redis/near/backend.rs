@@ -12,12 +12,12 @@ use tokio::task::JoinHandle;
 
 use super::tracking;
 use super::values::Near;
-use crate::infrastructure::cache::backends::contract::{
+use crate::backends::contract::{
     BackendError, CacheBackend, Count, Found, GetOrCreateResult, InProcess, Listing, Version,
 };
-use crate::infrastructure::cache::backends::redis::backend::RedisBackend;
-use crate::infrastructure::cache::backends::redis::permissions::Use;
-use crate::infrastructure::cache::options::CacheOptions;
+use crate::backends::redis::backend::RedisBackend;
+use crate::backends::redis::permissions::Use;
+use crate::options::CacheOptions;
 
 /// Redis with a near cache.
 pub struct NearBackend {

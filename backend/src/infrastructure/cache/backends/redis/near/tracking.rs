@@ -18,9 +18,9 @@ use redis::{
 use tokio::time::{sleep, timeout};
 
 use super::values::Near;
-use crate::infrastructure::cache::backends::redis::identity::Identity;
-use crate::infrastructure::cache::backends::redis::location::Location;
-use crate::infrastructure::cache::options::CacheOptions;
+use crate::backends::redis::identity::Identity;
+use crate::backends::redis::location::Location;
+use crate::options::CacheOptions;
 
 /// The interval between questions for a sign of life, and the longest time for an answer.
 const HEARTBEAT: Duration = Duration::from_millis(250);

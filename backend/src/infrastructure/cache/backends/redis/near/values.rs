@@ -24,9 +24,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::infrastructure::cache::backends::bounded_store::Store;
-use crate::infrastructure::cache::backends::contract::{Found, InProcess, Version};
-use crate::infrastructure::cache::backends::head::{HEAD_BYTES, MAGIC};
+use crate::backends::bounded_store::Store;
+use crate::backends::contract::{Found, InProcess, Version};
+use crate::backends::head::{HEAD_BYTES, MAGIC};
 
 /// The number of counters of changes. Keys share them by hash, which at worst refuses to keep a value
 /// without need.

@@ -11,12 +11,12 @@ use bytes::Bytes;
 use redis::{Cmd, FromRedisValue, Pipeline};
 
 use super::index::{self, PatternIndex};
-use crate::infrastructure::cache::backends::contract::BackendError;
-use crate::infrastructure::cache::backends::glob;
-use crate::infrastructure::cache::backends::head::MAGIC;
-use crate::infrastructure::cache::backends::redis::answers::failed;
-use crate::infrastructure::cache::backends::redis::cluster::slot_of;
-use crate::infrastructure::cache::backends::redis::connections::{Lanes, Placed};
+use crate::backends::contract::BackendError;
+use crate::backends::glob;
+use crate::backends::head::MAGIC;
+use crate::backends::redis::answers::failed;
+use crate::backends::redis::cluster::slot_of;
+use crate::backends::redis::connections::{Lanes, Placed};
 
 /// The number of keys that one SCAN looks at: so few that other clients do not wait.
 const SCAN_COUNT: usize = 5000;
@@ -27,7 +27,7 @@ const UNLINK_BATCH: usize = 500;
 const EVERY_SLOT: RangeInclusive<u16> = 0..=u16::MAX;
 
 /// Deletes by pattern.
-pub(in crate::infrastructure::cache::backends::redis) struct PatternDeletions {
+pub(in crate::backends::redis) struct PatternDeletions {
     lanes: Lanes,
     index: PatternIndex,
     /// The deadline of each command.
@@ -35,7 +35,7 @@ pub(in crate::infrastructure::cache::backends::redis) struct PatternDeletions {
 }
 
 impl PatternDeletions {
-    pub(in crate::infrastructure::cache::backends::redis) fn new(
+    pub(in crate::backends::redis) fn new(
         lanes: Lanes,
         index: PatternIndex,
         deadline: Duration,
@@ -48,7 +48,7 @@ impl PatternDeletions {
     }
 
     /// Deletes the keys that match the glob. Returns their number.
-    pub(in crate::infrastructure::cache::backends::redis) async fn delete(
+    pub(in crate::backends::redis) async fn delete(
         &self,
         pattern: &str,
     ) -> Result<u64, BackendError> {
@@ -62,7 +62,7 @@ impl PatternDeletions {
     }
 
     /// Deletes the keys in these slots that match the glob, by a SCAN. Returns their number.
-    pub(in crate::infrastructure::cache::backends::redis) async fn delete_in(
+    pub(in crate::backends::redis) async fn delete_in(
         &self,
         pattern: &str,
         slots: RangeInclusive<u16>,
@@ -71,15 +71,12 @@ impl PatternDeletions {
     }
 
     /// Deletes the values of this cache whose keys begin with the prefix.
-    pub(in crate::infrastructure::cache::backends::redis) async fn clear(
-        &self,
-        prefix: &str,
-    ) -> Result<(), BackendError> {
+    pub(in crate::backends::redis) async fn clear(&self, prefix: &str) -> Result<(), BackendError> {
         self.clear_in(prefix, EVERY_SLOT).await
     }
 
     /// The same for the keys in these slots.
-    pub(in crate::infrastructure::cache::backends::redis) async fn clear_in(
+    pub(in crate::backends::redis) async fn clear_in(
         &self,
         prefix: &str,
         slots: RangeInclusive<u16>,

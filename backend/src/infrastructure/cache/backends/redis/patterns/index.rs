@@ -82,7 +82,7 @@ end";
 
 /// The indexed keys, and the names of their sets.
 #[derive(Clone, Debug)]
-pub(in crate::infrastructure::cache::backends::redis) struct PatternIndex {
+pub(in crate::backends::redis) struct PatternIndex {
     /// The namespace with its `:`, or an empty text.
     namespace: String,
     /// Whether no key is indexed, so that every deletion by pattern is a SCAN.
@@ -90,7 +90,7 @@ pub(in crate::infrastructure::cache::backends::redis) struct PatternIndex {
 }
 
 impl PatternIndex {
-    pub(in crate::infrastructure::cache::backends::redis) fn new(namespace: &str) -> Self {
+    pub(in crate::backends::redis) fn new(namespace: &str) -> Self {
         let separator = if namespace.is_empty() { "" } else { ":" };
         Self {
             namespace: format!("{namespace}{separator}"),
@@ -99,7 +99,7 @@ impl PatternIndex {
     }
 
     /// No index.
-    pub(in crate::infrastructure::cache::backends::redis) fn none() -> Self {
+    pub(in crate::backends::redis) fn none() -> Self {
         Self {
             namespace: String::new(),
             is_off: true,
@@ -107,19 +107,13 @@ impl PatternIndex {
     }
 
     /// The set that a full key belongs to. Auxiliary keys belong to none.
-    pub(in crate::infrastructure::cache::backends::redis) fn of_key(
-        &self,
-        key: &str,
-    ) -> Option<String> {
+    pub(in crate::backends::redis) fn of_key(&self, key: &str) -> Option<String> {
         let (segment, _) = key.strip_prefix(&self.namespace)?.split_once(':')?;
         self.named(segment)
     }
 
     /// The set for a full glob, and the glob of all its keys.
-    pub(in crate::infrastructure::cache::backends::redis) fn of_glob(
-        &self,
-        glob: &str,
-    ) -> Option<(String, String)> {
+    pub(in crate::backends::redis) fn of_glob(&self, glob: &str) -> Option<(String, String)> {
         let (segment, _) = glob.strip_prefix(&self.namespace)?.split_once(':')?;
         if segment.contains(['*', '?', '[', '\\']) {
             return None;
@@ -140,7 +134,7 @@ impl PatternIndex {
 }
 
 /// Adds a command to a pipeline that enters keys in their set, if there is one.
-pub(in crate::infrastructure::cache::backends::redis) fn enter(
+pub(in crate::backends::redis) fn enter(
     pipeline: &mut Pipeline,
     index: &str,
     keys: &[impl AsRef<[u8]>],

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::majority::Answer;
 use super::term::Master;
-use crate::infrastructure::cache::backends::redis::topology_connection::connect;
+use crate::backends::redis::topology_connection::connect;
 
 /// The longest time for a connection and an answer.
 pub(super) const ANSWER: Duration = Duration::from_millis(250);

@@ -6,22 +6,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A server that a Sentinel names.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(in crate::infrastructure::cache::backends::redis) struct Master {
+pub(in crate::backends::redis) struct Master {
     /// Host name or IP address, as the Sentinels give it.
-    pub(in crate::infrastructure::cache::backends::redis) host: String,
+    pub(in crate::backends::redis) host: String,
     /// TCP port.
-    pub(in crate::infrastructure::cache::backends::redis) port: u16,
+    pub(in crate::backends::redis) port: u16,
     /// The number of the failover that made it the master (`config-epoch`). It grows with each failover.
-    pub(in crate::infrastructure::cache::backends::redis) failover: u64,
+    pub(in crate::backends::redis) failover: u64,
 }
 
 /// The time in which a server is the master, as this process has seen it.
 #[derive(Debug)]
-pub(in crate::infrastructure::cache::backends::redis) struct Term {
+pub(in crate::backends::redis) struct Term {
     /// The number of the term in this process, from 1.
-    pub(in crate::infrastructure::cache::backends::redis) number: u64,
+    pub(in crate::backends::redis) number: u64,
     /// The server.
-    pub(in crate::infrastructure::cache::backends::redis) master: Master,
+    pub(in crate::backends::redis) master: Master,
     has_ended: AtomicBool,
 }
 
@@ -35,7 +35,7 @@ impl Term {
     }
 
     /// Whether another master has been named since. Connections of an ended term are closed.
-    pub(in crate::infrastructure::cache::backends::redis) fn has_ended(&self) -> bool {
+    pub(in crate::backends::redis) fn has_ended(&self) -> bool {
         self.has_ended.load(Ordering::Acquire)
     }
 

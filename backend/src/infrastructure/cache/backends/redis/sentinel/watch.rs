@@ -12,23 +12,21 @@ use tokio::time::{sleep, sleep_until};
 use super::ask::Sentinel;
 use super::majority::{Answer, majority};
 use super::term::Term;
-use crate::infrastructure::cache::backends::redis::topology_round::ask_all;
+use crate::backends::redis::topology_round::ask_all;
 
 /// The time between the beginnings of two questions, if the first one has ended by then.
 const PERIOD: Duration = Duration::from_millis(200);
 /// How long a master is used after the beginning of the question that a majority answered with it. Longer than two questions that
 /// take as long as they may, and half of that for late timers.
-pub(in crate::infrastructure::cache::backends::redis) const LEASE: Duration =
-    Duration::from_millis(750);
+pub(in crate::backends::redis) const LEASE: Duration = Duration::from_millis(750);
 /// The time from the first answer that names a master until it is used. Longer than the lease of any instance.
-pub(in crate::infrastructure::cache::backends::redis) const SETTLE: Duration =
-    Duration::from_millis(800);
+pub(in crate::backends::redis) const SETTLE: Duration = Duration::from_millis(800);
 /// The longest time that a start waits for a master.
 const START_WAIT: Duration = Duration::from_secs(2);
 
 /// Watches the Sentinels until it is dropped.
 #[derive(Debug)]
-pub(in crate::infrastructure::cache::backends::redis) struct Watch {
+pub(in crate::backends::redis) struct Watch {
     seen: Arc<RwLock<Seen>>,
     task: JoinHandle<()>,
 }
@@ -49,7 +47,7 @@ struct Seen {
 
 impl Watch {
     /// Watches these Sentinels, each given with its name for messages. Starts a task, which needs a Tokio runtime.
-    pub(in crate::infrastructure::cache::backends::redis) fn start(
+    pub(in crate::backends::redis) fn start(
         sentinels: Vec<(String, ConnectionInfo)>,
         master: String,
     ) -> Self {
@@ -65,24 +63,22 @@ impl Watch {
     ///
     /// # Errors
     /// No master may be used now, for this reason.
-    pub(in crate::infrastructure::cache::backends::redis) fn current(
-        &self,
-    ) -> Result<Arc<Term>, String> {
+    pub(in crate::backends::redis) fn current(&self) -> Result<Arc<Term>, String> {
         read(&self.seen).current(Instant::now())
     }
 
     /// The number of the current term; `None` where no master may be used.
-    pub(in crate::infrastructure::cache::backends::redis) fn number(&self) -> Option<u64> {
+    pub(in crate::backends::redis) fn number(&self) -> Option<u64> {
         read(&self.seen).number(Instant::now())
     }
 
     /// From when on no instance uses an earlier master.
-    pub(in crate::infrastructure::cache::backends::redis) fn settled(&self) -> Instant {
+    pub(in crate::backends::redis) fn settled(&self) -> Instant {
         read(&self.seen).settled
     }
 
     /// Waits until a master may be used, but not for ever.
-    pub(in crate::infrastructure::cache::backends::redis) async fn wait(&self) {
+    pub(in crate::backends::redis) async fn wait(&self) {
         let until = Instant::now() + START_WAIT;
         while self.number().is_none() && Instant::now() < until {
             sleep(PERIOD / 10).await;
@@ -90,7 +86,7 @@ impl Watch {
     }
 
     /// The Sentinels that do not name a master, with their reasons, where a majority does; `None` where all do.
-    pub(in crate::infrastructure::cache::backends::redis) fn shortfall(&self) -> Option<String> {
+    pub(in crate::backends::redis) fn shortfall(&self) -> Option<String> {
         let seen = read(&self.seen);
         (!seen.silent.is_empty()).then(|| seen.silent.join("; "))
     }
