@@ -1,44 +1,36 @@
 # The loop of ./scripts/dev --watch: builds after a change of the sources, and starts the service again. Sourced, not run.
 #
-# It asks for newer files four times a second. That costs a few milliseconds for the few hundred sources, works on every
+# It asks for newer files ten times a second. That costs a few milliseconds for the few hundred sources, works on every
 # system, and needs no program that has to be installed and kept up to date.
 
 # The files that are built into the program.
 watched='backend/src backend/Cargo.toml Cargo.toml Cargo.lock migrations .sqlx'
 
-# Succeeds once a watched file is newer than the last build, or one came or went; fails when the service has ended. Without
-# the second argument it waits for a change alone.
+# Succeeds once a watched file is newer than the last build, or a folder, because a file in it came or went; fails when the service
+# has ended. Without an argument it waits for a change alone.
 wait_for_change() {
-    local known=$1 running=$2
+    local running=${1:-}
     while [ -z "$running" ] || kill -0 "$running" 2>/dev/null; do
         # shellcheck disable=SC2086 # The paths are words.
-        if [ -n "$(find $watched -type f -newer .dev/built 2>/dev/null)" ] || [ "$(watched_names)" != "$known" ]; then
-            return 0
-        fi
-        sleep 0.25
+        if [ -n "$(find $watched -newer .dev/built 2>/dev/null)" ]; then return 0; fi
+        sleep 0.1
     done
     return 1
 }
 
-# A sum of the names of the watched files.
-# shellcheck disable=SC2086 # The paths are words.
-watched_names() { { find $watched -type f 2>/dev/null || true; } | sort | cksum; }
-
 # Serves until the script ends. $service is the running process.
 watch_service() {
-    local names begun
-    names=$(watched_names)
+    local begun
     while :; do
-        if ! wait_for_change "$names" "$service"; then
+        if ! wait_for_change "$service"; then
             wait "$service" || true
             service=
             say "the service has ended; it starts again after the next change"
-            wait_for_change "$names" ''
+            wait_for_change
         fi
         begun=$(now)
         # Before the build: a change during it is another one.
         touch .dev/built
-        names=$(watched_names)
         if ! build_service >/dev/null; then
             say "this does not build; the program from before goes on. A new or changed query needs ./scripts/test prepare"
             continue
