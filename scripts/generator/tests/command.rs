@@ -177,6 +177,14 @@ fn whatever_is_wrong_is_said_in_one_line_and_nothing_is_written() {
             "not both",
         ),
         (
+            "add sample_notes owner:text --owned",
+            "`owner:text`: the owner is the user who makes it, in the field `owner_id`",
+        ),
+        (
+            "add sample_notes owner:text note:text author:references:users",
+            "add `--owned`",
+        ),
+        (
             "remove sample_notes",
             "`sample_notes` was not written by ./scripts/module; what was: ",
         ),
