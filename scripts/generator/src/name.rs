@@ -31,6 +31,8 @@ const TYPES: &[&str] = &[
     "Option",
     "Query",
     "Result",
+    "SecurityContext",
+    "SecurityEvent",
     "Serialize",
     "String",
     "Utc",
@@ -234,6 +236,7 @@ mod tests {
             "databases",
             "queries",
             "changes",
+            "security_events",
             "cores",
         ] {
             let refused = ModuleName::new(name, None).is_err();
