@@ -214,6 +214,10 @@ mod tests {
         );
         assert_eq!(item["get"]["security"], json!([]));
         assert_eq!(item["put"]["security"], json!([{"bearer": []}]));
+        assert_eq!(
+            item["delete"]["security"],
+            json!([{"bearer": ["superuser"]}])
+        );
         let conflict = &document["components"]["responses"]["Conflict"];
         let problem = &conflict["content"]["application/problem+json"];
         assert_eq!(problem["schema"]["$ref"], "#/components/schemas/Problem");

@@ -24,7 +24,9 @@ pub(super) fn describe(operation: &Operation, schemas: &mut Schemas) -> Value {
         "responses": responses(operation, &row, schemas),
         "security": match operation.route.caller {
             RequiredCaller::Anyone => json!([]),
-            RequiredCaller::SignedIn | RequiredCaller::Superuser => json!([{"bearer": []}]),
+            RequiredCaller::SignedIn => json!([{"bearer": []}]),
+            // The roles that are needed: OpenAPI 3.1, "Security Requirement Object".
+            RequiredCaller::Superuser => json!([{"bearer": ["superuser"]}]),
         },
     });
     let mut parameters = parameters::of(operation, schemas);
