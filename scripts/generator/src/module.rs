@@ -36,7 +36,8 @@ pub struct Module {
 }
 
 impl Module {
-    /// The module of these arguments.
+    /// The module of these arguments, asked for now or written earlier. What is refused only of one that is asked for stands in
+    /// `refused`.
     pub fn new(
         plural: &str,
         singular: Option<&str>,
@@ -78,14 +79,6 @@ impl Module {
         }
         if fields.iter().any(|field| field.column == "owner_id") {
             return refuse("`owner_id` is the owner: write `owner:references:users`");
-        }
-        // Beside `owner_id` it would read as the owner, and say something else.
-        let like_the_owner = |field: &&Field| is_owned && field.column == "owner";
-        if let Some(field) = fields.iter().find(like_the_owner) {
-            return refuse(format!(
-                "`{}`: the owner is the user who makes it, in the field `owner_id`; leave this field out, or choose another name",
-                field.argument
-            ));
         }
         if fields.is_empty() {
             return refuse("name at least one field besides the owner, such as `title:text`");
@@ -231,10 +224,6 @@ mod tests {
                 "`owner_id` stands twice",
             ),
             (
-                "notes owner:enum:a,b owner:references:users",
-                "`owner:enum:a,b`: the owner is the user who makes it",
-            ),
-            (
                 "notes a:text owner:references:orders",
                 "write `owner:references:users`",
             ),
@@ -252,30 +241,5 @@ mod tests {
             per_caller: true,
         };
         assert!(module("notes a:text", both).is_err());
-    }
-
-    #[test]
-    fn a_field_named_like_the_owner_is_refused_beside_an_owner_only() {
-        let owned = Options {
-            owned: true,
-            ..NONE
-        };
-        for line in [
-            "notes owner:text",
-            "notes a:text owner:text?",
-            "notes owner:uuid! a:text",
-        ] {
-            let refusal = module(line, owned).expect_err(line).0;
-            assert!(refusal.contains("the owner is the user"), "{refusal}");
-            assert!(!module(line, NONE).expect(line).is_owned, "{line}");
-        }
-        // The owner named twice in one sense, and a second user beside the owner.
-        for line in [
-            "notes a:text owner:references:users",
-            "notes a:text owner_id:references:users",
-            "notes a:text author:references:users",
-        ] {
-            assert!(module(line, owned).expect(line).is_owned, "{line}");
-        }
     }
 }
