@@ -112,6 +112,9 @@ def from_the_documentation(browser, address, password, folder):
     """What a newcomer does first: sign in at /docs, and send a request from there that only a signed-in caller may send."""
     browser.call("Page.navigate", url=f"http://{address}/docs")
     browser.until("the description is there", "document.getElementById('widgets_create')")
+    for operation, caller in (("widgets_search", "cached"), ("widgets_create", "signed in · invalidates"), ("users_list", "superuser")):
+        note = browser.evaluate(f"document.querySelector('#{operation} .note').textContent")
+        assert note == caller, f"{operation} is for: {note}"
     browser.fill("session", username="admin", password=password)
     browser.until("the description has signed in", "document.querySelector('#session output').textContent === 'Signed in.'")
     browser.click("document.querySelector('#widgets_create summary')")

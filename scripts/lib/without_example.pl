@@ -37,6 +37,39 @@ sub replace {
 }
 sub remove { replace( $_, '' ) for @_ }
 
+# The worked example of the README with the superuser of `./scripts/dev` in the place of a washer. The tests of the API run it.
+sub show_a_user {
+    my ($section) = $text =~ /^(## A miss, a hit, an invalidation\n.*?)(?=^## )/ms
+        or die "without_example.pl: $path has no worked example\n";
+    my $page = $text;
+    $text = $section;
+    $text =~ s{washers/1\b}{users/admin}g;
+    $text =~ s{washer:1\b}{user:admin}g;
+    replace( qr/"owner":"admin","name":"Cog","description":"[^"]*"/, '"username":"admin","name":"admin"' );
+    replace( qr/"name": "Cogwheel"/,                                 '"name": "Ada Lovelace"' );
+    replace( qr/"owner":"admin","name":"Cogwheel"/,                  '"username":"admin","name":"Ada Lovelace"' );
+    replace( qr/^use backend::.*?(?=^```)/ms, <<'RUST' );
+use backend::infrastructure::cache::{CachePolicy, Changes, ResourceIdType};
+
+/// The part of a user that everybody may see.
+pub const PROFILE: CachePolicy = CachePolicy::new("user").resource_id_name("username").resource_id_type(ResourceIdType::String).expiration(600).shared();
+
+/// A changed user has another view of oneself too. A trigger records the id and the name.
+pub const CHANGES: &[Changes] = &[Changes::of("users").with(&["user_id", "username"])
+    .ends(&[PROFILE.to_invalidate_extra(&[("me_{user_id}", "profile")])])];
+RUST
+    replace( qr/^resource\("\/washers.*?(?=^```)/ms, <<'RUST' );
+resource("/users/{username}")
+    .get(routes::read).cached(cache::PROFILE)
+    .patch(routes::update).signed_in().changes(CHANGES)
+RUST
+    # On the last line, since a README has at most 150.
+    replace( qr/\n+\z/, " `./scripts/module add notes text:text pinned:boolean --owned` writes a module with all of it ([Modules](docs/modules.md)).\n\n" );
+    my $shown = $text;
+    $text = $page;
+    replace( qr/\Q$section\E/, sub { $shown } );
+}
+
 # Where the files are that are the example.
 sub moved {
     local $_ = shift;
@@ -140,7 +173,8 @@ RUST
     'README.md' => sub {
         replace( qr/users, sign-in and washers/, 'users and sign-in' );
         replace( qr/a superuser and a few washers/, 'a superuser' );
-        remove(qr/^## A miss, a hit, an invalidation\n.*?(?=^## )/ms);
+        show_a_user();
+        remove(qr/:<br>\[!\[[^]]*\]\(docs\/console\.png\)\]\(docs\/console\.md\)/);
         remove(qr/`--without-washers` without the example; /);
         replace( qr/ take `washers` as the example for more,/, '' );
     },
@@ -149,6 +183,7 @@ RUST
         remove( qr/, and its washers are in no list, search or count/, qr/, with the washers that were deleted with it/ );
         remove( qr/^ *UPDATE washers .*?;\n/ms, qr/^- Washers stay as deleted rows.*?(?=^- )/ms );
     },
+    'docs/console.md'       => sub { remove(qr/^!\[[^]]*\]\(console\.png\)\n\n/m) },
     'docs/database-feed.md' => sub { replace( qr/users and\nwashers/, "users\nand modules" ) },
     'docs/modules.md' => sub {
         replace( qr/`backend\/tests\/washers` has both/, '`backend/tests/washers`, the resource of the tests, has both' );
@@ -170,16 +205,19 @@ TEXT
     },
 );
 
-my %removed = map { $_ => 1 } qw(scripts/lib/seed.sql scripts/lib/without_example.pl backend/tests/scripts/without_widgets.rs);
+# The picture shows widgets.
+my %removed = map { $_ => 1 }
+    qw(docs/console.png scripts/lib/seed.sql scripts/lib/without_example.pl backend/tests/scripts/without_widgets.rs);
 
 my @paths = <STDIN>;
 chomp @paths;
 for (@paths) {
-    next if !-f $_ || -l $_ || -B $_ || $_ eq 'CHANGELOG.md';
+    next if !-f $_ || -l $_ || $_ eq 'CHANGELOG.md';
     if ( $removed{$_} ) {
         unlink $_ or die "without_example.pl: $_: $!\n";
         next;
     }
+    next if -B $_;
     $path = $_;
     my $before = read_file();
     $text = $before;

@@ -24,6 +24,7 @@ async fn every_cached_route_has_the_key_of_the_contract() {
             "user_ada_widgets:page_1:size_10:ada".to_owned(),
             60,
         ),
+        // A parameter that the list does not have is ignored (C14).
         (
             "/users/ada/widgets?items_per_page=05&page=2&x=y".to_owned(),
             "user_ada_widgets:page_2:size_5:ada".to_owned(),

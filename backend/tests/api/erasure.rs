@@ -125,6 +125,59 @@ async fn an_account_that_is_not_erased_comes_back_with_the_widgets_that_were_del
     service.sign_in("ada", PASSWORD).await;
 }
 
+/// The code of a page that begins so, up to the end of its block.
+fn code_from<'a>(page: &'a str, beginning: &str) -> &'a str {
+    let position = page.find(beginning).expect(beginning);
+    page[position..].split_once("```").unwrap().0
+}
+
+#[tokio::test]
+async fn rows_of_a_module_stay_at_the_erasure_of_their_owner_and_go_with_it_by_the_trigger_of_the_page()
+ {
+    let database = TestDatabase::migrated().await;
+    let pool = database.pool().await;
+    let modules = include_str!("../../../docs/modules.md");
+    let table = code_from(modules, "CREATE TABLE notes (");
+    let accounts = include_str!("../../../docs/accounts.md");
+    let trigger = code_from(accounts, "CREATE FUNCTION delete_notes_of_erased_account");
+    let account = |username: &str| {
+        format!(
+            "WITH owner AS (
+                 INSERT INTO users (username, email, name, password_hash, deleted_at)
+                 VALUES ('{username}', '{username}@example.com', 'User', '', now() - interval '99 days') RETURNING id
+             ) INSERT INTO notes (owner_id, text) SELECT id, 'tea' FROM owner"
+        )
+    };
+    let erased = async |username: &str| {
+        // Without a cache nobody takes what the triggers record.
+        let _service = Service::start(&database.url(), &[("CACHE_ENABLED", "false")]).await;
+        eventually("the account is erased", async || {
+            stored(&pool, username).await == (None, None, None)
+        })
+        .await;
+        count(&pool, "SELECT count(*) FROM notes").await
+    };
+    let run = async |sql: &str| pool.execute(AssertSqlSafe(sql.to_owned())).await.unwrap();
+    run(table).await;
+    run(&account("ada")).await;
+    assert_eq!(erased("ada").await, 1);
+    run(trigger).await;
+    run(&account("bob")).await;
+    assert_eq!(
+        erased("bob").await,
+        1,
+        "the note of bob has gone, that of ada stays"
+    );
+    let recorded =
+        "SELECT count(*) FROM cache_changes WHERE kind = 'notes' AND arguments -> 'owner_id' = (
+        SELECT jsonb_build_array(id::text) FROM users WHERE username = 'bob')";
+    assert_eq!(
+        count(&pool, recorded).await,
+        2,
+        "its insertion and its deletion"
+    );
+}
+
 #[tokio::test]
 async fn every_account_that_is_due_is_erased_in_batches_and_logged_once() {
     let database = TestDatabase::migrated().await;

@@ -32,6 +32,7 @@ mod management;
 mod migration_targets;
 mod migrations;
 mod openapi;
+mod pages;
 mod passwords;
 mod pooler;
 mod process_1;

@@ -55,9 +55,25 @@ fn a_clone_without_the_example_does_not_name_it() {
         ("backend/tests/washers/mod.rs", "pub fn configure"),
         ("backend/tests/api/washers.rs", "/washers"),
         ("scripts/dev", "/api/v1/users/admin"),
+        // The worked example, whose commands `./scripts/test api` runs in the clone.
+        (
+            "README.md",
+            "$ curl -i http://127.0.0.1:8000/api/v1/users/admin\n",
+        ),
+        (
+            "README.md",
+            "{\"id\":1,\"username\":\"admin\",\"name\":\"Ada Lovelace\",…}",
+        ),
+        ("README.md", "resource(\"/users/{username}\")"),
+        ("README.md", "./scripts/module add notes "),
     ] {
         assert!(clone.0.read(path).contains(text), "{path} has no {text}");
     }
+    // The picture of the console shows the example.
+    for path in ["README.md", "docs/console.md"] {
+        assert!(!clone.0.read(path).contains("console.png"), "{path}");
+    }
+    assert!(!paths.contains("console.png"), "{paths}");
     let locked = Command::new("cargo")
         .args([
             "metadata",

@@ -22,6 +22,7 @@ pub mod answer;
 pub mod certificates;
 pub mod database;
 pub mod described;
+pub mod owners;
 pub mod pgbouncer;
 pub mod postgres;
 pub mod process;

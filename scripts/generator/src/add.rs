@@ -9,10 +9,12 @@ use crate::context::can_make;
 use crate::module::Module;
 use crate::project::{LIST, Project};
 use crate::refusal::{Result, failed, refuse};
+use crate::refused;
 use crate::render;
 
 /// Writes a module. If one of its files cannot be written, those before it are removed again.
 pub fn add(project: &Project, module: &Module) -> Result<()> {
+    refused::check(module)?;
     project.check_place(module)?;
     let known: Vec<Module> = project
         .written_modules()?

@@ -16,6 +16,7 @@ mod name;
 mod page;
 mod project;
 mod refusal;
+mod refused;
 mod remove;
 mod render;
 

@@ -36,7 +36,8 @@ pub struct Module {
 }
 
 impl Module {
-    /// The module of these arguments.
+    /// The module of these arguments, asked for now or written earlier. What is refused only of one that is asked for stands in
+    /// `refused`.
     pub fn new(
         plural: &str,
         singular: Option<&str>,
@@ -218,6 +219,14 @@ mod tests {
             ),
             ("notes owner:references:users", "besides the owner"),
             ("notes a:text author:references:users", "or add `--owned`"),
+            (
+                "notes owner:references:users owner_id:references:users",
+                "`owner_id` stands twice",
+            ),
+            (
+                "notes a:text owner:references:orders",
+                "write `owner:references:users`",
+            ),
             (
                 "notes a:text owner:references:users?",
                 "write `owner:references:users`",

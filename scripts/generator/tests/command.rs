@@ -110,6 +110,26 @@ fn a_module_is_added_and_removed_without_a_trace() {
 }
 
 #[test]
+fn a_module_that_is_refused_today_and_was_written_earlier_stops_no_command() {
+    for written in ["items owner:text --owned", "security_events name:text"] {
+        let copy = Copy::new("earlier");
+        let before = copy.files();
+        let name = written.split(' ').next().unwrap();
+        let refused = copy.run(&format!("add {written}")).unwrap_err();
+        assert!(refused.contains("choose another name"), "{refused}");
+        // What an earlier version of the command left there.
+        let migration = format!("migrations/1001_{name}.up.sql");
+        let text = format!("-- Written by ./scripts/module add {written}\n");
+        fs::write(copy.root.join(migration), text).unwrap();
+        fs::create_dir(copy.root.join("backend/src/modules").join(name)).unwrap();
+        copy.run("add sample_tags name:text").expect(written);
+        copy.run("remove sample_tags").expect(written);
+        copy.run(&format!("remove {name} --force")).expect(written);
+        assert_eq!(copy.files(), before);
+    }
+}
+
+#[test]
 fn the_data_of_a_modules_queries_go_with_it_and_no_other() {
     let copy = Copy::new("queries");
     let before = copy.files();
@@ -175,6 +195,22 @@ fn whatever_is_wrong_is_said_in_one_line_and_nothing_is_written() {
         (
             "add sample_notes name:text --shared --per-caller",
             "not both",
+        ),
+        (
+            "add sample_notes owner:text --owned",
+            "`owner:text`: the owner is the user who makes it, in the field `owner_id`",
+        ),
+        (
+            "add sample_notes content:enum:draft,sent",
+            "`SampleNoteContent` would be two types of the module",
+        ),
+        (
+            "add pages title:text public:boolean",
+            "`PageQuery` is the name of a type that modules use",
+        ),
+        (
+            "add sample_notes owner:text note:text author:references:users",
+            "add `--owned`",
         ),
         (
             "remove sample_notes",

@@ -101,6 +101,13 @@ mod tests {
     }
 
     #[derive(Deserialize, JsonSchema, Serialize, garde::Validate)]
+    #[serde(deny_unknown_fields)]
+    struct Strict {
+        #[garde(range(max = 9))]
+        size: u8,
+    }
+
+    #[derive(Deserialize, JsonSchema, Serialize, garde::Validate)]
     struct Filter {
         /// The wanted size.
         #[garde(range(max = 9))]
@@ -129,6 +136,9 @@ mod tests {
     async fn search(_: Query<Filter>) -> HttpResponse {
         HttpResponse::Ok().finish()
     }
+    async fn sized(_: Query<Strict>) -> HttpResponse {
+        HttpResponse::Ok().finish()
+    }
 
     fn example() -> Value {
         let mut api = Resources::under("/api");
@@ -144,7 +154,8 @@ mod tests {
                 .superuser()
                 .ends(WRITE),
         )
-        .add(resource("/items").get(search));
+        .add(resource("/items").get(search))
+        .add(resource("/sizes").get(sized));
         let about = About {
             title: "Items",
             version: "1",
@@ -185,6 +196,20 @@ mod tests {
     }
 
     #[test]
+    fn an_operation_with_a_query_says_what_becomes_of_other_parameters() {
+        let document = example();
+        for (path, sentence) in [
+            ("/api/items", "Other parameters of the query are ignored."),
+            ("/api/sizes", "Other parameters of the query are refused."),
+        ] {
+            let description = document["paths"][path]["get"]["description"].as_str();
+            assert!(description.unwrap().ends_with(sentence), "{description:?}");
+        }
+        let item = &document["paths"]["/api/items/{item_id}"]["get"]["description"];
+        assert!(!item.as_str().unwrap().contains("Other parameters"));
+    }
+
+    #[test]
     fn a_type_that_goes_in_and_out_differently_has_two_schemas() {
         let document = example();
         let answer = &document["components"]["schemas"]["Item"];
@@ -214,6 +239,10 @@ mod tests {
         );
         assert_eq!(item["get"]["security"], json!([]));
         assert_eq!(item["put"]["security"], json!([{"bearer": []}]));
+        assert_eq!(
+            item["delete"]["security"],
+            json!([{"bearer": ["superuser"]}])
+        );
         let conflict = &document["components"]["responses"]["Conflict"];
         let problem = &conflict["content"]["application/problem+json"];
         assert_eq!(problem["schema"]["$ref"], "#/components/schemas/Problem");

@@ -20,11 +20,13 @@ pub(super) fn describe(operation: &Operation, schemas: &mut Schemas) -> Value {
         "operationId": format!("{tag}_{name}"),
         "tags": [tag],
         "summary": summary(&name),
-        "description": description(&operation.route, &row),
+        "description": description(&operation.route, &row) + unknown_parameters(operation, schemas),
         "responses": responses(operation, &row, schemas),
         "security": match operation.route.caller {
             RequiredCaller::Anyone => json!([]),
-            RequiredCaller::SignedIn | RequiredCaller::Superuser => json!([{"bearer": []}]),
+            RequiredCaller::SignedIn => json!([{"bearer": []}]),
+            // The roles that are needed: OpenAPI 3.1, "Security Requirement Object".
+            RequiredCaller::Superuser => json!([{"bearer": ["superuser"]}]),
         },
     });
     let mut parameters = parameters::of(operation, schemas);
@@ -167,6 +169,17 @@ fn description(route: &DeclaredRoute, row: &MapRow) -> String {
         return format!("{caller} Cached for {time} under `{key}`, {audience}.");
     }
     caller.to_owned()
+}
+
+/// What becomes of a parameter of the query that the operation does not have.
+fn unknown_parameters(operation: &Operation, schemas: &Schemas) -> &'static str {
+    match operation.input.query_schema {
+        None => "",
+        Some(schema) if schemas.inline_input(schema)["additionalProperties"] == false => {
+            " Other parameters of the query are refused."
+        }
+        Some(_) => " Other parameters of the query are ignored.",
+    }
 }
 
 fn responses(operation: &Operation, row: &MapRow, schemas: &mut Schemas) -> Value {

@@ -22,7 +22,8 @@ const ABOUT: About = About {
     description: "Errors are problem documents (RFC 9457). A trailing slash is accepted everywhere, and HEAD wherever GET is. \
                   `x-cache` says under which key a route is cached, and what a write ends.",
     license: env!("CARGO_PKG_LICENSE"),
-    sign_in: "The `access_token` of `POST /api/v1/auth/login`.",
+    sign_in: "The `access_token` of `POST /api/v1/auth/login`. Where an operation lists the role `superuser`, that of a superuser: \
+              others get 403.",
 };
 
 /// Declares `/openapi.json` and `/docs`.

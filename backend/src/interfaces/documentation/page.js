@@ -143,7 +143,8 @@ const inside = (method, path, operation) => {
 };
 
 const operationElement = (method, path, operation) => {
-  const caller = operation.security.length ? "signed in" : "";
+  const roles = operation.security.flatMap((wanted) => Object.values(wanted).flat());
+  const caller = operation.security.length ? roles.join(", ") || "signed in" : "";
   const cache = operation["x-cache"];
   const kind = cache ? (cache.invalidates ? "invalidates" : "cached") : "";
   const element = make("details", { className: "operation", id: operation.operationId },

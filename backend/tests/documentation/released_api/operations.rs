@@ -51,6 +51,9 @@ pub fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
     value.as_object().into_iter().flat_map(Map::iter)
 }
 
+/// A scheme, or a role in it.
+type Shown<'a> = (&'a Value, Option<&'a Value>);
+
 struct Operation<'a> {
     name: String,
     old: &'a Value,
@@ -185,16 +188,22 @@ impl Operation<'_> {
     }
 }
 
-/// What a caller can show to be admitted: lists of schemes, an empty one for nobody in particular.
-fn alternatives<'a>(operation: &'a Value, document: &'a Value) -> Vec<Vec<&'a Value>> {
+/// What a caller can show to be admitted: lists of schemes and of roles in them, an empty one for nobody in particular.
+fn alternatives<'a>(operation: &'a Value, document: &'a Value) -> Vec<Vec<Shown<'a>>> {
     let wanted = operation
         .get("security")
         .or_else(|| document.get("security"));
     let lists = wanted.and_then(Value::as_array);
-    let scheme = |name: &String| &document["components"]["securitySchemes"][name]["scheme"];
-    let schemes = |list| members(list).map(|(name, _)| scheme(name)).collect();
+    let shown = |(name, roles): (&String, &'a Value)| {
+        let scheme = &document["components"]["securitySchemes"][name]["scheme"];
+        let roles = roles.as_array().into_iter().flatten();
+        std::iter::once((scheme, None)).chain(roles.map(move |role| (scheme, Some(role))))
+    };
     match lists {
-        Some(lists) if !lists.is_empty() => lists.iter().map(schemes).collect(),
+        Some(lists) if !lists.is_empty() => lists
+            .iter()
+            .map(|list| members(list).flat_map(shown).collect())
+            .collect(),
         _ => vec![Vec::new()],
     }
 }

@@ -115,6 +115,10 @@ fn operations_names_and_authentication_stay() {
         found("/components/securitySchemes/bearer/scheme", json!("basic")),
         needed("PUT /items/{id}")
     );
+    assert_eq!(
+        found(&format!("{PUT}/security/0/bearer"), json!(["superuser"])),
+        needed("PUT /items/{id}")
+    );
     assert_eq!(found(&format!("{PUT}/security"), json!([])), "");
 }
 
