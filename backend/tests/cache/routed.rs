@@ -93,10 +93,10 @@ impl CacheBackend for Routed {
         Ok(deleted)
     }
 
-    async fn clear(&self, prefix: &str) -> Result<(), BackendError> {
+    async fn clear(&self, prefix: &str, kept: &str) -> Result<(), BackendError> {
         self.reach().await;
         for node in self.nodes.all() {
-            node.backend.clear(prefix).await?;
+            node.backend.clear(prefix, kept).await?;
         }
         Ok(())
     }

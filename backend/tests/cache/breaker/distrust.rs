@@ -42,6 +42,35 @@ async fn c58_when_the_cache_is_cleared_no_other_instance_trusts_an_entry_from_be
     }
 }
 
+/// The record of the namespace stays, so that no visit misses it.
+#[actix_web::test]
+async fn c24_the_cache_is_read_while_it_is_cleared() {
+    let (harness, steered) = Steered::harness().await;
+    let other = steered.another(&harness).await;
+    for instance in [&harness, &other] {
+        eventually("the cache is trusted", async || {
+            instance.cache.exists("number:1").await.is_ok()
+        })
+        .await;
+    }
+    steered.hold();
+    let clearing = async { harness.cache.clear().await };
+    let reading = async {
+        steered.is_held().await;
+        let before = steered.visits();
+        eventually("both visit the record", async || {
+            for instance in [&harness, &other] {
+                instance.cache.exists("number:1").await.unwrap();
+            }
+            steered.visits() > before + 5
+        })
+        .await;
+        steered.release();
+    };
+    let (cleared, ()) = tokio::join!(clearing, reading);
+    cleared.unwrap();
+}
+
 /// Both instances are healthy all the time.
 #[actix_web::test]
 async fn c58_a_failed_deletion_by_pattern_is_acknowledged_when_no_instance_trusts_the_missed_keys()

@@ -215,8 +215,8 @@ impl CacheBackend for Failing {
         self.inner.delete_pattern(pattern).await
     }
 
-    async fn clear(&self, prefix: &str) -> Result<(), BackendError> {
-        self.inner.clear(prefix).await
+    async fn clear(&self, prefix: &str, kept: &str) -> Result<(), BackendError> {
+        self.inner.clear(prefix, kept).await
     }
 
     async fn server_identity(&self) -> Result<String, BackendError> {

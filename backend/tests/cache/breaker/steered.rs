@@ -2,7 +2,7 @@
 //!
 //! Come here for interleavings that a real server cannot be forced into. It keeps what it stores in memory.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ pub struct Steered {
     server: Mutex<Server>,
     fails_pattern: AtomicBool,
     fails_visit: AtomicBool,
+    visits: AtomicUsize,
     holds: AtomicBool,
     held: Semaphore,
     released: Semaphore,
@@ -39,6 +40,7 @@ impl Steered {
             settings: settings.clone(),
             fails_pattern: AtomicBool::new(false),
             fails_visit: AtomicBool::new(false),
+            visits: AtomicUsize::new(0),
             holds: AtomicBool::new(false),
             held: Semaphore::new(0),
             released: Semaphore::new(0),
@@ -73,6 +75,11 @@ impl Steered {
         .await;
     }
 
+    /// The number of visits so far, of all instances: each asks for the server's identity.
+    pub fn visits(&self) -> usize {
+        self.visits.load(Ordering::SeqCst)
+    }
+
     /// The server's values under these full keys.
     pub async fn snapshot(&self, keys: &[String]) -> Vec<(String, Bytes)> {
         let server = self.server();
@@ -96,7 +103,7 @@ impl Steered {
         *present = (present.0 + 1, server);
     }
 
-    /// From now on the server's answers about keys with `item:` are held back.
+    /// From now on the server's answers about keys with `item:` are held back, and those to a removal of everything.
     pub fn hold(&self) {
         self.holds.store(true, Ordering::SeqCst);
     }
@@ -111,6 +118,13 @@ impl Steered {
     pub fn release(&self) {
         self.holds.store(false, Ordering::SeqCst);
         self.released.add_permits(1);
+    }
+
+    async fn answer_when_released(&self) {
+        if self.holds.load(Ordering::SeqCst) {
+            self.held.add_permits(1);
+            self.released.acquire().await.unwrap().forget();
+        }
     }
 
     fn server(&self) -> Arc<dyn CacheBackend> {
@@ -130,9 +144,8 @@ impl CacheBackend for Steered {
 
     async fn get(&self, key: &str) -> Result<Option<Found>, BackendError> {
         let found = self.server().get(key).await;
-        if key.contains("item:") && self.holds.load(Ordering::SeqCst) {
-            self.held.add_permits(1);
-            self.released.acquire().await.unwrap().forget();
+        if key.contains("item:") {
+            self.answer_when_released().await;
         }
         found
     }
@@ -173,11 +186,14 @@ impl CacheBackend for Steered {
         self.server().delete_pattern(pattern).await
     }
 
-    async fn clear(&self, prefix: &str) -> Result<(), BackendError> {
-        self.server().clear(prefix).await
+    async fn clear(&self, prefix: &str, kept: &str) -> Result<(), BackendError> {
+        let cleared = self.server().clear(prefix, kept).await;
+        self.answer_when_released().await;
+        cleared
     }
 
     async fn server_identity(&self) -> Result<String, BackendError> {
+        self.visits.fetch_add(1, Ordering::SeqCst);
         if self.fails_visit.swap(false, Ordering::SeqCst) {
             return Err(BackendError::Unavailable("failed on demand".to_owned()));
         }

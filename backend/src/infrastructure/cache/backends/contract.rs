@@ -270,8 +270,8 @@ pub trait CacheBackend: Send + Sync + 'static {
     async fn delete_pattern(&self, pattern: &str) -> Result<u64, BackendError>;
 
     /// Deletes the stored values whose key begins with `prefix` (`""`: all) and whose value begins with
-    /// `cache/3 `, as far as the server can list them, and no other data of the server.
-    async fn clear(&self, prefix: &str) -> Result<(), BackendError>;
+    /// `cache/3 `, as far as the server can list them, and no other data of the server. The value under the key `kept` stays.
+    async fn clear(&self, prefix: &str, kept: &str) -> Result<(), BackendError>;
 
     /// A part of the keys that begin with `prefix`, in no order, from the place `cursor` on; 0 is the beginning. About `limit`
     /// keys, or fewer where they are rare: the work of one call is bounded. Keys that stand during the whole list are in one of

@@ -183,8 +183,9 @@ impl CacheBackend for MemoryBackend {
         Ok(self.entries.remove_where(|key| glob::matches(pattern, key)))
     }
 
-    async fn clear(&self, prefix: &str) -> Result<(), BackendError> {
-        self.entries.remove_where(|key| key.starts_with(prefix));
+    async fn clear(&self, prefix: &str, kept: &str) -> Result<(), BackendError> {
+        self.entries
+            .remove_where(|key| key.starts_with(prefix) && key != kept);
         Ok(())
     }
 

@@ -11,10 +11,11 @@ use tokio::time::{sleep, timeout_at};
 
 use super::guarded_backend::GuardedBackend;
 use super::health::Unavailable;
-use super::namespace_generation::{read_record, visit};
+use super::namespace_generation::{RECORD_KEY, read_record, visit};
 use super::next_record::Intent;
 use super::pending_deletions::PendingDeletions;
 use super::roll_call::{Progress, RollCall};
+use crate::backends::BackendError;
 
 /// The pause between two reads of a roll call.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -57,8 +58,7 @@ pub(crate) async fn clear(backend: &Arc<GuardedBackend>) -> Result<(), Unavailab
         ));
     }
     let cleared = async {
-        // This removes the namespace's record too. The next visit writes it with the new generation.
-        let cleared = backend.unguarded.clear(&backend.namespace).await;
+        let cleared = clear_entries(backend).await;
         cleared.map_err(|error| Unavailable(error.to_string()))?;
         begin(backend).await
     };
@@ -70,6 +70,16 @@ pub(crate) async fn clear(backend: &Arc<GuardedBackend>) -> Result<(), Unavailab
             .distrust(&backend.health, PendingDeletions::clear());
     }
     cleared
+}
+
+/// Removes the values of the namespace if the server can list them, but for its record: an instance that finds none doubts the
+/// server, and would not read it until its next visit.
+pub(super) async fn clear_entries(backend: &GuardedBackend) -> Result<(), BackendError> {
+    let record = backend.own_key(RECORD_KEY);
+    backend
+        .unguarded
+        .clear(&backend.namespace, record.full())
+        .await
 }
 
 /// Begins a new generation, and waits until every instance has read it or its lease has ended.

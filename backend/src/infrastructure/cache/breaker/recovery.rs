@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{sleep, timeout_at};
 
+use super::distrust::clear_entries;
 use super::guarded_backend::GuardedBackend;
 use super::health::{Availability, Unavailable};
 use super::namespace_generation::{visit, visit_until};
@@ -67,7 +68,7 @@ pub(super) async fn recover(backend: &Arc<GuardedBackend>) -> Result<RollCall, U
         let backend_of_task = Arc::clone(backend);
         backend.tasks.spawn(async move {
             let backend = backend_of_task;
-            if let Err(error) = backend.unguarded.clear(&backend.namespace).await {
+            if let Err(error) = clear_entries(&backend).await {
                 backend
                     .health
                     .warn(&format!("the namespace was not cleared: {error}"));

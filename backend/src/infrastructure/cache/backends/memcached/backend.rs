@@ -272,7 +272,7 @@ impl CacheBackend for MemcachedBackend {
 
     /// Does nothing, because the server cannot list this cache's values. The new generation of the namespace has
     /// already ended all of them.
-    async fn clear(&self, _: &str) -> Result<(), BackendError> {
+    async fn clear(&self, _: &str, _: &str) -> Result<(), BackendError> {
         Ok(())
     }
 

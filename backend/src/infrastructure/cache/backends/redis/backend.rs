@@ -242,9 +242,9 @@ impl CacheBackend for RedisBackend {
         self.check_term(term).map(|()| deleted)
     }
 
-    async fn clear(&self, prefix: &str) -> Result<(), BackendError> {
+    async fn clear(&self, prefix: &str, kept: &str) -> Result<(), BackendError> {
         let term = self.term();
-        self.patterns.clear(prefix).await?;
+        self.patterns.clear(prefix, kept).await?;
         self.check_term(term)
     }
 

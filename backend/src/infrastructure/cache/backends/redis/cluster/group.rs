@@ -259,10 +259,10 @@ impl CacheBackend for SlotGroup {
         self.check_unmoved(term).map(|()| deleted)
     }
 
-    async fn clear(&self, prefix: &str) -> Result<(), BackendError> {
+    async fn clear(&self, prefix: &str, kept: &str) -> Result<(), BackendError> {
         let (term, masters) = self.all_masters()?;
         for master in masters {
-            master.clear_in(prefix, self.slots()).await?;
+            master.clear_in(prefix, kept, self.slots()).await?;
         }
         self.check_unmoved(term)
     }

@@ -80,12 +80,13 @@ impl RedisBackend {
         self.patterns.delete_in(pattern, slots).await
     }
 
-    /// Deletes the values of this cache in these slots whose keys begin with the prefix.
+    /// Deletes the values of this cache in these slots whose keys begin with the prefix, but for the kept key.
     pub(super) async fn clear_in(
         &self,
         prefix: &str,
+        kept: &str,
         slots: RangeInclusive<u16>,
     ) -> Result<(), BackendError> {
-        self.patterns.clear_in(prefix, slots).await
+        self.patterns.clear_in(prefix, kept, slots).await
     }
 }

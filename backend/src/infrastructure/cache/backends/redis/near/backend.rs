@@ -224,8 +224,8 @@ impl CacheBackend for NearBackend {
         deleted
     }
 
-    async fn clear(&self, prefix: &str) -> Result<(), BackendError> {
-        let cleared = self.remote.clear(prefix).await;
+    async fn clear(&self, prefix: &str, kept: &str) -> Result<(), BackendError> {
+        let cleared = self.remote.clear(prefix, kept).await;
         self.near.changed_all();
         cleared
     }

@@ -70,21 +70,25 @@ impl PatternDeletions {
         self.scan_and_unlink(pattern, Choice::All, &slots).await
     }
 
-    /// Deletes the values of this cache whose keys begin with the prefix.
-    pub(in crate::backends::redis) async fn clear(&self, prefix: &str) -> Result<(), BackendError> {
-        self.clear_in(prefix, EVERY_SLOT).await
+    /// Deletes the values of this cache whose keys begin with the prefix, but for the kept key.
+    pub(in crate::backends::redis) async fn clear(
+        &self,
+        prefix: &str,
+        kept: &str,
+    ) -> Result<(), BackendError> {
+        self.clear_in(prefix, kept, EVERY_SLOT).await
     }
 
     /// The same for the keys in these slots.
     pub(in crate::backends::redis) async fn clear_in(
         &self,
         prefix: &str,
+        kept: &str,
         slots: RangeInclusive<u16>,
     ) -> Result<(), BackendError> {
         let pattern = format!("{}*", glob::escape(prefix));
-        let deleted = self
-            .scan_and_unlink(&pattern, Choice::OfThisCache, &slots)
-            .await;
+        let chosen = Choice::OfThisCache { kept };
+        let deleted = self.scan_and_unlink(&pattern, chosen, &slots).await;
         deleted.map(|_| ())
     }
 
@@ -195,7 +199,7 @@ impl PatternDeletions {
     ) -> Result<Vec<Bytes>, BackendError> {
         match choice {
             Choice::All => Ok(keys),
-            Choice::OfThisCache => {
+            Choice::OfThisCache { kept } => {
                 let mut heads = redis::pipe();
                 for key in &keys {
                     let head = heads.cmd("GETRANGE").arg(&key[..]);
@@ -203,7 +207,7 @@ impl PatternDeletions {
                 }
                 let heads: Vec<Bytes> = self.run(&heads).await?;
                 let ours = keys.into_iter().zip(heads);
-                let ours = ours.filter(|(_, head)| head == MAGIC);
+                let ours = ours.filter(|(key, head)| head == MAGIC && key != kept);
                 Ok(ours.map(|(key, _)| key).collect())
             }
             Choice::Sorted { pattern, index } => {
@@ -251,8 +255,10 @@ impl PatternDeletions {
 #[derive(Clone, Copy)]
 enum Choice<'a> {
     All,
-    /// Keys whose value is one of this cache.
-    OfThisCache,
+    /// Keys whose value is one of this cache, but for the kept key.
+    OfThisCache {
+        kept: &'a str,
+    },
     /// Keys that match. The others are entered in the index.
     Sorted {
         pattern: &'a str,
