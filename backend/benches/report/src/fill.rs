@@ -17,9 +17,16 @@ pub fn fill(settings: &Settings, program: &Running) -> Result<()> {
     let count = settings.entries.unsigned_abs();
     let path_of = |number: u64| path(first.saturating_add_unsigned(number));
     read_all(program, count, path_of)?;
+    check_hits(settings, program)
+}
+
+/// Checks a sample of the widgets for hits.
+pub fn check_hits(settings: &Settings, program: &Running) -> Result<()> {
+    let first = settings.first_id;
+    let count = settings.entries.unsigned_abs();
     let mut client = Client::connect(program.port)?;
     for number in (0..count).step_by(97) {
-        let path = path_of(number);
+        let path = path(first.saturating_add_unsigned(number));
         let answer = client.get(&path)?;
         let status = answer.header("cache-status").unwrap_or_default();
         if answer.status != 200 || !status.contains("; hit;") {

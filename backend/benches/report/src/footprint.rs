@@ -62,19 +62,23 @@ impl Footprint {
     ) -> Result<Self> {
         let service = Program::service(ServiceCache::Redis);
         let filled_megabytes = filled.resident_megabytes()?;
-        let mut starts = Vec::new();
-        for _ in 0..STARTS {
-            starts.push(launcher.time_first_answer(service)?);
-        }
+        let start_milliseconds = start_milliseconds(launcher)?;
         let idle = launcher.start(service)?;
         sleep(Duration::from_secs(1));
         Ok(Self {
             idle_megabytes: idle.resident_megabytes()?,
             filled_megabytes,
-            start_milliseconds: median(starts),
+            start_milliseconds,
             growth: grow(launcher, generator)?,
         })
     }
+}
+
+/// The median milliseconds from the start of a service with Redis to its first answer.
+pub fn start_milliseconds(launcher: &Launcher<'_>) -> Result<f64> {
+    let service = Program::service(ServiceCache::Redis);
+    let starts = (0..STARTS).map(|_| launcher.time_first_answer(service));
+    Ok(median(starts.collect::<Result<Vec<_>>>()?))
 }
 
 /// Fills a memory backend to its bound and goes on with new keys.

@@ -130,7 +130,11 @@ pub fn findings(
 }
 
 /// The tables of the parts that are measured only where they are named.
-pub fn findings_on_demand(instances: &[Together], group_ends: &[GroupEnd]) -> String {
+pub fn findings_on_demand(
+    instances: &[Together],
+    group_ends: &[GroupEnd],
+    start: Option<(i64, f64)>,
+) -> String {
     let mut text = String::new();
     if !instances.is_empty() {
         text.push_str(
@@ -180,6 +184,16 @@ The latency of a single PATCH that ends a group of so many entries, in Redis.
             ]);
         }
         table.write(&mut text);
+    }
+    if let Some((keys, milliseconds)) = start {
+        let _ = write!(
+            text,
+            "
+## Start
+
+From the start of an instance to its first answer, with {keys} keys in its database and in Redis: {milliseconds:.0} ms.
+"
+        );
     }
     text
 }

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 
+use crate::fill::check_hits;
 use crate::idle::IdleConnections;
 use crate::launcher::Launcher;
 use crate::load::Generator;
@@ -18,15 +19,7 @@ use crate::{Result, progress};
 pub fn needs_filling(workloads: &[&Workload], program: Program) -> bool {
     let reads_all_keys = workloads
         .iter()
-        .filter(|workload| {
-            matches!(
-                workload.requests,
-                Requests::Zipf
-                    | Requests::ZipfWithWrites
-                    | Requests::ZipfHalfWrites
-                    | Requests::Spread
-            )
-        })
+        .filter(|workload| workload.requests.reads_all_keys())
         .flat_map(|workload| workload.subjects)
         .any(|subject| subject.program == program);
     reads_all_keys && program.has_cache()
@@ -86,6 +79,13 @@ pub fn measure(
             series
                 .samples
                 .push(sample.map_err(|error: Box<dyn Error>| format!("{program}: {error}"))?);
+        }
+    }
+    for series in &series {
+        let program = series.subject.program;
+        if workload.requests.hits_all_keys() && program.has_cache() {
+            check_hits(settings, &programs[&program])
+                .map_err(|error| format!("{program}, after its rounds: {error}"))?;
         }
     }
     Ok(Outcome { workload, series })

@@ -83,7 +83,7 @@ pub struct Settings {
     /// Counts the instructions of one request instead, and writes them to this page
     #[arg(long)]
     pub instructions: Option<PathBuf>,
-    /// Only these: names of workloads, `footprint`, `near-lag`, `tails`, `instances` or `groups`
+    /// Only these: names of workloads, `footprint`, `near-lag`, `tails`, `instances`, `groups` or `start`
     pub only: Vec<String>,
 }
 
@@ -105,7 +105,7 @@ impl Settings {
             return self.only.iter().any(|only| only == part);
         }
         let mut on_demand = WORKLOADS_ON_DEMAND.iter().map(|workload| workload.name);
-        ![INSTANCES, GROUPS].contains(&part) && !on_demand.any(|name| name == part)
+        ![INSTANCES, GROUPS, START].contains(&part) && !on_demand.any(|name| name == part)
     }
 
     /// # Errors
@@ -127,10 +127,11 @@ impl Settings {
     }
 }
 
-/// The names of the parts that are no workloads. The last two are measured only where they are named.
+/// The names of the parts that are no workloads. The last three are measured only where they are named.
 pub const FOOTPRINT: &str = "footprint";
 pub const NEAR_LAG: &str = "near-lag";
 pub const TAILS: &str = "tails";
 pub const INSTANCES: &str = "instances";
 pub const GROUPS: &str = "groups";
-const OTHER_PARTS: [&str; 5] = [FOOTPRINT, NEAR_LAG, TAILS, INSTANCES, GROUPS];
+pub const START: &str = "start";
+const OTHER_PARTS: [&str; 6] = [FOOTPRINT, NEAR_LAG, TAILS, INSTANCES, GROUPS, START];

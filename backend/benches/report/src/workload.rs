@@ -31,6 +31,21 @@ pub enum Requests {
     Body(u16),
 }
 
+impl Requests {
+    /// Whether all keys are read, so that a cache must be filled first.
+    pub const fn reads_all_keys(self) -> bool {
+        matches!(
+            self,
+            Self::Zipf | Self::ZipfWithWrites | Self::ZipfHalfWrites | Self::Spread
+        )
+    }
+
+    /// Whether each request must be a hit, with any key.
+    pub const fn hits_all_keys(self) -> bool {
+        matches!(self, Self::Zipf | Self::Spread)
+    }
+}
+
 /// The figure by which two programs are compared.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Measure {
