@@ -205,7 +205,8 @@ fn describe_tails(text: &mut String, tails: &[Tail]) {
 
 One hot key under an open load: requests are due at fixed times, and a latency counts from that time. The load is a part of the
 program's own capacity. The shares are latencies of the program by those of static bytes with the same load and nothing beside
-it. One row of static bytes has the writes too, made through another service: what it loses is the machine's, and not a cache's.
+it. Two rows of static bytes have the writes too, made through
+another service without and with a cache: what they lose is the machine's, and not a hit's.
 
 ",
     );

@@ -43,6 +43,9 @@ pub enum Disturbance {
     Writes,
     /// The widget is changed as often through a service without a cache: what the writes alone cost the machine.
     WritesElsewhere,
+    /// The widget is changed as often through a service with a cache that nobody reads: what the machine pays for the writes and
+    /// for their delivery.
+    DeliveredElsewhere,
     /// Redis saves its data (BGSAVE).
     Save,
     /// A group of other entries is ended, a tenth of `--group-entries`.
@@ -55,6 +58,7 @@ impl fmt::Display for Disturbance {
             Self::None => "",
             Self::Writes => ", a write every 10 ms",
             Self::WritesElsewhere => ", a write every 10 ms to a service without a cache",
+            Self::DeliveredElsewhere => ", a write every 10 ms to a service with a cache",
             Self::Save => ", during BGSAVE",
             Self::GroupEnds => ", a large group ends",
         })
@@ -65,7 +69,7 @@ impl fmt::Display for Disturbance {
 pub type Case = (Program, u32, Disturbance);
 
 /// The usual cases.
-pub const CASES: [Case; 10] = [
+pub const CASES: [Case; 11] = [
     (STATIC_BYTES, 50, Disturbance::None),
     (MEMORY, 50, Disturbance::None),
     (REDIS, 50, Disturbance::None),
@@ -73,6 +77,7 @@ pub const CASES: [Case; 10] = [
     (MEMORY, 80, Disturbance::None),
     (REDIS, 80, Disturbance::None),
     (STATIC_BYTES, 50, Disturbance::WritesElsewhere),
+    (STATIC_BYTES, 50, Disturbance::DeliveredElsewhere),
     (MEMORY, 50, Disturbance::Writes),
     (REDIS, 50, Disturbance::Writes),
     (REDIS, 50, Disturbance::Save),
@@ -128,6 +133,10 @@ pub fn measure(
                 Disturbance::Writes => load.run(Some(rate), Some((&load, token)))?,
                 Disturbance::WritesElsewhere => {
                     let other = Load::of(settings, &programs[&DISABLED]);
+                    load.run(Some(rate), Some((&other, token)))?
+                }
+                Disturbance::DeliveredElsewhere => {
+                    let other = Load::of(settings, &programs[&MEMORY]);
                     load.run(Some(rate), Some((&other, token)))?
                 }
                 Disturbance::Save => {
