@@ -49,6 +49,15 @@ impl Client {
         self.receive()
     }
 
+    /// Sends GET as a client that accepts zstd, and reads the bytes of the answer's body.
+    pub fn get_compressed(&mut self, path: &str) -> io::Result<Vec<u8>> {
+        self.send(&format!(
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: zstd\r\n\r\n"
+        ))?;
+        let (_, body) = self.receive_bytes()?;
+        Ok(body)
+    }
+
     /// Sends GET and leaves the answer for [`Self::receive`].
     pub fn send_get(&mut self, path: &str) -> io::Result<()> {
         self.send(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"))
@@ -80,6 +89,13 @@ impl Client {
 
     /// Reads the next answer.
     pub fn receive(&mut self) -> io::Result<Answer> {
+        let (mut answer, body) = self.receive_bytes()?;
+        answer.body = String::from_utf8(body).map_err(|_| io::ErrorKind::InvalidData)?;
+        Ok(answer)
+    }
+
+    /// Reads the next answer, with its body beside it.
+    fn receive_bytes(&mut self) -> io::Result<(Answer, Vec<u8>)> {
         let mut head = Vec::new();
         loop {
             let mut line = String::new();
@@ -95,7 +111,7 @@ impl Client {
             .first()
             .and_then(|line| line.split(' ').nth(1)?.parse().ok())
             .ok_or(io::ErrorKind::InvalidData)?;
-        let mut answer = Answer {
+        let answer = Answer {
             status,
             head,
             body: String::new(),
@@ -106,7 +122,6 @@ impl Client {
             .unwrap_or(0);
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body)?;
-        answer.body = String::from_utf8(body).map_err(|_| io::ErrorKind::InvalidData)?;
-        Ok(answer)
+        Ok((answer, body))
     }
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::client::{Answer, Client};
 use crate::launcher::Launcher;
 use crate::page::thousands;
-use crate::program::{Program, ServiceCache};
+use crate::program::{Addition, Program, ServiceCache};
 use crate::running::Running;
 use crate::{Result, Settings, path, progress};
 
@@ -52,11 +52,11 @@ const CASES: [Case; 10] = [
     },
     Case::new(
         "hit in memory, access log",
-        Program::logging_service(ServiceCache::Memory),
+        Program::service_with(Addition::AccessLog, ServiceCache::Memory),
     ),
     Case::new(
         "hit in memory, all protection",
-        Program::protected_service(ServiceCache::Memory),
+        Program::service_with(Addition::Protection, ServiceCache::Memory),
     ),
     Case::new("near hit", Program::service(ServiceCache::Near)),
     Case::new("hit in Redis", Program::service(ServiceCache::Redis)),

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::client::Client;
 use crate::databases::Databases;
-use crate::program::{Observation, Program, Reference, Service, ServiceCache};
+use crate::program::{Addition, Program, Reference, Service, ServiceCache};
 use crate::running::Running;
 use crate::{Result, Settings, path};
 
@@ -178,7 +178,8 @@ impl Launcher<'_> {
             ServiceCache::Down => free_port()?,
             _ => settings.redis_port,
         };
-        let log_level = if service.access_log { "info" } else { "off" };
+        let has_log = service.addition == Addition::AccessLog;
+        let log_level = if has_log { "info" } else { "off" };
         let enabled = service.cache != ServiceCache::Disabled;
         let near = service.cache == ServiceCache::Near;
         let mut command = match wrapper {
@@ -213,20 +214,23 @@ impl Launcher<'_> {
         if let Some(password) = std::env::var_os("PGPASSWORD") {
             command.env("PGPASSWORD", password);
         }
-        if service.protection {
-            command
-                .env("RATE_LIMIT", "1000000/second")
-                .env("TRUSTED_PROXIES", "192.0.2.1")
-                .env("HSTS", "always")
-                .env("CORS_ALLOWED_ORIGINS", "https://app.example.com");
-        }
-        match service.observation {
-            Observation::None => {}
+        match service.addition {
+            Addition::None | Addition::AccessLog | Addition::IdleConnections => {}
+            Addition::Protection => {
+                command
+                    .env("RATE_LIMIT", "1000000/second")
+                    .env("TRUSTED_PROXIES", "192.0.2.1")
+                    .env("HSTS", "always")
+                    .env("CORS_ALLOWED_ORIGINS", "https://app.example.com");
+            }
+            Addition::Compression => {
+                command.env("CACHE_COMPRESS_MIN_BYTES", "1024");
+            }
             // Any free port: nobody asks for the metrics.
-            Observation::Metrics => {
+            Addition::Metrics => {
                 command.env("MANAGEMENT_PORT", "0");
             }
-            Observation::Verification => {
+            Addition::Verification => {
                 command.env("CACHE_VERIFY_PERCENT", "1");
             }
         }

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+use crate::compression::LIST;
 use crate::running::Running;
 use crate::workload::Requests;
 use crate::{Result, Settings, path};
@@ -164,21 +165,25 @@ impl<'a> Generator<'a> {
     ) -> Result<Sample> {
         program.empty_log()?;
         let before = program.processor_seconds(self.ticks_per_second)?;
-        let id = match requests {
-            Requests::Body(kibibytes) => self.settings.body_id(kibibytes),
-            _ => self.settings.first_id,
+        let path = match requests {
+            Requests::Body(kibibytes) => path(self.settings.body_id(kibibytes)),
+            Requests::List => LIST.to_owned(),
+            _ => path(self.settings.first_id),
         };
-        let url = format!("http://127.0.0.1:{}{}", program.port, path(id));
+        let url = format!("http://127.0.0.1:{}{path}", program.port);
         let mut wrk = Command::new("wrk");
         let threads = if connections == 1 { 1 } else { THREADS };
         wrk.args(["--threads", &threads.to_string(), "--timeout", "5"])
             .args(["--connections", &connections.to_string()])
             .args(["--duration", &seconds.to_string()])
             .arg("--script")
-            .arg(self.script(requests))
-            .args([&url, "--"]);
+            .arg(self.script(requests));
+        if requests == Requests::List {
+            wrk.args(["--header", "Accept-Encoding: zstd"]);
+        }
+        wrk.args([&url, "--"]);
         match requests {
-            Requests::OneKey | Requests::ManyConnections | Requests::Body(_) => {}
+            Requests::OneKey | Requests::ManyConnections | Requests::Body(_) | Requests::List => {}
             Requests::Spread => {
                 let (first, count) = (self.settings.first_id, self.settings.entries);
                 wrk.args(["/api/v1/widgets/", &first.to_string(), &count.to_string()]);
@@ -236,7 +241,9 @@ impl<'a> Generator<'a> {
 const fn name(requests: Requests) -> &'static str {
     match requests {
         // One script: the key is in the URL.
-        Requests::OneKey | Requests::ManyConnections | Requests::Body(_) => "one-key",
+        Requests::OneKey | Requests::ManyConnections | Requests::Body(_) | Requests::List => {
+            "one-key"
+        }
         Requests::Spread => "spread",
         Requests::Zipf => "zipf",
         Requests::ZipfWithWrites => "zipf-with-writes",

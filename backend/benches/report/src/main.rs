@@ -5,6 +5,7 @@
 
 mod client;
 mod comparison;
+mod compression;
 mod databases;
 mod fill;
 mod footprint;
@@ -45,7 +46,7 @@ use rounds::{measure, needs_filling};
 use running::Running;
 use settings::{FOOTPRINT, GROUPS, INSTANCES, NEAR_LAG, START, Settings, TAILS};
 use summary::{Outcome, verdicts};
-use workload::Workload;
+use workload::{Requests, Workload};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -110,6 +111,12 @@ fn main() -> Result<()> {
     } else {
         Vec::new()
     };
+    let wants_lists = workloads
+        .iter()
+        .any(|workload| workload.requests == Requests::List);
+    let lists = wants_lists
+        .then(|| compression::measure(&launcher))
+        .transpose()?;
     start_all(&launcher, &workloads, &mut programs)?;
 
     let start = if settings.wants(START) {
@@ -130,7 +137,7 @@ fn main() -> Result<()> {
     }
     let findings = page::findings(
         &outcomes,
-        &verdicts(&outcomes, footprint.as_ref(), &tails),
+        &verdicts(&outcomes, footprint.as_ref(), &tails, lists.as_ref()),
         footprint.as_ref().map(|footprint| &footprint.growth),
         lag.as_ref(),
         &tails,

@@ -35,30 +35,32 @@ pub enum Reference {
     Row,
 }
 
-/// The configuration of the service. All other settings are the defaults of production.
+/// The configuration of the service. All other settings are the defaults of production, and it writes no log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Service {
     /// Its cache.
     pub cache: ServiceCache,
-    /// Whether it writes an access log, as by default. Without it, it writes no log.
-    pub access_log: bool,
-    /// Whether all protection is on: a limit of requests that nobody reaches, CORS, HSTS and trusted proxies.
-    pub protection: bool,
-    /// Its observation, which is off by default.
-    pub observation: Observation,
-    /// Whether it has idle connections beside those of the load.
-    pub idle_connections: bool,
+    /// What is not off.
+    pub addition: Addition,
 }
 
-/// The observation of the service besides its log.
+/// What a measured service has that the others have not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Observation {
+pub enum Addition {
     /// Nothing.
     None,
+    /// An access log, as by default.
+    AccessLog,
+    /// All protection: a limit of requests that nobody reaches, CORS, HSTS and trusted proxies.
+    Protection,
+    /// Answers of 1 KiB and more are stored compressed.
+    Compression,
     /// Metrics are collected, for a port of operators.
     Metrics,
     /// One percent of the hits is verified (`CACHE_VERIFY_PERCENT=1`).
     Verification,
+    /// Idle connections beside those of the load.
+    IdleConnections,
 }
 
 /// The service's cache.
@@ -82,65 +84,23 @@ pub enum ServiceCache {
     Down,
 }
 
-impl Service {
-    const fn plain(cache: ServiceCache) -> Self {
-        Self {
-            cache,
-            access_log: false,
-            protection: false,
-            observation: Observation::None,
-            idle_connections: false,
-        }
-    }
-}
-
 impl Program {
-    /// The service without an access log.
+    /// The service without an addition.
     pub const fn service(cache: ServiceCache) -> Self {
-        Self::Service(Service::plain(cache))
+        Self::service_with(Addition::None, cache)
     }
 
-    /// The service with all protection on, without an access log.
-    pub const fn protected_service(cache: ServiceCache) -> Self {
-        Self::Service(Service {
-            protection: true,
-            ..Service::plain(cache)
-        })
+    /// The service with an addition.
+    pub const fn service_with(addition: Addition, cache: ServiceCache) -> Self {
+        Self::Service(Service { cache, addition })
     }
 
-    /// The service with its access log.
-    pub const fn logging_service(cache: ServiceCache) -> Self {
-        Self::Service(Service {
-            access_log: true,
-            ..Service::plain(cache)
-        })
-    }
-
-    /// The service under observation, without an access log.
-    pub const fn observed_service(cache: ServiceCache, observation: Observation) -> Self {
-        Self::Service(Service {
-            observation,
-            ..Service::plain(cache)
-        })
-    }
-
-    /// The service with idle connections, without an access log.
-    pub const fn service_with_idle_connections(cache: ServiceCache) -> Self {
-        Self::Service(Service {
-            idle_connections: true,
-            ..Service::plain(cache)
-        })
-    }
-
-    /// Whether it has idle connections beside those of the load.
-    pub const fn has_idle_connections(self) -> bool {
-        matches!(
-            self,
-            Self::Service(Service {
-                idle_connections: true,
-                ..
-            })
-        )
+    /// What it has that other services have not.
+    pub const fn addition(self) -> Addition {
+        match self {
+            Self::Service(service) => service.addition,
+            Self::Reference(_) | Self::Nginx { .. } => Addition::None,
+        }
     }
 
     /// Whether it is the service, and not a program to compare it with.
@@ -150,13 +110,8 @@ impl Program {
 
     /// Whether it writes an access log.
     pub const fn has_access_log(self) -> bool {
-        matches!(
-            self,
-            Self::Service(Service {
-                access_log: true,
-                ..
-            }) | Self::Nginx { access_log: true }
-        )
+        matches!(self.addition(), Addition::AccessLog)
+            || matches!(self, Self::Nginx { access_log: true })
     }
 
     /// Whether it has a cache, which must be filled before its hits are measured.
@@ -209,21 +164,15 @@ impl fmt::Display for Program {
             },
             Self::Nginx { .. } => "nginx proxy_cache",
         };
-        let addition = match self {
-            Self::Service(Service {
-                protection: true, ..
-            }) => ", all protection",
-            Self::Service(Service {
-                observation: Observation::Metrics,
-                ..
-            }) => ", metrics",
-            Self::Service(Service {
-                observation: Observation::Verification,
-                ..
-            }) => ", verification",
-            program if program.has_access_log() => ", access log",
-            program if program.has_idle_connections() => ", 10 000 idle connections",
-            _ => "",
+        let addition = match self.addition() {
+            Addition::None if self.has_access_log() => ", access log",
+            Addition::None => "",
+            Addition::AccessLog => ", access log",
+            Addition::Protection => ", all protection",
+            Addition::Compression => ", compressed",
+            Addition::Metrics => ", metrics",
+            Addition::Verification => ", verification",
+            Addition::IdleConnections => ", 10 000 idle connections",
         };
         write!(formatter, "{name}{addition}")
     }

@@ -30,6 +30,22 @@ pub fn process(port: u16) -> Result<u32> {
     Ok(process.ok_or("INFO names no process")?.trim().parse()?)
 }
 
+/// The bytes of memory that the stored lists of a namespace take.
+pub fn memory_of_lists(port: u16, namespace: &str) -> Result<f64> {
+    let script = "local sum = 0 for _, key in ipairs(redis.call('KEYS', ARGV[1])) do sum = sum + redis.call('MEMORY', 'USAGE', key) end return sum";
+    let answer = ask(port, &format!("EVAL \"{script}\" 0 {namespace}:widget_search*"))?;
+    let number = answer
+        .trim()
+        .strip_prefix(':')
+        .ok_or_else(|| format!("MEMORY USAGE: {answer}"))?;
+    let bytes: f64 = number.parse()?;
+    if bytes > 0.0 {
+        Ok(bytes)
+    } else {
+        Err(format!("no list is stored in {namespace}").into())
+    }
+}
+
 /// An answer, or its beginning: all that arrives at once.
 fn ask(port: u16, command: &str) -> Result<String> {
     let mut redis = TcpStream::connect(("127.0.0.1", port))?;

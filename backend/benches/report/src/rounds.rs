@@ -9,7 +9,7 @@ use crate::fill::check_hits;
 use crate::idle::IdleConnections;
 use crate::launcher::Launcher;
 use crate::load::Generator;
-use crate::program::Program;
+use crate::program::{Addition, Program};
 use crate::running::Running;
 use crate::summary::{Outcome, Series};
 use crate::workload::{Requests, Workload};
@@ -57,7 +57,7 @@ pub fn measure(
             let running = &programs[&program];
             // The program must still answer correctly, or the figures are of something else.
             let run = |running: &Running| {
-                let has_idle = program.has_idle_connections();
+                let has_idle = program.addition() == Addition::IdleConnections;
                 let _idle = has_idle
                     .then(|| IdleConnections::open(settings, running))
                     .transpose()?;

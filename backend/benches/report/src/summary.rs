@@ -2,6 +2,7 @@
 //!
 //! Come here to add a goal.
 
+use crate::compression::Sizes;
 use crate::footprint::Footprint;
 use crate::load::Sample;
 use crate::program::Program;
@@ -106,6 +107,7 @@ pub fn verdicts(
     outcomes: &[Outcome],
     footprint: Option<&Footprint>,
     tails: &[Tail],
+    lists: Option<&[Sizes; 2]>,
 ) -> Vec<Verdict> {
     let mut verdicts = Vec::new();
     for outcome in outcomes {
@@ -137,6 +139,7 @@ pub fn verdicts(
             }
         }
     }
+    verdicts.extend(lists.into_iter().flat_map(of_lists));
     verdicts.extend(tails.iter().filter_map(|tail| of_tail(tails, tail)));
     verdicts.extend(footprint.into_iter().flat_map(of_footprint));
     verdicts
@@ -158,6 +161,26 @@ fn of_tail(tails: &[Tail], tail: &Tail) -> Option<Verdict> {
         measured: format!("{share:.2}"),
         reached: share <= 1.5,
     })
+}
+
+/// The goals of compression.
+fn of_lists([plain, compressed]: &[Sizes; 2]) -> [Verdict; 2] {
+    let share = |goal: &str, share: f64| Verdict {
+        goal: goal.to_owned(),
+        bound: "≤ 0.35".to_owned(),
+        measured: format!("{share:.2}"),
+        reached: share <= 0.35,
+    };
+    [
+        share(
+            "bytes on the wire of a compressed list of 100 widgets, of one that is not",
+            compressed.wire / plain.wire,
+        ),
+        share(
+            "memory in Redis of a compressed list of 100 widgets, of one that is not",
+            compressed.stored / plain.stored,
+        ),
+    ]
 }
 
 /// The goals of the memory and of the start.

@@ -25,6 +25,8 @@ pub enum Requests {
     NewKeys,
     /// Reads of all widgets, each as often as the others.
     Spread,
+    /// Reads of one list of 100 widgets, as a client that accepts zstd.
+    List,
     /// Reads of one widget over 8 000 connections.
     ManyConnections,
     /// Reads of the one widget whose answer has this size in KiB.

@@ -3,7 +3,7 @@
 //! Come here to add a workload or to change a goal. Those that are measured only where they are named are in
 //! `workloads_on_demand`.
 
-use crate::program::{Observation, Program, Reference, ServiceCache};
+use crate::program::{Addition, Program, Reference, ServiceCache};
 use crate::workload::{Goal, Requests, Subject, Workload};
 
 const STATIC_BYTES: Program = Program::Reference(Reference::StaticBytes);
@@ -14,19 +14,20 @@ const ROW: Program = Program::Reference(Reference::Row);
 const NGINX: Program = Program::Nginx { access_log: false };
 const LOGGING_NGINX: Program = Program::Nginx { access_log: true };
 const MEMORY: Program = Program::service(ServiceCache::Memory);
-const PROTECTED_MEMORY: Program = Program::protected_service(ServiceCache::Memory);
-const LOGGING_MEMORY: Program = Program::logging_service(ServiceCache::Memory);
+const PROTECTED_MEMORY: Program = Program::service_with(Addition::Protection, ServiceCache::Memory);
+const COMPRESSED_MEMORY: Program =
+    Program::service_with(Addition::Compression, ServiceCache::Memory);
+const LOGGING_MEMORY: Program = Program::service_with(Addition::AccessLog, ServiceCache::Memory);
 const REDIS: Program = Program::service(ServiceCache::Redis);
 const REDIS_BY_TLS: Program = Program::service(ServiceCache::RedisByTls);
 const CLUSTER: Program = Program::service(ServiceCache::Cluster);
-const LOGGING_REDIS: Program = Program::logging_service(ServiceCache::Redis);
+const LOGGING_REDIS: Program = Program::service_with(Addition::AccessLog, ServiceCache::Redis);
 const NEAR: Program = Program::service(ServiceCache::Near);
-const LOGGING_NEAR: Program = Program::logging_service(ServiceCache::Near);
+const LOGGING_NEAR: Program = Program::service_with(Addition::AccessLog, ServiceCache::Near);
 const MEMCACHED: Program = Program::service(ServiceCache::Memcached);
-const NEAR_WITH_METRICS: Program =
-    Program::observed_service(ServiceCache::Near, Observation::Metrics);
+const NEAR_WITH_METRICS: Program = Program::service_with(Addition::Metrics, ServiceCache::Near);
 const NEAR_WITH_VERIFICATION: Program =
-    Program::observed_service(ServiceCache::Near, Observation::Verification);
+    Program::service_with(Addition::Verification, ServiceCache::Near);
 const DISABLED: Program = Program::service(ServiceCache::Disabled);
 const DOWN: Program = Program::service(ServiceCache::Down);
 
@@ -156,6 +157,23 @@ pub const WORKLOADS: &[Workload] = &[
                     NEAR,
                     0.97,
                 )]),
+        ],
+    },
+    Workload {
+        name: "compression",
+        title: "Lists of 100 widgets, compressed",
+        description: "One list of 100 widgets with descriptions of 28 words, for clients that accept zstd: stored and sent as it \
+                      is, and compressed (`CACHE_COMPRESS_MIN_BYTES=1024`).",
+        requests: Requests::List,
+        subjects: &[
+            Subject::new(COMPRESSED_MEMORY)
+                .against(MEMORY)
+                .goals(&[Goal::processor_time(
+                    "hit of a compressed list, of one that is not (CPU time)",
+                    MEMORY,
+                    0.95,
+                )]),
+            Subject::new(MEMORY),
         ],
     },
     bodies("body-1k", "Answers of 1 KiB", 1),

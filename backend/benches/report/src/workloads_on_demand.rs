@@ -2,7 +2,7 @@
 //!
 //! Come here for a question of growth. The usual workloads are in `workloads`.
 
-use crate::program::{Program, Reference, ServiceCache};
+use crate::program::{Addition, Program, Reference, ServiceCache};
 use crate::workload::{Goal, Requests, Subject, Workload};
 
 const STATIC_BYTES: Program = Program::Reference(Reference::StaticBytes);
@@ -10,10 +10,10 @@ const REDIS_GET: Program = Program::Reference(Reference::Redis);
 const MEMCACHED_GET: Program = Program::Reference(Reference::Memcached);
 const MEMORY: Program = Program::service(ServiceCache::Memory);
 const REDIS: Program = Program::service(ServiceCache::Redis);
-const LOGGING_REDIS: Program = Program::logging_service(ServiceCache::Redis);
+const LOGGING_REDIS: Program = Program::service_with(Addition::AccessLog, ServiceCache::Redis);
 const MEMCACHED: Program = Program::service(ServiceCache::Memcached);
-const IDLE_MEMORY: Program = Program::service_with_idle_connections(ServiceCache::Memory);
-const IDLE_REDIS: Program = Program::service_with_idle_connections(ServiceCache::Redis);
+const IDLE_MEMORY: Program = Program::service_with(Addition::IdleConnections, ServiceCache::Memory);
+const IDLE_REDIS: Program = Program::service_with(Addition::IdleConnections, ServiceCache::Redis);
 
 /// All of them.
 pub const WORKLOADS_ON_DEMAND: &[Workload] = &[
