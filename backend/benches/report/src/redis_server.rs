@@ -33,7 +33,10 @@ pub fn process(port: u16) -> Result<u32> {
 /// The bytes of memory that the stored lists of a namespace take.
 pub fn memory_of_lists(port: u16, namespace: &str) -> Result<f64> {
     let script = "local sum = 0 for _, key in ipairs(redis.call('KEYS', ARGV[1])) do sum = sum + redis.call('MEMORY', 'USAGE', key) end return sum";
-    let answer = ask(port, &format!("EVAL \"{script}\" 0 {namespace}:widget_search*"))?;
+    let answer = ask(
+        port,
+        &format!("EVAL \"{script}\" 0 {namespace}:widget_search*"),
+    )?;
     let number = answer
         .trim()
         .strip_prefix(':')
