@@ -19,5 +19,9 @@ pub mod settings;
 pub mod telemetry;
 pub mod traces;
 
-// A crate of its own, in the folder `cache`: a change of the service does not compile it again.
+// A crate of its own too, in the folder `cache`.
 pub use response_cache as cache;
+
+#[cfg(test)]
+#[path = "../../tests/support/watchdog.rs"]
+mod watchdog;
