@@ -1,7 +1,8 @@
 //! The infrastructure: settings, database, cache, authentication, telemetry, metrics and traces, the form of HTTP answers,
 //! the declaration of resources and the description of the API.
 //!
-//! Come here for a part that every feature uses. Nothing here knows a feature.
+//! Come here for a part that every feature uses. It is a crate of its own, which knows no feature; the service has it as
+//! `crate::infrastructure`.
 
 pub mod auth;
 pub mod client_address;

@@ -175,7 +175,7 @@ fn in_production_a_missing_namespace_of_a_shared_server_is_a_warning() {
         ];
         load(&environment).unwrap().warnings.concat()
     };
-    assert!(warnings("redis", "").starts_with("CACHE_NAMESPACE is not set: `backend-production`"));
+    assert!(warnings("redis", "").starts_with("CACHE_NAMESPACE is not set: `shopping-production`"));
     assert_eq!(warnings("redis", "shop"), "");
     assert_eq!(warnings("memory", ""), "");
 }
