@@ -5,10 +5,15 @@
 
 #[cfg(doctest)]
 mod documentation;
-pub mod infrastructure;
 pub mod interfaces;
 pub mod modules;
 pub mod startup;
+
+// A crate of its own, in the folder of that name: a change of a module does not compile it again.
+pub use service_infrastructure as infrastructure;
+
+/// The name of the program: that of its package, which `scripts/new` changes.
+pub const PROGRAM: &str = env!("CARGO_PKG_NAME");
 
 #[cfg(test)]
 #[path = "../tests/support/watchdog.rs"]

@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use backend::PROGRAM;
 use backend::infrastructure::database::{MigrationPlan, MigrationTarget};
 use backend::infrastructure::settings::{self, Environment, Settings};
 use backend::interfaces;
@@ -124,7 +125,7 @@ async fn handle_signals_and_run() -> Result<ExitCode, Box<dyn std::error::Error>
     let mut signals = Signals::handle()?;
     let command = CommandLine::parse().command.unwrap_or(Command::Serve);
     if let Command::Serve = command {
-        startup::serve(Settings::load()?, &mut signals).await?;
+        startup::serve(Settings::load(PROGRAM)?, &mut signals).await?;
         return Ok(ExitCode::SUCCESS);
     }
     tokio::select! {
@@ -162,7 +163,7 @@ async fn run(command: Command) -> Result<ExitCode, Box<dyn std::error::Error>> {
         Command::Check => return with_progress("checking", print_check()).await,
         _ => {}
     }
-    let settings = Settings::load()?;
+    let settings = Settings::load(PROGRAM)?;
     match command {
         Command::Settings { get: None, .. } => {
             for warning in &settings.warnings {
@@ -268,7 +269,7 @@ async fn with_progress<T>(doing: &str, work: impl Future<Output = T>) -> T {
 
 /// Prints a line for each finding. The exit code is 1 where one of them keeps the service from working.
 async fn print_check() -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let findings = startup::check(Settings::load()).await;
+    let findings = startup::check(Settings::load(PROGRAM)).await;
     for finding in &findings {
         writeln!(io::stdout(), "{finding}")?;
     }

@@ -3,18 +3,20 @@
 # Checks the queries against a migrated database, and writes their data to $1, an absolute path. The rest are the words of
 # cargo: `check --lib` unless others are given.
 write_query_data() {
-    local data=$1 status=0 modified
+    local data=$1 status=0 modified source sources='backend/src/lib.rs backend/src/infrastructure/mod.rs'
     shift
     [ $# -gt 0 ] || set -- check --lib
     create_migrated_database query_data
-    # The compiler looks at the queries again, and other builds do not: for them the sources have not changed.
-    modified=$(mktemp "${TMPDIR:-/tmp}/modified.XXXXXX")
-    touch -r backend/src/lib.rs "$modified"
-    touch backend/src/lib.rs
+    # The compiler looks at the queries of both crates again, and other builds do not: for them the sources have not changed.
+    modified=$(mktemp -d "${TMPDIR:-/tmp}/modified.XXXXXX")
+    for source in $sources; do
+        touch -r "$source" "$modified/${source//\//-}"
+        touch "$source"
+    done
     DATABASE_URL="$POSTGRES_URL/query_data" SQLX_OFFLINE=false SQLX_OFFLINE_DIR=$data \
         cargo "$1" --quiet --locked "${@:2}" || status=$?
-    touch -r "$modified" backend/src/lib.rs
-    rm -f "$modified"
+    for source in $sources; do touch -r "$modified/${source//\//-}" "$source"; done
+    rm -rf "$modified"
     return "$status"
 }
 

@@ -86,9 +86,17 @@ my %in_file = (
 [features]
 # The resource that the tests work on (tests/washers), which is no part of the program. The dependency on this package itself,
 # below, switches it on for tests.
-washers = []
+washers = ["service-infrastructure/washers"]
 TOML
         replace( qr/^\[dev-dependencies\]\n/m, qq([dev-dependencies]\n$package = { path = ".", features = ["washers"] }\n) );
+    },
+    'backend/src/infrastructure/Cargo.toml' => sub { replace( qr/^\[features\]\n/m, <<"TOML" ) },
+[features]
+# The migrations of the resource that the tests work on: the feature of the service turns it on.
+washers = []
+TOML
+    'backend/src/infrastructure/build.rs' => sub {
+        replace( qr/^( +println!\("cargo::rerun-if-changed=)(?:\.\.\/)+migrations("\);\n)/m, sub { "$&$1../../tests/washers/migrations$2" } );
     },
     'Cargo.lock' => sub {
         replace( qr/^\[\[package\]\]\nname = "\Q$package\E"\n.*?\n\n/ms, sub {
@@ -114,7 +122,7 @@ pub mod washers;
 RUST
     },
     'backend/src/infrastructure/database/migrations.rs' => sub {
-        replace( qr/^( +)let mut migrator = (sqlx::migrate!\("\.\.\/migrations"\));\n/m, sub { <<"RUST" } );
+        replace( qr/^( +)let mut migrator = (sqlx::migrate!\("(?:\.\.\/)+migrations"\));\n/m, sub { <<"RUST" } );
 $1let migrations = $2;
 $1let mut migrator = Migrator::with_migrations(
 $1    migrations
@@ -131,7 +139,7 @@ RUST
 /// The migrations of the resource that the tests work on: none outside test builds.
 fn tests_migrations() -> Migrator {
     #[cfg(feature = "washers")]
-    return sqlx::migrate!("tests/washers/migrations");
+    return sqlx::migrate!("../../tests/washers/migrations");
     #[cfg(not(feature = "washers"))]
     Migrator::DEFAULT
 }

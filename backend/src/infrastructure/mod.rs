@@ -1,7 +1,8 @@
 //! The infrastructure: settings, database, cache, authentication, telemetry, metrics and traces, the form of HTTP answers,
 //! the declaration of resources and the description of the API.
 //!
-//! Come here for a part that every feature uses. Nothing here knows a feature.
+//! Come here for a part that every feature uses. It is a crate of its own, which knows no feature; the service has it as
+//! `crate::infrastructure`.
 
 pub mod auth;
 pub mod client_address;
@@ -19,5 +20,9 @@ pub mod settings;
 pub mod telemetry;
 pub mod traces;
 
-// A crate of its own, in the folder `cache`: a change of the service does not compile it again.
+// A crate of its own too, in the folder `cache`.
 pub use response_cache as cache;
+
+#[cfg(test)]
+#[path = "../../tests/support/watchdog.rs"]
+mod watchdog;

@@ -262,7 +262,12 @@ mod tests {
         watchdog::watch();
         let environment = [("CACHE_BACKEND", "rediss"), ("SERVER_PORT", "70000")];
         let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let findings = check(Settings::from_sources(environment.into(), None)).await;
+        let findings = check(Settings::from_sources(
+            crate::PROGRAM,
+            environment.into(),
+            None,
+        ))
+        .await;
         assert!(findings.iter().all(Finding::has_failed), "{findings:#?}");
         assert_eq!(findings.len(), 2);
     }

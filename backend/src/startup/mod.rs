@@ -22,6 +22,7 @@ use actix_web::dev::ServerHandle;
 use secrecy::ExposeSecret;
 use tokio::time::{timeout, timeout_at};
 
+use crate::PROGRAM;
 use crate::infrastructure::auth::{Attempts, Passwords};
 use crate::infrastructure::cache::{Cache, CacheOptions};
 use crate::infrastructure::database::{self, Database};
@@ -62,7 +63,7 @@ const CLOSE: Duration = Duration::from_secs(2);
 pub async fn serve(settings: Settings, signals: &mut Signals) -> Result<(), StartError> {
     // Its end writes the last lines of the log.
     let receiver = settings.traces.tracing_otlp_endpoint.as_ref();
-    let traces = receiver.map(|address| Traces::start(address.expose_secret()));
+    let traces = receiver.map(|address| Traces::start(PROGRAM, address.expose_secret()));
     let traces = traces.transpose()?;
     let log = telemetry::initialise(&settings.logging, traces.as_ref())?;
     first_line::log(&settings);

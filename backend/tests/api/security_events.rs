@@ -65,7 +65,7 @@ async fn sign_ins_are_logged_with_account_address_and_request_even_where_the_log
     let environment = [
         PROXY,
         ("LOGIN_ATTEMPTS", "1"),
-        ("LOG_LEVEL", "info,backend::infrastructure=off"),
+        ("LOG_LEVEL", "info,infrastructure=off"),
     ];
     let service = TestService::start_with(&environment).await;
     service.sign_up("ada").await.expect(201);

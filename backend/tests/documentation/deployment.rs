@@ -175,21 +175,28 @@ fn images_and_actions_are_pinned() {
 }
 
 #[test]
-fn the_image_gets_the_manifest_of_every_member_of_the_workspace_and_names_the_service_and_its_cache_alone()
+fn the_image_gets_the_manifest_of_every_member_of_the_workspace_and_names_the_service_and_its_parts_alone()
  {
     let (dockerfile, ignored) = (read("backend/Dockerfile"), read(".dockerignore"));
     for member in members() {
-        // The cache comes with the sources of the service.
+        // The infrastructure and the cache come with the sources of the service.
         let is_source = member.starts_with("backend/src/");
         let sent = format!("!{member}/Cargo.toml");
         assert!(
             is_source || ignored.lines().any(|line| line == sent),
             ".dockerignore has no `{sent}`"
         );
+        if is_source {
+            // Empty in the layer of dependencies, and newer than that in the layer of the sources.
+            let root = format!(" {member}/mod.rs ");
+            let touched = dockerfile.matches(&root).count();
+            assert_eq!(touched, 2, "{member} in backend/Dockerfile");
+            continue;
+        }
         let is_named = dockerfile.contains(&member);
         assert_eq!(
             is_named,
-            is_source || member == "backend",
+            member == "backend",
             "{member} in backend/Dockerfile"
         );
     }

@@ -13,10 +13,7 @@ use crate::support::proxy::Mode;
 use crate::support::server::Kind;
 
 /// The log says which writes wait, and when each is answered.
-const WAITS_SHOWN: (&str, &str) = (
-    "LOG_LEVEL",
-    "info,backend::infrastructure::database_feed=debug",
-);
+const WAITS_SHOWN: (&str, &str) = ("LOG_LEVEL", "info,infrastructure::database_feed=debug");
 
 /// Records a change that ends nothing which a test reads. Returns the number of its row.
 const INSERT_A_ROW: &str = "INSERT INTO cache_changes (kind, arguments)

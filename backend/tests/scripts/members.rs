@@ -1,4 +1,4 @@
-//! The members of the workspace beside the service and its cache: each can be deleted.
+//! The members of the workspace beside the service, its infrastructure and its cache: each can be deleted.
 //!
 //! Come here when a clone needs no benches, or another program of the project becomes a member.
 
@@ -8,7 +8,7 @@ use std::process::Command;
 use crate::repository::Repository;
 
 #[test]
-fn deleting_a_member_but_the_service_and_its_cache_takes_its_folder_and_one_line_of_the_manifest() {
+fn deleting_a_member_but_the_service_and_its_parts_takes_its_folder_and_one_line_of_the_manifest() {
     let copy = Repository::template();
     let workspace = copy.0.read("Cargo.toml");
     let members = workspace.split("members = [\n").nth(1).expect("members");

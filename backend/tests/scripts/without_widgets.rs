@@ -52,6 +52,12 @@ fn a_clone_without_the_example_does_not_name_it() {
             "backend/Cargo.toml",
             "my-app2 = { path = \".\", features = [\"washers\"] }",
         ),
+        // Where the migrations are, those of the resource are too.
+        ("backend/src/infrastructure/Cargo.toml", "\nwashers = []\n"),
+        (
+            "backend/src/infrastructure/build.rs",
+            "tests/washers/migrations",
+        ),
         ("backend/tests/washers/mod.rs", "pub fn configure"),
         ("backend/tests/api/washers.rs", "/washers"),
         ("scripts/dev", "/api/v1/users/admin"),

@@ -117,7 +117,7 @@ pub fn mistakes(environment: &[(&str, &str)]) -> String {
     let environment = environment
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    let loaded = Settings::from_sources(environment.collect(), None);
+    let loaded = Settings::from_sources(backend::PROGRAM, environment.collect(), None);
     loaded.map_or_else(|mistakes| mistakes.to_string(), |_| String::new())
 }
 

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use crate::infrastructure::cache::backends::{CacheBackend, Count, MemoryBackend};
-use crate::infrastructure::cache::{Cache, CacheError, Unavailable};
-use crate::infrastructure::client_address::ClientAddress;
-use crate::infrastructure::http::ApiError;
+use crate::cache::backends::{CacheBackend, Count, MemoryBackend};
+use crate::cache::{Cache, CacheError, Unavailable};
+use crate::client_address::ClientAddress;
+use crate::http::ApiError;
 
 /// The bound of the counters in this process, in bytes: about 30 000 accounts and addresses.
 const MAX_LOCAL_BYTES: u64 = 4 * 1024 * 1024;

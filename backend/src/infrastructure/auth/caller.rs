@@ -9,9 +9,9 @@ use futures_util::future::LocalBoxFuture;
 
 use super::last_use;
 use super::token::AccessToken;
-use crate::infrastructure::cache::bind_caller;
-use crate::infrastructure::database::Database;
-use crate::infrastructure::http::ApiError;
+use crate::cache::bind_caller;
+use crate::database::Database;
+use crate::http::ApiError;
 
 /// A signed-in user. As an extractor it answers 401 where there is none.
 #[derive(Clone, Debug)]

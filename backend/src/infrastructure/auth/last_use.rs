@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
 use super::token::AccessToken;
-use crate::infrastructure::database::Database;
+use crate::database::Database;
 
 /// The notes that this process makes at the same time. A request that finds no place leaves the note to the next request of its
 /// session, so that the beginning of an hour takes no connections from requests.

@@ -9,7 +9,7 @@ use actix_web::dev::Payload;
 use actix_web::http::header::USER_AGENT;
 use actix_web::{Error, FromRequest, HttpRequest};
 
-use crate::infrastructure::client_address::ClientAddress;
+use crate::client_address::ClientAddress;
 
 /// The most characters that are kept of a `User-Agent`.
 const LONGEST_CLIENT: usize = 200;

@@ -14,8 +14,8 @@ use tokio::sync::Semaphore;
 
 use super::attempts::{Attempts, Claimed};
 use super::password_queue::{PasswordQueue, Turn};
-use crate::infrastructure::client_address::ClientAddress;
-use crate::infrastructure::http::ApiError;
+use crate::client_address::ClientAddress;
+use crate::http::ApiError;
 
 /// The hash of a password that no user has. It is verified where there is no user, so that both cases take equally
 /// long. It is a constant, because making a hash takes 19 MiB of memory at every start.

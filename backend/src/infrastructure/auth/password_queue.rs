@@ -14,8 +14,8 @@ use metrics::{
 };
 use tokio::sync::oneshot;
 
-use crate::infrastructure::client_address::ClientAddress;
-use crate::infrastructure::http::ApiError;
+use crate::client_address::ClientAddress;
+use crate::http::ApiError;
 
 /// The most waiting requests. When one more comes, the last request of the address with the most is refused.
 const MAX_WAITING: usize = 256;

@@ -12,13 +12,13 @@ use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forwar
 use futures_util::future::LocalBoxFuture;
 
 use super::caller::Caller;
-use crate::infrastructure::http::ApiError;
+use crate::http::ApiError;
 
 /// A middleware that authenticates before its inner service runs: without a valid token the answer is
 /// 401. It binds the argument `caller`.
 ///
 /// A declared route has it outermost with `signed_in()` or `superuser()` (see
-/// [`resource`](crate::infrastructure::resource)). Where a route is wrapped by hand, it must be wrapped last, so that a hit
+/// [`resource`](crate::resource)). Where a route is wrapped by hand, it must be wrapped last, so that a hit
 /// never skips it: `get().to(read_me).wrap(cache::ME).wrap(RequireCaller::signed_in())`.
 #[derive(Clone, Copy, Debug)]
 pub struct RequireCaller {

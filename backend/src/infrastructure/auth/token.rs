@@ -12,8 +12,8 @@ use sha2::{Digest, Sha256};
 use sqlx::PgExecutor;
 
 use super::origin::Origin;
-use crate::infrastructure::database::Database;
-use crate::infrastructure::http::ApiError;
+use crate::database::Database;
+use crate::http::ApiError;
 
 const LIFETIME_DAYS: i64 = 30;
 

@@ -9,7 +9,7 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use crate::infrastructure::http::ApiError;
+use crate::http::ApiError;
 
 /// The path parameter `username`: 404 for a text that cannot be a username, without asking the database.
 #[derive(Clone, Debug)]

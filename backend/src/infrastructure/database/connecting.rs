@@ -12,7 +12,7 @@ use sqlx::{ConnectOptions, Executor, PgConnection, Row};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::errors::timed_out;
-use crate::infrastructure::settings::DatabaseSettings;
+use crate::settings::DatabaseSettings;
 
 /// The parameter that holds the marker of this process. `PostgreSQL` accepts any name with a dot.
 const MARKER: &str = "backend.instance";

@@ -6,7 +6,7 @@
 use std::io;
 use std::time::Duration;
 
-use crate::infrastructure::http::{ApiError, FieldError};
+use crate::http::{ApiError, FieldError};
 
 /// The answers to violated constraints. No other place knows their names.
 const CONSTRAINTS: &[(&str, Meaning)] = &[

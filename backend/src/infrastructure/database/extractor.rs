@@ -8,7 +8,7 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
 
 use super::pool::Database;
-use crate::infrastructure::http::ApiError;
+use crate::http::ApiError;
 
 /// The database of the application: the `web::Data<Database>` that it was started with. 500 where it has none.
 impl FromRequest for Database {

@@ -13,7 +13,7 @@ use super::connecting::Connector;
 use super::migrations::{
     Applied, Difference, MIGRATOR, MigrationError, applied, hexadecimal, with_reminders,
 };
-use crate::infrastructure::settings::DatabaseSettings;
+use crate::settings::DatabaseSettings;
 
 /// The migration that is to be the last applied one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use sqlx::{Executor, PgConnection, Row};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::connecting::{Connector, advice};
-use crate::infrastructure::settings::DatabaseSettings;
+use crate::settings::DatabaseSettings;
 
 /// The interval between two lines of the log about a migration that takes long.
 const REMINDER: Duration = Duration::from_secs(10);
@@ -26,7 +26,7 @@ pub(super) const APPLIED: &str = "SELECT version, encode(checksum, 'hex') AS che
 /// The embedded migrations. Applied ones that the program does not know are ignored, so that an older
 /// program starts with newer tables.
 pub static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
-    let mut migrator = sqlx::migrate!("../migrations");
+    let mut migrator = sqlx::migrate!("../../../migrations");
     migrator.set_ignore_missing(true);
     migrator
 });

@@ -7,7 +7,7 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::{Map, QueryScalar};
 
 use super::pool::Database;
-use crate::infrastructure::http::{ApiResult, Page, PageQuery};
+use crate::http::{ApiResult, Page, PageQuery};
 
 impl Database {
     /// One page of a list: `rows` selects its items in order, with the page's `LIMIT` and `OFFSET`; `total` counts the items

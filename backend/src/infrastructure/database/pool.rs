@@ -21,7 +21,7 @@ use super::probe::{NotReady, Probe};
 use super::statement::{Run, Statement};
 use super::suspicion::Suspicion;
 use super::transaction::Transaction;
-use crate::infrastructure::settings::DatabaseSettings;
+use crate::settings::DatabaseSettings;
 
 /// The time between the server's statement timeout and the deadline here. So the server's own error arrives first.
 const MARGIN: Duration = Duration::from_millis(500);

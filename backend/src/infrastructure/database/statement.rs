@@ -12,7 +12,7 @@ use sqlx::{Execute, PgConnection, Postgres, SqlStr};
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span};
 
-use crate::infrastructure::traces::TARGET;
+use crate::traces::TARGET;
 
 /// The text of a statement and its arguments. No `Debug`: arguments may be secret.
 #[derive(Clone)]

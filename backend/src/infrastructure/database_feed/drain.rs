@@ -14,8 +14,8 @@ use super::age::FeedAge;
 use super::gathering::{MOST_SHARING, gather};
 use super::rows::{self, BATCH, Ends, HEAP, condense, take, take_heap};
 use super::watch::Watch;
-use crate::infrastructure::cache::{Cache, CacheHealth, Delivered, Deliveries};
-use crate::infrastructure::database::Database;
+use crate::cache::{Cache, CacheHealth, Delivered, Deliveries};
+use crate::database::Database;
 
 /// The longest interval between two look-ups of an idle instance. A random part of up to a fifth is left out, so that
 /// instances do not look at the same moment.

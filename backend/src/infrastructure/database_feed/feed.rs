@@ -14,9 +14,9 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::age::FeedAge;
 use super::drain::{CONDENSE, Drain, Outcome, Waiting};
 use super::rows;
-use crate::infrastructure::cache::{Cache, ChangeFeed, Changes, Delivered, FeedUnavailable};
-use crate::infrastructure::database::Database;
-use crate::infrastructure::settings::DatabaseSettings;
+use crate::cache::{Cache, ChangeFeed, Changes, Delivered, FeedUnavailable};
+use crate::database::Database;
+use crate::settings::DatabaseSettings;
 
 /// The longest time that a write waits for the delivery of its changes (C54).
 const LONGEST_WAIT: Duration = Duration::from_secs(1);

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::infrastructure::cache::Change;
-use crate::infrastructure::database::{Database, Transaction};
+use crate::cache::Change;
+use crate::database::{Database, Transaction};
 
 /// The most rows of one batch. This also bounds the memory of a pass.
 pub(super) const BATCH: i64 = 1000;

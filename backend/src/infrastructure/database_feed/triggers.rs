@@ -9,8 +9,8 @@
 
 use sqlx::FromRow;
 
-use crate::infrastructure::cache::Changes;
-use crate::infrastructure::database::Database;
+use crate::cache::Changes;
+use crate::database::Database;
 
 /// Triggers of visible tables whose function writes to `cache_changes`. The arguments are separated by a zero byte.
 const RECORDING: &str = "SELECT tgname::text AS name, relname::text AS on_table, tgtype::integer AS events,

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::rows::{insert_nothing, stands};
-use crate::infrastructure::database::Database;
+use crate::database::Database;
 
 /// The time that a row has to stand. An instance that reaches the cache looks four times meanwhile.
 const LONG: Duration = Duration::from_secs(1);

@@ -21,8 +21,8 @@ use super::problem::{ErrorWithoutRequest, is_bare_error, render};
 use super::request_id::{RequestId, X_REQUEST_ID};
 use super::request_timeout::RequestTimeout;
 use super::security_headers::{self, SecurityHeaders};
-use crate::infrastructure::metrics::RequestMetrics;
-use crate::infrastructure::traces::traceparent;
+use crate::metrics::RequestMetrics;
+use crate::traces::traceparent;
 
 /// Whether each answer closes its connection.
 static CLOSES_CONNECTIONS: AtomicBool = AtomicBool::new(false);

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::infrastructure::cache::entity_tag;
+use crate::cache::entity_tag;
 
 /// One document in both of its forms.
 #[derive(Clone, Debug)]

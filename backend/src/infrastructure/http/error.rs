@@ -13,7 +13,7 @@ use actix_web::{HttpResponse, ResponseError};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::infrastructure::cache::CacheError;
+use crate::cache::CacheError;
 
 /// A mistake in one field.
 #[derive(Clone, Debug, JsonSchema, PartialEq, Eq, Serialize)]
@@ -188,9 +188,7 @@ mod tests {
 
     #[test]
     fn an_unavailable_cache_is_a_503_and_a_misused_one_a_500() {
-        let unavailable = CacheError::Unavailable(crate::infrastructure::cache::Unavailable(
-            "closed".to_owned(),
-        ));
+        let unavailable = CacheError::Unavailable(crate::cache::Unavailable("closed".to_owned()));
         let response = ApiError::from(unavailable).error_response();
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert!(response.headers().contains_key(header::RETRY_AFTER));

@@ -13,7 +13,7 @@ use actix_web::{FromRequest, HttpRequest};
 use serde::Serialize;
 
 use super::error::ApiError;
-use crate::infrastructure::cache::{compressed_entity_tag, entity_tag};
+use crate::cache::{compressed_entity_tag, entity_tag};
 
 /// The condition of a write, or none where the request has no `If-Match`.
 ///

@@ -9,7 +9,7 @@ use actix_web::http::header::{
 };
 use serde::Deserialize;
 
-use crate::infrastructure::client_address::TrustedProxies;
+use crate::client_address::TrustedProxies;
 
 /// The browser uses the type in `Content-Type` and does not guess another.
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");

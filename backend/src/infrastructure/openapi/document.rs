@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::schemas::Schemas;
 use super::{operation, problems};
-use crate::infrastructure::resource::Operation;
+use crate::resource::Operation;
 
 /// The text at the top of the document.
 #[derive(Clone, Copy, Debug)]
@@ -84,11 +84,11 @@ mod tests {
     use serde::{Deserialize, Serialize};
 
     use super::*;
-    use crate::infrastructure::cache::{CachePolicy, Invalidation};
-    use crate::infrastructure::http::{
+    use crate::cache::{CachePolicy, Invalidation};
+    use crate::http::{
         ApiResult, Created, Json, NoContent, PathId, Query, created, no_content, ok,
     };
-    use crate::infrastructure::resource::{Resources, resource};
+    use crate::resource::{Resources, resource};
 
     #[derive(Deserialize, JsonSchema, Serialize, garde::Validate)]
     #[serde(deny_unknown_fields)]

@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 
 use super::schemas::Schemas;
 use super::{parameters, problems};
-use crate::infrastructure::cache::{CacheMap, DeclaredRoute, MapRow, RequiredCaller};
-use crate::infrastructure::resource::{AnswerDescription, Operation};
+use crate::cache::{CacheMap, DeclaredRoute, MapRow, RequiredCaller};
+use crate::resource::{AnswerDescription, Operation};
 
 /// The object of one operation.
 pub(super) fn describe(operation: &Operation, schemas: &mut Schemas) -> Value {

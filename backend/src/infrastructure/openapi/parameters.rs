@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::operation::path_template;
 use super::schemas::Schemas;
-use crate::infrastructure::resource::{Operation, PathPlace};
+use crate::resource::{Operation, PathPlace};
 
 /// All parameters but those that caching adds.
 pub(super) fn of(operation: &Operation, schemas: &mut Schemas) -> Vec<Value> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::infrastructure::http::{ApiError, FieldError};
+use crate::http::{ApiError, FieldError};
 
 /// The name of the component, such as `NotFound`.
 pub(super) fn name(status: u16) -> String {

@@ -10,8 +10,8 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
 
 use super::example;
-use crate::infrastructure::http::problem_schema;
-use crate::infrastructure::resource::SchemaOf;
+use crate::http::problem_schema;
+use crate::resource::SchemaOf;
 
 const PLACE: &str = "#/components/schemas/";
 /// Text in PostgreSQL cannot contain NUL (`http::without_nul`).

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
-use crate::infrastructure::auth::{AccessToken, find_owner};
-use crate::infrastructure::database::Database;
+use crate::auth::{AccessToken, find_owner};
+use crate::database::Database;
 
 /// The time for which a token's owner is remembered. A revoked token counts for its owner that long.
 const REMEMBERED: Duration = Duration::from_mins(1);

@@ -14,7 +14,7 @@ use actix_web::http::header::AUTHORIZATION;
 use futures_util::future::{Either, LocalBoxFuture};
 
 use super::{Allowance, Key, RateLimit};
-use crate::infrastructure::http::ApiError;
+use crate::http::ApiError;
 
 /// Answers with 429 where the limit is reached. Without a limit it does nothing.
 #[derive(Clone, Debug)]

@@ -16,10 +16,10 @@ use governor::clock::{Clock, DefaultClock};
 use governor::middleware::StateInformationMiddleware;
 use governor::{Quota, RateLimiter};
 
-use crate::infrastructure::auth::AccessToken;
-use crate::infrastructure::client_address::TrustedProxies;
-use crate::infrastructure::database::Database;
-use crate::infrastructure::rate::Rate;
+use crate::auth::AccessToken;
+use crate::client_address::TrustedProxies;
+use crate::database::Database;
+use crate::rate::Rate;
 
 use buckets::{Buckets, Key};
 use callers::Callers;

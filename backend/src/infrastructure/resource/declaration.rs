@@ -13,12 +13,12 @@ use actix_web::{FromRequest, Handler, HttpResponse, Responder, Route, web};
 use super::handler_input::{self, HandlerInput, InputDescription};
 use super::handler_output::{self, HandlerOutput, OutputDescription};
 use super::operation::Operation;
-use crate::infrastructure::auth::RequireCaller;
-use crate::infrastructure::cache::{
+use crate::auth::RequireCaller;
+use crate::cache::{
     CachePolicy, Changes, DeclaredRoute, Invalidation, RequiredCaller, RoutePolicy,
 };
-use crate::infrastructure::http;
-use crate::infrastructure::metrics::RouteMetrics;
+use crate::http;
+use crate::metrics::RouteMetrics;
 
 /// No route has been declared yet.
 #[derive(Debug)]

@@ -9,12 +9,12 @@ use std::any::type_name;
 use actix_web::{HttpRequest, web};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use crate::infrastructure::auth::{Caller, Origin, Username};
-use crate::infrastructure::cache::CacheArguments;
-use crate::infrastructure::client_address::ClientAddress;
-use crate::infrastructure::database::Database;
-use crate::infrastructure::http::{IfMatch, Json, PageQuery, PathId, PathText, Query};
-use crate::infrastructure::security_log::SecurityContext;
+use crate::auth::{Caller, Origin, Username};
+use crate::cache::CacheArguments;
+use crate::client_address::ClientAddress;
+use crate::database::Database;
+use crate::http::{IfMatch, Json, PageQuery, PathId, PathText, Query};
+use crate::security_log::SecurityContext;
 
 /// The JSON schema of a type, for a generator that collects the types that it refers to.
 pub type SchemaOf = fn(&mut SchemaGenerator) -> Schema;

@@ -7,7 +7,7 @@ use actix_web::{CustomizeResponder, HttpResponse};
 use schemars::JsonSchema;
 
 use super::handler_input::{SchemaOf, schema_of};
-use crate::infrastructure::http::{Created, EmbeddedPage, Json, NoContent};
+use crate::http::{Created, EmbeddedPage, Json, NoContent};
 
 /// The successful answers of a handler. Its errors are described by the parameters and by
 /// [`refuses`](super::Resource::refuses).

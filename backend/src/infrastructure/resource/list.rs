@@ -8,7 +8,7 @@ use actix_web::web::{self, ServiceConfig};
 
 use super::declaration::Resource;
 use super::operation::Operation;
-use crate::infrastructure::cache::{CacheMap, CachePolicy};
+use crate::cache::{CacheMap, CachePolicy};
 
 /// Adds one service to an application.
 type Mount = Box<dyn FnOnce(&mut ServiceConfig)>;
@@ -72,7 +72,7 @@ impl Resources {
         self
     }
 
-    /// Declares that services store values under this policy's keys through [`Cache`](crate::infrastructure::cache::Cache), so
+    /// Declares that services store values under this policy's keys through [`Cache`](crate::cache::Cache), so
     /// that writes may invalidate them although no route stores them.
     pub fn stored_by_services(&mut self, policy: CachePolicy) -> &mut Self {
         self.stored_by_services.push(policy);

@@ -6,8 +6,8 @@
 //!
 //! ```
 //! use actix_web::HttpResponse;
-//! use backend::infrastructure::cache::{CachePolicy, Invalidation};
-//! use backend::infrastructure::resource::{Resources, resource};
+//! use infrastructure::cache::{CachePolicy, Invalidation};
+//! use infrastructure::resource::{Resources, resource};
 //!
 //! const WIDGET: CachePolicy = CachePolicy::new("widget").resource_id_name("widget_id").expiration(600).shared();
 //! const COUNT: CachePolicy = CachePolicy::new("widget_count").resource_id("global").shared();
@@ -39,8 +39,8 @@
 //!
 //! ```compile_fail,E0308
 //! # use actix_web::HttpResponse;
-//! # use backend::infrastructure::cache::{CachePolicy, Invalidation};
-//! # use backend::infrastructure::resource::resource;
+//! # use infrastructure::cache::{CachePolicy, Invalidation};
+//! # use infrastructure::resource::resource;
 //! # async fn read() -> HttpResponse { HttpResponse::Ok().finish() }
 //! const WRITE: Invalidation = CachePolicy::new("widget").to_invalidate_groups(&["widget_search"]);
 //! resource("/widgets/{widget_id}").get(read).cached(WRITE);
@@ -50,8 +50,8 @@
 //!
 //! ```compile_fail,E0599
 //! # use actix_web::HttpResponse;
-//! # use backend::infrastructure::cache::CachePolicy;
-//! # use backend::infrastructure::resource::resource;
+//! # use infrastructure::cache::CachePolicy;
+//! # use infrastructure::resource::resource;
 //! # async fn update() -> HttpResponse { HttpResponse::Ok().finish() }
 //! resource("/widgets/{widget_id}").patch(update).cached(CachePolicy::new("widget"));
 //! ```

@@ -4,7 +4,7 @@
 
 use super::handler_input::InputDescription;
 use super::handler_output::OutputDescription;
-use crate::infrastructure::cache::DeclaredRoute;
+use crate::cache::DeclaredRoute;
 
 /// A declared method of a path.
 #[derive(Clone, Debug)]

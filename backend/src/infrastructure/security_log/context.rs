@@ -10,9 +10,9 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::event::{SecurityEvent, Subject};
 use super::queue::SecurityLog;
-use crate::infrastructure::auth::Caller;
-use crate::infrastructure::client_address::ClientAddress;
-use crate::infrastructure::http::{ApiError, request_id};
+use crate::auth::Caller;
+use crate::client_address::ClientAddress;
+use crate::http::{ApiError, request_id};
 
 /// Where an act comes from: the address and the id of the request. An extractor.
 ///

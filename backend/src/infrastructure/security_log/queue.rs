@@ -15,10 +15,10 @@ use tracing::Metadata;
 use tracing_appender::non_blocking::NonBlocking;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::infrastructure::http::ApiError;
+use crate::http::ApiError;
 
 /// The target of the lines. No other file names it, so that every line has room.
-pub(in crate::infrastructure) const TARGET: &str = "security";
+pub(crate) const TARGET: &str = "security";
 /// The most lines that may wait to be written, those of acts under way included. A line has some 300 bytes.
 const CAPACITY: usize = 2048;
 /// The longest wait for room.
@@ -42,17 +42,17 @@ enum Message {
 
 /// Writes the remaining lines when it is dropped.
 #[derive(Debug)]
-pub(in crate::infrastructure) struct SecurityLogGuard(Sender<Message>);
+pub(crate) struct SecurityLogGuard(Sender<Message>);
 
 /// The writer of all log lines: security lines go to their own queue, all others to the usual one.
 #[derive(Debug)]
-pub(in crate::infrastructure) struct LogWriter {
+pub(crate) struct LogWriter {
     usual: NonBlocking,
     security: Sender<Message>,
 }
 
 /// The writer of one line.
-pub(in crate::infrastructure) struct LineWriter(Way);
+pub(crate) struct LineWriter(Way);
 
 /// The way of one line.
 enum Way {
@@ -66,9 +66,7 @@ impl SecurityLog {
     ///
     /// # Errors
     /// The system has no thread left.
-    pub(in crate::infrastructure) fn start(
-        usual: NonBlocking,
-    ) -> io::Result<(Self, LogWriter, SecurityLogGuard)> {
+    pub(crate) fn start(usual: NonBlocking) -> io::Result<(Self, LogWriter, SecurityLogGuard)> {
         let room = Arc::new(Semaphore::new(CAPACITY));
         // The room bounds it.
         let (security, lines) = channel();

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::variable::{Kind, Section, Variable};
-use crate::infrastructure::password_rule::check_password;
+use crate::password_rule::check_password;
 
 /// The variables of the first superuser.
 pub(super) const SECTION: Section = Section {

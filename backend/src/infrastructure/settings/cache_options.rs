@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::cache::{CacheBackendKind, CacheRedisMode, CacheSettings};
 use super::extra_backends::extra_backends;
 use super::server_addresses::server_addresses;
-use crate::infrastructure::cache::{
+use crate::cache::{
     BackendKind, CacheOptions, MemcachedOptions, RedisOptions, SentinelOptions, ServerAddress,
 };
 

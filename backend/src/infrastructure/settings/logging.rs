@@ -25,7 +25,7 @@ pub(super) const SECTION: Section = Section {
         Variable {
             name: "LOG_LEVEL",
             kind: Kind::Text(
-                "trace, debug, info, warn, error, off, or directives such as info,backend=debug,response_cache=debug",
+                "trace, debug, info, warn, error, off, or directives such as info,backend=debug,infrastructure=debug,response_cache=debug",
             ),
             default: "info",
             meaning: "The lowest level that is written, or directives for single parts of the program",
@@ -43,7 +43,7 @@ pub(super) const SECTION: Section = Section {
 #[derive(Clone, Debug, Deserialize, Validate)]
 #[serde(default)]
 pub struct LoggingSettings {
-    /// `LOG_LEVEL`: a level, or directives such as `info,backend=debug,response_cache=debug`.
+    /// `LOG_LEVEL`: a level, or directives such as `info,backend=debug,infrastructure=debug,response_cache=debug`.
     #[garde(custom(is_filter))]
     pub log_level: String,
     /// `LOG_FORMAT`: `pretty` or `json`.

@@ -87,11 +87,12 @@ impl fmt::Display for SettingsError {
 impl std::error::Error for SettingsError {}
 
 impl Settings {
-    /// Loads the settings of this process: `.env` in the working directory, and the environment.
+    /// Loads the settings of this process: `.env` in the working directory, and the environment. The program's name is a part of the
+    /// default of `CACHE_NAMESPACE`.
     ///
     /// # Errors
     /// All mistakes, one line each.
-    pub fn load() -> Result<Self, SettingsError> {
+    pub fn load(program: &str) -> Result<Self, SettingsError> {
         let mut mistakes = Vec::new();
         let environment = sources::environment(&mut mistakes);
         let file = match std::fs::read(".env") {
@@ -104,7 +105,7 @@ impl Settings {
         };
         let mut found = sources::gather(environment, file.as_deref());
         found.mistakes.splice(0..0, mistakes);
-        Self::from_found(found)
+        Self::from_found(program, found)
     }
 
     /// Loads the settings from the variables of an environment and the content of a `.env` file.
@@ -112,13 +113,14 @@ impl Settings {
     /// # Errors
     /// All mistakes, one line each.
     pub fn from_sources(
+        program: &str,
         environment: BTreeMap<String, String>,
         file: Option<&[u8]>,
     ) -> Result<Self, SettingsError> {
-        Self::from_found(sources::gather(environment, file))
+        Self::from_found(program, sources::gather(environment, file))
     }
 
-    fn from_found(found: Found) -> Result<Self, SettingsError> {
+    fn from_found(program: &str, found: Found) -> Result<Self, SettingsError> {
         let Found {
             values,
             mut mistakes,
@@ -138,7 +140,7 @@ impl Settings {
             values,
         };
         settings.check_together(&mut mistakes);
-        settings.choose_namespace();
+        settings.choose_namespace(program);
         settings.warn_of_compression();
         if mistakes.is_empty() {
             Ok(settings)
@@ -216,7 +218,7 @@ impl Settings {
 
     /// Chooses a namespace where none is set: without one, two programs that share a server would read
     /// each other's entries.
-    fn choose_namespace(&mut self) {
+    fn choose_namespace(&mut self, program: &str) {
         if !self.cache.cache_namespace.is_empty() {
             return;
         }
@@ -224,7 +226,7 @@ impl Settings {
             Environment::Development => "development",
             Environment::Production => "production",
         };
-        self.cache.cache_namespace = format!("{}-{environment}", env!("CARGO_PKG_NAME"));
+        self.cache.cache_namespace = format!("{program}-{environment}");
         if self.server.environment == Environment::Production
             && self.cache.cache_enabled
             && self.cache.cache_backend != CacheBackendKind::Memory

@@ -8,9 +8,9 @@ use garde::Validate;
 use serde::Deserialize;
 
 use super::variable::{Kind, Section, Variable};
-use crate::infrastructure::client_address::TrustedProxies;
-use crate::infrastructure::http::{AllowedOrigins, Hsts};
-use crate::infrastructure::rate::Rate;
+use crate::client_address::TrustedProxies;
+use crate::http::{AllowedOrigins, Hsts};
+use crate::rate::Rate;
 
 /// The variables of the protection.
 pub(super) const SECTION: Section = Section {

@@ -2,8 +2,8 @@
 //!
 //! Come here to change the form of such a list. The variables themselves stand in `cache`.
 
-use crate::infrastructure::cache::ServerAddress;
-use crate::infrastructure::cache::backends::MOST_NODES;
+use crate::cache::ServerAddress;
+use crate::cache::backends::MOST_NODES;
 
 /// The servers of a text `host:port,…`; an IPv6 address stands in brackets. `None` where the text has another form, or
 /// names a server twice. Host names are lower case, so that two spellings are the same server.

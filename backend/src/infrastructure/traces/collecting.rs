@@ -30,14 +30,17 @@ pub fn are_collected() -> bool {
 
 /// The collected spans of this process. A clone is the same.
 #[derive(Clone, Debug)]
-pub struct Traces(SdkTracerProvider);
+pub struct Traces {
+    provider: SdkTracerProvider,
+    program: &'static str,
+}
 
 impl Traces {
-    /// Starts the thread that sends spans to `{endpoint}/v1/traces`, as protocol buffers over HTTP.
+    /// Starts the thread that sends spans of this program to `{endpoint}/v1/traces`, as protocol buffers over HTTP.
     ///
     /// # Errors
     /// The address or a variable of OpenTelemetry is malformed.
-    pub fn start(endpoint: &str) -> Result<Self, StartTracesError> {
+    pub fn start(program: &'static str, endpoint: &str) -> Result<Self, StartTracesError> {
         let exporter = SpanExporter::builder()
             .with_http()
             .with_http_client(Receiver::new())
@@ -46,10 +49,10 @@ impl Traces {
             .map_err(|error| StartTracesError(error.to_string()))?;
         let provider = SdkTracerProvider::builder()
             .with_batch_exporter(exporter)
-            .with_resource(resource())
+            .with_resource(resource(program))
             .build();
         ARE_COLLECTED.store(true, Ordering::Relaxed);
-        Ok(Self(provider))
+        Ok(Self { provider, program })
     }
 
     /// The layer of the subscriber that collects spans of [`TARGET`], and those of requests, which have another one since they are in the
@@ -70,7 +73,7 @@ impl Traces {
                 }
             });
         tracing_opentelemetry::layer()
-            .with_tracer(self.0.tracer(env!("CARGO_PKG_NAME")))
+            .with_tracer(self.provider.tracer(self.program))
             .with_location(false)
             .with_threads(false)
             .with_level(false)
@@ -83,7 +86,7 @@ impl Traces {
 
     /// Sends the remaining spans, and waits for at most this time.
     pub async fn stop(&self, limit: Duration) {
-        let provider = self.0.clone();
+        let provider = self.provider.clone();
         let stopping = spawn_blocking(move || provider.shutdown_with_timeout(limit));
         match stopping.await {
             Ok(Ok(())) => {}
@@ -93,8 +96,8 @@ impl Traces {
     }
 }
 
-/// The description of this program in its spans: its name, unless `OTEL_SERVICE_NAME` has another one, and its version.
-fn resource() -> Resource {
+/// The description of the program in its spans: its name, unless `OTEL_SERVICE_NAME` has another one, and its version.
+fn resource(program: &'static str) -> Resource {
     let version = KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
     let found = Resource::builder().with_attribute(version.clone()).build();
     let name = found.get(&opentelemetry::Key::new("service.name"));
@@ -103,6 +106,6 @@ fn resource() -> Resource {
     }
     Resource::builder()
         .with_attribute(version)
-        .with_service_name(env!("CARGO_PKG_NAME"))
+        .with_service_name(program)
         .build()
 }

@@ -13,7 +13,7 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use crate::infrastructure::cache::CacheOutcome;
+use crate::cache::CacheOutcome;
 
 /// The header fields of a request, for the propagator.
 struct Headers<'a>(&'a HeaderMap);

@@ -19,7 +19,7 @@ pub struct Traces(Infallible);
 impl Traces {
     /// # Errors
     /// The program is built without the feature `traces`, which the check of the settings says before.
-    pub fn start(_: &str) -> Result<Self, StartTracesError> {
+    pub fn start(_: &'static str, _: &str) -> Result<Self, StartTracesError> {
         let reason = "this program is built without the feature `traces`";
         Err(StartTracesError(reason.to_owned()))
     }

@@ -123,7 +123,7 @@ fn the_listing_says_where_each_value_comes_from_and_shows_no_secret() {
         "SERVER_PORT=5000  # the environment (PORT)",
         "CACHE_BACKEND=memory  # line 2 of .env",
         "CACHE_REDIS_PASSWORD=***  # the environment",
-        "CACHE_NAMESPACE=backend-development",
+        "CACHE_NAMESPACE=shopping-development",
         "ADMIN_PASSWORD=",
     ] {
         assert!(lines.contains(&line), "{line} in {listing}");

@@ -15,7 +15,10 @@ use secrecy::ExposeSecret;
 
 use super::variables::all;
 use super::*;
-use crate::infrastructure::cache::CacheOptions;
+use crate::cache::CacheOptions;
+
+/// A name that `scripts/new` does not change.
+const PROGRAM: &str = "shopping";
 
 fn values(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs
@@ -26,12 +29,12 @@ fn values(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
 
 /// The settings of an environment and a `.env` file.
 fn load_both(environment: &[(&str, &str)], file: &str) -> Result<Settings, SettingsError> {
-    Settings::from_sources(values(environment), Some(file.as_bytes()))
+    Settings::from_sources(PROGRAM, values(environment), Some(file.as_bytes()))
 }
 
 /// The settings of an environment alone.
 fn load(environment: &[(&str, &str)]) -> Result<Settings, SettingsError> {
-    Settings::from_sources(values(environment), None)
+    Settings::from_sources(PROGRAM, values(environment), None)
 }
 
 /// The mistakes of an environment and a `.env` file.
@@ -66,7 +69,7 @@ fn every_mistake_is_reported_at_once_with_its_cure() {
             "CACHE_BACKEND holds `rediss`; it may hold redis, memcached or memory",
             "DEFAULT_CACHE_EXPIRATION holds `0`; it may hold seconds from 1 to 315360000",
             "LOG_LEVEL holds `loud`; it may hold trace, debug, info, warn, error, off, or directives such as \
-             info,backend=debug,response_cache=debug",
+             info,backend=debug,infrastructure=debug,response_cache=debug",
         ]
     );
 }
@@ -150,11 +153,14 @@ fn the_management_port_is_another_one_than_that_of_the_api() {
 #[test]
 fn a_namespace_is_made_of_program_and_environment_where_none_is_set() {
     let namespace = |environment: &[(&str, &str)]| load(environment).unwrap().cache.cache_namespace;
-    assert_eq!(namespace(&[]), "backend-development");
-    assert_eq!(namespace(&[("CACHE_NAMESPACE", "")]), "backend-development");
+    assert_eq!(namespace(&[]), "shopping-development");
+    assert_eq!(
+        namespace(&[("CACHE_NAMESPACE", "")]),
+        "shopping-development"
+    );
     assert_eq!(
         namespace(&[("ENVIRONMENT", "production")]),
-        "backend-production"
+        "shopping-production"
     );
     assert_eq!(namespace(&[("CACHE_NAMESPACE", "shop")]), "shop");
 }
@@ -169,7 +175,7 @@ fn in_production_a_missing_namespace_of_a_shared_server_is_a_warning() {
         ];
         load(&environment).unwrap().warnings.concat()
     };
-    assert!(warnings("redis", "").starts_with("CACHE_NAMESPACE is not set: `backend-production`"));
+    assert!(warnings("redis", "").starts_with("CACHE_NAMESPACE is not set: `shopping-production`"));
     assert_eq!(warnings("redis", "shop"), "");
     assert_eq!(warnings("memory", ""), "");
 }

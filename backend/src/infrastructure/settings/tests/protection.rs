@@ -3,7 +3,7 @@
 //! Come here after changing a limit, a trusted proxy or an origin.
 
 use super::{load, mistakes};
-use crate::infrastructure::http::{AllowedOrigins, Hsts};
+use crate::http::{AllowedOrigins, Hsts};
 
 #[test]
 fn a_wrong_limit_or_origin_stops_the_start_with_a_sentence() {

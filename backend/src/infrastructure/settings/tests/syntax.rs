@@ -170,7 +170,7 @@ fn a_file_that_is_not_utf_8_is_one_mistake() {
         .encode_utf16()
         .flat_map(u16::to_le_bytes)
         .collect();
-    let error = Settings::from_sources(values(&[]), Some(&utf_16)).unwrap_err();
+    let error = Settings::from_sources(PROGRAM, values(&[]), Some(&utf_16)).unwrap_err();
     assert_eq!(
         error.to_string(),
         ".env is not UTF-8 text: save it as UTF-8"
