@@ -261,7 +261,7 @@ pub const WORKLOADS: &[Workload] = &[
             Subject::new(REDIS).against(DISABLED).goals(&[Goal::rate(
                 "writes with the feed and Redis, of no cache",
                 DISABLED,
-                0.90,
+                0.75,
             )]),
             Subject::new(MEMCACHED).against(DISABLED),
         ],
