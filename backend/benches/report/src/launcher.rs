@@ -111,9 +111,11 @@ impl Launcher<'_> {
             Program::Service(service) => {
                 let mut command = self.service(wrapper, service, port)?;
                 command.envs(environment.iter().copied());
-                if let Some(log) = &log {
-                    command.stdout(log.try_clone()?);
-                }
+                // Security events are always logged, and are no part of the report.
+                command.stdout(match &log {
+                    Some(log) => Stdio::from(log.try_clone()?),
+                    None => Stdio::null(),
+                });
                 command
             }
             Program::Nginx { .. } => self.nginx(port, log.as_ref().map(|_| log_path.as_path()))?,

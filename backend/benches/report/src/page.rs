@@ -177,7 +177,7 @@ The latency of a single PATCH that ends a group of so many entries, in Redis.
         for end in group_ends {
             let longest = end.milliseconds.iter().copied().fold(0.0, f64::max);
             table.rows.push(vec![
-                end.entries.to_string(),
+                thousands(count(usize::try_from(end.entries).unwrap_or_default())),
                 thousands(count(end.milliseconds.len())),
                 format!("{:.2}", end.median()),
                 format!("{longest:.2}"),
@@ -191,8 +191,9 @@ The latency of a single PATCH that ends a group of so many entries, in Redis.
             "
 ## Start
 
-From the start of an instance to its first answer, with {keys} keys in its database and in Redis: {milliseconds:.0} ms.
-"
+From the start of an instance to its first answer, with {} keys in its database and in Redis: {milliseconds:.0} ms.
+",
+            thousands(count(usize::try_from(keys).unwrap_or_default())),
         );
     }
     text
