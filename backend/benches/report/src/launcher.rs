@@ -217,7 +217,10 @@ impl Launcher<'_> {
             command.env("PGPASSWORD", password);
         }
         match service.addition {
-            Addition::None | Addition::AccessLog | Addition::IdleConnections => {}
+            Addition::None
+            | Addition::AccessLog
+            | Addition::IdleConnections
+            | Addition::SlowClients => {}
             Addition::Protection => {
                 command
                     .env("RATE_LIMIT", "1000000/second")

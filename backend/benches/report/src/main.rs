@@ -23,6 +23,7 @@ mod redis_server;
 mod rounds;
 mod running;
 mod settings;
+mod slow_clients;
 mod summary;
 mod tails;
 mod workload;

@@ -61,6 +61,8 @@ pub enum Addition {
     Verification,
     /// Idle connections beside those of the load.
     IdleConnections,
+    /// Slow readers and slow senders beside the load.
+    SlowClients,
 }
 
 /// The service's cache.
@@ -173,6 +175,7 @@ impl fmt::Display for Program {
             Addition::Metrics => ", metrics",
             Addition::Verification => ", verification",
             Addition::IdleConnections => ", 10 000 idle connections",
+            Addition::SlowClients => ", 400 slow clients",
         };
         write!(formatter, "{name}{addition}")
     }

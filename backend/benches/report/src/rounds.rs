@@ -11,6 +11,7 @@ use crate::launcher::Launcher;
 use crate::load::Generator;
 use crate::program::{Addition, Program};
 use crate::running::Running;
+use crate::slow_clients::SlowClients;
 use crate::summary::{Outcome, Series};
 use crate::workload::{Requests, Workload};
 use crate::{Result, progress};
@@ -57,9 +58,12 @@ pub fn measure(
             let running = &programs[&program];
             // The program must still answer correctly, or the figures are of something else.
             let run = |running: &Running| {
-                let has_idle = program.addition() == Addition::IdleConnections;
-                let _idle = has_idle
+                let has = |addition| program.addition() == addition;
+                let _idle = has(Addition::IdleConnections)
                     .then(|| IdleConnections::open(settings, running))
+                    .transpose()?;
+                let _slow = has(Addition::SlowClients)
+                    .then(|| SlowClients::begin(settings, running))
                     .transpose()?;
                 let sample = generator.run(running, workload.requests, settings.seconds)?;
                 launcher.wait_for_right_answer(program, running)?;

@@ -13,6 +13,7 @@ const REDIS: Program = Program::service(ServiceCache::Redis);
 const LOGGING_REDIS: Program = Program::service_with(Addition::AccessLog, ServiceCache::Redis);
 const MEMCACHED: Program = Program::service(ServiceCache::Memcached);
 const IDLE_MEMORY: Program = Program::service_with(Addition::IdleConnections, ServiceCache::Memory);
+const SLOW_MEMORY: Program = Program::service_with(Addition::SlowClients, ServiceCache::Memory);
 const IDLE_REDIS: Program = Program::service_with(Addition::IdleConnections, ServiceCache::Redis);
 
 /// All of them.
@@ -65,8 +66,9 @@ pub const WORKLOADS_ON_DEMAND: &[Workload] = &[
     },
     Workload {
         name: "idle-connections",
-        title: "10 000 idle connections",
-        description: "One hot key over 64 connections, without and with 10 000 idle ones beside them.",
+        title: "Idle connections and slow clients",
+        description: "One hot key over 64 connections, without and with others beside them: 10 000 idle ones, or 200 that read an \
+                      answer of 1 MiB at 10 KiB a second and 200 that send a request at 10 bytes a second.",
         requests: Requests::OneKey,
         subjects: &[
             Subject::new(IDLE_MEMORY)
@@ -77,6 +79,13 @@ pub const WORKLOADS_ON_DEMAND: &[Workload] = &[
                     0.97,
                 )]),
             Subject::new(MEMORY),
+            Subject::new(SLOW_MEMORY)
+                .against(MEMORY)
+                .goals(&[Goal::rate(
+                    "hit in memory beside 200 slow readers and 200 slow senders, of one without",
+                    MEMORY,
+                    0.97,
+                )]),
             Subject::new(IDLE_REDIS).against(REDIS).goals(&[Goal::rate(
                 "hit in Redis beside 10 000 idle connections, of one without",
                 REDIS,
