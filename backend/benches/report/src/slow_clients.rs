@@ -16,6 +16,8 @@ use crate::{Result, Settings, path};
 const COUNT: usize = 400;
 /// The time between two steps of a client. A step is a byte sent or a kibibyte read.
 const PACE: Duration = Duration::from_millis(100);
+/// The time before the load begins.
+const SETTLING: Duration = Duration::from_secs(1);
 /// The size of the answer that is read slowly, in KiB.
 const KIBIBYTES: u16 = 1024;
 
@@ -63,6 +65,8 @@ impl SlowClients {
                 thread::sleep(PACE);
             }
         });
+        // What the sockets hold of the large answers has been written by then: that work is not what slow clients cost.
+        thread::sleep(SETTLING);
         Ok(Self {
             ends,
             clients: Some(clients),
