@@ -161,8 +161,8 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Measures the workloads: first those that read all keys, since what was filled expires after ten minutes. Returns them in
-/// the order of the page.
+/// Measures the workloads. Those that read all keys come first, because the filled entries expire after ten minutes. The
+/// outcomes are in the order of the page.
 fn measure_all(
     workloads: &[&'static Workload],
     launcher: &Launcher<'_>,

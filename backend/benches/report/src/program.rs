@@ -35,16 +35,16 @@ pub enum Reference {
     Row,
 }
 
-/// The configuration of the service. All other settings are the defaults of production, and it writes no log.
+/// The configuration of the service. All other settings are the defaults of production, but for the log, which is off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Service {
     /// Its cache.
     pub cache: ServiceCache,
-    /// What is not off.
+    /// What is turned on beside the cache.
     pub addition: Addition,
 }
 
-/// What a measured service has that the others have not.
+/// What is turned on in a measured service beside its cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Addition {
     /// Nothing.
@@ -97,7 +97,7 @@ impl Program {
         Self::Service(Service { cache, addition })
     }
 
-    /// What it has that other services have not.
+    /// What is turned on beside its cache. Nothing for a program that is not the service.
     pub const fn addition(self) -> Addition {
         match self {
             Self::Service(service) => service.addition,
