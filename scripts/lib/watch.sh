@@ -1,6 +1,6 @@
 # The loop of ./scripts/dev --watch: builds after a change of the sources, and starts the service again. Sourced, not run.
 #
-# It asks for newer files ten times a second. That costs a few milliseconds for the few hundred sources, works on every
+# It asks for newer files twenty times a second. That costs a few milliseconds each time for the few hundred sources, works on every
 # system, and needs no program that has to be installed and kept up to date.
 
 # The files that are built into the program.
@@ -13,7 +13,7 @@ wait_for_change() {
     while [ -z "$running" ] || kill -0 "$running" 2>/dev/null; do
         # shellcheck disable=SC2086 # The paths are words.
         if [ -n "$(find $watched -newer .dev/built 2>/dev/null)" ]; then return 0; fi
-        sleep 0.1
+        sleep 0.05
     done
     return 1
 }

@@ -16,6 +16,7 @@ pub mod rate;
 pub mod rate_limit;
 pub mod resource;
 pub mod security_log;
+pub mod server;
 pub mod settings;
 pub mod telemetry;
 pub mod traces;

@@ -1,17 +1,12 @@
-//! The application behind a port: what handlers take by type, the layers around them, and the routes.
+//! The applications behind the two ports: what handlers take by type, the settings of their layers, and their routes.
 //!
-//! Come here to add a layer, or a part that handlers need. Parts are built in `startup`, routes are declared in `interfaces`
-//! and the modules.
+//! Come here to add a part that handlers need. Parts are built in `startup`, routes are declared in `interfaces` and the
+//! modules, and a layer is added in `infrastructure::server`.
 
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
-use actix_web::middleware::{Condition, from_fn};
-use actix_web::{App, Error, web};
-use tracing_actix_web::TracingLogger;
+use actix_web::web::{self, ServiceConfig};
 
 use super::Parts;
 use crate::infrastructure::auth::{Attempts, Passwords};
@@ -19,19 +14,25 @@ use crate::infrastructure::cache::Cache;
 use crate::infrastructure::client_address::TrustedProxies;
 use crate::infrastructure::database::Database;
 use crate::infrastructure::database_feed::FeedAge;
-use crate::infrastructure::http::{
-    AllowedOrigins, Conventions, CrossOrigin, RequestTimeout, SecurityHeaders, apply_conventions,
-};
-use crate::infrastructure::metrics::{Metrics, RequestMetrics};
-use crate::infrastructure::rate_limit::{LimitRequests, RateLimit};
+use crate::infrastructure::http::{AllowedOrigins, SecurityHeaders};
+use crate::infrastructure::metrics::Metrics;
+use crate::infrastructure::rate_limit::RateLimit;
 use crate::infrastructure::security_log::SecurityLog;
+use crate::infrastructure::server::{Application, Layers};
 use crate::infrastructure::settings::{Environment, ProtectionSettings, Settings, SignUp};
-use crate::infrastructure::telemetry::{self, AccessLog};
+use crate::infrastructure::telemetry;
 use crate::interfaces::{self, Draining, Routes};
 
-/// The parts of an application. Each worker builds an application of its own from them.
+/// The applications of `SERVER_PORT` and `MANAGEMENT_PORT`.
+pub(super) struct Applications {
+    handler_parts: HandlerParts,
+    layers: Layers,
+    routes: Routes,
+}
+
+/// The parts that handlers take by type.
 #[derive(Clone)]
-pub(super) struct Application {
+struct HandlerParts {
     database: web::Data<Database>,
     cache: web::Data<Cache>,
     passwords: web::Data<Passwords>,
@@ -42,18 +43,10 @@ pub(super) struct Application {
     draining: web::Data<Draining>,
     feed_age: web::Data<FeedAge>,
     metrics: Option<web::Data<Metrics>>,
-    security_headers: SecurityHeaders,
-    allowed_origins: AllowedOrigins,
-    rate_limit: Option<Arc<RateLimit>>,
-    time_limit: Duration,
-    /// Whether requests have spans, for their lines in the log or for traces.
-    has_spans: bool,
-    routes: Routes,
 }
 
-impl Application {
-    /// The application of `SERVER_PORT`. It serves the routes for operators only in development, and only if they have no port of
-    /// their own.
+impl Applications {
+    /// The applications of these settings and parts.
     pub(super) fn new(settings: &Settings, parts: Parts, draining: Draining) -> Self {
         let ProtectionSettings {
             trusted_proxies,
@@ -68,85 +61,76 @@ impl Application {
         } else {
             Routes::Public
         };
-        Self {
+        let layers = Layers {
+            time_limit: Duration::from_secs(settings.server.server_request_timeout),
+            writes: parts.cache.tasks().clone(),
+            security_headers: SecurityHeaders::new(hsts, trusted_proxies.clone()),
+            allowed_origins: cors_allowed_origins,
+            rate_limit: rate_limit.map(|rate| {
+                let proxies = trusted_proxies.clone();
+                Arc::new(RateLimit::new(rate, proxies, interfaces::HEALTH_PATHS))
+            }),
+            has_spans: telemetry::writes_requests() || parts.traces.is_some(),
+            has_metrics: parts.metrics.is_some(),
+        };
+        let handler_parts = HandlerParts {
             database: web::Data::new(parts.database),
             cache: web::Data::new(parts.cache),
             passwords: web::Data::new(parts.passwords),
             attempts: web::Data::new(parts.attempts),
             security_log: web::Data::new(parts.security_log),
             sign_up: web::Data::new(settings.accounts.sign_up),
-            security_headers: SecurityHeaders::new(hsts, trusted_proxies.clone()),
-            rate_limit: rate_limit.map(|rate| {
-                let proxies = trusted_proxies.clone();
-                Arc::new(RateLimit::new(rate, proxies, interfaces::HEALTH_PATHS))
-            }),
             trusted_proxies: web::Data::new(trusted_proxies),
             draining: web::Data::new(draining),
             feed_age: web::Data::new(parts.feed_age),
             metrics: parts.metrics.map(web::Data::new),
-            allowed_origins: cors_allowed_origins,
-            time_limit: Duration::from_secs(settings.server.server_request_timeout),
-            has_spans: telemetry::writes_requests() || parts.traces.is_some(),
+        };
+        Self {
+            handler_parts,
+            layers,
             routes,
         }
     }
 
-    /// The application of `MANAGEMENT_PORT`: the same parts and conventions, for operators. `RATE_LIMIT` does not apply
-    /// to their requests, and no page of another origin may read the answers.
-    pub(super) fn for_management(&self) -> Self {
-        Self {
-            allowed_origins: AllowedOrigins::None,
-            rate_limit: None,
-            routes: Routes::Management,
-            ..self.clone()
-        }
+    /// The application of `SERVER_PORT`. It serves the routes for operators only in development, and only if they have no port of
+    /// their own.
+    pub(super) fn public(&self) -> Application {
+        self.application(self.layers.clone(), self.routes)
     }
 
-    /// Builds the application of one worker.
-    pub(super) fn build(
-        &self,
-    ) -> App<
-        impl ServiceFactory<
-            ServiceRequest,
-            Config = (),
-            Response = ServiceResponse<impl MessageBody + use<>>,
-            Error = Error,
-            InitError = (),
-        > + use<>,
-    > {
-        let conventions = Rc::new(Conventions {
-            timeout: RequestTimeout::start(self.time_limit),
-            writes: self.cache.tasks().clone(),
-            security_headers: self.security_headers.clone(),
-            metrics: self.metrics.as_ref().map(|_| RequestMetrics::default()),
-        });
-        let metrics = self.metrics.clone();
-        App::new()
-            .app_data(web::Data::clone(&self.database))
-            .app_data(web::Data::clone(&self.cache))
-            .app_data(web::Data::clone(&self.passwords))
-            .app_data(web::Data::clone(&self.attempts))
-            .app_data(web::Data::clone(&self.security_log))
-            .app_data(web::Data::clone(&self.sign_up))
-            .app_data(web::Data::clone(&self.trusted_proxies))
-            .app_data(web::Data::clone(&self.draining))
-            .app_data(web::Data::clone(&self.feed_age))
-            // The layer that is wrapped first is the innermost. The limit is inside the layer for other origins, so
-            // that their pages can read a 429.
-            .wrap(LimitRequests(self.rate_limit.clone()))
-            .wrap(CrossOrigin::new(&self.allowed_origins))
-            .wrap(Condition::new(
-                self.has_spans,
-                TracingLogger::<AccessLog>::new(),
-            ))
-            .wrap(from_fn(move |request, next| {
-                apply_conventions(Rc::clone(&conventions), request, next)
-            }))
-            .configure(|app| {
-                if let Some(metrics) = metrics {
-                    app.app_data(metrics);
-                }
-                interfaces::configure(app, self.routes);
-            })
+    /// The application of `MANAGEMENT_PORT`: the same parts and conventions, for operators. `RATE_LIMIT` does not apply
+    /// to their requests, and no page of another origin may read the answers.
+    pub(super) fn management(&self) -> Application {
+        let layers = Layers {
+            allowed_origins: AllowedOrigins::None,
+            rate_limit: None,
+            ..self.layers.clone()
+        };
+        self.application(layers, Routes::Management)
+    }
+
+    fn application(&self, layers: Layers, routes: Routes) -> Application {
+        let handler_parts = self.handler_parts.clone();
+        Application::new(layers, move |app| {
+            handler_parts.clone().insert_into(app);
+            interfaces::configure(app, routes);
+        })
+    }
+}
+
+impl HandlerParts {
+    fn insert_into(self, app: &mut ServiceConfig) {
+        app.app_data(self.database)
+            .app_data(self.cache)
+            .app_data(self.passwords)
+            .app_data(self.attempts)
+            .app_data(self.security_log)
+            .app_data(self.sign_up)
+            .app_data(self.trusted_proxies)
+            .app_data(self.draining)
+            .app_data(self.feed_age);
+        if let Some(metrics) = self.metrics {
+            app.app_data(metrics);
+        }
     }
 }

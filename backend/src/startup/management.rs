@@ -7,11 +7,8 @@ use std::time::Instant;
 use actix_web::dev::ServerHandle;
 use tokio::time::timeout_at;
 
-use super::application::Application;
-use super::listeners::Listeners;
-use super::server;
-use super::turns::Turns;
-use super::{SHUTDOWN_SECONDS, StartError};
+use super::StartError;
+use crate::infrastructure::server::{self, Application, Listeners, Turns};
 use crate::infrastructure::settings::{Environment, ServerSettings};
 
 /// The running server. It has a worker of its own, so that it answers while all connections of the API are taken.
@@ -41,10 +38,7 @@ impl Management {
             server_workers: Some(1),
             ..settings.clone()
         };
-        let application = application.for_management();
-        let build = move || application.build();
-        let server = server::serve(&settings, SHUTDOWN_SECONDS, &listeners, turns, build)
-            .map_err(&unbound)?;
+        let server = server::serve(&settings, &listeners, turns, application).map_err(&unbound)?;
         for address in listeners.addresses().map_err(&unbound)? {
             tracing::info!(%address, "listening for management");
         }

@@ -7,13 +7,10 @@ mod application;
 mod check;
 mod declarations;
 mod first_line;
-mod listeners;
 mod management;
-mod server;
 mod shown_entry;
 mod signals;
 mod start_error;
-mod turns;
 mod upkeep;
 
 use std::time::{Duration, Instant};
@@ -26,10 +23,11 @@ use crate::PROGRAM;
 use crate::infrastructure::auth::{Attempts, Passwords};
 use crate::infrastructure::cache::{Cache, CacheOptions};
 use crate::infrastructure::database::{self, Database};
-use crate::infrastructure::database_feed::{DatabaseFeed, FeedAge};
+use crate::infrastructure::database_feed::{self, DatabaseFeed, FeedAge};
 use crate::infrastructure::http::close_connections;
 use crate::infrastructure::metrics::Metrics;
 use crate::infrastructure::security_log::SecurityLog;
+use crate::infrastructure::server::{self, Listeners, SHUTDOWN_SECONDS, Turns};
 use crate::infrastructure::settings::{DatabaseSettings, Environment, ServerSettings, Settings};
 use crate::infrastructure::telemetry::{self, Log};
 use crate::infrastructure::traces::Traces;
@@ -38,19 +36,15 @@ use crate::modules;
 
 use accounts::create_administrator;
 pub use accounts::create_superuser;
-use application::Application;
+use application::Applications;
 pub use check::{Finding, check};
-use listeners::Listeners;
 use management::Management;
 pub use shown_entry::{NoEntry, ShownEntry};
 pub use signals::{Signals, Stop};
 pub use start_error::StartError;
-use turns::Turns;
 pub use upkeep::LOCK as UPKEEP_LOCK;
 use upkeep::Upkeep;
 
-/// Seconds after SIGTERM in which requests under way can finish.
-const SHUTDOWN_SECONDS: u64 = 30;
 /// The shortest time for requests on `MANAGEMENT_PORT` and for the delivery of pending cache deletions, after SIGINT too.
 const LEAVE: Duration = Duration::from_secs(2);
 /// The longest wait for used database connections after the server has stopped, and for the receiver of traces.
@@ -123,12 +117,12 @@ impl Parts {
             declarations::check_without_feed(&map)?;
         }
         let database = Database::new(&settings.database)?;
+        // Both connect, so both find a mistake in `DATABASE_URL`.
         if settings.database.database_auto_migrate {
             database::migrate(&settings.database).await?;
+        } else {
+            database.check_connection(false).await?;
         }
-        database
-            .check_connection(settings.database.database_auto_migrate)
-            .await?;
         let passwords = Passwords::new();
         create_administrator(&database, &passwords, &settings.administrator).await?;
         let is_development = settings.server.environment == Environment::Development;
@@ -163,23 +157,18 @@ fn start_metrics(settings: &ServerSettings, log: &Log) -> Result<Option<Metrics>
 
 /// Starts the feed. Changes from before the start are delivered before the server listens.
 async fn start_feed(settings: &Settings, parts: &Parts) -> Result<DatabaseFeed, StartError> {
-    let feed = if settings.cache.cache_enabled && settings.cache.cache_database_feed {
-        let changes = modules::changes();
-        if !declarations::check_triggers(&parts.database, &changes).await? {
-            parts.cache.doubt_recording();
-        }
-        DatabaseFeed::start(
-            &settings.database,
-            &parts.database,
-            &parts.cache,
-            &changes,
-            &parts.feed_age,
-        )
-        .await?
-    } else {
-        DatabaseFeed::condense_only(&settings.database)?
-    };
-    Ok(feed)
+    let database = database_feed::own_database(&settings.database)?;
+    if !settings.cache.cache_enabled || !settings.cache.cache_database_feed {
+        return Ok(DatabaseFeed::condense_only(database));
+    }
+    let changes = modules::changes();
+    // Over a connection that the feed needs next: each new one lengthens the start.
+    if !declarations::check_triggers(&database, &changes).await? {
+        parts.cache.doubt_recording();
+    }
+    let requests = &parts.database;
+    let age = &parts.feed_age;
+    Ok(DatabaseFeed::start(database, requests, &parts.cache, &changes, age).await)
 }
 
 async fn run_server(
@@ -190,19 +179,18 @@ async fn run_server(
     let draining = Draining::default();
     let leaving = parts.cache.clone();
     let upkeep = Upkeep::start(&parts, &settings.accounts, &draining);
-    let application = Application::new(settings, parts, draining.clone());
+    let applications = Applications::new(settings, parts, draining.clone());
+    let application = applications.public();
     let settings = &settings.server;
     // An impossible policy stops the program here, and not a worker thread of a running one.
-    drop(application.build());
+    application.check();
 
     let (host, port) = (settings.server_host.as_str(), settings.server_port);
     let unbound = StartError::unbound(host, port, "SERVER_PORT");
     let listeners = Listeners::bind(host, port).map_err(&unbound)?;
     let turns = Turns::default();
-    let management = Management::start(settings, &application, &turns)?;
-    let build = move || application.build();
-    let server =
-        server::serve(settings, SHUTDOWN_SECONDS, &listeners, &turns, build).map_err(&unbound)?;
+    let management = Management::start(settings, &applications.management(), &turns)?;
+    let server = server::serve(settings, &listeners, &turns, &application).map_err(&unbound)?;
     for address in listeners.addresses().map_err(&unbound)? {
         tracing::info!(%address, "listening");
     }

@@ -9,6 +9,7 @@ use actix_web::web;
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use futures_util::future::BoxFuture;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 
@@ -25,6 +26,8 @@ const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$WJEDkm5lRBNtlgmGoslrVg$S0Jyt
 ///
 /// Each hash takes some 19 MiB and some 20 ms of a core, so that a burst of logins could stall the
 /// service. At most half of the cores hash at a time, on blocking threads, and addresses take turns.
+///
+/// The futures are in boxes, so that no module that waits for one compiles it again.
 #[derive(Clone, Debug)]
 pub struct Passwords {
     queue: PasswordQueue,
@@ -63,18 +66,13 @@ impl Passwords {
     ///
     /// # Errors
     /// 503 while too many requests wait.
-    pub async fn hash(
+    #[must_use]
+    pub fn hash(
         &self,
         password: SecretString,
         address: ClientAddress,
-    ) -> Result<String, ApiError> {
-        work(self.queue.turn(address).await?, move || {
-            Argon2::default()
-                .hash_password(password.expose_secret().as_bytes())
-                .map(|hash| hash.to_string())
-                .map_err(|error| ApiError::internal(&error))
-        })
-        .await?
+    ) -> BoxFuture<'_, Result<String, ApiError>> {
+        Box::pin(async move { hash(self.queue.turn(address).await?, password).await })
     }
 
     /// Whether the password matches the hash. Without a hash the answer is `false`, after the same time. A wrong
@@ -82,21 +80,24 @@ impl Passwords {
     ///
     /// # Errors
     /// 429 after too many wrong passwords, for the right one too; 503 while too many requests wait.
-    pub async fn verify(
-        &self,
-        attempts: &Attempts,
-        (claimed, address): (Claimed<'_>, ClientAddress),
+    #[must_use]
+    pub fn verify<'a>(
+        &'a self,
+        attempts: &'a Attempts,
+        (claimed, address): (Claimed<'a>, ClientAddress),
         password: SecretString,
         hash: Option<String>,
-    ) -> Result<bool, ApiError> {
-        // The wait for a turn comes before the counting. Otherwise waiting requests would count as wrong passwords.
-        let turn = self.queue.turn(address).await?;
-        let attempt = attempts.begin(claimed, address).await?;
-        let result = matches(turn, password, hash).await;
-        if !matches!(result, Ok(false)) {
-            attempt.give_back().await;
-        }
-        result
+    ) -> BoxFuture<'a, Result<bool, ApiError>> {
+        Box::pin(async move {
+            // The wait for a turn comes before the counting. Otherwise waiting requests would count as wrong passwords.
+            let turn = self.queue.turn(address).await?;
+            let attempt = attempts.begin(claimed, address).await?;
+            let result = matches(turn, password, hash).await;
+            if !matches!(result, Ok(false)) {
+                attempt.give_back().await;
+            }
+            result
+        })
     }
 
     /// Whether a hash was made with other parameters than today's.
@@ -122,6 +123,16 @@ impl Passwords {
 /// Algorithm, version and parameters of a hash: the fields before its salt.
 fn parameters(hash: &str) -> impl Iterator<Item = &str> {
     hash.split('$').take(4)
+}
+
+async fn hash(turn: Turn, password: SecretString) -> Result<String, ApiError> {
+    work(turn, move || {
+        Argon2::default()
+            .hash_password(password.expose_secret().as_bytes())
+            .map(|hash| hash.to_string())
+            .map_err(|error| ApiError::internal(&error))
+    })
+    .await?
 }
 
 async fn matches(

@@ -3,17 +3,21 @@
 //! Come here only to add an operation of sqlx. All rows are collected before the first one is returned, so that a slow
 //! reader never holds a connection.
 
+use std::sync::Arc;
+
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryFutureExt, TryStreamExt, stream};
 use sqlx::postgres::{PgQueryResult, PgRow, PgStatement, PgTypeInfo};
 use sqlx::{Describe, Either, Error, Execute, Executor, Postgres, SqlStr};
 
-use super::pool::Database;
+use super::pool::{Database, Shared};
 use super::statement::{Run, Statement};
 use super::transaction::Transaction;
 
 type Step = Either<PgQueryResult, PgRow>;
+/// A statement that runs. It is in a box, so that no crate with statements compiles the work of the pool again.
+pub(super) type Running<'e, T> = BoxFuture<'e, Result<T, Error>>;
 
 const ALL: Run<Vec<Step>> =
     |connection, statement| Box::pin(connection.fetch_many(statement).try_collect());
@@ -36,50 +40,58 @@ impl Database {
 }
 
 /// Returns the collected steps as a stream.
-fn steps<'e>(
-    collected: impl Future<Output = Result<Vec<Step>, Error>> + Send + 'e,
-) -> BoxStream<'e, Result<Step, Error>> {
+fn steps(collected: Running<'_, Vec<Step>>) -> BoxStream<'_, Result<Step, Error>> {
     collected
         .map_ok(|steps| stream::iter(steps.into_iter().map(Ok)))
         .try_flatten_stream()
         .boxed()
 }
 
-fn unprepared<'e, T: Send + 'e>() -> BoxFuture<'e, Result<T, Error>> {
+fn unprepared<'e, T: Send + 'e>() -> Running<'e, T> {
     Box::pin(async { Err(Error::InvalidArgument(PREPARE.to_owned())) })
 }
 
 // The span around this large future costs 5 % of a request that reads one row, so a program without traces has none.
 
 #[cfg(not(feature = "traces"))]
-impl Database {
-    async fn run<T>(&self, statement: Statement, run: Run<T>) -> Result<T, Error> {
-        self.shared.run(statement, run, false).await
-    }
-}
-
-#[cfg(not(feature = "traces"))]
-impl Scans<'_> {
-    async fn run<T>(&self, statement: Statement, run: Run<T>) -> Result<T, Error> {
-        self.0.shared.run(statement, run, true).await
-    }
+async fn run_in_span<T>(
+    shared: &Arc<Shared>,
+    statement: Statement,
+    run: Run<T>,
+    is_scan: bool,
+) -> Result<T, Error> {
+    shared.run(statement, run, is_scan).await
 }
 
 #[cfg(feature = "traces")]
+async fn run_in_span<T>(
+    shared: &Arc<Shared>,
+    statement: Statement,
+    run: Run<T>,
+    is_scan: bool,
+) -> Result<T, Error> {
+    let span = statement.span();
+    let work = std::pin::pin!(shared.run(statement, run, is_scan));
+    super::statement::in_span(span, work).await
+}
+
 impl Database {
-    async fn run<T>(&self, statement: Statement, run: Run<T>) -> Result<T, Error> {
-        let span = statement.span();
-        let work = std::pin::pin!(self.shared.run(statement, run, false));
-        super::statement::in_span(span, work).await
+    fn run<T: Send + 'static>(
+        &self,
+        statement: Result<Statement, Error>,
+        run: Run<T>,
+    ) -> Running<'_, T> {
+        Box::pin(async move { run_in_span(&self.shared, statement?, run, false).await })
     }
 }
 
-#[cfg(feature = "traces")]
-impl Scans<'_> {
-    async fn run<T>(&self, statement: Statement, run: Run<T>) -> Result<T, Error> {
-        let span = statement.span();
-        let work = std::pin::pin!(self.0.shared.run(statement, run, true));
-        super::statement::in_span(span, work).await
+impl<'d> Scans<'d> {
+    fn run<T: Send + 'static>(
+        self,
+        statement: Result<Statement, Error>,
+        run: Run<T>,
+    ) -> Running<'d, T> {
+        Box::pin(async move { run_in_span(&self.0.shared, statement?, run, true).await })
     }
 }
 
@@ -95,8 +107,7 @@ macro_rules! executor {
                 $lifetime: 'e,
                 E: 'q + Execute<'q, Postgres>,
             {
-                let statement = Statement::of(query);
-                steps(async move { self.run(statement?, ALL).await })
+                steps(self.run(Statement::of(query), ALL))
             }
 
             fn fetch_optional<'e, 'q: 'e, E>(
@@ -107,8 +118,7 @@ macro_rules! executor {
                 $lifetime: 'e,
                 E: 'q + Execute<'q, Postgres>,
             {
-                let statement = Statement::of(query);
-                Box::pin(async move { self.run(statement?, FIRST).await })
+                self.run(Statement::of(query), FIRST)
             }
 
             fn prepare_with<'e>(

@@ -133,8 +133,8 @@ impl Database {
         })
     }
 
-    /// Connects once, to find mistakes in the settings at the start. Without `must_be_up`, which says that the tables were
-    /// migrated before, newer tables are logged.
+    /// Connects once, to find mistakes in the settings. Without `must_be_up`, at a start that does not migrate, tables that are
+    /// newer than the program are logged.
     ///
     /// # Errors
     /// A pooler that the settings do not name. With `must_be_up` also a database that is not available
@@ -147,7 +147,6 @@ impl Database {
             .await
         {
             Ok(mut connection) => {
-                // Where the tables were migrated, this was said already.
                 if !must_be_up {
                     let _ = timeout(shared.connect_timeout, report_newer(&mut connection)).await;
                 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use sqlx::{AssertSqlSafe, Error, Executor};
 use tokio::time::Instant;
 
+use super::executor::Running;
 use super::lease::Lease;
 use super::pool::Shared;
 use super::statement::{Run, Statement, in_span};
@@ -25,7 +26,11 @@ pub struct Transaction {
 }
 
 impl Transaction {
-    pub(super) async fn begin(shared: &Arc<Shared>) -> Result<Self, Error> {
+    pub(super) fn begin(shared: &Arc<Shared>) -> Running<'_, Self> {
+        Box::pin(Self::begin_within(shared))
+    }
+
+    async fn begin_within(shared: &Arc<Shared>) -> Result<Self, Error> {
         let deadline = Instant::now() + shared.statement_deadline;
         let work = pin!(async {
             let mut lease = shared.lease(None).await?;
@@ -53,7 +58,7 @@ impl Transaction {
             let message = "a statement of the transaction has failed: it is rolled back";
             return Err(Error::InvalidArgument(message.to_owned()));
         }
-        let commit = Statement::of(AssertSqlSafe("COMMIT"))?;
+        let commit = Statement::of(AssertSqlSafe("COMMIT"));
         let run: Run<_> = |connection, statement| connection.execute(statement);
         self.run(commit, run).await?;
         self.lease.set_in_transaction(false);
@@ -64,7 +69,15 @@ impl Transaction {
     ///
     /// # Errors
     /// The errors of the statement, or no answer in time.
-    pub(super) async fn run<T>(&mut self, statement: Statement, run: Run<T>) -> Result<T, Error> {
+    pub(super) fn run<T: Send + 'static>(
+        &mut self,
+        statement: Result<Statement, Error>,
+        run: Run<T>,
+    ) -> Running<'_, T> {
+        Box::pin(async move { self.run_within(statement?, run).await })
+    }
+
+    async fn run_within<T>(&mut self, statement: Statement, run: Run<T>) -> Result<T, Error> {
         let deadline = Instant::now() + self.shared.statement_deadline;
         let lease = &mut self.lease;
         let span = statement.span();

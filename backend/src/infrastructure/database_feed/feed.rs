@@ -34,30 +34,27 @@ pub struct DatabaseFeed(JoinHandle<()>);
 
 impl DatabaseFeed {
     /// Starts delivering the changes that the modules declare, and attaches the feed to the cache. Changes from before
-    /// the start are delivered when this returns, unless the cache or the database takes over a second. The feed
-    /// has two connections to the database of its own, so that it never waits for requests. While requests wait for
-    /// connections of `requests_database`, more writes share a pass. It notes the `age` of the oldest change that is left.
-    ///
-    /// # Errors
-    /// `DATABASE_URL` cannot be parsed.
+    /// the start are delivered when this returns, unless the cache or the database takes over a second. `database` is the
+    /// feed's own, of [`own_database`]. While requests wait for connections of `requests_database`, more writes share a
+    /// pass. It notes the `age` of the oldest change that is left.
     pub async fn start(
-        settings: &DatabaseSettings,
+        database: Database,
         requests_database: &Database,
         cache: &Cache,
         declared: &[Changes],
         age: &FeedAge,
-    ) -> Result<Self, sqlx::Error> {
+    ) -> Self {
         let (requests, waiting) = mpsc::channel(MOST_WAITING);
         let is_failing = Arc::new(AtomicBool::new(false));
         let drain = Drain::new(
-            own_database(settings)?,
+            database,
             requests_database.clone(),
             cache.deliveries(declared),
             cache.clone(),
             Arc::clone(&is_failing),
             age.clone(),
         );
-        let task = Self(tokio::spawn(drain.run(waiting)));
+        let task = Self::spawn(drain, waiting);
         let queue = Queue {
             requests,
             is_failing,
@@ -66,24 +63,26 @@ impl DatabaseFeed {
         let _ = queue.deliver_before_trust(LONGEST_WAIT).await;
         let feed: Arc<dyn ChangeFeed> = Arc::new(queue);
         cache.attach_feed(&feed);
-        Ok(task)
+        task
+    }
+
+    /// No part of the future of [`Self::start`], which its caller would compile again.
+    fn spawn(drain: Drain, waiting: mpsc::Receiver<Waiting>) -> Self {
+        Self(tokio::spawn(drain.run(waiting)))
     }
 
     /// The feed of an instance that delivers nothing, because it has no cache or the feed is off. It bounds the table,
     /// so that triggers do not fill it while no other instance delivers.
-    ///
-    /// # Errors
-    /// `DATABASE_URL` cannot be parsed.
-    pub fn condense_only(settings: &DatabaseSettings) -> Result<Self, sqlx::Error> {
-        let database = own_database(settings)?;
-        Ok(Self(tokio::spawn(async move {
+    #[must_use]
+    pub fn condense_only(database: Database) -> Self {
+        Self(tokio::spawn(async move {
             loop {
                 sleep(CONDENSE).await;
                 if let Err(error) = rows::condense(&database).await {
                     tracing::debug!("cache_changes was not condensed: {error}");
                 }
             }
-        })))
+        }))
     }
 }
 
@@ -93,10 +92,13 @@ impl Drop for DatabaseFeed {
     }
 }
 
-/// The feed's own pool of two connections. A transaction that is idle for 3 s (or `DATABASE_IDLE_TRANSACTION_TIMEOUT`, if that
+/// The feed's own pool of two connections, so that the feed never waits for requests. A transaction that is idle for 3 s (or `DATABASE_IDLE_TRANSACTION_TIMEOUT`, if that
 /// is shorter) is ended, so that the rows of a pass that waits for the cache are free for another instance. A crash of the
 /// database may bring rows back that a pass had removed. They are delivered again, so its commit does not wait for the disk.
-fn own_database(settings: &DatabaseSettings) -> Result<Database, sqlx::Error> {
+///
+/// # Errors
+/// `DATABASE_URL` cannot be parsed.
+pub fn own_database(settings: &DatabaseSettings) -> Result<Database, sqlx::Error> {
     let settings = DatabaseSettings {
         database_pool_size: 2,
         database_idle_transaction_timeout: settings.database_idle_transaction_timeout.min(3),

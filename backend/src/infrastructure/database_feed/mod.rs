@@ -32,5 +32,5 @@ mod triggers;
 mod watch;
 
 pub use age::FeedAge;
-pub use feed::DatabaseFeed;
+pub use feed::{DatabaseFeed, own_database};
 pub use triggers::{TriggerFaults, check_triggers};

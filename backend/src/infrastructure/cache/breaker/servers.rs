@@ -7,7 +7,8 @@
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, join_all};
 use tokio::time::{sleep, sleep_until};
 use tokio_util::task::TaskTracker;
 
@@ -46,28 +47,28 @@ pub(crate) struct Pending {
 impl Servers {
     /// Tries once to reach each server, and watches over them from then on. `name` is the backend's in the log.
     /// Where an instance with another list is met, returns when every such instance has noticed this one.
-    pub(crate) async fn start(
-        name: &str,
-        nodes: &Nodes,
+    ///
+    /// The future is in a box, so that no crate that waits for it compiles the supervisor again.
+    pub(crate) fn start<'a>(
+        name: &'a str,
+        nodes: &'a Nodes,
         deadline: Duration,
-        namespace: &str,
-        tasks: &TaskTracker,
-    ) -> Self {
-        let Self {
-            distribution,
-            guarded,
-            ..
-        } = Self::unwatched(name, nodes, deadline, namespace, tasks);
-        let list = &guarded[0].list;
-        let supervisors = join_all(guarded.iter().cloned().map(Supervisor::start)).await;
-        if !list.is_agreed() {
-            sleep_until(list.noticed_at().into()).await;
-        }
-        Self {
-            distribution,
-            guarded,
-            supervisors,
-        }
+        namespace: &'a str,
+        tasks: &'a TaskTracker,
+    ) -> BoxFuture<'a, Self> {
+        Box::pin(async move {
+            let unwatched = Self::unwatched(name, nodes, deadline, namespace, tasks);
+            let guarded = &unwatched.guarded;
+            let supervisors = join_all(guarded.iter().cloned().map(Supervisor::start)).await;
+            let list = &guarded[0].list;
+            if !list.is_agreed() {
+                sleep_until(list.noticed_at().into()).await;
+            }
+            Self {
+                supervisors,
+                ..unwatched
+            }
+        })
     }
 
     /// The same without anybody who watches over them, for a process that only looks: it never trusts them, and no instance
@@ -103,9 +104,10 @@ impl Servers {
     }
 
     /// Ends the supervisors, delivers the pending deletions and leaves the namespace, until a time at most.
-    pub(crate) async fn stop(&self, until: Instant) {
+    pub(crate) fn stop(&self, until: Instant) -> BoxFuture<'_, ()> {
         let all = self.supervisors.iter().zip(&self.guarded);
-        join_all(all.map(|(supervisor, server)| supervisor.stop(server, until))).await;
+        let stops = all.map(move |(supervisor, server)| supervisor.stop(server, until));
+        join_all(stops).map(drop).boxed()
     }
 
     /// The server that holds a key in the server's form.

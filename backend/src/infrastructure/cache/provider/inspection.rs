@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use actix_web::http::header::HeaderValue;
 use bytes::Bytes;
-use futures_util::future::join_all;
+use futures_util::future::{BoxFuture, join_all};
 
 use super::cache::Cache;
 use super::error::CacheError;
@@ -138,13 +138,24 @@ pub struct BackendState {
     pub pending_everything: bool,
 }
 
+// The futures are in boxes, so that no crate that waits for one compiles it again.
 impl Cache {
     /// About `limit` entries of the default backend whose keys begin with the prefix, from the place `cursor` on; 0 is the
     /// beginning. The work of one call is bounded, so a part may be small or empty although others follow.
     ///
     /// # Errors
     /// The backend is unavailable.
-    pub async fn entries(
+    #[must_use]
+    pub fn entries<'a>(
+        &'a self,
+        prefix: &'a str,
+        cursor: u64,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Entries, CacheError>> {
+        Box::pin(self.entries_of_backend(prefix, cursor, limit))
+    }
+
+    async fn entries_of_backend(
         &self,
         prefix: &str,
         cursor: u64,
@@ -204,7 +215,15 @@ impl Cache {
     ///
     /// # Errors
     /// The key is invalid, or the backend is unavailable.
-    pub async fn inspect(&self, key: &str) -> Result<Option<InspectedEntry>, CacheError> {
+    #[must_use]
+    pub fn inspect<'a>(
+        &'a self,
+        key: &'a str,
+    ) -> BoxFuture<'a, Result<Option<InspectedEntry>, CacheError>> {
+        Box::pin(self.inspect_backend(key))
+    }
+
+    async fn inspect_backend(&self, key: &str) -> Result<Option<InspectedEntry>, CacheError> {
         let registered = self.default_backend()?;
         let full = self.default_provider().key(key)?;
         let server = registered.servers.of(full.full());

@@ -13,14 +13,15 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 const BACKLOG: i32 = 1024;
 
 /// The sockets of all addresses of the host.
-pub(super) struct Listeners(Vec<TcpListener>);
+#[derive(Debug)]
+pub struct Listeners(Vec<TcpListener>);
 
 impl Listeners {
     /// Listens on every possible address of the host.
     ///
     /// # Errors
     /// The host is unknown, or none of its addresses can be listened on.
-    pub(super) fn bind(host: &str, port: u16) -> io::Result<Self> {
+    pub fn bind(host: &str, port: u16) -> io::Result<Self> {
         let mut listeners = Vec::new();
         let mut refusal = io::Error::from(io::ErrorKind::AddrNotAvailable);
         for address in (host, port).to_socket_addrs()? {
@@ -40,7 +41,7 @@ impl Listeners {
     ///
     /// # Errors
     /// The system does not return an address.
-    pub(super) fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
+    pub fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
         self.0.iter().map(TcpListener::local_addr).collect()
     }
 
@@ -54,7 +55,7 @@ impl Listeners {
 
     /// Refuses connections from now on, also for the copies. Where the system cannot do that (macOS), new
     /// connections wait until the server ends.
-    pub(super) fn refuse(&self) {
+    pub fn refuse(&self) {
         for listener in &self.0 {
             if let Err(error) = SockRef::from(listener).shutdown(Shutdown::Both) {
                 tracing::debug!("a socket goes on listening until the end: {error}");

@@ -15,7 +15,7 @@ const TURN: Duration = Duration::from_millis(1);
 
 /// The workers, each of which takes one turn when it is asked to. A clone has the same workers.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Turns {
+pub struct Turns {
     asked: CancellationToken,
     workers: TaskTracker,
 }
@@ -34,7 +34,7 @@ impl Turns {
     }
 
     /// Waits until each worker has taken its turn. Returns at `until` at the latest.
-    pub(super) async fn take(&self, until: Instant) {
+    pub async fn take(&self, until: Instant) {
         self.asked.cancel();
         self.workers.close();
         // A worker that is busy until then has more to do than to begin requests.

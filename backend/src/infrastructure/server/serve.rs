@@ -1,53 +1,44 @@
-//! The HTTP server: the settings of connections, and the application behind them.
+//! The server: the settings of connections, and the application behind them.
 //!
 //! Come here to change how connections are served. It is built from the parts of `actix_web::HttpServer`, which takes no
 //! connection other than a bare `TcpStream`: here it is a [`ClientConnection`].
 
-use std::fmt::Debug;
 use std::io;
 use std::time::Duration;
 
-use actix_http::{HttpService, Protocol, Request, Response};
+use actix_http::{HttpService, Protocol};
 use actix_server::{Server, ServerBuilder};
 use actix_service::{IntoServiceFactory, ServiceFactoryExt, map_config};
-use actix_web::body::MessageBody;
-use actix_web::dev::{AppConfig, Service, ServiceFactory, fn_service};
+use actix_web::Error;
+use actix_web::dev::{AppConfig, fn_service};
 use actix_web::rt::net::TcpStream;
-use actix_web::{Error, HttpResponse};
 
+use super::application::Application;
 use super::listeners::Listeners;
 use super::turns::Turns;
-use crate::infrastructure::http::ClientConnection;
-use crate::infrastructure::settings::ServerSettings;
+use crate::http::ClientConnection;
+use crate::settings::ServerSettings;
 
+/// Seconds after SIGTERM in which requests under way can finish.
+pub const SHUTDOWN_SECONDS: u64 = 30;
 /// Seconds in which a client may send the head of its first request.
 const CLIENT_HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// Seconds in which a closed connection may take its last answer.
 const CLIENT_DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Serves an application on the sockets. Each worker builds an application of its own. Signals are handled by the
-/// caller, who also asks the workers for their `turns`.
+/// Serves the application on the sockets. Each worker builds one of its own. Signals are handled by the caller, who also asks the
+/// workers for their `turns`.
+///
+/// The types of the server are large. None of them leaves this crate, so that a change of a module does not compile them again.
 ///
 /// # Errors
 /// A socket cannot be copied or listened on.
-pub(super) fn serve<F, I, S, B>(
+pub fn serve(
     settings: &ServerSettings,
-    shutdown_seconds: u64,
     listeners: &Listeners,
     turns: &Turns,
-    application: F,
-) -> io::Result<Server>
-where
-    F: Fn() -> I + Send + Clone + 'static,
-    I: IntoServiceFactory<S, Request>,
-    S: ServiceFactory<Request, Config = AppConfig> + 'static,
-    S::Error: Into<Error> + 'static,
-    S::InitError: Debug,
-    S::Response: Into<Response<B>> + 'static,
-    <S::Service as Service<Request>>::Future: 'static,
-    S::Service: 'static,
-    B: MessageBody + 'static,
-{
+    application: &Application,
+) -> io::Result<Server> {
     let workers = settings
         .server_workers
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
@@ -55,7 +46,7 @@ where
     let mut server = ServerBuilder::default()
         .workers(workers)
         .max_concurrent_connections(settings.server_max_connections.div_ceil(workers))
-        .shutdown_timeout(shutdown_seconds)
+        .shutdown_timeout(SHUTDOWN_SECONDS)
         .disable_signals();
     let stopping = server.graceful_shutdown_signal();
     for listener in listeners.copies()? {
@@ -75,9 +66,10 @@ where
                 .client_disconnect_timeout(CLIENT_DISCONNECT_TIMEOUT)
                 .local_addr(address)
                 .finish(map_config(
-                    application()
+                    application
+                        .build()
                         .into_factory()
-                        .map_err(|error| -> HttpResponse { error.into().error_response() }),
+                        .map_err(|error: Error| error.error_response()),
                     |()| AppConfig::default(),
                 ));
             fn_service(async |stream: TcpStream| {
