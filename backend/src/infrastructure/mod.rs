@@ -1,11 +1,12 @@
 //! The infrastructure: settings, database, cache, authentication, telemetry, metrics and traces, the form of HTTP answers,
-//! the declaration of resources and the description of the API.
+//! the declaration of resources, the description of the API, the server and the console of the cache.
 //!
 //! Come here for a part that every feature uses. It is a crate of its own, which knows no feature; the service has it as
 //! `crate::infrastructure`.
 
 pub mod auth;
 pub mod client_address;
+pub mod console;
 pub mod database;
 pub mod database_feed;
 pub mod http;

@@ -2,7 +2,6 @@
 //!
 //! Come here to change a prefix, or which port serves a route. Routes of the API are declared in the modules.
 
-mod console;
 mod documentation;
 mod health;
 mod metrics;
@@ -10,6 +9,7 @@ mod metrics;
 use actix_web::web::ServiceConfig;
 
 use crate::infrastructure::cache::CacheMap;
+use crate::infrastructure::console;
 use crate::infrastructure::resource::Resources;
 use crate::modules;
 

@@ -10,7 +10,7 @@ use actix_web::web::{self, ServiceConfig};
 
 use super::Parts;
 use crate::infrastructure::auth::{Attempts, Passwords};
-use crate::infrastructure::cache::Cache;
+use crate::infrastructure::cache::{Cache, CacheMap};
 use crate::infrastructure::client_address::TrustedProxies;
 use crate::infrastructure::database::Database;
 use crate::infrastructure::database_feed::FeedAge;
@@ -35,6 +35,7 @@ pub(super) struct Applications {
 struct HandlerParts {
     database: web::Data<Database>,
     cache: web::Data<Cache>,
+    cache_map: web::Data<CacheMap>,
     passwords: web::Data<Passwords>,
     attempts: web::Data<Attempts>,
     security_log: web::Data<SecurityLog>,
@@ -76,6 +77,7 @@ impl Applications {
         let handler_parts = HandlerParts {
             database: web::Data::new(parts.database),
             cache: web::Data::new(parts.cache),
+            cache_map: web::Data::new(interfaces::map()),
             passwords: web::Data::new(parts.passwords),
             attempts: web::Data::new(parts.attempts),
             security_log: web::Data::new(parts.security_log),
@@ -122,6 +124,7 @@ impl HandlerParts {
     fn insert_into(self, app: &mut ServiceConfig) {
         app.app_data(self.database)
             .app_data(self.cache)
+            .app_data(self.cache_map)
             .app_data(self.passwords)
             .app_data(self.attempts)
             .app_data(self.security_log)

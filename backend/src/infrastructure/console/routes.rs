@@ -2,24 +2,18 @@
 //!
 //! Come here to change what a request of the console does. Every route is for superusers; that is declared in `mod.rs`.
 
-use std::sync::LazyLock;
-
 use actix_web::{HttpRequest, web};
 
 use super::entries::{EntriesQuery, Entry, EntryContent, EntryPage, Event, EventsQuery};
 use super::route_figures::{RouteFigures, route_figures};
 use super::schemas::{Backend, Map, PurgeRequest, PurgeResult, Stats};
-use crate::infrastructure::auth::Caller;
-use crate::infrastructure::cache::{
-    Cache, CacheError, CacheHealth, CacheMap, Cause, Purge, Purged,
-};
-use crate::infrastructure::http::{
+use crate::auth::Caller;
+use crate::cache::{Cache, CacheError, CacheHealth, CacheMap, Cause, Purge, Purged};
+use crate::http::{
     ApiError, ApiJson, ApiNoContent, FieldError, Json, Page, PageQuery, PathText, Query,
     no_content, ok,
 };
-use crate::infrastructure::metrics::Metrics;
-
-static MAP: LazyLock<CacheMap> = LazyLock::new(crate::interfaces::map);
+use crate::metrics::Metrics;
 
 /// `GET /cache/stats`: the numbers of this instance since its start.
 pub async fn stats(cache: web::Data<Cache>, metrics: Option<web::Data<Metrics>>) -> ApiJson<Stats> {
@@ -52,10 +46,10 @@ async fn figures(metrics: web::Data<Metrics>) -> Result<Vec<RouteFigures>, ApiEr
 }
 
 /// `GET /cache/map`: the declared routes and changes.
-pub async fn map() -> ApiJson<Map> {
+pub async fn map(map: web::Data<CacheMap>) -> ApiJson<Map> {
     ok(Map {
-        routes: MAP.rows().into_iter().map(Into::into).collect(),
-        changes: MAP.change_rows().into_iter().map(Into::into).collect(),
+        routes: map.rows().into_iter().map(Into::into).collect(),
+        changes: map.change_rows().into_iter().map(Into::into).collect(),
     })
 }
 
@@ -117,6 +111,7 @@ pub async fn events(
 /// `POST /cache/purge`
 pub async fn purge(
     cache: web::Data<Cache>,
+    map: web::Data<CacheMap>,
     caller: Caller,
     request: HttpRequest,
     Json(wanted): Json<PurgeRequest>,
@@ -129,7 +124,7 @@ pub async fn purge(
             "names nothing: give one of keys, groups, policies and patterns",
         ));
     }
-    check_policies(&purge.policies)?;
+    check_policies(&map, &purge.policies)?;
     let purged = cache.purge(&purge, Cause::operator(&request)).await;
     let purged = purged.map_err(|error| match error {
         CacheError::Key(reason) => unprocessable("keys", reason),
@@ -140,8 +135,8 @@ pub async fn purge(
 }
 
 /// A policy is named by the key of its map row. A misspelt one would end nothing in silence.
-fn check_policies(policies: &[String]) -> Result<(), ApiError> {
-    let known: Vec<String> = MAP
+fn check_policies(map: &CacheMap, policies: &[String]) -> Result<(), ApiError> {
+    let known: Vec<String> = map
         .rows()
         .into_iter()
         .filter(|row| row.cached)

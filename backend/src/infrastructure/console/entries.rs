@@ -11,10 +11,8 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::infrastructure::cache::{
-    CacheEvent, EventKind, EventSource, InspectedEntry, ListedEntry, Standing,
-};
-use crate::infrastructure::http::without_nul;
+use crate::cache::{CacheEvent, EventKind, EventSource, InspectedEntry, ListedEntry, Standing};
+use crate::http::without_nul;
 
 /// The wanted part of the entries.
 #[derive(Debug, Deserialize, JsonSchema, Serialize, Validate)]

@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use crate::infrastructure::http::EmbeddedPage;
+use crate::http::EmbeddedPage;
 
 static PAGE: LazyLock<EmbeddedPage> = LazyLock::new(|| {
     EmbeddedPage::new(

@@ -9,10 +9,10 @@ mod route_figures;
 mod routes;
 mod schemas;
 
-use crate::infrastructure::resource::{Resources, resource};
+use crate::resource::{Resources, resource};
 
 /// Declares `/cache/…` of the API.
-pub(super) fn configure_api(api: &mut Resources) {
+pub fn configure_api(api: &mut Resources) {
     api.add(resource("/cache/stats").get(routes::stats).superuser())
         .add(resource("/cache/map").get(routes::map).superuser())
         .add(resource("/cache/entries").get(routes::entries).superuser())
@@ -28,6 +28,6 @@ pub(super) fn configure_api(api: &mut Resources) {
 }
 
 /// Declares `/cache`.
-pub(super) fn configure_page(management: &mut Resources) {
+pub fn configure_page(management: &mut Resources) {
     management.add(resource("/cache").get(page::page));
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::route_figures::RouteFigures;
-use crate::infrastructure::cache::{self, BackendState, MapRow, Purge, Purged};
+use crate::cache::{self, BackendState, MapRow, Purge, Purged};
 
 /// The state of the cache, as one instance sees it.
 #[derive(Debug, JsonSchema, Serialize)]
