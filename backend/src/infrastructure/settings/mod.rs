@@ -142,6 +142,7 @@ impl Settings {
         settings.check_together(&mut mistakes);
         settings.choose_namespace(program);
         settings.warn_of_compression();
+        settings.warnings.extend(settings.logging.warning());
         if mistakes.is_empty() {
             Ok(settings)
         } else {
