@@ -274,7 +274,8 @@ mod tests {
         let put = &document["paths"]["/api/items/{item_id}"]["put"];
         let body = &put["requestBody"]["content"]["application/json"];
         assert!(body["example"]["name"].is_string());
-        assert_eq!(put["operationId"], "items_change");
+        // The handler is in `infrastructure::openapi`.
+        assert_eq!(put["operationId"], "openapi_change");
         assert_eq!(put["summary"], "Change");
     }
 }

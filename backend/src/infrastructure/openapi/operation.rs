@@ -118,7 +118,7 @@ fn tag_and_name(operation: &Operation) -> (String, String) {
     let parts: Vec<&str> = operation.handler_name.split("::").collect();
     let feature = parts
         .iter()
-        .position(|part| ["modules", "interfaces"].contains(part))
+        .position(|part| ["modules", "interfaces", "infrastructure"].contains(part))
         .and_then(|position| parts.get(position + 1))
         .copied()
         .or_else(|| {
