@@ -70,8 +70,14 @@ pub fn initialise(settings: &LoggingSettings, traces: Option<&Traces>) -> Result
     let (security, writer, security_guard) = SecurityLog::start(writer)?;
     // The HTTP server's own lines at the start are left out, because `listening` says the same. A level for everything, such
     // as `off`, does not turn security events off: only `security=off` does.
+    let own = if settings.warning().is_some() {
+        // The crate that writes this warning may be the one that is left out.
+        "backend::startup=warn,"
+    } else {
+        ""
+    };
     let filter = EnvFilter::builder().parse_lossy(format!(
-        "{TRACES}=off,actix_server=warn,sqlx::postgres::notice=warn,{SECURITY}=info,{}",
+        "{TRACES}=off,actix_server=warn,sqlx::postgres::notice=warn,{SECURITY}=info,{own}{}",
         settings.log_level
     ));
     match traces {

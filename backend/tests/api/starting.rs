@@ -155,6 +155,23 @@ async fn a_port_that_is_taken_stops_the_start_with_a_sentence() {
     assert!(lines[0].contains("SERVER_PORT"), "{lines:#?}");
 }
 
+#[test]
+fn directives_that_leave_out_a_crate_are_warned_of_in_the_log_whichever_crate_it_is() {
+    for log_level in ["backend=debug", "infrastructure=info", "response_cache=off"] {
+        let environment = [
+            ("DATABASE_URL", "postgres://backend@127.0.0.1:1/none"),
+            ("DATABASE_CONNECT_TIMEOUT", "1"),
+            ("LOG_LEVEL", log_level),
+        ];
+        let output = run(&environment, &[], "");
+        let log = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            log.contains(&format!("LOG_LEVEL holds `{log_level}`")),
+            "{log}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn c29_c30_the_service_starts_without_its_cache_is_ready_and_uses_it_later() {
     for (backend, setting) in [

@@ -40,11 +40,11 @@ pub enum Reference {
 pub struct Service {
     /// Its cache.
     pub cache: ServiceCache,
-    /// What is turned on beside the cache.
+    /// The addition to the cache.
     pub addition: Addition,
 }
 
-/// What is turned on in a measured service beside its cache.
+/// A part of the service, or a load, that is measured together with hits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Addition {
     /// Nothing.
@@ -97,7 +97,7 @@ impl Program {
         Self::Service(Service { cache, addition })
     }
 
-    /// What is turned on beside its cache. Nothing for a program that is not the service.
+    /// The addition to its cache; none for a program that is not the service.
     pub const fn addition(self) -> Addition {
         match self {
             Self::Service(service) => service.addition,

@@ -66,7 +66,7 @@ impl Default for LoggingSettings {
 
 impl LoggingSettings {
     /// The warning of directives that name a crate of the service, and leave out the lines of another one.
-    pub(super) fn warning(&self) -> Option<String> {
+    pub(crate) fn warning(&self) -> Option<String> {
         let directives = || self.log_level.split(',').map(str::trim);
         // A level by itself is for everything that no directive names.
         if directives().any(|directive| directive.parse::<LevelFilter>().is_ok()) {
@@ -80,7 +80,7 @@ impl LoggingSettings {
             return None;
         }
         Some(format!(
-            "LOG_LEVEL holds `{}`, so no line of {} is written: name it too, or put a level for everything in front, such as `info,{}`",
+            "LOG_LEVEL holds `{}`, so no line of {} is written: name that too, or put a level for everything in front, such as `info,{}`",
             self.log_level,
             silent.join(" and "),
             self.log_level
@@ -119,7 +119,7 @@ mod tests {
     fn directives_that_leave_out_a_crate_of_the_service_are_named() {
         assert_eq!(
             warning("backend=debug").unwrap(),
-            "LOG_LEVEL holds `backend=debug`, so no line of infrastructure and response_cache is written: name it too, or put a level \
+            "LOG_LEVEL holds `backend=debug`, so no line of infrastructure and response_cache is written: name that too, or put a level \
              for everything in front, such as `info,backend=debug`"
         );
         for (log_level, silent) in [
