@@ -10,6 +10,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::management::management;
 use crate::support::eventually;
@@ -23,6 +24,9 @@ const PATIENT: [(&str, &str); 2] = [
 
 /// Longer than the end of a process that has nothing to do.
 const LONGER_THAN_AN_END: Duration = Duration::from_millis(1500);
+
+/// Shorter than the time for which an idle connection may stay open, and than the time that requests have to finish.
+const BEFORE_KEEP_ALIVE: Duration = Duration::from_secs(20);
 
 /// Waits until the service takes no new connection.
 async fn until_it_listens_no_longer(service: &TestService) {
@@ -51,6 +55,31 @@ async fn sigterm_lets_a_request_whose_body_is_still_coming_finish_and_ends_with_
     slow.read_exact(&mut answer).await.unwrap();
     assert_eq!(answer, b"HTTP/1.1 201");
     drop(slow);
+    assert_eq!(service.service.wait().await.code(), Some(0));
+}
+
+/// One connection has had an answer, and the other has sent nothing yet. Both workers have connections.
+#[tokio::test]
+async fn sigterm_closes_connections_without_a_request() {
+    let mut service = TestService::start_with(&[("SERVER_WORKERS", "2")]).await;
+    let mut connections = Vec::new();
+    for has_asked in [true, true, true, true, false, false] {
+        let mut connection = TcpStream::connect(service.address()).await.unwrap();
+        if has_asked {
+            let request = b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n";
+            connection.write_all(request).await.unwrap();
+            let mut answer = [0; 12];
+            connection.read_exact(&mut answer).await.unwrap();
+            assert_eq!(&answer, b"HTTP/1.1 200");
+        }
+        connections.push(connection);
+    }
+    service.signal("TERM");
+    for mut connection in connections {
+        let mut rest = Vec::new();
+        let closed = timeout(BEFORE_KEEP_ALIVE, connection.read_to_end(&mut rest));
+        closed.await.expect("the connection stays open").unwrap();
+    }
     assert_eq!(service.service.wait().await.code(), Some(0));
 }
 

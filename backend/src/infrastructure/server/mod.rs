@@ -6,6 +6,7 @@
 mod application;
 mod listeners;
 mod serve;
+mod stopping;
 mod turns;
 
 pub use application::{Application, Layers};

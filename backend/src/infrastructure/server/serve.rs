@@ -15,6 +15,7 @@ use actix_web::rt::net::TcpStream;
 
 use super::application::Application;
 use super::listeners::Listeners;
+use super::stopping::Stopping;
 use super::turns::Turns;
 use crate::http::ClientConnection;
 use crate::settings::ServerSettings;
@@ -55,12 +56,10 @@ pub fn serve(
         let turns = turns.clone();
         server = server.listen(address.to_string(), listener, move || {
             turns.register();
-            let stopping = stopping.clone();
+            let signal = stopping.clone();
+            let stopping = Stopping::when(async move { signal.notified().await });
             let connections = HttpService::build()
-                .graceful_shutdown_signal(move || {
-                    let stopping = stopping.clone();
-                    async move { stopping.notified().await }
-                })
+                .graceful_shutdown_signal(move || stopping.clone().begun())
                 .keep_alive(keep_alive)
                 .client_request_timeout(CLIENT_HEAD_TIMEOUT)
                 .client_disconnect_timeout(CLIENT_DISCONNECT_TIMEOUT)

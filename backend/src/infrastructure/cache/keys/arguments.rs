@@ -127,9 +127,47 @@ pub(crate) const QUERY_HASH: &str = "query_hash";
 /// All arguments of one request.
 pub(crate) struct Arguments<'a> {
     bound: BoundArguments,
-    path: Vec<(&'a str, Cow<'a, str>)>,
+    path: PathArguments<'a>,
     query: &'a [(String, String)],
     query_hash: Option<String>,
+}
+
+/// The arguments in the path, or those that stand for it. Each is read where it is, because a list of them would be an
+/// allocation for each hit.
+enum PathArguments<'a> {
+    Request(&'a HttpRequest),
+    Named(&'a [(&'static str, &'a str)]),
+}
+
+impl<'a> PathArguments<'a> {
+    /// The value of an argument, if it is text.
+    fn value(&self, name: &str) -> Option<Cow<'a, str>> {
+        match *self {
+            Self::Request(request) => decoded(request.match_info().get(name)?),
+            Self::Named(named) => {
+                let found = named.iter().find(|(known, _)| *known == name);
+                found.map(|(_, value)| Cow::Borrowed(*value))
+            }
+        }
+    }
+
+    /// Their names and values, in the order of the path. Values that are no text are left out.
+    fn all(&self) -> Vec<(&'a str, Cow<'a, str>)> {
+        match *self {
+            Self::Request(request) => {
+                let parts = request.match_info().iter();
+                parts
+                    .filter_map(|(name, value)| Some((name, decoded(value)?)))
+                    .collect()
+            }
+            Self::Named(named) => {
+                let pairs = named.iter();
+                pairs
+                    .map(|(name, value)| (*name, Cow::Borrowed(*value)))
+                    .collect()
+            }
+        }
+    }
 }
 
 impl<'a> Arguments<'a> {
@@ -137,14 +175,9 @@ impl<'a> Arguments<'a> {
     /// declared query.
     pub(crate) fn collect(request: &'a HttpRequest, query: &'a [(String, String)]) -> Self {
         let bound = request.extensions().get::<BoundArguments>().cloned();
-        let path = request
-            .match_info()
-            .iter()
-            .filter_map(|(name, value)| Some((name, decoded(value)?)))
-            .collect();
         Self {
             bound: bound.unwrap_or_default(),
-            path,
+            path: PathArguments::Request(request),
             query,
             query_hash: None,
         }
@@ -163,10 +196,7 @@ impl<'a> Arguments<'a> {
         Self {
             bound,
             // The resource id is inferred from these names.
-            path: named
-                .iter()
-                .map(|(name, value)| (*name, Cow::Borrowed(*value)))
-                .collect(),
+            path: PathArguments::Named(named),
             query: &[],
             query_hash: None,
         }
@@ -180,12 +210,7 @@ impl<'a> Arguments<'a> {
     /// Whether an argument's value comes from the query: it is neither bound nor in the path.
     pub(crate) fn is_from_query(&self, name: &str) -> bool {
         let is_bound = self.bound.values.iter().any(|(known, _)| *known == name);
-        !is_bound && self.in_path(name).is_none()
-    }
-
-    fn in_path(&self, name: &str) -> Option<&str> {
-        let found = self.path.iter().find(|(known, _)| *known == name);
-        found.map(|(_, value)| value.as_ref())
+        !is_bound && self.path.value(name).is_none()
     }
 
     /// Adds the hash of the declared query (C2).
@@ -211,8 +236,8 @@ impl<'a> Arguments<'a> {
         if bound.is_some() || name == CALLER {
             return bound.map(Cow::Borrowed);
         }
-        if let Some(value) = self.in_path(name) {
-            return Some(Cow::Borrowed(value));
+        if let Some(value) = self.path.value(name) {
+            return Some(value);
         }
         if name == QUERY_HASH {
             return self.query_hash.as_deref().map(Cow::Borrowed);
@@ -235,10 +260,10 @@ impl<'a> Arguments<'a> {
             .map(|(_, value)| Cow::Borrowed(value.as_str()))
             .collect();
         if name != CALLER
-            && let Some(value) = self.in_path(name)
+            && let Some(value) = self.path.value(name)
         {
-            values.extend(usual_form(value).map(Cow::Owned));
-            values.push(Cow::Borrowed(value));
+            values.extend(usual_form(&value).map(Cow::Owned));
+            values.push(value);
         }
         if values.is_empty() {
             values.extend(self.value(name));
@@ -253,24 +278,27 @@ impl<'a> Arguments<'a> {
     /// Whether a path parameter is an id of one of these types in an unusual form (`042`, `+42`, a UUID
     /// in capitals): its entry would have another key than the key that writes invalidate.
     pub(crate) fn is_unusual(&self, name: &str, types: &[ResourceIdType]) -> bool {
-        self.in_path(name)
-            .is_some_and(|value| types.iter().any(|kind| kind.usual_form(value).is_some()))
+        self.path
+            .value(name)
+            .is_some_and(|value| types.iter().any(|kind| kind.usual_form(&value).is_some()))
     }
 
     /// The resource id with the name of its argument, for a policy that names no id (C7).
-    pub(crate) fn infer_resource_id(&self, types: &[ResourceIdType]) -> Option<(&str, &str)> {
+    pub(crate) fn infer_resource_id(
+        &self,
+        types: &[ResourceIdType],
+    ) -> Option<(&'a str, Cow<'a, str>)> {
         let fits = |value: &str| types.iter().any(|kind| kind.fits(value));
-        let path = || self.path.iter().filter(|(_, value)| fits(value));
-        path()
-            .find(|(name, _)| is_id(name))
-            .or_else(|| path().next())
-            .map(|(name, value)| (*name, value.as_ref()))
-            .or_else(|| {
-                self.query
-                    .iter()
-                    .find(|(name, value)| is_id(name) && fits(value))
-                    .map(|(name, value)| (name.as_str(), value.as_str()))
-            })
+        let mut path = self.path.all();
+        path.retain(|(_, value)| fits(value));
+        if !path.is_empty() {
+            let id = path.iter().position(|(name, _)| is_id(name));
+            return Some(path.swap_remove(id.unwrap_or(0)));
+        }
+        let mut query = self.query.iter();
+        query
+            .find(|(name, value)| is_id(name) && fits(value))
+            .map(|(name, value)| (name.as_str(), Cow::Borrowed(value.as_str())))
     }
 }
 

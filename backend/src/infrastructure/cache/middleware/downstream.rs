@@ -40,7 +40,7 @@ pub(super) fn set_cache_control(
     } else {
         REVALIDATE
     };
-    response.headers_mut().insert(CACHE_CONTROL, value);
+    response.headers_mut().append(CACHE_CONTROL, value);
 }
 
 /// Whether the answer was not stored because it may belong to its caller alone.

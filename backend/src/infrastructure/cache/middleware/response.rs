@@ -78,9 +78,10 @@ pub(super) fn respond(request: &HttpRequest, entry: &Entry, now: u64) -> HttpRes
         }
     }
     form.describe(headers, not_modified);
-    headers.insert(header::ETAG, entity_tag);
+    // No entry has these two, and appending takes two thirds of the time of inserting.
+    headers.append(header::ETAG, entity_tag);
     let age = now.saturating_sub(metadata.stored) / 1000;
-    headers.insert(header::AGE, recent_headers::age(age));
+    headers.append(header::AGE, recent_headers::age(age));
     response
 }
 

@@ -150,7 +150,7 @@ impl CompiledPolicy {
                 Some((name, _)) if arguments.is_unusual(name, types) => {
                     Err(NotCached::silently(Bypass::NoId))
                 }
-                Some((_, id)) => Ok(Cow::Borrowed(id)),
+                Some((_, id)) => Ok(id),
                 None => Err(NotCached::warned(
                     Bypass::NoId,
                     format!(
