@@ -291,7 +291,8 @@ pub fn page(settings: &Settings, body_bytes: usize, findings: &str) -> String {
 else: answer static bytes, one Redis GET, one Memcached get, one row of PostgreSQL, one look-up in moka
 ([reference.rs](../backend/benches/report/src/bin/reference.rs)). Programs that are compared run next
 to each other, in {rounds} rounds of {seconds} s whose order alternates; a figure is the median of the rounds, a
-share the median of the shares in each round.
+share the median of the shares in each round. Where one answer is asked for, each round has new processes: one process of a program
+is up to 3 % faster than another.
 
 Last run: {cores} cores that programs, servers and load generator (wrk, {connections} connections) share; answers of
 {body_bytes} bytes; release build, logs off unless said otherwise.

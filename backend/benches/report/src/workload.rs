@@ -42,6 +42,11 @@ impl Requests {
         )
     }
 
+    /// Whether a new process answers as one does that has run for long: no cache has to be filled, and no row is changed.
+    pub const fn suits_new_process(self) -> bool {
+        matches!(self, Self::OneKey | Self::List | Self::Body(_))
+    }
+
     /// Whether each request must be a hit, with any key.
     pub const fn hits_all_keys(self) -> bool {
         matches!(self, Self::Zipf | Self::Spread)
