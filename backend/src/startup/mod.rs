@@ -75,10 +75,16 @@ pub async fn serve(settings: Settings, signals: &mut Signals) -> Result<(), Star
         }
         parts = Parts::prepare(&settings, log.security.clone(), metrics, traces.clone()) => parts?,
     };
-    let database = parts.database.clone();
-    let feed = start_feed(&settings, &parts).await?;
-    run_server(&settings, parts, signals).await?;
-    drop(feed);
+    let (database, cache) = (parts.database.clone(), parts.cache.clone());
+    let served = async {
+        let _feed = start_feed(&settings, &parts).await?;
+        run_server(&settings, parts, signals).await
+    };
+    if let Err(error) = served.await {
+        // The next start would wait for this instance, as for one that was killed.
+        cache.leave(Instant::now() + LEAVE).await;
+        return Err(error);
+    }
     // A connection that is not returned in this time ends with the process.
     let _ = timeout(CLOSE, database.close()).await;
     if let Some(traces) = traces {
