@@ -58,7 +58,7 @@ async fn sigterm_lets_a_request_whose_body_is_still_coming_finish_and_ends_with_
     assert_eq!(service.service.wait().await.code(), Some(0));
 }
 
-/// One connection has had an answer, and the other has sent nothing yet. Both workers have connections.
+/// Four connections have had an answer, and two have sent nothing. Connections go to the two workers in turn.
 #[tokio::test]
 async fn sigterm_closes_connections_without_a_request() {
     let mut service = TestService::start_with(&[("SERVER_WORKERS", "2")]).await;

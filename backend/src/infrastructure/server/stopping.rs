@@ -3,7 +3,7 @@
 //! The server's own signal is one for all workers. Each look at it takes a lock that they share, and a connection looks at it
 //! each time that it is woken. So one task of each worker waits for the signal, and its connections look at a flag.
 //!
-//! Come here to change how an open connection learns that it has to end. What it does then is decided in actix-http.
+//! Come here to change how connections learn of the stop. Their end is decided in actix-http.
 
 use std::cell::Cell;
 use std::future::poll_fn;

@@ -132,8 +132,8 @@ pub(crate) struct Arguments<'a> {
     query_hash: Option<String>,
 }
 
-/// The arguments in the path, or those that stand for it. Each is read where it is, because a list of them would be an
-/// allocation for each hit.
+/// The arguments in the path, or those that stand for it. They are not copied into a list, which would be an allocation for
+/// each hit.
 enum PathArguments<'a> {
     Request(&'a HttpRequest),
     Named(&'a [(&'static str, &'a str)]),
