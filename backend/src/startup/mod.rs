@@ -28,7 +28,9 @@ use crate::infrastructure::http::close_connections;
 use crate::infrastructure::metrics::Metrics;
 use crate::infrastructure::security_log::SecurityLog;
 use crate::infrastructure::server::{self, Listeners, SHUTDOWN_SECONDS, Turns};
-use crate::infrastructure::settings::{DatabaseSettings, Environment, ServerSettings, Settings};
+use crate::infrastructure::settings::{
+    CacheSettings, DatabaseSettings, Environment, ServerSettings, Settings,
+};
 use crate::infrastructure::telemetry::{self, Log};
 use crate::infrastructure::traces::Traces;
 use crate::interfaces::{self, Draining};
@@ -66,14 +68,34 @@ pub async fn serve(settings: Settings, signals: &mut Signals) -> Result<(), Star
     }
     // Before the parts, which keep handles of their metrics.
     let metrics = start_metrics(&settings.server, &log)?;
+    let cache_options = CacheOptions {
+        record_outcomes: telemetry::writes_requests() || traces.is_some(),
+        ..CacheOptions::from(&settings.cache)
+    };
+    check_declarations(&settings.cache, &cache_options)?;
     // A wait for the database, or for another instance that migrates, ends at a signal.
-    let parts = tokio::select! {
+    let (database, passwords) = tokio::select! {
         biased;
         _ = signals.next() => {
             tracing::info!("stopped before it listened");
             return Ok(());
         }
-        parts = Parts::prepare(&settings, log.security.clone(), metrics, traces.clone()) => parts?,
+        prepared = prepare_database(&settings) => prepared?,
+    };
+    // No signal ends this: an instance that the cache has listed must leave it.
+    let is_development = settings.server.environment == Environment::Development;
+    let cache = Cache::connect(&cache_options, is_development).await?;
+    let protection = &settings.protection;
+    let window = Duration::from_secs(protection.login_window);
+    let parts = Parts {
+        database,
+        passwords,
+        attempts: Attempts::new(cache.clone(), protection.login_attempts, window),
+        cache,
+        feed_age: FeedAge::default(),
+        metrics,
+        traces: traces.clone(),
+        security_log: log.security.clone(),
     };
     let (database, cache) = (parts.database.clone(), parts.cache.clone());
     let served = async {
@@ -106,46 +128,27 @@ struct Parts {
     security_log: SecurityLog,
 }
 
-impl Parts {
-    async fn prepare(
-        settings: &Settings,
-        security_log: SecurityLog,
-        metrics: Option<Metrics>,
-        traces: Option<Traces>,
-    ) -> Result<Self, StartError> {
-        let cache_options = CacheOptions {
-            record_outcomes: telemetry::writes_requests() || traces.is_some(),
-            ..CacheOptions::from(&settings.cache)
-        };
-        let map = interfaces::map();
-        declarations::check(&map, cache_options.backend_names().as_deref())?;
-        if settings.cache.cache_enabled && !settings.cache.cache_database_feed {
-            declarations::check_without_feed(&map)?;
-        }
-        let database = Database::new(&settings.database)?;
-        // Both connect, so both find a mistake in `DATABASE_URL`.
-        if settings.database.database_auto_migrate {
-            database::migrate(&settings.database).await?;
-        } else {
-            database.check_connection(false).await?;
-        }
-        let passwords = Passwords::new();
-        create_administrator(&database, &passwords, &settings.administrator).await?;
-        let is_development = settings.server.environment == Environment::Development;
-        let cache = Cache::connect(&cache_options, is_development).await?;
-        let protection = &settings.protection;
-        let window = Duration::from_secs(protection.login_window);
-        Ok(Self {
-            database,
-            passwords,
-            attempts: Attempts::new(cache.clone(), protection.login_attempts, window),
-            cache,
-            feed_age: FeedAge::default(),
-            metrics,
-            traces,
-            security_log,
-        })
+fn check_declarations(settings: &CacheSettings, options: &CacheOptions) -> Result<(), StartError> {
+    let map = interfaces::map();
+    declarations::check(&map, options.backend_names().as_deref())?;
+    if settings.cache_enabled && !settings.cache_database_feed {
+        declarations::check_without_feed(&map)?;
     }
+    Ok(())
+}
+
+/// Waits for the database, brings its tables up to date and creates the administrator, as far as the settings ask for it.
+async fn prepare_database(settings: &Settings) -> Result<(Database, Passwords), StartError> {
+    let database = Database::new(&settings.database)?;
+    // Both connect, so both find a mistake in `DATABASE_URL`.
+    if settings.database.database_auto_migrate {
+        database::migrate(&settings.database).await?;
+    } else {
+        database.check_connection(false).await?;
+    }
+    let passwords = Passwords::new();
+    create_administrator(&database, &passwords, &settings.administrator).await?;
+    Ok((database, passwords))
 }
 
 /// Collects metrics if a port serves them: without one they would cost every request for nothing.

@@ -18,8 +18,10 @@ use tokio::net::TcpStream;
 use crate::cluster::Cluster;
 use crate::history::NEAR;
 use crate::support::eventually;
+use crate::support::process;
 use crate::support::proxy::{Mode, Proxy};
 use crate::support::server::{Kind, Server};
+use crate::support::service;
 
 const QUIET: (&str, &str) = ("LOG_LEVEL", "warn,backend::startup=info");
 
@@ -114,6 +116,41 @@ async fn hits_survive_a_clean_restart(kind: Kind) {
     site.warm(0, "old").await;
     site.cluster.instances[0].signal("TERM");
     site.cluster.instances[0].wait().await;
+    let next = site.start_instance().await;
+    assert!(site.read(next, "old").await, "the first read is a hit");
+}
+
+/// SIGTERM between the write that lists the instance in the cache and the reply to it.
+async fn a_start_that_is_stopped_leaves_the_cache(kind: Kind) {
+    let mut site = Site::prepare(kind).await;
+    site.warm(0, "old").await;
+    site.cluster.instances[0].signal("TERM");
+    site.cluster.instances[0].wait().await;
+    let record = match kind {
+        Kind::Redis => format!("STRLEN {}:~generation", site.cluster.namespace),
+        Kind::Memcached => format!("mg {}:~generation s", site.cluster.namespace),
+    };
+    let before = site.server.say(&record);
+    site.proxy
+        .set(Mode::DelayAnswers(Duration::from_millis(300)));
+    let url = site.cluster.database.url();
+    let port = site.proxy.port.to_string();
+    let mut starting = service::command(&[
+        ("DATABASE_URL", &url),
+        ("SERVER_PORT", "0"),
+        ("CACHE_NAMESPACE", &site.cluster.namespace),
+        ("CACHE_OPERATION_TIMEOUT_MS", "5000"),
+        ("CACHE_BACKEND", kind.name()),
+        (kind.port_variable(), &port),
+    ]);
+    let mut starting = starting.spawn().unwrap();
+    eventually("the instance is listed", async || {
+        site.server.say(&record) != before
+    })
+    .await;
+    process::signal(starting.id(), "TERM");
+    assert!(process::end(&mut starting).await.success());
+    site.proxy.set(Mode::Pass);
     let next = site.start_instance().await;
     assert!(site.read(next, "old").await, "the first read is a hit");
 }
@@ -249,6 +286,8 @@ async fn a_frozen_instance_serves_nothing_old(kind: Kind) {
 drills! {
     async fn c58_hits_survive_a_clean_restart_on_redis() = hits_survive_a_clean_restart(Kind::Redis);
     async fn c58_hits_survive_a_clean_restart_on_memcached() = hits_survive_a_clean_restart(Kind::Memcached);
+    async fn c58_a_start_that_is_stopped_leaves_the_cache_on_redis() = a_start_that_is_stopped_leaves_the_cache(Kind::Redis);
+    async fn c58_a_start_that_is_stopped_leaves_the_cache_on_memcached() = a_start_that_is_stopped_leaves_the_cache(Kind::Memcached);
     async fn c58_a_pending_deletion_of_a_killed_process_leaves_nothing_stale_on_redis() = a_pending_deletion_of_a_killed_process(Kind::Redis);
     async fn c58_a_pending_deletion_of_a_killed_process_leaves_nothing_stale_on_memcached() = a_pending_deletion_of_a_killed_process(Kind::Memcached);
     async fn c58_a_pending_deletion_is_delivered_at_sigterm_on_redis() = a_deletion_is_delivered_at_sigterm(Kind::Redis);

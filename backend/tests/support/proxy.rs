@@ -20,8 +20,10 @@ use super::relay::{Direction, copy};
 pub enum Mode {
     /// Forwards everything.
     Pass,
-    /// Forwards everything, after a delay.
+    /// Forwards everything, commands after a delay.
     Delay(Duration),
+    /// Forwards everything, answers after a delay.
+    DelayAnswers(Duration),
     /// Holds everything back.
     Stall,
     /// Forwards commands and holds back the answers.

@@ -92,6 +92,7 @@ pub async fn copy(
             let now = tokio::time::Instant::now();
             let when = match mode {
                 Mode::Delay(by) if !answers => now + by,
+                Mode::DelayAnswers(by) if answers => now + by,
                 _ => now,
             };
             match mode {
