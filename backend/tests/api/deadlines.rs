@@ -196,6 +196,73 @@ async fn an_idle_connection_stays_open_for_the_keep_alive_time() {
     assert!(silence.is_err(), "closed after {silence:?}");
 }
 
+/// Sends a request over another connection, which is answered once the only allowed one is closed.
+async fn the_connection_is_closed(service: &Service) {
+    let mut other = TcpStream::connect(service.address()).await.unwrap();
+    let answered = tokio::time::timeout(Duration::from_secs(20), ask(&mut other)).await;
+    assert!(answered.is_ok(), "the connection stays open");
+}
+
+/// One connection at a time, whose client has a second for each of its steps.
+const ONE_CONNECTION: [(&str, &str); 3] = [
+    ("SERVER_KEEP_ALIVE", "1"),
+    ("SERVER_MAX_CONNECTIONS", "1"),
+    ("SERVER_WORKERS", "1"),
+];
+
+#[tokio::test]
+async fn a_later_head_that_never_ends_does_not_keep_its_connection() {
+    let service = TestService::start_with(&ONE_CONNECTION).await;
+    let (_answers, mut requests) = connection_after_an_answer(&service).await.into_split();
+    let sending = tokio::spawn(async move {
+        requests.write_all(b"GET / HTTP/1.1\r\nx: ").await.unwrap();
+        while requests.write_all(b"x").await.is_ok() {
+            // The pace of a slow client.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
+    the_connection_is_closed(&service).await;
+    sending.await.unwrap();
+}
+
+/// Sends requests until the connection is closed, and takes no answers.
+async fn take_nothing(mut connection: TcpStream) {
+    let requests = b"GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n".repeat(1000);
+    while connection.write_all(&requests).await.is_ok() {}
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_takes_does_not_keep_its_connection() {
+    let service = TestService::start_with(&ONE_CONNECTION).await;
+    let mut connection = connection_after_an_answer(&service).await;
+    // More than fits between the two. The client sends no more.
+    let requests = b"GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n".repeat(200);
+    connection.write_all(&requests).await.unwrap();
+    the_connection_is_closed(&service).await;
+}
+
+/// The HTTP library polls such a connection without a pause.
+#[tokio::test]
+async fn a_client_that_sends_requests_and_takes_no_answers_occupies_no_worker() {
+    let service = TestService::start_with(&ONE_CONNECTION[1..]).await;
+    let connection = connection_after_an_answer(&service).await;
+    let sending = tokio::spawn(take_nothing(connection));
+    the_connection_is_closed(&service).await;
+    sending.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_request_may_take_longer_than_an_idle_connection() {
+    let limits = [PATIENT[0], PATIENT[1], UNCACHED, ("SERVER_KEEP_ALIVE", "1")];
+    let service = TestService::start_with(&limits).await;
+    let lock = service.database.lock("widgets").await;
+    let mut answer = tokio::spawn(service.api(Method::GET, "/widgets/1", "").send());
+    let three_times = tokio::time::timeout(Duration::from_secs(3), &mut answer).await;
+    assert!(three_times.is_err(), "ended with {three_times:?}");
+    lock.rollback().await.unwrap();
+    assert_eq!(answer.await.unwrap().unwrap().status(), 404);
+}
+
 #[tokio::test]
 async fn a_connection_above_the_maximum_waits_until_another_is_closed() {
     let maximum = [("SERVER_MAX_CONNECTIONS", "1"), ("SERVER_WORKERS", "1")];

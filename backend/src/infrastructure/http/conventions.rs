@@ -17,6 +17,7 @@ use actix_web::http::{ConnectionType, Uri};
 use actix_web::middleware::Next;
 use tokio_util::task::TaskTracker;
 
+use super::client_silence::{Activity, AnswerBody};
 use super::problem::{ErrorWithoutRequest, is_bare_error, render};
 use super::request_id::{RequestId, X_REQUEST_ID};
 use super::request_timeout::RequestTimeout;
@@ -60,7 +61,8 @@ pub async fn apply_conventions<B: MessageBody + 'static>(
     conventions: Rc<Conventions>,
     mut request: ServiceRequest,
     next: Next<B>,
-) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
+) -> Result<ServiceResponse<AnswerBody<EitherBody<B, BoxBody>>>, Error> {
+    let under_way = request.conn_data::<Activity>().map(Activity::begin);
     let measured = conventions.metrics.as_ref();
     let measured = measured.map(|metrics| (metrics, Instant::now()));
     let request_id = RequestId::assign(&mut request);
@@ -109,7 +111,7 @@ pub async fn apply_conventions<B: MessageBody + 'static>(
         headers.insert(TRACEPARENT, value);
     }
     security_headers::insert(headers, promises_tls);
-    Ok(response)
+    Ok(response.map_body(|_, body| AnswerBody::new(body, under_way)))
 }
 
 /// Removes the slashes at the end of the path, for the router and for readers of the URI.

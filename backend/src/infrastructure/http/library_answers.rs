@@ -2,7 +2,7 @@
 //!
 //! `actix-http` answers a malformed head (400), a head that is too large (431) and one that arrives too slowly (408)
 //! before any middleware sees a request, with an empty body and without an id. It has no hook for these answers. They
-//! are replaced on the connection.
+//! are replaced in [`super::client_connection`].
 //!
 //! Come here to change their text. Answers of the service pass unchanged.
 
@@ -24,31 +24,17 @@ const MAX_LIBRARY_ANSWER: usize = 256;
 /// sends is reset, and the client may not see the answer.
 const END: Duration = Duration::from_secs(1);
 
-/// A connection to a client. Bytes of the service pass unchanged, and answers of the library itself are replaced.
-#[derive(Debug)]
-pub struct ClientConnection<T> {
-    stream: T,
-    last: Option<LastAnswer>,
-}
-
 /// A replaced answer. The connection ends with it.
 #[derive(Debug)]
-struct LastAnswer {
+pub(super) struct LastAnswer {
     /// The bytes that have not been written yet.
     bytes: Vec<u8>,
     is_written: bool,
     deadline: Pin<Box<Sleep>>,
 }
 
-impl<T> ClientConnection<T> {
-    /// A connection over a stream.
-    pub const fn new(stream: T) -> Self {
-        Self { stream, last: None }
-    }
-}
-
 impl LastAnswer {
-    fn new(bytes: Vec<u8>) -> Self {
+    pub(super) fn new(bytes: Vec<u8>) -> Self {
         Self {
             bytes,
             is_written: false,
@@ -57,7 +43,7 @@ impl LastAnswer {
     }
 
     /// Writes the answer, closes this side of the connection, and reads what the client still sends.
-    fn poll_end<T: AsyncRead + AsyncWrite + Unpin>(
+    pub(super) fn poll_end<T: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         stream: &mut T,
         context: &mut Context<'_>,
@@ -87,53 +73,11 @@ impl LastAnswer {
     }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for ClientConnection<T> {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_read(context, buffer)
-    }
-}
-
-impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ClientConnection<T> {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let Self { stream, last } = self.get_mut();
-        if last.is_none() {
-            match LibraryAnswer::at_the_end_of(buffer) {
-                None => return Pin::new(stream).poll_write(context, buffer),
-                // The answers before it are written first, so that it is never sent in part.
-                Some(answer) if answer.begin > 0 => {
-                    return Pin::new(stream).poll_write(context, &buffer[..answer.begin]);
-                }
-                Some(answer) => *last = Some(LastAnswer::new(answer.replacement())),
-            }
-        }
-        if let Some(last) = last {
-            // The library closes the connection as soon as everything is written.
-            ready!(last.poll_end(stream, context))?;
-        }
-        Poll::Ready(Ok(buffer.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
-    }
-}
-
 /// An answer that the library has written by itself, in a buffer of answers.
 #[derive(Debug, PartialEq, Eq)]
-struct LibraryAnswer<'a> {
-    begin: usize,
+pub(super) struct LibraryAnswer<'a> {
+    /// Its place in the buffer.
+    pub(super) begin: usize,
     version: &'a str,
     status: StatusCode,
     /// The line, without its end.
@@ -143,7 +87,7 @@ struct LibraryAnswer<'a> {
 impl<'a> LibraryAnswer<'a> {
     /// The library writes its own answer last, since it closes the connection after it. The answer has no body, and no
     /// header of this service: each of the service's answers has an id.
-    fn at_the_end_of(buffer: &'a [u8]) -> Option<Self> {
+    pub(super) fn at_the_end_of(buffer: &'a [u8]) -> Option<Self> {
         let before_end = buffer.strip_suffix(b"\r\n\r\n")?;
         let last = &before_end[before_end.len().saturating_sub(MAX_LIBRARY_ANSWER)..];
         let start = memchr::memmem::rfind(last, b"HTTP/1.")?;
@@ -170,7 +114,7 @@ impl<'a> LibraryAnswer<'a> {
     }
 
     /// The answer with an id and a problem document, and a line in the log under the id.
-    fn replacement(&self) -> Vec<u8> {
+    pub(super) fn replacement(&self) -> Vec<u8> {
         let request_id = RequestId::new().to_string();
         let status = self.status;
         tracing::info!(
@@ -212,8 +156,10 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
+    use crate::http::ClientConnection;
     use crate::watchdog;
 
+    const PATIENCE: Duration = Duration::from_mins(1);
     const DATE: &str = "date: Thu, 26 Nov 2026 06:29:50 GMT";
 
     fn library_answer() -> String {
@@ -225,7 +171,7 @@ mod tests {
     /// What a client gets, over a stream that takes so many bytes at a time.
     async fn received(written: &[&str], at_a_time: usize) -> String {
         let (mut client, server) = tokio::io::duplex(at_a_time);
-        let mut connection = ClientConnection::new(server);
+        let mut connection = ClientConnection::new(server, PATIENCE);
         let write = async {
             for text in written {
                 connection.write_all(text.as_bytes()).await.unwrap();
@@ -299,7 +245,7 @@ mod tests {
     async fn what_the_client_still_sends_is_read_before_the_connection_is_closed() {
         watchdog::watch();
         let (mut client, server) = tokio::io::duplex(4096);
-        let mut connection = ClientConnection::new(server);
+        let mut connection = ClientConnection::new(server, PATIENCE);
         let answer = library_answer();
         let write = async {
             connection.write_all(answer.as_bytes()).await.unwrap();
@@ -319,7 +265,7 @@ mod tests {
     async fn a_client_that_takes_nothing_holds_nothing() {
         watchdog::watch();
         let (_client, server) = tokio::io::duplex(16);
-        let mut connection = ClientConnection::new(server);
+        let mut connection = ClientConnection::new(server, PATIENCE);
         let answer = library_answer();
         let written = tokio::time::timeout(10 * END, connection.write_all(answer.as_bytes()));
         written.await.unwrap().unwrap();

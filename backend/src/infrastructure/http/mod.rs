@@ -3,6 +3,8 @@
 //! Come here to change a rule of the API as a whole. Nothing here knows a feature.
 
 mod answer;
+mod client_connection;
+mod client_silence;
 mod conventions;
 mod cors;
 mod embedded;
@@ -22,6 +24,8 @@ mod security_headers;
 pub use answer::{
     ApiCreated, ApiJson, ApiNoContent, ApiPage, Created, NoContent, created, no_content, ok,
 };
+pub use client_connection::ClientConnection;
+pub use client_silence::{Activity, AnswerBody};
 pub use conventions::{Conventions, apply_conventions, close_connections};
 pub use cors::{AllowedOrigins, CrossOrigin};
 pub use embedded::Embedded;
@@ -29,7 +33,6 @@ pub use embedded_page::EmbeddedPage;
 pub use error::{ApiError, ApiResult, FieldError};
 pub use extract::{Json, Query, nullable, present, without_nul};
 pub use if_match::IfMatch;
-pub use library_answers::ClientConnection;
 pub use page::{ItemsPerPage, Page, PageNumber, PageQuery};
 pub use path::{PathId, PathText};
 pub use problem::problem_schema;

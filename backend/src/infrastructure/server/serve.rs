@@ -3,10 +3,11 @@
 //! Come here to change how connections are served. It is built from the parts of `actix_web::HttpServer`, which takes no
 //! connection other than a bare `TcpStream`: here it is a [`ClientConnection`].
 
+use std::future::ready;
 use std::io;
 use std::time::Duration;
 
-use actix_http::{HttpService, Protocol};
+use actix_http::{HttpService, KeepAlive, Protocol};
 use actix_server::{Server, ServerBuilder};
 use actix_service::{IntoServiceFactory, ServiceFactoryExt, map_config};
 use actix_web::Error;
@@ -60,10 +61,14 @@ pub fn serve(
             let stopping = Stopping::when(async move { signal.notified().await });
             let connections = HttpService::build()
                 .graceful_shutdown_signal(move || stopping.clone().begun())
-                .keep_alive(keep_alive)
+                // Its connections end idle ones.
+                .keep_alive(KeepAlive::Os)
                 .client_request_timeout(CLIENT_HEAD_TIMEOUT)
                 .client_disconnect_timeout(CLIENT_DISCONNECT_TIMEOUT)
                 .local_addr(address)
+                .on_connect_ext(|connection: &ClientConnection<TcpStream>, data| {
+                    data.insert(connection.activity());
+                })
                 .finish(map_config(
                     application
                         .build()
@@ -71,9 +76,10 @@ pub fn serve(
                         .map_err(|error: Error| error.error_response()),
                     |()| AppConfig::default(),
                 ));
-            fn_service(async |stream: TcpStream| {
+            fn_service(move |stream: TcpStream| {
                 let peer = stream.peer_addr().ok();
-                Ok((ClientConnection::new(stream), Protocol::Http1, peer))
+                let connection = ClientConnection::new(stream, keep_alive);
+                ready(Ok((connection, Protocol::Http1, peer)))
             })
             .and_then(connections)
         })?;

@@ -55,7 +55,7 @@ pub(super) const SECTION: Section = Section {
             name: "SERVER_KEEP_ALIVE",
             kind: Kind::number("seconds", 1, 3600),
             default: "75",
-            meaning: "Seconds that an idle connection stays open; longer than the idle timeout of a load balancer in front",
+            meaning: "Seconds that a client has to send its next request, and to take a part of an answer; longer than the idle timeout of a load balancer in front",
         },
         Variable {
             name: "SERVER_MAX_CONNECTIONS",
@@ -103,8 +103,8 @@ pub struct ServerSettings {
     /// `SERVER_REQUEST_TIMEOUT`: seconds until a request without an answer is answered with 503.
     #[garde(range(min = 1, max = 3600))]
     pub server_request_timeout: u64,
-    /// `SERVER_KEEP_ALIVE`: seconds that an idle connection stays open. Choose more than the idle
-    /// timeout of a load balancer in front, which would otherwise use closed connections.
+    /// `SERVER_KEEP_ALIVE`: seconds that a client has to send its next request, and to take a part of an answer, and up to a
+    /// quarter more. Choose more than the idle timeout of a load balancer in front, which would otherwise use closed connections.
     #[garde(range(min = 1, max = 3600))]
     pub server_keep_alive: u64,
     /// `SERVER_MAX_CONNECTIONS`: the most open connections; more wait to be accepted.
