@@ -167,10 +167,12 @@ async fn c53_each_change_by_hand_is_recorded_with_its_old_and_its_new_values() {
         ),
     ];
     for (change, expected) in steps {
-        assert_eq!(
-            recorded(&mut connection, change).await,
-            expected,
-            "{change}"
-        );
+        let mut found = recorded(&mut connection, change).await;
+        // A module of one's own may have rows that end with their users.
+        found.retain(|row| {
+            let kind = row[0].as_str().unwrap();
+            kind == "users" || kind.starts_with("widget")
+        });
+        assert_eq!(found, expected, "{change}");
     }
 }

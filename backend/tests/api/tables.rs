@@ -210,6 +210,26 @@ async fn c47_a_trigger_that_lacks_a_declared_argument_stops_the_start() {
 }
 
 #[tokio::test]
+async fn c47_a_trigger_that_records_a_column_that_is_gone_stops_the_start() {
+    let database = TestDatabase::migrated().await;
+    execute(&database, "ALTER TABLE users RENAME username TO login").await;
+    let url = database.url();
+    let environment = [
+        ("DATABASE_URL", url.as_str()),
+        ("CACHE_DATABASE_FEED", "true"),
+        ("CACHE_BACKEND", "memory"),
+        ("LOG_LEVEL", "off"),
+    ];
+    let lines = errors(&run(&environment, &["serve"], ""));
+    assert!(!lines.is_empty());
+    for line in &lines {
+        let part =
+            "records `username`, which the table `users` does not have; it has `id`, `login`";
+        assert!(line.contains(part), "`{part}` in {lines:#?}");
+    }
+}
+
+#[tokio::test]
 async fn sigterm_ends_a_program_that_waits_for_another_one_that_migrates() {
     for (arguments, code) in [(&["serve"][..], 0), (&["migrate"], 143)] {
         // A database each: the server does not notice that a session which waits for a lock has lost its client.

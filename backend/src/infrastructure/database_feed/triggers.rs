@@ -14,7 +14,8 @@ use crate::database::Database;
 
 /// Triggers of visible tables whose function writes to `cache_changes`. The arguments are separated by a zero byte.
 const RECORDING: &str = "SELECT tgname::text AS name, relname::text AS on_table, tgtype::integer AS events,
-        tgargs AS arguments, tgenabled NOT IN ('D', 'R') AS is_enabled, prosrc AS source
+        tgargs AS arguments, tgenabled NOT IN ('D', 'R') AS is_enabled, proname::text AS function, prosrc AS source,
+        ARRAY (SELECT attname::text FROM pg_attribute WHERE attrelid = tgrelid AND attnum > 0 AND NOT attisdropped) AS columns
     FROM pg_trigger
     JOIN pg_class ON pg_class.oid = tgrelid
     JOIN pg_proc ON pg_proc.oid = tgfoid
@@ -24,6 +25,9 @@ const RECORDING: &str = "SELECT tgname::text AS name, relname::text AS on_table,
 /// Selects the given names that are names of visible tables.
 const TABLES: &str = "SELECT relname::text FROM pg_class
     WHERE relname = ANY ($1) AND relkind IN ('r', 'p') AND pg_table_is_visible(oid)";
+
+/// The function whose arguments are a kind, and names with columns.
+const RECORD: &str = "record_cache_change";
 
 /// The table that triggers write to.
 const FEED_TABLE: &str = "cache_changes";
@@ -39,8 +43,8 @@ const EVENTS: [(&str, i32); 4] = [
 /// The differences between triggers and declarations, each as a sentence that says what to do.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct TriggerFaults {
-    /// Arguments that a declaration names and the trigger does not record. The service must not start: the changes would
-    /// invalidate everything.
+    /// Arguments that a declaration names and the trigger does not record, or records from a column that its table does not have. The
+    /// service must not start: the changes would invalidate everything.
     pub mistakes: Vec<String>,
     /// Changes that no trigger records, so that they do not reach the cache.
     pub unrecorded: Vec<String>,
@@ -53,7 +57,9 @@ struct Trigger {
     events: i32,
     arguments: Vec<u8>,
     is_enabled: bool,
+    function: String,
     source: String,
+    columns: Vec<String>,
 }
 
 /// Compares the triggers of the database with the declared changes.
@@ -117,6 +123,30 @@ impl Trigger {
     }
 }
 
+impl Trigger {
+    /// The mistake in the columns that it records. Each value of an absent column would be missing.
+    fn absent_columns(&self) -> Option<String> {
+        if self.function != RECORD {
+            return None;
+        }
+        let named = self.given().into_iter().skip(2).step_by(2);
+        let absent: Vec<&str> = named
+            .filter(|name| !self.columns.iter().any(|column| column == name))
+            .collect();
+        let columns: Vec<&str> = self.columns.iter().map(String::as_str).collect();
+        (!absent.is_empty()).then(|| {
+            format!(
+                "the trigger `{}` records {}, which the table `{}` does not have; it has {}. Correct the column of the trigger in another \
+                 migration",
+                self.name,
+                list(&absent),
+                self.on_table,
+                list(&columns),
+            )
+        })
+    }
+}
+
 fn compare(triggers: &[Trigger], declared: &[Changes], tables: &[String]) -> TriggerFaults {
     let mut faults = TriggerFaults::default();
     for changes in declared {
@@ -124,6 +154,8 @@ fn compare(triggers: &[Trigger], declared: &[Changes], tables: &[String]) -> Tri
         let of_kind = || triggers.iter().filter(|trigger| trigger.records(kind));
         let mistakes = of_kind().filter_map(|trigger| trigger.mistake(changes));
         faults.mistakes.extend(mistakes);
+        let absent = of_kind().filter_map(Trigger::absent_columns);
+        faults.mistakes.extend(absent);
         for disabled in of_kind().filter(|trigger| !trigger.is_enabled) {
             faults.unrecorded.push(format!(
                 "the trigger `{}` is disabled, so changes of the table `{1}` do not reach the cache: \
@@ -190,7 +222,9 @@ mod tests {
             events,
             arguments: arguments.replace(' ', "\0").into_bytes(),
             is_enabled: true,
+            function: RECORD.to_owned(),
             source: "INSERT INTO cache_changes".to_owned(),
+            columns: ["id", "topic", "text"].map(str::to_owned).to_vec(),
         }
     }
 
@@ -229,6 +263,23 @@ mod tests {
             assert!(faults.mistakes[1].contains(part), "{part}: {faults:#?}");
         }
         assert!(faults.unrecorded.is_empty());
+    }
+
+    #[test]
+    fn c47_a_column_that_the_table_does_not_have_is_a_mistake() {
+        let mut triggers = complete();
+        triggers[1] = trigger("notes_updated", 1 | 16, "notes note_id id topic topics ");
+        let faults = check(&triggers, &[NOTES]);
+        assert_eq!(
+            faults.mistakes,
+            [
+                "the trigger `notes_updated` records `topics`, which the table `notes` does not have; it has `id`, `topic`, `text`. Correct \
+                 the column of the trigger in another migration"
+            ]
+        );
+        // The arguments of a function of the module's own may be anything.
+        triggers[1].function = "record_note".to_owned();
+        assert_eq!(check(&triggers, &[NOTES]), TriggerFaults::default());
     }
 
     #[test]

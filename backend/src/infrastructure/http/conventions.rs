@@ -75,10 +75,11 @@ pub async fn apply_conventions<B: MessageBody + 'static>(
         .timeout
         .limit(&conventions.writes, &request_id, request, next);
     let mut response = match answer.await {
-        Ok(response) if is_bare_error(&response) => {
-            render(response, &request_id).map_into_right_body()
+        Ok(response) if is_bare_error(&response) => render(response, &request_id)
+            .map_body(|_, body| AnswerBody::new(EitherBody::right(body), under_way)),
+        Ok(response) => {
+            response.map_body(|_, body| AnswerBody::new(EitherBody::left(body), under_way))
         }
-        Ok(response) => response.map_into_left_body(),
         Err(error) => {
             if let Some((metrics, began)) = measured {
                 let status = error.as_response_error().status_code();
@@ -111,7 +112,7 @@ pub async fn apply_conventions<B: MessageBody + 'static>(
         headers.insert(TRACEPARENT, value);
     }
     security_headers::insert(headers, promises_tls);
-    Ok(response.map_body(|_, body| AnswerBody::new(body, under_way)))
+    Ok(response)
 }
 
 /// Removes the slashes at the end of the path, for the router and for readers of the URI.

@@ -132,6 +132,20 @@ fn c47_the_map_shows_what_the_recorded_changes_of_a_write_end() {
 }
 
 #[test]
+fn c47_the_map_shows_an_argument_of_recorded_changes_as_one() {
+    const TOTAL: Invalidation = Invalidation::new().to_invalidate_extra(&[("total", "room")]);
+    const CHANGES: &[Changes] = &[Changes::of("items").with(&["room"]).ends(&[TOTAL])];
+    let mut api = reads();
+    let write = resource("/recorded/{item_id}").patch(HttpResponse::NoContent);
+    api.add(write.changes(CHANGES));
+    let rows = api.map().rows();
+    let row = rows
+        .iter()
+        .find(|row| row.path.ends_with("/recorded/{item_id}"));
+    assert_eq!(row.unwrap().invalidates.keys, ["total:{room}"]);
+}
+
+#[test]
 fn c54_a_write_whose_changes_nobody_delivers_is_found() {
     let found = map_with_a_recorded_write(&[]).mistakes(Some(&["default"]));
     assert_eq!(found.len(), 1, "{found:#?}");

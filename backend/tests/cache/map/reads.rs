@@ -272,3 +272,20 @@ fn c47_a_write_beside_a_cached_read_says_what_it_ends() {
     api.add(path().delete(write).signed_in().ends(Invalidation::new()));
     assert_eq!(mistakes(&api), Vec::<String>::new());
 }
+
+#[test]
+fn c47_a_write_below_a_cached_read_says_what_it_ends() {
+    let below = |path: &'static str| {
+        let mut api = Resources::under("");
+        api.add(resource("/items/{item_id}").get(read).cached(ITEM));
+        api.add(resource(path).post(write).signed_in());
+        mistakes(&api)
+    };
+    let found = below("/items/{item_id}/cancel");
+    assert_eq!(found.len(), 1, "{found:#?}");
+    let expected = "POST /items/{item_id}/cancel: it ends nothing, although answers of /items/{item_id} are cached";
+    assert!(found[0].starts_with(expected), "{found:#?}");
+    for beside in ["/items", "/items/{item_id}s/cancel"] {
+        assert_eq!(below(beside), Vec::<String>::new());
+    }
+}

@@ -20,15 +20,15 @@ const ITEM_CHANGES: &[Changes] = &[Changes::of("items")
 const RECORDED: Invalidation = Invalidation::recorded(ITEM_CHANGES);
 const DECLARED: Invalidation = ITEM.to_invalidate_extra(&[("count", "global")]);
 
-/// Delivers a change of item 8 after each write.
-struct Feed(Deliveries);
+/// Delivers a change with these arguments after each write.
+struct Feed(Deliveries, Vec<(String, String)>);
 
 #[async_trait]
 impl ChangeFeed for Feed {
     async fn after_write(&self, _began: Instant) -> Result<Delivered, FeedUnavailable> {
         let change = Change {
             kind: "items".to_owned(),
-            arguments: Some(vec![("id".to_owned(), "8".to_owned())]),
+            arguments: Some(self.1.clone()),
         };
         let delivered = self.0.deliver(&[change]).await;
         delivered.map_err(|_| FeedUnavailable)
@@ -49,8 +49,32 @@ async fn status_of_a_write(harness: &Harness, invalidation: &Invalidation) -> St
 }
 
 fn attach_feed(harness: &Harness) {
-    let feed: Arc<dyn ChangeFeed> = Arc::new(Feed(harness.cache.deliveries(ITEM_CHANGES)));
+    attach_feed_of(harness, ITEM_CHANGES, &[("id", "8")]);
+}
+
+fn attach_feed_of(harness: &Harness, declared: &[Changes], arguments: &[(&str, &str)]) {
+    let arguments = arguments
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    let feed = Feed(harness.cache.deliveries(declared), arguments);
+    let feed: Arc<dyn ChangeFeed> = Arc::new(feed);
     harness.cache.attach_feed(&feed);
+}
+
+/// An id that is not the name of an argument is a literal. The name of an argument never is one.
+#[actix_web::test]
+async fn c54_the_argument_that_a_change_lacks_is_no_literal() {
+    const TOTAL: Invalidation = Invalidation::new().to_invalidate_extra(&[("total", "room")]);
+    const BESIDE: Invalidation = Invalidation::of(ITEM).also(&[TOTAL]);
+    for ends in [&[TOTAL] as &'static [Invalidation], &[BESIDE]] {
+        let declared = Changes::of("items").with(&["id", "room"]).ends(ends);
+        for harness in Harness::on_every_backend().await {
+            attach_feed_of(&harness, &[declared], &[("id", "8")]);
+            let status = status_of_a_write(&harness, &RECORDED).await;
+            assert!(status.ends_with("; everything"), "{ends:?}: {status}");
+        }
+    }
 }
 
 #[actix_web::test]

@@ -89,17 +89,21 @@ pub(super) fn without_feed(routes: &[DeclaredRoute]) -> Vec<String> {
     found
 }
 
-/// A write needs `ends` or `changes` where answers of the same path are cached (C47).
+/// A write needs `ends` or `changes` where answers of the same path are cached, or of one that it continues (C47).
 fn check_silent_write(route: &DeclaredRoute, routes: &[DeclaredRoute]) -> Option<String> {
-    let is_write = ["POST", "PUT", "PATCH", "DELETE"].contains(&route.method.as_str());
-    let has_cached_read = routes
+    if !["POST", "PUT", "PATCH", "DELETE"].contains(&route.method.as_str()) {
+        return None;
+    }
+    let is_below = |path: &str| {
+        let rest = route.path.strip_prefix(path);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let cached = routes
         .iter()
-        .any(|other| other.path == route.path && matches!(other.policy, RoutePolicy::Reads(_)));
-    (is_write && has_cached_read).then(|| {
-        format!(
-            "{} {}: it ends nothing, although answers of this path are cached: say changes(CHANGES) where triggers \
-             record what it changes, or else ends(…), with Invalidation::new() if it changes none of them",
-            route.method, route.path
-        )
-    })
+        .find(|other| is_below(&other.path) && matches!(other.policy, RoutePolicy::Reads(_)))?;
+    Some(format!(
+        "{} {}: it ends nothing, although answers of {} are cached: say changes(CHANGES) where triggers \
+         record what it changes, or else ends(…), with Invalidation::new() if it changes none of them",
+        route.method, route.path, cached.path
+    ))
 }

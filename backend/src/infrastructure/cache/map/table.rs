@@ -123,18 +123,19 @@ fn key(policy: &CachePolicy, route: &DeclaredRoute) -> Option<String> {
 }
 
 fn invalidations(route: &DeclaredRoute, invalidation: &Invalidation) -> MapInvalidations {
-    let sources = Sources::of(route);
     let mut all = MapInvalidations::default();
-    let recorded = invalidation.all_recorded().into_iter();
-    let by_feed = recorded
-        .flat_map(|changes| changes.ends)
-        .flat_map(Invalidation::parts);
     // The key of the first part is the route's own.
-    for (number, part) in invalidation.parts().into_iter().chain(by_feed).enumerate() {
+    for (number, part) in invalidation.parts().into_iter().enumerate() {
         if let Some(own) = part.own.filter(|_| number > 0) {
             all.keys.extend(key(&own, route));
         }
-        all.add(&part, &sources);
+        all.add(&part, &Sources::of(route));
+    }
+    for changes in invalidation.all_recorded() {
+        for part in changes.ends.iter().flat_map(Invalidation::parts) {
+            all.keys.extend(part.own.and_then(|own| key(&own, route)));
+            all.add(&part, &Sources::of_changes(changes));
+        }
     }
     // Recorded changes of several kinds end the same.
     all.keep_first();

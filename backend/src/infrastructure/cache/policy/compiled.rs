@@ -28,7 +28,7 @@ pub(crate) struct CompiledPolicy {
     pub(super) extra: Vec<(Template, &'static str)>,
     pub(super) groups: Vec<Template>,
     pub(super) patterns: Vec<Template>,
-    /// The arguments that the handler of a write has to bind.
+    /// The arguments that the handler of a write has to bind, or that a change has.
     pub(super) binds: Vec<&'static str>,
     /// The other invalidations of a write.
     pub(super) also: Vec<Self>,
@@ -102,6 +102,23 @@ impl CompiledPolicy {
             policy,
             look_ups: LookUps::default(),
             found_nothing: AtomicBool::new(false),
+        }
+    }
+
+    /// The invalidation by a change with these arguments. None of their names is a literal, also where a change lacks a value.
+    pub(crate) fn of_change(
+        invalidation: &Invalidation,
+        arguments: &'static [&'static str],
+    ) -> Self {
+        let mut compiled = Self::new(invalidation);
+        compiled.expect_arguments(arguments);
+        compiled
+    }
+
+    fn expect_arguments(&mut self, arguments: &'static [&'static str]) {
+        self.binds.extend(arguments);
+        for other in &mut self.also {
+            other.expect_arguments(arguments);
         }
     }
 

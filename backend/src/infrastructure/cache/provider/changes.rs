@@ -47,8 +47,9 @@ impl Cache {
         for changes in declared {
             let kind = kinds.entry(changes.kind).or_default();
             kind.arguments.extend(changes.arguments);
+            let ends = changes.ends.iter();
             kind.policies
-                .extend(changes.ends.iter().map(CompiledPolicy::new));
+                .extend(ends.map(|end| CompiledPolicy::of_change(end, changes.arguments)));
         }
         Deliveries {
             cache: self.clone(),
@@ -139,8 +140,8 @@ impl Deliveries {
         }
         let missing = std::mem::take(&mut plan.missing).join(", ");
         Err(format!(
-            "a change lacks an argument that its invalidations need ({missing}): more than necessary is invalidated. The \
-             trigger and the module's declaration do not agree"
+            "a change lacks an argument that its invalidations need ({missing}): more than necessary is invalidated. Its \
+             column is NULL, or the trigger and the module's declaration do not agree"
         ))
     }
 
