@@ -162,17 +162,22 @@ async fn c54_a_write_whose_changes_no_trigger_records_ends_everything() {
     assert_eq!(name, "Countess");
 }
 
-#[tokio::test]
-async fn c54_writes_whose_changes_the_feed_delivers_do_not_start_without_it() {
-    let database = TestDatabase::migrated().await;
+/// The reasons of a start that is refused, with the feed or without it.
+fn refusal(database: &TestDatabase, feed: &str) -> Vec<String> {
     let url = database.url();
     let environment = [
         ("DATABASE_URL", url.as_str()),
-        ("CACHE_DATABASE_FEED", "false"),
+        ("CACHE_DATABASE_FEED", feed),
         ("CACHE_BACKEND", "memory"),
         ("LOG_LEVEL", "off"),
     ];
-    let lines = errors(&run(&environment, &["serve"], ""));
+    errors(&run(&environment, &["serve"], ""))
+}
+
+#[tokio::test]
+async fn c54_writes_whose_changes_the_feed_delivers_do_not_start_without_it() {
+    let database = TestDatabase::migrated().await;
+    let lines = refusal(&database, "false");
     // Three writes of users and three of widgets; a module of one's own adds its own.
     assert!(lines.len() >= 6, "{lines:#?}");
     for line in &lines {
@@ -191,14 +196,7 @@ async fn c47_a_trigger_that_lacks_a_declared_argument_stops_the_start() {
          EXECUTE FUNCTION record_cache_change('users', 'user_id', 'id', 'usernam', 'username')",
     )
     .await;
-    let url = database.url();
-    let environment = [
-        ("DATABASE_URL", url.as_str()),
-        ("CACHE_DATABASE_FEED", "true"),
-        ("CACHE_BACKEND", "memory"),
-        ("LOG_LEVEL", "off"),
-    ];
-    let lines = errors(&run(&environment, &["serve"], ""));
+    let lines = refusal(&database, "true");
     assert_eq!(lines.len(), 1, "{lines:#?}");
     for part in [
         "changes of `users` (backend/src/modules/users/cache.rs:",
@@ -213,14 +211,7 @@ async fn c47_a_trigger_that_lacks_a_declared_argument_stops_the_start() {
 async fn c47_a_trigger_that_records_a_column_that_is_gone_stops_the_start() {
     let database = TestDatabase::migrated().await;
     execute(&database, "ALTER TABLE users RENAME username TO login").await;
-    let url = database.url();
-    let environment = [
-        ("DATABASE_URL", url.as_str()),
-        ("CACHE_DATABASE_FEED", "true"),
-        ("CACHE_BACKEND", "memory"),
-        ("LOG_LEVEL", "off"),
-    ];
-    let lines = errors(&run(&environment, &["serve"], ""));
+    let lines = refusal(&database, "true");
     assert!(!lines.is_empty());
     for line in &lines {
         let part =

@@ -121,9 +121,7 @@ impl Trigger {
             )
         })
     }
-}
 
-impl Trigger {
     /// The mistake in the columns that it records. Each value of an absent column would be missing.
     fn absent_columns(&self) -> Option<String> {
         if self.function != RECORD {
@@ -154,8 +152,6 @@ fn compare(triggers: &[Trigger], declared: &[Changes], tables: &[String]) -> Tri
         let of_kind = || triggers.iter().filter(|trigger| trigger.records(kind));
         let mistakes = of_kind().filter_map(|trigger| trigger.mistake(changes));
         faults.mistakes.extend(mistakes);
-        let absent = of_kind().filter_map(Trigger::absent_columns);
-        faults.mistakes.extend(absent);
         for disabled in of_kind().filter(|trigger| !trigger.is_enabled) {
             faults.unrecorded.push(format!(
                 "the trigger `{}` is disabled, so changes of the table `{1}` do not reach the cache: \
@@ -193,7 +189,9 @@ fn compare(triggers: &[Trigger], declared: &[Changes], tables: &[String]) -> Tri
         let Some(given) = trigger.given().first().copied() else {
             continue;
         };
-        if !declared.iter().any(|changes| changes.kind() == given) {
+        if declared.iter().any(|changes| changes.kind() == given) {
+            faults.mistakes.extend(trigger.absent_columns());
+        } else {
             faults.unrecorded.push(format!(
                 "the trigger `{}` of the table `{}` records changes of `{given}`, which no module declares, so each invalidates \
                  everything: declare the kind in the module's cache.rs, or drop the trigger in a migration",

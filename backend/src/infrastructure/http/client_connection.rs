@@ -3,7 +3,7 @@
 //! Bytes of the service pass unchanged. Answers of the HTTP library itself are replaced ([`super::library_answers`]), and a
 //! client that keeps the service waiting loses its connection ([`super::client_silence`]).
 //!
-//! Come here for neither of the two: here they are only put together.
+//! Come here to change the way of the bytes.
 
 use std::io;
 use std::pin::Pin;

@@ -27,10 +27,10 @@ const MAX_POLLS_IN_VAIN: u32 = 1_000_000;
 
 /// What a connection and its requests tell each other. A clone is of the same connection.
 #[derive(Clone, Debug, Default)]
-pub struct Activity(Rc<Now>);
+pub struct Activity(Rc<State>);
 
 #[derive(Debug, Default)]
-struct Now {
+struct State {
     /// The requests that have begun and whose answers are not complete.
     under_way: Cell<u32>,
     /// Whether anything has happened since the last look.
@@ -55,8 +55,8 @@ impl Activity {
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        let now = &self.0.0;
-        now.under_way.set(now.under_way.get() - 1);
+        let state = &self.0.0;
+        state.under_way.set(state.under_way.get() - 1);
         self.0.note();
     }
 }

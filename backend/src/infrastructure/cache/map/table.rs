@@ -58,18 +58,8 @@ pub struct MapChange {
 
 /// The row of changes of one kind.
 pub(super) fn change(changes: &Changes) -> MapChange {
-    let sources = Sources::of_changes(changes);
-    let parts = changes.ends.iter().flat_map(Invalidation::parts);
     let mut invalidates = MapInvalidations::default();
-    for part in parts {
-        let id = part
-            .own
-            .and_then(|own| Some((own, id_among(&own, changes.arguments.iter().copied())?)));
-        invalidates
-            .keys
-            .extend(id.map(|(own, id)| key_text(own.key_prefix, id)));
-        invalidates.add(&part, &sources);
-    }
+    invalidates.add_recorded(changes);
     invalidates.keep_first();
     MapChange {
         kind: changes.kind,
@@ -132,10 +122,7 @@ fn invalidations(route: &DeclaredRoute, invalidation: &Invalidation) -> MapInval
         all.add(&part, &Sources::of(route));
     }
     for changes in invalidation.all_recorded() {
-        for part in changes.ends.iter().flat_map(Invalidation::parts) {
-            all.keys.extend(part.own.and_then(|own| key(&own, route)));
-            all.add(&part, &Sources::of_changes(changes));
-        }
+        all.add_recorded(changes);
     }
     // Recorded changes of several kinds end the same.
     all.keep_first();
@@ -155,6 +142,19 @@ impl MapInvalidations {
         }
         self.groups.extend(part.groups);
         self.patterns.extend(part.patterns);
+    }
+
+    /// Adds what the feed ends for changes of a kind.
+    fn add_recorded(&mut self, changes: &Changes) {
+        let sources = Sources::of_changes(changes);
+        for part in changes.ends.iter().flat_map(Invalidation::parts) {
+            let id = part
+                .own
+                .and_then(|own| Some((own, id_among(&own, changes.arguments.iter().copied())?)));
+            self.keys
+                .extend(id.map(|(own, id)| key_text(own.key_prefix, id)));
+            self.add(&part, &sources);
+        }
     }
 
     fn keep_first(&mut self) {
