@@ -136,19 +136,25 @@ async fn c48_an_argument_that_is_bound_to_nothing_is_not_missing() {
 
 #[actix_web::test]
 async fn c48_a_declared_argument_that_is_not_bound_is_no_literal() {
-    const WRITE: Invalidation = Invalidation::new()
-        .to_invalidate_extra(&[("item", "item_id")])
-        .binds(&["item_id"]);
-    let harness = Harness::new(CacheBackendKind::Memory).await;
-    let app = harness
-        .app(|config| {
-            reads(config, "/items/{id}", ITEM);
-            config.route("/write", web::post().to(no_content).wrap(WRITE));
-        })
-        .await;
-    get(&app, "/items/1").await;
-    let log = Log::collect();
-    assert_eq!(post(&app, "/write").await.status, 204);
-    assert_eq!(log.lines_with(&["ERROR", "`item_id`"]).len(), 1);
-    assert!(!get(&app, "/items/1").await.is_hit());
+    const ITEMS: Invalidation = Invalidation::new().to_invalidate_extra(&[("item", "item_id")]);
+    const BOUND: Invalidation = Invalidation::new().binds(&["item_id"]);
+    for write in [
+        ITEMS.binds(&["item_id"]),
+        // One part names the argument, and another one binds it.
+        ITEMS.also(&[BOUND]),
+        BOUND.also(&[ITEMS]),
+    ] {
+        let harness = Harness::new(CacheBackendKind::Memory).await;
+        let app = harness
+            .app(|config| {
+                reads(config, "/items/{id}", ITEM);
+                config.route("/write", web::post().to(no_content).wrap(write));
+            })
+            .await;
+        get(&app, "/items/1").await;
+        let log = Log::collect();
+        assert_eq!(post(&app, "/write").await.status, 204);
+        assert_eq!(log.lines_with(&["ERROR", "`item_id`"]).len(), 1);
+        assert!(!get(&app, "/items/1").await.is_hit());
+    }
 }

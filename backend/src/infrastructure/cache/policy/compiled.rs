@@ -28,8 +28,9 @@ pub(crate) struct CompiledPolicy {
     pub(super) extra: Vec<(Template, &'static str)>,
     pub(super) groups: Vec<Template>,
     pub(super) patterns: Vec<Template>,
-    /// The arguments that the handler of a write has to bind, or that a change has.
-    pub(super) binds: Vec<&'static str>,
+    /// Names that are never literals: the arguments that the handler of a write has to bind for any part of its invalidation, or that
+    /// a change has.
+    pub(super) arguments: Vec<&'static str>,
     /// The other invalidations of a write.
     pub(super) also: Vec<Self>,
     /// The changes of the write that a feed delivers.
@@ -63,6 +64,20 @@ pub(crate) enum Problem {
 
 impl CompiledPolicy {
     pub(crate) fn new(invalidation: &Invalidation) -> Self {
+        Self::of_change(invalidation, &[])
+    }
+
+    /// The invalidation by a change with these arguments.
+    pub(crate) fn of_change(invalidation: &Invalidation, arguments: &[&'static str]) -> Self {
+        let mut arguments = arguments.to_vec();
+        for part in invalidation.parts() {
+            arguments.extend(part.binds);
+            arguments.extend(part.own.map_or(&[][..], |own| own.binds));
+        }
+        Self::compile(invalidation, &arguments)
+    }
+
+    fn compile(invalidation: &Invalidation, arguments: &[&'static str]) -> Self {
         let policy = invalidation.own.unwrap_or(CachePolicy::new(""));
         let prefix = Template::parse(policy.key_prefix);
         let group = policy.group.map(Template::parse);
@@ -96,29 +111,16 @@ impl CompiledPolicy {
                 .iter()
                 .map(|pattern| Template::parse(pattern))
                 .collect(),
-            binds: [policy.binds, invalidation.binds].concat(),
-            also: invalidation.also.iter().map(Self::new).collect(),
+            arguments: arguments.to_vec(),
+            also: invalidation
+                .also
+                .iter()
+                .map(|other| Self::compile(other, arguments))
+                .collect(),
             recorded: invalidation.all_recorded(),
             policy,
             look_ups: LookUps::default(),
             found_nothing: AtomicBool::new(false),
-        }
-    }
-
-    /// The invalidation by a change with these arguments. None of their names is a literal, also where a change lacks a value.
-    pub(crate) fn of_change(
-        invalidation: &Invalidation,
-        arguments: &'static [&'static str],
-    ) -> Self {
-        let mut compiled = Self::new(invalidation);
-        compiled.expect_arguments(arguments);
-        compiled
-    }
-
-    fn expect_arguments(&mut self, arguments: &'static [&'static str]) {
-        self.binds.extend(arguments);
-        for other in &mut self.also {
-            other.expect_arguments(arguments);
         }
     }
 

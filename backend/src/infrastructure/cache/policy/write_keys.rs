@@ -87,7 +87,7 @@ impl CompiledPolicy {
         for (prefix, id) in &self.extra {
             let ids = match arguments.values(id) {
                 Some(ids) => ids,
-                None if self.binds.contains(id) => {
+                None if self.arguments.contains(id) => {
                     plan.miss(MissingArgument(id));
                     continue;
                 }
