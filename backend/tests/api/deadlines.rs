@@ -256,11 +256,18 @@ async fn a_request_may_take_longer_than_an_idle_connection() {
     let limits = [PATIENT[0], PATIENT[1], UNCACHED, ("SERVER_KEEP_ALIVE", "1")];
     let service = TestService::start_with(&limits).await;
     let lock = service.database.lock("widgets").await;
-    let mut answer = tokio::spawn(service.api(Method::GET, "/widgets/1", "").send());
-    let three_times = tokio::time::timeout(Duration::from_secs(3), &mut answer).await;
-    assert!(three_times.is_err(), "ended with {three_times:?}");
+    let mut connection = TcpStream::connect(service.address()).await.unwrap();
+    let request = b"GET /api/v1/widgets/1 HTTP/1.1\r\nhost: x\r\n\r\n";
+    connection.write_all(request).await.unwrap();
+    let mut answer = vec![0; 4096];
+    let three_times = tokio::time::timeout(Duration::from_secs(3), connection.read(&mut answer));
+    let silence = three_times.await;
+    assert!(silence.is_err(), "ended with {silence:?}");
     lock.rollback().await.unwrap();
-    assert_eq!(answer.await.unwrap().unwrap().status(), 404);
+    let length = connection.read(&mut answer).await.unwrap();
+    assert!(answer[..length].starts_with(b"HTTP/1.1 404"));
+    // The time for the next request has only begun.
+    ask(&mut connection).await;
 }
 
 #[tokio::test]
